@@ -1,0 +1,73 @@
+# The vocabulary of people and CI. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# pip with one moving line that counts packages, instead of several hundred lines.
+define install
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
+	| { n=0; r=''; [ -t 1 ] && r='\r\033[K'; while read -r word name rest; do case $$word in \
+	Collecting) n=$$((n + 1)); [ -t 1 ] && printf "$$r    package %d: %s" $$n "$$name";; \
+	Downloading) [ -t 1 ] && printf "$$r    package %d: %s %s" $$n "$${name##*/}" "$$rest";; \
+	Installing) [ "$$name" = collected ] && printf "$$r    installing %d packages\n" $$n;; \
+	esac; done; true; }
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev up test chart lint format eval bench soak clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.serving models/.unpacked  ## environment and models, what `make up` needs
+
+dev: $(VENV)/.dev models/.unpacked  ## the same with training and test tools
+
+up: setup  ## start everything on this machine; Ctrl-C stops it
+	@exec $(BIN)/xunwen up
+
+test: dev  ## unit tests and tests against the real servers
+	$(BIN)/pytest
+
+chart: dev  ## render, lint and validate the Helm chart, the Dockerfile and the compose file
+	$(BIN)/pytest tests/deploy/test_chart.py tests/deploy/test_dockerfile.py tests/deploy/test_compose.py
+
+soak: dev  ## what takes minutes to hours: all images installed and searched, long loads
+	$(BIN)/pytest -m soak -s
+
+lint: dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: dev  ## let ruff fix and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment (not the data under var/)
+	rm -rf $(VENV) models/.unpacked
+
+$(VENV)/.created:
+	@echo "==> environment"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 13) else \
+	  "Python 3.11 or 3.12 is needed, this is %d.%d: make PYTHON=python3.11 ..." % v)'
+	@$(PYTHON) -m venv $(VENV) || { echo "Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip -c constraints.txt
+	@touch $@
+
+$(VENV)/.serving: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "==> dependencies of the services (1.4 GB on disk, once)"
+	$(call install,-e '.[embedded]')
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serving
+	@echo "==> dependencies of training and tests"
+	$(call install,-e '.[dev]')
+	@touch $@
+
+models/.unpacked: $(VENV)/.serving $(wildcard models/*/weights.packed) $(wildcard models/*/manifest.json)
+	@echo "==> models"
+	@$(BIN)/python -m services.common.model_dir unpack models/*/
+	@touch $@

@@ -1,0 +1,46 @@
+"""What `helm test` runs: index a document through the gateway, find it, delete it, find it no more.
+
+    python search_test.py http://gateway:8000
+
+Ends with 1 and says why if a step fails.
+"""
+
+import sys
+import uuid
+
+import httpx
+
+COLLECTION = "helm_test"
+TITLE = "部署检查:语义检索系统的安装验证"
+
+
+def found(gateway: httpx.Client, document: str) -> bool:
+    body = {"query": "检索系统装好了吗", "collection": COLLECTION, "top_k": 10}
+    answer = gateway.post("/v1/search", json=body).raise_for_status().json()
+    return any(hit["id"] == document for hit in answer["hits"])
+
+
+class Failed(Exception):
+    """A step did not do what it promised."""
+
+
+def check(address: str) -> None:
+    """Raises Failed or httpx.HTTPError at the first step that fails."""
+    document = f"helm-test-{uuid.uuid4().hex}"
+    path = f"/v1/collections/{COLLECTION}/documents/{document}"
+    with httpx.Client(base_url=address, timeout=60) as gateway:
+        gateway.put(path, json={"title": TITLE, "text": TITLE}).raise_for_status()
+        if not found(gateway, document):
+            raise Failed("a document that was just written is not found")
+        gateway.delete(path).raise_for_status()
+        if found(gateway, document):
+            raise Failed("a document that was just deleted is still found")
+        gateway.delete(f"/v1/collections/{COLLECTION}").raise_for_status()
+
+
+if __name__ == "__main__":
+    try:
+        check(sys.argv[1])
+    except (Failed, httpx.HTTPError) as failure:
+        sys.exit(f"failed: {failure}")
+    sys.stdout.write("indexed, found and deleted a document\n")

@@ -1,0 +1,46 @@
+{{/* (dict "root" $ "name" $name "svc" $svc) -> the environment of a service */}}
+{{- define "xunwen.env" -}}
+{{- $root := .root -}}
+{{- $svc := .svc -}}
+{{- $prefix := $svc.prefix -}}
+- {name: {{ $prefix }}HOST, value: "0.0.0.0"}
+- {name: {{ $prefix }}{{ $svc.portVariable }}, value: {{ $svc.port | quote }}}
+- {name: {{ $prefix }}DRAIN_SECONDS, value: {{ $svc.drainSeconds | quote }}}
+{{- if $svc.internalToken }}
+- name: {{ $prefix }}INTERNAL_TOKEN
+  valueFrom:
+    secretKeyRef: {name: {{ include "xunwen.tokenSecret" $root }}, key: {{ $root.Values.internalToken.key }}}
+{{- end }}
+{{- range $variable, $callee := $svc.calls }}
+- {name: {{ $prefix }}{{ $variable }}, value: {{ include "xunwen.address" (list $root $callee) | quote }}}
+{{- end }}
+{{- range $variable, $reference := $svc.stores }}
+{{- $parts := splitList "/" $reference }}
+- name: {{ $prefix }}{{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "xunwen.storeSecret" (list $root (first $parts)) }}
+      key: {{ ternary "url" (last $parts) (eq (len $parts) 1) }}
+      {{- if gt (len $parts) 1 }}
+      optional: true
+      {{- end }}
+{{- end }}
+{{- if $svc.model }}
+- {name: {{ $prefix }}MODEL_DIR, value: {{ include "xunwen.modelDir" (list $root $svc.model) | quote }}}
+{{- end }}
+{{- if $svc.threads }}
+- name: {{ $prefix }}THREADS
+  valueFrom:
+    resourceFieldRef: {containerName: {{ .name }}, resource: requests.cpu, divisor: "1"}
+{{- end }}
+{{- if $svc.jobStorage }}
+- {name: {{ $prefix }}STORAGE_URL, value: {{ $root.Values.jobStorage.url | default "/jobs" | quote }}}
+{{- end }}
+{{- with $root.Values.tracing.endpoint }}
+- {name: {{ $prefix }}TRACE_ENDPOINT, value: {{ . | quote }}}
+- {name: {{ $prefix }}TRACE_SAMPLE_RATIO, value: {{ $root.Values.tracing.sampleRatio | quote }}}
+{{- end }}
+{{- range $variable, $value := $svc.env }}
+- {name: {{ $prefix }}{{ $variable }}, value: {{ tpl (toString $value) $root | quote }}}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,92 @@
+{{- define "xunwen.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* (list $ "gateway") -> the name of that component's objects */}}
+{{- define "xunwen.name" -}}
+{{ include "xunwen.fullname" (first .) }}-{{ last . }}
+{{- end -}}
+
+{{- define "xunwen.selector" -}}
+app.kubernetes.io/name: {{ (first .).Chart.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end -}}
+
+{{- define "xunwen.labels" -}}
+{{- $root := first . -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/part-of: xunwen
+{{ include "xunwen.selector" . }}
+{{- end -}}
+
+{{- define "xunwen.metadata" -}}
+name: {{ include "xunwen.name" . }}
+namespace: {{ (first .).Release.Namespace }}
+labels: {{- include "xunwen.labels" . | nindent 2 }}
+{{- end -}}
+
+{{/* (dict "root" $ "name" "recall") -> the service's values over the defaults, as YAML */}}
+{{- define "xunwen.service" -}}
+{{- $own := index .root.Values.services .name | default dict -}}
+{{- toYaml (mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy $own)) -}}
+{{- end -}}
+
+{{/* (list $ "repository:tag") -> the reference, behind the one registry if there is one */}}
+{{- define "xunwen.imageReference" -}}
+{{- $registry := (first .).Values.global.imageRegistry -}}
+{{- if $registry -}}{{ trimSuffix "/" $registry }}/{{- end -}}{{ last . }}
+{{- end -}}
+
+{{/* (list $ "gateway") -> the image of that Dockerfile target */}}
+{{- define "xunwen.image" -}}
+{{- $root := first . -}}
+{{- $tag := $root.Values.image.tag | default $root.Chart.AppVersion -}}
+{{- include "xunwen.imageReference" (list $root (printf "%s-%s:%s" $root.Values.image.repository (last .) $tag)) -}}
+{{- end -}}
+
+{{- define "xunwen.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "xunwen.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{- define "xunwen.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* (list $ "state") -> the Secret that holds the store's url */}}
+{{- define "xunwen.storeSecret" -}}
+{{- $store := index (first .).Values.stores (last .) -}}
+{{- $store.existingSecret | default (include "xunwen.name" .) -}}
+{{- end -}}
+
+{{- define "xunwen.tokenSecret" -}}
+{{- .Values.internalToken.existingSecret | default (include "xunwen.name" (list . "internal-token")) -}}
+{{- end -}}
+
+{{/* (list $ "secret" "key") -> the present value of a Secret's key, else a new random one: an upgrade keeps it */}}
+{{- define "xunwen.keptOrRandom" -}}
+{{- $root := first . -}}
+{{- $present := lookup "v1" "Secret" $root.Release.Namespace (index . 1) -}}
+{{- $data := ($present | default dict).data | default dict -}}
+{{- with index $data (index . 2) -}}{{ . | b64dec }}{{- else -}}{{ randAlphaNum 40 }}{{- end -}}
+{{- end -}}
+
+{{/* (list $ "gateway") -> its address inside the cluster */}}
+{{- define "xunwen.address" -}}
+{{- $svc := include "xunwen.service" (dict "root" (first .) "name" (last .)) | fromYaml -}}
+http://{{ include "xunwen.name" . }}:{{ $svc.port }}
+{{- end -}}
+
+{{/* Where a model's directory is, in the pod */}}
+{{- define "xunwen.modelDir" -}}
+{{- $models := (first .).Values.models -}}
+{{- ternary $models.path "/models" (eq $models.source "image") }}/{{ index $models (last .) }}
+{{- end -}}

@@ -1,0 +1,1 @@
+"""The online half of Xunwen: four services and the library they share."""

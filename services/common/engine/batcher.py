@@ -1,0 +1,221 @@
+"""Fair dynamic batching on an event loop: many callers, one forward pass at a time per predictor.
+
+Callers submit *units*: a few sequences that are computed together. Whatever waits when a
+predictor becomes free and fits its token budget shares the next pass, urgent work first.
+Every waiter settles: with its result, the model's error, Overloaded, DeadlineExceeded, or
+the end of the service. Work whose caller has gone is never computed.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Self
+
+from services.common.engine.batches import padded_length
+from services.common.engine.metrics import EngineMetrics
+from services.common.engine.predictor import FloatArray
+from services.common.engine.tokens import Tokens
+from services.common.errors import (
+    DeadlineExceeded,
+    ModelUnavailable,
+    Overloaded,
+    SearchError,
+)
+from services.common.request_context import Deadline
+
+logger = logging.getLogger(__name__)
+
+_STUCK_SECONDS = 60.0
+"""A pass takes a second at the most; one that takes this long will not end."""
+
+ForwardBatch = Callable[[Sequence[Tokens]], FloatArray]
+
+
+class Priority(IntEnum):
+    """Urgent work goes first whenever a predictor becomes free."""
+
+    QUERY = 0
+    BULK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherLimits:
+    token_budget: int = 1024
+    """Padded tokens of one forward pass."""
+    queued_tokens: int = 200_000
+    """Per priority. A unit that finds this much waiting is refused as Overloaded."""
+
+
+@dataclass(slots=True, eq=False)
+class _Unit:
+    sequences: Sequence[Tokens]
+    deadline: Deadline | None
+    result: asyncio.Future[FloatArray]
+    columns: int = field(init=False)
+    tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = padded_length(max(len(tokens) for tokens in self.sequences))
+        self.tokens = self.columns * len(self.sequences)
+
+
+class Batcher:
+    """Owns one thread per forward function. Use as an async context manager on one event loop."""
+
+    def __init__(
+        self,
+        forwards: Sequence[ForwardBatch],
+        limits: BatcherLimits,
+        metrics: EngineMetrics | None = None,
+    ) -> None:
+        self.limits = limits
+        self._forwards = forwards
+        self._metrics = metrics
+        self._computing: dict[ForwardBatch, float] = {}
+        self._queues: dict[Priority, deque[_Unit]] = {priority: deque() for priority in Priority}
+        self._queued_tokens = dict.fromkeys(Priority, 0)
+        self._arrived = asyncio.Event()
+        self._seconds_per_token = 1e-4
+        self._workers: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._workers = [asyncio.create_task(self._work(run)) for run in self._forwards]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Lets passes that run finish, and fails what still waits."""
+        self._closed = True
+        for queue in self._queues.values():
+            for unit in queue:
+                _fail(unit, _stopping())
+            queue.clear()
+        self._arrived.set()
+        await asyncio.gather(*self._workers)
+
+    def check(self) -> None:
+        """Raises ModelUnavailable when a forward pass has been under way for far too long."""
+        now = asyncio.get_running_loop().time()
+        oldest = min(self._computing.values(), default=now)
+        if now - oldest > _STUCK_SECONDS:
+            raise ModelUnavailable(f"A forward pass has not ended for {now - oldest:.0f} s.")
+
+    async def submit(
+        self,
+        sequences: Sequence[Tokens],
+        *,
+        priority: Priority,
+        deadline: Deadline | None = None,
+    ) -> FloatArray:
+        """One unit of work: float32 [n, ...] in the order of its sequences (at least one).
+
+        Raises Overloaded, DeadlineExceeded, ModelUnavailable.
+        """
+        if self._closed:
+            raise _stopping()
+        waiting = self._queued_tokens[priority]
+        if waiting >= self.limits.queued_tokens:
+            if self._metrics:
+                self._metrics.refused.inc()
+            seconds = waiting * self._seconds_per_token / len(self._forwards)
+            raise Overloaded("Too many texts are waiting for the model.", retry_after=seconds)
+        unit = _Unit(sequences, deadline, asyncio.get_running_loop().create_future())
+        self._queues[priority].append(unit)
+        self._count(priority, unit.tokens)
+        self._arrived.set()
+        return await unit.result
+
+    async def _work(self, forward: ForwardBatch) -> None:
+        # A thread per predictor: Paddle's oneDNN caches are per thread.
+        with ThreadPoolExecutor(1, thread_name_prefix="forward") as thread:
+            while not self._closed:
+                if batch := self._take():
+                    await self._compute(thread, forward, batch)
+                else:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+
+    async def _compute(
+        self, thread: ThreadPoolExecutor, forward: ForwardBatch, batch: list[_Unit]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        sequences = [tokens for unit in batch for tokens in unit.sequences]
+        self._computing[forward] = started
+        try:
+            output = await loop.run_in_executor(thread, forward, sequences)
+        except Exception as error:
+            logger.exception("forward pass failed")
+            if self._metrics:
+                self._metrics.failures.inc()
+            known = error if isinstance(error, SearchError) else None
+            for unit in batch:
+                _fail(unit, known or ModelUnavailable("The model failed on this input."))
+            return
+        finally:
+            del self._computing[forward]
+        if self._metrics:
+            tokens = sum(map(len, sequences))
+            self._metrics.passed(len(sequences), tokens, loop.time() - started)
+        columns = max(unit.columns for unit in batch)
+        self._learn_speed((loop.time() - started) / (len(sequences) * columns))
+        _settle(batch, output)
+
+    def _take(self) -> list[_Unit]:
+        """The next batch: the oldest unit of the most urgent kind, and what fits beside it."""
+        batch: list[_Unit] = []
+        rows = columns = 0
+        for priority, queue in self._queues.items():
+            while queue:
+                unit = queue[0]
+                if not _wanted(unit):
+                    self._pop(priority)
+                    continue
+                rows += len(unit.sequences)
+                columns = max(columns, unit.columns)
+                if batch and rows * columns > self.limits.token_budget:
+                    return batch
+                batch.append(self._pop(priority))
+        return batch
+
+    def _pop(self, priority: Priority) -> _Unit:
+        unit = self._queues[priority].popleft()
+        self._count(priority, -unit.tokens)
+        return unit
+
+    def _count(self, priority: Priority, tokens: int) -> None:
+        self._queued_tokens[priority] += tokens
+        if self._metrics:
+            self._metrics.queued_tokens.inc(tokens)
+
+    def _learn_speed(self, seconds_per_token: float) -> None:
+        self._seconds_per_token += 0.1 * (seconds_per_token - self._seconds_per_token)
+
+
+def _stopping() -> ModelUnavailable:
+    return ModelUnavailable("The service is stopping.", retry_after=1)
+
+
+def _wanted(unit: _Unit) -> bool:
+    """Whether someone still waits for it; a unit past its deadline is failed here."""
+    if unit.deadline is not None and unit.deadline.expired:
+        _fail(unit, DeadlineExceeded("The model was not reached within the budget."))
+    return not unit.result.done()
+
+
+def _fail(unit: _Unit, error: SearchError) -> None:
+    if not unit.result.done():
+        unit.result.set_exception(error)
+
+
+def _settle(batch: Sequence[_Unit], output: FloatArray) -> None:
+    start = 0
+    for unit in batch:
+        end = start + len(unit.sequences)
+        if not unit.result.done():
+            unit.result.set_result(output[start:end])
+        start = end

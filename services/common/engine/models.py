@@ -1,0 +1,160 @@
+"""The two kinds of model as plain synchronous classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from services.common.engine.batches import padded_length, plan_batches
+from services.common.engine.predictor import (
+    FloatArray,
+    Precision,
+    Predictor,
+    PredictorOptions,
+    choose_precision,
+    open_predictor,
+)
+from services.common.engine.tokens import TextTokenizer, Tokens, pad
+from services.common.errors import ModelInvalid
+from services.common.model_dir import Kind, ModelManifest, load_manifest
+
+TOKEN_BUDGET = 1024
+"""Padded tokens of one forward pass. More is slower: activations leave the caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One predictor and what it needs to read sequences. Not thread-safe; clone per thread."""
+
+    predictor: Predictor
+    pad_id: int
+    token_budget: int = TOKEN_BUDGET
+
+    def batch(self, sequences: Sequence[Tokens]) -> FloatArray:
+        """All sequences in one forward pass: float32 [n, ...]. Raises ModelUnavailable."""
+        columns = padded_length(max(len(tokens) for tokens in sequences))
+        return self.predictor.run(*pad(sequences, self.pad_id, columns))
+
+    def many(self, sequences: Sequence[Tokens]) -> FloatArray:
+        """Any number of sequences in planned batches, results in their order; at least one."""
+        plan = plan_batches([len(tokens) for tokens in sequences], self.token_budget)
+        outputs = [self.batch([sequences[position] for position in batch]) for batch in plan]
+        result = np.empty((len(sequences), *outputs[0].shape[1:]), dtype=np.float32)
+        for batch, output in zip(plan, outputs, strict=True):
+            result[batch] = output
+        return result
+
+    def clone(self) -> "Forward":
+        return Forward(self.predictor.clone(), self.pad_id, self.token_budget)
+
+
+class Encoder:
+    """Texts to vectors. Use it from one thread at a time."""
+
+    def __init__(
+        self,
+        manifest: ModelManifest,
+        forward: Forward,
+        documents: TextTokenizer,
+        queries: TextTokenizer,
+        precision: Precision,
+    ) -> None:
+        self.manifest = manifest
+        self.forward = forward
+        self.precision = precision
+        self._documents = documents
+        self._queries = queries
+
+    @property
+    def dimension(self) -> int:
+        assert self.manifest.dimension is not None  # noqa: S101 - the manifest checked it
+        return self.manifest.dimension
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Unit vectors of rendered document texts: float32 [n, dimension]."""
+        return self._vectors(self.document_tokens(texts))
+
+    def encode_queries(self, queries: Sequence[str]) -> FloatArray:
+        """Unit vectors of queries: float32 [n, dimension]."""
+        return self._vectors(self.query_tokens(queries))
+
+    def document_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        return self._documents.singles(texts)
+
+    def query_tokens(self, queries: Sequence[str]) -> list[Tokens]:
+        return self._queries.singles([self.manifest.query_text(query) for query in queries])
+
+    def _vectors(self, sequences: list[Tokens]) -> FloatArray:
+        if not sequences:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return self.forward.many(sequences)
+
+
+class Ranker:
+    """Pairs of a query and a text to relevance logits. Use it from one thread at a time."""
+
+    def __init__(
+        self,
+        manifest: ModelManifest,
+        forward: Forward,
+        tokenizer: TextTokenizer,
+        precision: Precision,
+    ) -> None:
+        self.manifest = manifest
+        self.forward = forward
+        self.precision = precision
+        self._tokenizer = tokenizer
+
+    def score(self, query: str, texts: Sequence[str]) -> FloatArray:
+        """A raw logit for each rendered document text: float32 [n]."""
+        if not texts:
+            return np.empty(0, dtype=np.float32)
+        return self.forward.many(self.pair_tokens(query, texts))
+
+    def pair_tokens(self, query: str, texts: Sequence[str]) -> list[Tokens]:
+        return self._tokenizer.pairs(self.manifest.query_text(query), texts)
+
+
+def open_encoder(directory: Path | str, options: PredictorOptions | None = None) -> Encoder:
+    """Loads an encoder from its model directory. Raises ModelInvalid."""
+    directory = Path(directory)
+    manifest = _manifest(directory, Kind.ENCODER)
+    forward, precision = _open(directory, manifest, options or PredictorOptions())
+    tokenizer = directory / manifest.files.tokenizer.file
+    return Encoder(
+        manifest,
+        forward,
+        TextTokenizer(tokenizer, manifest.max_tokens),
+        TextTokenizer(tokenizer, manifest.query_max_tokens),
+        precision,
+    )
+
+
+def open_ranker(directory: Path | str, options: PredictorOptions | None = None) -> Ranker:
+    """Loads a ranker from its model directory. Raises ModelInvalid."""
+    directory = Path(directory)
+    manifest = _manifest(directory, Kind.RANKER)
+    forward, precision = _open(directory, manifest, options or PredictorOptions())
+    tokenizer = directory / manifest.files.tokenizer.file
+    return Ranker(manifest, forward, TextTokenizer(tokenizer, manifest.max_tokens), precision)
+
+
+def _manifest(directory: Path, kind: Kind) -> ModelManifest:
+    manifest = load_manifest(directory)
+    if manifest.kind is not kind:
+        raise ModelInvalid(f"{directory.name} is a model of kind {manifest.kind}, not {kind}")
+    return manifest
+
+
+def _open(
+    directory: Path, manifest: ModelManifest, options: PredictorOptions
+) -> tuple[Forward, Precision]:
+    precision = choose_precision(options.precision, manifest.precisions)
+    predictor = open_predictor(
+        directory / manifest.files.program.file,
+        directory / manifest.files.weights.file,
+        threads=options.thread_count(),
+        precision=precision,
+    )
+    return Forward(predictor, manifest.pad_id), precision

@@ -1,0 +1,122 @@
+"""The outermost layer of each service: request context, internal token, access log, metrics."""
+
+import hmac
+import logging
+import time
+
+from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.common.errors import SearchError, Unauthenticated
+from services.common.metrics import HttpMetrics
+from services.common.problem import problem_response
+from services.common.request_context import (
+    DEADLINE_HEADER,
+    INTERNAL_TOKEN_HEADER,
+    REQUEST_ID_HEADER,
+    accept_request_id,
+    deadline_var,
+    read_deadline,
+    request_id_var,
+)
+from services.common.tracing import span
+
+logger = logging.getLogger("services.access")
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def _route(scope: Scope) -> str:
+    """The route's template, known once the application has answered."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+class RequestContextMiddleware:
+    """Sets the request's context, counts, traces and logs it, and turns a bug into a plain 500."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: HttpMetrics, internal_token: str | None = None
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.internal_token = internal_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id_var.set(accept_request_id(headers.get(REQUEST_ID_HEADER)))
+        deadline_var.set(read_deadline(headers.get(DEADLINE_HEADER)))
+        if scope["path"] in _PROBES:
+            await self._answer(scope, headers, receive, send)
+            return
+        with span(scope["method"], kind=SpanKind.SERVER, parent=headers) as current:
+            status = await self._answer(scope, headers, receive, send)
+            route = _route(scope)
+            current.update_name(f"{scope['method']} {route}")
+            current.set_attributes(
+                {
+                    "http.request.method": scope["method"],
+                    "http.route": route,
+                    "http.response.status_code": status,
+                    "request_id": request_id_var.get(),
+                }
+            )
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> int:
+        """Lets the application answer; returns the status it sent."""
+        started = time.perf_counter()
+        status = 500
+        begun = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                status, begun = message["status"], True
+                answer = MutableHeaders(scope=message)
+                answer[REQUEST_ID_HEADER] = request_id_var.get()
+                if getattr(scope["app"].state, "draining", False):
+                    answer["connection"] = "close"
+            await send(message)
+
+        self.metrics.in_flight.inc()
+        try:
+            if self._refused(scope, headers):
+                error: SearchError = Unauthenticated("This service answers internal calls only.")
+                await problem_response(error)(scope, receive, send_with_id)
+            else:
+                await self.app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("unhandled error")
+            if begun:
+                raise
+            error = SearchError("Something failed inside; quote the request id when you report it.")
+            await problem_response(error)(scope, receive, send_with_id)
+        finally:
+            self.metrics.in_flight.dec()
+            self._record(scope, status, time.perf_counter() - started)
+        return status
+
+    def _refused(self, scope: Scope, headers: Headers) -> bool:
+        if self.internal_token is None or scope["path"] in _PROBES:
+            return False
+        offered = headers.get(INTERNAL_TOKEN_HEADER, "")
+        return not hmac.compare_digest(offered.encode(), self.internal_token.encode())
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route(scope)
+        method = scope["method"] if route != "unmatched" else "any"
+        self.metrics.requests.labels(method, route, str(status)).inc()
+        self.metrics.seconds.labels(method, route).observe(seconds)
+        level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
+        logger.log(
+            level,
+            "request",
+            extra={
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "took_ms": round(seconds * 1000, 2),
+            },
+        )

@@ -1,0 +1,30 @@
+"""Model directories, format 1: what `xunwen export` writes and all that the services load."""
+
+from services.common.model_dir.manifest import (
+    MANIFEST,
+    PACKED,
+    Calibration,
+    Kind,
+    ModelFile,
+    ModelFiles,
+    ModelManifest,
+    file_of,
+    load_manifest,
+    write_manifest,
+)
+from services.common.model_dir.packing import pack, unpack
+
+__all__ = [
+    "MANIFEST",
+    "PACKED",
+    "Calibration",
+    "Kind",
+    "ModelFile",
+    "ModelFiles",
+    "ModelManifest",
+    "file_of",
+    "load_manifest",
+    "pack",
+    "unpack",
+    "write_manifest",
+]

@@ -1,0 +1,55 @@
+"""`python -m services.common.model_dir.fetch URL DIRECTORY`: a model directory from elsewhere.
+
+URL is any address that fsspec reads (s3://bucket/models/encoder, file:///...). A directory that
+is whole already is left alone, so a pod's second start downloads nothing.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import fsspec
+
+from services.common.errors import ModelInvalid
+from services.common.model_dir.manifest import PACKED, load_manifest, read_manifest
+from services.common.model_dir.packing import unpack
+
+
+def fetch(url: str, directory: Path) -> Path:
+    """Downloads and checks a model. Raises ModelInvalid, which says what is wrong with it."""
+    try:
+        load_manifest(directory)
+    except ModelInvalid:
+        _download(url, directory)
+        weights = read_manifest(directory).files.weights.file
+        if (directory / PACKED).exists() and not (directory / weights).exists():
+            unpack(directory)
+        load_manifest(directory)
+    return directory
+
+
+def _download(url: str, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        store, path = fsspec.core.url_to_fs(url)
+        store.get(f"{path.rstrip('/')}/", f"{directory}/", recursive=True)
+    except (OSError, ValueError, ImportError) as error:
+        reason = type(error).__name__
+        raise ModelInvalid(f"model {url} cannot be fetched ({reason}): is it there?") from error
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m services.common.model_dir.fetch")
+    parser.add_argument("url")
+    parser.add_argument("directory", type=Path)
+    arguments = parser.parse_args()
+    try:
+        sys.stdout.write(f"{fetch(arguments.url, arguments.directory)}\n")
+    except ModelInvalid as error:
+        sys.stderr.write(f"{error.detail}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

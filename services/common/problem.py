@@ -1,0 +1,106 @@
+"""Errors as problem+json (RFC 9457), and the one place where the tree meets FastAPI."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from services.common.errors import InvalidRequest, MalformedRequest, SearchError
+from services.common.request_context import request_id_var
+
+MEDIA_TYPE = "application/problem+json"
+_MAX_ECHO = 200
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """The body of every error answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str = Field(description="Stable, for programs")
+    detail: str = Field(description="What is wrong and what to do, for people")
+    request_id: str
+
+
+def problem_response(error: SearchError, headers: Mapping[str, str] | None = None) -> Response:
+    problem = Problem(
+        title=error.title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        request_id=request_id_var.get(),
+        **error.extra,
+    )
+    out = dict(headers or {})
+    if error.retry_after is not None:
+        out["Retry-After"] = str(max(1, round(error.retry_after)))
+    if error.status == 401:
+        out["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(
+        problem.model_dump(), status_code=error.status, media_type=MEDIA_TYPE, headers=out
+    )
+
+
+def _validation_error(exc: RequestValidationError) -> SearchError:
+    errors: list[dict[str, Any]] = []
+    for item in exc.errors():
+        where = ".".join(str(part) for part in item["loc"] if part != "body")
+        if item["type"] == "json_invalid":
+            reason = item.get("ctx", {}).get("error", "it is not JSON")
+            return MalformedRequest(f"The body is not valid JSON: {reason}")
+        given = jsonable_encoder(item.get("input"), custom_encoder={bytes: lambda _: "<bytes>"})
+        errors.append(
+            {"field": where or "body", "message": item["msg"], "given": str(given)[:_MAX_ECHO]}
+        )
+    first = errors[0]
+    detail = f"{first['field']}: {first['message']}"
+    if len(errors) > 1:
+        detail += f" (and {len(errors) - 1} more, see `errors`)"
+    return InvalidRequest(detail, extra={"errors": errors})
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Maps the error tree, FastAPI's own errors and unknown routes to problem+json."""
+
+    @app.exception_handler(SearchError)
+    async def _search_error(request: Request, exc: SearchError) -> Response:
+        if exc.status >= 500:
+            logger.warning("request failed", extra={"code": exc.code, "detail": exc.detail})
+        return problem_response(exc)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, exc: RequestValidationError) -> Response:
+        return problem_response(_validation_error(exc))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, exc: HTTPException) -> Response:
+        codes = {404: "not_found", 405: "method_not_allowed", 400: "malformed_request"}
+        details = {
+            404: f"There is no {request.method} {request.url.path}; see /docs for the API.",
+            405: f"{request.method} is not possible on {request.url.path}; see /docs for the API.",
+            400: "The request cannot be read; check its body and content type.",
+        }
+        problem = Problem(
+            title=str(exc.detail),
+            status=exc.status_code,
+            code=codes.get(exc.status_code, "http_error"),
+            detail=details.get(exc.status_code, str(exc.detail)),
+            request_id=request_id_var.get(),
+        )
+        return JSONResponse(
+            problem.model_dump(),
+            status_code=exc.status_code,
+            media_type=MEDIA_TYPE,
+            headers=dict(exc.headers or {}),
+        )

@@ -1,0 +1,1 @@
+"""The contracts between the services, one module per noun. Public bodies reuse them."""

@@ -1,0 +1,1 @@
+"""Gateway: the public REST API."""

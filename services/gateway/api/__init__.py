@@ -1,0 +1,1 @@
+"""Routes of the public API, a module per noun."""

@@ -1,0 +1,41 @@
+export default {
+  "vectors.text": [
+    "编码器把一段文字变成一个单位向量；意思相近的文字，向量的夹角小。写一段文字看它的向量和最近的文献，再写一段，比较两者。",
+    "The encoder turns a text into a vector of length one; texts of like meaning lie at a small angle. Write one to see its vector and the nearest documents; write a second one to compare.",
+  ],
+  "vectors.a": ["文字甲", "Text A"],
+  "vectors.b": ["文字乙（用于比较，可不填）", "Text B (to compare; optional)"],
+  "vectors.placeholder.a": ["例如：中西方语言与文化的差异", "For example: differences between languages and cultures"],
+  "vectors.placeholder.b": ["例如：英汉翻译中的文化因素", "For example: cultural factors in translation"],
+  "vectors.example": ["填入示例", "Fill in an example"],
+  "vectors.strip": [
+    (name, n, low, high) => `${name} 的向量热图，${n} 维，从 ${low} 到 ${high}`,
+    (name, n, low, high) => `Heat strip of the vector of ${name}: ${n} dimensions, from ${low} to ${high}`,
+  ],
+  "vectors.of.a": ["甲", "A"],
+  "vectors.of.b": ["乙", "B"],
+  "vectors.meta": [
+    (n, low, high) => `${n} 维，最小 ${low}，最大 ${high}`,
+    (n, low, high) => `${n} dimensions, lowest ${low}, highest ${high}`,
+  ],
+  "vectors.cell": [(i, v) => `第 ${i} 维：${v}`, (i, v) => `Dimension ${i}: ${v}`],
+  "vectors.hint": ["指向格子可读数值", "Point at a cell to read its value"],
+  "vectors.copy": ["复制为 JSON", "Copy as JSON"],
+  "vectors.numbers": ["全部数值", "All values"],
+  "vectors.negative": ["负", "negative"],
+  "vectors.positive": ["正", "positive"],
+  "vectors.cosine": ["余弦相似度", "Cosine similarity"],
+  "vectors.cosine.text": [
+    "下图是逐维乘积：暖色的维度把两段文字拉近，冷色的推远，总和即余弦。",
+    "Below, the product per dimension: warm ones pull the two texts together, cool ones push them apart; their sum is the cosine.",
+  ],
+  "vectors.product": ["逐维乘积", "Product per dimension"],
+  "vectors.nearest": ["最近的文献", "Nearest documents"],
+  "vectors.nearest.of": [(name) => `按向量距离，取自 ${name}`, (name) => `By distance of the vectors, from ${name}`],
+  "vectors.nearest.none": ["没有可比的文献", "There is no document to compare with"],
+  "vectors.start": ["写一段文字", "Write a text"],
+  "vectors.start.text": [
+    "向量由正在服务的编码器即时算出，与入库时用的是同一个。",
+    "The vector comes from the encoder that serves now, the same that filled the index.",
+  ],
+};

@@ -1,0 +1,33 @@
+// One small light in the header: are all parts ready? Asked every 15 s while the page is in sight.
+
+import { readiness } from "./api.js";
+import { viewHref } from "./address.js";
+import { h } from "./dom.js";
+import { named, t } from "./messages.js";
+
+const EVERY_MS = 15_000;
+
+export function pulse() {
+  const label = h("span", {}, t("pulse.unknown"));
+  const link = h("a.pulse", { href: viewHref("health"), data: { state: "unknown" } }, label);
+  const show = (state, text) => {
+    link.dataset.state = state;
+    label.textContent = text;
+    link.ariaLabel = `${t("view.health")}: ${text}`;
+  };
+  const ask = async () => {
+    if (document.hidden) return;
+    try {
+      const { checks } = await readiness();
+      const away = Object.keys(checks).filter((name) => !checks[name].ok);
+      const names = away.map((name) => named("part", name)).join(t("separator"));
+      if (away.length) show("degraded", t("pulse.degraded", names));
+      else show("ready", t("pulse.ready"));
+    } catch {
+      show("away", t("pulse.away"));
+    }
+  };
+  ask();
+  const timer = setInterval(ask, EVERY_MS);
+  return { element: link, stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,58 @@
+// The search box. Knows input methods: while Chinese is being composed, nothing is searched.
+
+import { button, h, icon } from "../dom.js";
+import { t } from "../messages.js";
+
+const MAX_CHARS = 2000; // what the API takes
+
+/** `oninput(query)` at each finished keystroke, `onsubmit(query)` on Enter, `ondown()` on ↓. */
+export function searchBox({ oninput, onsubmit, ondown }) {
+  const input = h("input.search-input", {
+    type: "text", name: "q", enterKeyHint: "search", autocomplete: "off", spellcheck: false,
+    maxLength: MAX_CHARS, placeholder: t("search.placeholder"), ariaLabel: t("search.label"),
+  });
+  const tell = () => {
+    clear.hidden = !input.value;
+    oninput(input.value);
+  };
+  input.addEventListener("input", (event) => {
+    if (!event.isComposing) tell();
+  });
+  input.addEventListener("compositionend", tell);
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      ondown();
+    } else if (event.key === "Escape" && input.value) {
+      event.preventDefault();
+      empty();
+    }
+  });
+  const empty = () => {
+    input.value = "";
+    clear.hidden = true;
+    onsubmit("");
+    input.focus();
+  };
+  const clear = button(t("search.clear"), empty, { name: "close", quiet: true, hidden: true });
+  const element = h("form.search-box", {
+    role: "search",
+    onsubmit: (event) => {
+      event.preventDefault();
+      onsubmit(input.value);
+    },
+  }, icon("search"), input, clear, h("kbd", { ariaHidden: "true" }, "/"),
+  h("button.button.primary", { type: "submit" }, t("view.search")));
+  return {
+    element,
+    focus() {
+      input.focus();
+      input.select();
+    },
+    set(query) {
+      if (input.value !== query) input.value = query;
+      clear.hidden = !query;
+    },
+  };
+}

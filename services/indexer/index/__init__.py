@@ -1,0 +1,1 @@
+"""The index: collections in Milvus and the one place that writes them."""

@@ -1,0 +1,75 @@
+"""The writer's role: one indexer process at a time may write the index and keep the ledger.
+
+A lease in Redis, renewed by its holder. It guards against a second replica that a deployment
+starts by mistake or overlap; within the one holder, order is kept by locks of that process.
+"""
+
+import logging
+import secrets
+import time
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.common.errors import Unavailable
+
+KEY = "xunwen:indexer:writer"
+
+# Only who holds the role may prolong or give it up.
+_RENEW = """
+local holder = redis.call('GET', KEYS[1])
+if holder == false or holder == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
+return 0
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+logger = logging.getLogger(__name__)
+
+
+class WriterRole:
+    """`holds` is conservative: it ends on this side before it ends in Redis."""
+
+    def __init__(self, redis: Redis, seconds: float, key: str = KEY) -> None:
+        self._redis = redis
+        self._seconds = seconds
+        self._key = key
+        self._token = secrets.token_hex(8)
+        self._until = 0.0
+
+    @property
+    def holds(self) -> bool:
+        return time.monotonic() < self._until
+
+    def check(self) -> None:
+        """Raises Unavailable when this process may not write now."""
+        if not self.holds:
+            raise Unavailable(
+                "Writing is paused: another indexer holds the writer's role, or Redis is away."
+                " Try again in a few seconds.",
+                retry_after=2,
+            )
+
+    async def renew(self) -> bool:
+        """Takes or prolongs the role. False when another has it or Redis is away."""
+        asked = time.monotonic()
+        try:
+            milliseconds = int(self._seconds * 1000)
+            granted = await self._redis.eval(_RENEW, 1, self._key, self._token, milliseconds)
+        except (RedisError, OSError):
+            return False
+        if granted:
+            self._until = asked + self._seconds * 0.8
+        return bool(granted)
+
+    async def release(self) -> None:
+        self._until = 0.0
+        try:
+            await self._redis.eval(_RELEASE, 1, self._key, self._token)
+        except (RedisError, OSError):
+            logger.info("the writer's role runs out by itself: Redis is away")

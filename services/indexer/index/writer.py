@@ -1,0 +1,144 @@
+"""The one place that writes rows. Check and write happen under the collection's lock, in the
+one process that holds the writer's role, so the newest write of an id wins (docs/adr/0010)."""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.common.collection import PhysicalName
+from services.common.versions import IndexVersions
+from services.indexer.index.clock import VersionClock
+from services.indexer.index.collections import Collections, CollectionState
+from services.indexer.index.port import VectorIndex, slices
+from services.indexer.index.role import WriterRole
+from services.indexer.rows import Row
+
+SLICE_ROWS = 250
+"""Rows per call and per hold of the lock: bounds what a single document waits for."""
+_FLUSH_ROWS = 200
+"""Single writes after which milvus-lite is flushed; its search slows down with each."""
+
+
+class IndexWriter:
+    """All methods raise IndexUnavailable, Overloaded, and Unavailable without the role."""
+
+    def __init__(
+        self,
+        collections: Collections,
+        index: VectorIndex,
+        versions: IndexVersions,
+        role: WriterRole,
+        clock: VersionClock,
+    ) -> None:
+        self.collections = collections
+        self.clock = clock
+        self._index = index
+        self._versions = versions
+        self._role = role
+        self._moved: set[str] = set()
+
+    async def accept(self, name: str) -> int:
+        """The version of a write that is accepted now; later ones get higher ones."""
+        state = await self.collections.state(name)
+        version = self.clock.next()
+        state.newest = max(state.newest, version)
+        return version
+
+    async def write_part(self, name: str, rows: Sequence[Row], version: int) -> None:
+        """Rows of an upsert job. When it returns they are durable in the index."""
+        state = await self.collections.state(name)
+        for chunk in slices(rows, SLICE_ROWS):
+            async with state.lock:
+                physical = await self.collections.ensure(name)
+                await self._write(state, self._targets(state, physical, version), chunk, version)
+        await self._flush(state, self._targets(state, physical, version))
+
+    async def write_build(
+        self, name: str, physical: PhysicalName, rows: Sequence[Row], version: int
+    ) -> None:
+        """Rows of a rebuild, into the collection that is being built."""
+        state = await self.collections.state(name)
+        for chunk in slices(rows, SLICE_ROWS):
+            async with state.lock:
+                await self._write(state, [physical], chunk, version)
+        await self._flush(state, [physical])
+
+    async def put(self, name: str, row: Row, version: int) -> str:
+        """One document, found when this returns. Returns the index version."""
+        state = await self.collections.state(name)
+        async with state.lock:
+            physical = await self.collections.ensure(name)
+            targets = self._targets(state, physical, version)
+            await self._write(state, targets, [row], version)
+        state.unflushed += 1
+        if state.unflushed >= _FLUSH_ROWS:
+            await self._flush(state, targets)
+        return await self.moved(name)
+
+    async def delete(
+        self, name: str, ids: Sequence[str], version: int, *, pending: bool
+    ) -> tuple[int, str]:
+        """How many were there, and the index version. With `pending`, writes accepted earlier
+        may still come, and the deletion is remembered against them. Raises CollectionNotFound."""
+        unique = list(dict.fromkeys(ids))
+        state = await self.collections.state(name)
+        async with state.lock:
+            self._role.check()
+            physical = await self.collections.live(name)
+            if pending and unique:
+                await asyncio.to_thread(state.tombstones.add, unique, version)
+            there = await asyncio.to_thread(self._index.versions, physical, unique)
+            targets = [physical] + ([state.building.physical] if state.building else [])
+            for target in targets:
+                await asyncio.to_thread(self._index.delete, target, unique)
+        return len(there), await self.moved(name)
+
+    async def moved(self, name: str) -> str:
+        """A write was committed: moves the version. While Redis is away that stays owed."""
+        self._moved.add(name)
+        version = await self._versions.move(name)
+        self._moved.discard(name)
+        return version
+
+    async def settle(self) -> None:
+        """Moves the versions that are owed."""
+        for name in list(self._moved):
+            await self.moved(name)
+
+    def _targets(
+        self, state: CollectionState, physical: PhysicalName, version: int
+    ) -> list[PhysicalName]:
+        building = state.building
+        if building is None or version < building.since:
+            return [physical]
+        return [physical, building.physical]
+
+    async def _write(
+        self,
+        state: CollectionState,
+        targets: Sequence[PhysicalName],
+        rows: Sequence[Row],
+        version: int,
+    ) -> None:
+        surviving = state.tombstones.surviving(rows, version)
+        oldest = min((row.version or version for row in surviving), default=version)
+        for target in targets:
+            kept = surviving
+            if oldest < state.newest:  # else nothing newer was ever accepted
+                kept = await self._not_older(target, surviving, version)
+            self._role.check()
+            if kept:
+                await asyncio.to_thread(self._index.upsert, target, kept, version)
+
+    async def _not_older(
+        self, target: PhysicalName, rows: Sequence[Row], version: int
+    ) -> list[Row]:
+        ids = [row.id for row in rows]
+        there = await asyncio.to_thread(self._index.versions, target, ids)
+        return [row for row in rows if there.get(row.id, 0) <= (row.version or version)]
+
+    async def _flush(self, state: CollectionState, targets: Sequence[PhysicalName]) -> None:
+        if not self._index.flush_each_part:
+            return
+        state.unflushed = 0
+        for target in targets:
+            await asyncio.to_thread(self._index.flush, target)

@@ -1,0 +1,1 @@
+"""From an uploaded file to clean parts: formats, validation, duplicates."""

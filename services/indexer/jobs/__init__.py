@@ -1,0 +1,1 @@
+"""Bulk jobs: what is accepted, its ledger, and who works on what."""

@@ -1,0 +1,50 @@
+"""What /metrics says about jobs; queue depth is what workers are scaled on."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from services.common.wire.jobs import JobState
+from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.workers import Workers
+
+
+class JobMetrics(Collector):
+    """Read from the book at each scrape."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        book: JobBook,
+        workers: Workers,
+        holds_role: Callable[[], bool],
+    ) -> None:
+        self._book = book
+        self._workers = workers
+        self._holds_role = holds_role
+        registry.register(self)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        jobs = GaugeMetricFamily("xunwen_index_jobs", "Jobs by state", labels=["state"])
+        ledgers = self._book.all()
+        for state in JobState:
+            jobs.add_metric([state], sum(ledger.state is state for ledger in ledgers))
+        parts = sum(len(ledger.open) for ledger in self._book.running())
+        started = [ledger.manifest.created_at for ledger in self._book.running()]
+        age = (datetime.now(UTC) - min(started)).total_seconds() if started else 0.0
+        yield jobs
+        yield GaugeMetricFamily(
+            "xunwen_index_oldest_job_seconds", "Age of the oldest job that has not ended", value=age
+        )
+        yield GaugeMetricFamily(
+            "xunwen_index_writer",
+            "1 while this process may write the index",
+            value=float(self._holds_role()),
+        )
+        yield GaugeMetricFamily("xunwen_index_parts_open", "Parts to be done", value=parts)
+        yield GaugeMetricFamily(
+            "xunwen_index_workers", "Workers alive", value=self._workers.alive()
+        )

@@ -1,0 +1,111 @@
+"""What a worker does with a message. The ledger, not the message, says whether it is wanted."""
+
+import logging
+from dataclasses import dataclass
+
+from services.common.errors import EncoderMismatch, SearchError, Unavailable
+from services.common.tracing import span
+from services.indexer.intake.planner import Planner
+from services.indexer.intake.record import BadInput
+from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.ledger import LeaseLost
+from services.indexer.jobs.manifest import PartKey
+from services.indexer.rows import pack_rows, unpack_planned
+from services.indexer.work.client import IndexerClient
+from services.indexer.work.encode import PartEncoder
+from services.indexer.work.lease import HeldLease, WorkerStopping, held_lease
+from services.indexer.work.wire import Granted, Planned
+
+logger = logging.getLogger(__name__)
+
+PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Used by several threads at a time."""
+
+    client: IndexerClient
+    files: JobFiles
+    encoder: PartEncoder
+
+    def plan(self, job: str) -> None:
+        self._do(job, PLAN)
+
+    def part(self, job: str, part: str) -> None:
+        self._do(job, part)
+
+    def _do(self, job: str, part: str) -> None:
+        try:
+            granted = self.client.claim(job, part, self.encoder.fingerprint)
+        except LeaseLost:
+            return
+        except (Unavailable, EncoderMismatch) as error:
+            logger.warning("no claim", extra={"job": job, "part": part, "reason": error.detail})
+            return  # the message is sent again
+        try:
+            if part == PLAN:
+                self._plan(job, granted)
+            else:
+                self._part(job, part, granted)
+        except LeaseLost:
+            logger.info("the lease was lost", extra={"job": job, "part": part})
+        except (WorkerStopping, Unavailable):
+            self._give_back(job, part, granted.token)
+        except SearchError as error:
+            self._report(job, part, granted.token, error.detail)
+        except Exception:
+            logger.exception("a part failed", extra={"job": job, "part": part})
+            self._report(job, part, granted.token, "the worker failed on it; see its log")
+
+    def _plan(self, job: str, granted: Granted) -> None:
+        planner: Planner
+
+        def read() -> int:
+            return planner.counts[0]
+
+        with held_lease(
+            self.client, job, PLAN, granted.token, granted.lease_seconds, read
+        ) as lease:
+            planner = Planner(
+                self.files,
+                granted.manifest,
+                granted.token,
+                dimension=granted.dimension,
+                part_documents=granted.part_documents,
+                check=lease.check,
+            )
+            try:
+                planned = Planned(token=granted.token, plan=planner.plan())
+            except BadInput as error:
+                lines, rejected = planner.counts
+                planned = Planned(
+                    token=granted.token, message=str(error), read=lines, rejected=rejected
+                )
+            self.client.planned(job, planned)
+
+    def _part(self, job: str, part: str, granted: Granted) -> None:
+        with held_lease(self.client, job, part, granted.token, granted.lease_seconds) as lease:
+            with span("encode"):
+                rows = self._encoded(job, part, granted, lease)
+            self.client.rows(job, part, granted.token, rows)
+
+    def _encoded(self, job: str, part: str, granted: Granted, lease: HeldLease) -> bytes:
+        key = PartKey.parse(part)
+        if key is None or granted.plan_token is None:
+            raise LeaseLost
+        name = self.files.part_key(job, granted.plan_token, key.part)
+        documents = unpack_planned(self.files.store.read(name), key.start, key.stop)
+        return pack_rows(self.encoder.rows(documents, lease.check))
+
+    def _give_back(self, job: str, part: str, token: str) -> None:
+        try:
+            self.client.release(job, part, token)
+        except SearchError:
+            logger.info("the lease runs out by itself", extra={"job": job, "part": part})
+
+    def _report(self, job: str, part: str, token: str, reason: str) -> None:
+        try:
+            self.client.failed(job, part, token, reason)
+        except SearchError:
+            logger.info("the lease runs out by itself", extra={"job": job, "part": part})

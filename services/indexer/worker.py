@@ -1,0 +1,126 @@
+"""`python -m services.indexer.worker`: a Celery worker that plans inputs and encodes parts.
+
+Threads, not processes: a forked child must not inherit Paddle's threads. One thread encodes
+at a time, the others read, cut words and send what is encoded, so the encoder never waits.
+Celery's own loop stays free and answers the broker. kill -9 at any moment loses nothing:
+the ledger gives the parts to another worker when their leases run out.
+"""
+
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from celery import current_task, signals
+from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry, Histogram
+
+from services.common.engine import PredictorOptions, open_encoder
+from services.common.engine.metrics import EngineMetrics
+from services.common.errors import ModelInvalid, SearchError
+from services.common.logs import configure_logs
+from services.common.settings import read_settings
+from services.common.text import WordAnalyzer
+from services.common.tracing import span, tracing
+from services.indexer.jobs.files import JobFiles
+from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
+from services.indexer.settings import IndexerSettings
+from services.indexer.store import ObjectStore
+from services.indexer.work.client import IndexerClient
+from services.indexer.work.encode import PartEncoder
+from services.indexer.work.probe import probe_server
+from services.indexer.work.tasks import Tasks
+
+THREADS = 3
+_HEARTBEAT_SECONDS = 2.0
+_TASK_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    settings = read_settings(IndexerSettings, "worker")
+    configure_logs("worker", settings.log_level)
+    try:
+        encoder = open_encoder(
+            settings.model_dir,
+            PredictorOptions(threads=settings.threads, precision=settings.precision),
+        )
+    except ModelInvalid as error:
+        sys.stderr.write(f"worker: {error.detail}\n")
+        return 1
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    client = IndexerClient(settings.url, name, settings.token())
+    store = ObjectStore(settings.storage_url)
+    registry = CollectorRegistry()
+    metrics = EngineMetrics(registry, encoder.manifest, encoder.precision)
+    seconds = Histogram(
+        "xunwen_worker_task_seconds",
+        "Time of a task, waiting for the indexer included",
+        ("task",),
+        buckets=_TASK_SECONDS,
+        registry=registry,
+    )
+    parts = PartEncoder(encoder, WordAnalyzer(), metrics)
+    tasks = Tasks(client, JobFiles(store), parts)
+
+    app = celery_app(settings.state_redis_url, settings.queue)
+    for task, run in ((PLAN_TASK, tasks.plan), (PART_TASK, tasks.part)):
+        app.task(_observed(task, run, seconds), name=task)
+
+    def stop(**_: Any) -> None:
+        client.stopping.set()
+
+    signals.worker_shutting_down.connect(stop)
+    threading.Thread(target=_beat, args=(client,), name="heartbeat", daemon=True).start()
+    worker = app.Worker(
+        pool="threads",
+        concurrency=THREADS,
+        hostname=f"xunwen@{name}",
+        queues=[settings.queue],
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(tracing("worker", settings.trace_endpoint, settings.trace_sample_ratio))
+        if settings.worker_port:
+            stack.enter_context(
+                probe_server(settings.host, settings.worker_port, registry, lambda: parts.stuck)
+            )
+        worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _observed(task: str, run: Callable[..., None], seconds: Histogram) -> Callable[..., None]:
+    """The task, timed, and in the trace of the message that asked for it."""
+
+    def execute(*names: str) -> None:
+        sent = current_task.request.get("traceparent")
+        parent = {"traceparent": sent} if sent else {}
+        about = {"job": names[0]}
+        with (
+            seconds.labels(task).time(),
+            span(task, kind=SpanKind.CONSUMER, parent=parent, attributes=about),
+        ):
+            run(*names)
+
+    return execute
+
+
+def _beat(client: IndexerClient) -> None:
+    """Says that this worker is alive, also while it has nothing to do."""
+    while not client.stopping.wait(_HEARTBEAT_SECONDS):
+        try:
+            client.heartbeat()
+        except SearchError:
+            logger.debug("the indexer does not answer")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

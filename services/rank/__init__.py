@@ -1,0 +1,1 @@
+"""Rank: orders the candidates of recall."""

@@ -1,0 +1,41 @@
+"""The rank service: what it opens, and its application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from services.common.app import Resources, create_service_app
+from services.common.engine import Ranker, batched_ranker
+from services.common.text import WordAnalyzer
+from services.rank.api import router
+from services.rank.blend import plain_blend
+from services.rank.cascade import Cascade
+from services.rank.ranker import EngineRanker
+from services.rank.settings import RankSettings
+
+
+def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
+    """The application. The ranker is loaded before: a bad model directory ends the process."""
+
+    @asynccontextmanager
+    async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
+        limits = settings.batcher_limits()
+        async with batched_ranker(ranker, limits, settings.predictors, registry) as batched:
+            fine = EngineRanker(batched)
+            yield {
+                "vital_checks": {"model": batched.alive},
+                "settings": settings,
+                "ranker": fine,
+                "cascade": Cascade(fine, WordAnalyzer(), plain_blend(), settings.duplicate),
+            }
+
+    return create_service_app(
+        title="Xunwen rank",
+        version=version("xunwen"),
+        routers=[router],
+        lifespan=lifespan,
+        internal_token=settings.token(),
+    )

@@ -1,0 +1,93 @@
+"""Coarse features: what a candidate tells about itself without a model being asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.text import WordAnalyzer
+from services.common.wire.recall import Candidate
+
+FloatArray = npt.NDArray[np.float64]
+
+NAMES = (
+    "dense",
+    "dense_relative",
+    "lexical_relative",
+    "recall_relative",
+    "title_coverage",
+    "text_coverage",
+    "title_match",
+)
+"""The columns of the feature matrix, each 0 to 1.
+
+dense             cosine of query and document, 0 where the dense leg did not find it
+*_relative        score of a leg, or of both fused, between the worst (0) and the best (1) found
+title_coverage    share of the query's characters that lie in words of the title
+text_coverage     the same for title and text
+title_match       1 when the title is the query, less the more of either is left over
+"""
+
+_TEXT_CHARS = 2_000
+"""Of a long text only the beginning is compared, as much as the fine phase may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query, folded and cut into words once."""
+
+    folded: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, analyzer: WordAnalyzer) -> "Query":
+        words = dict.fromkeys(analyzer.words(text))
+        return cls("".join(filter(str.isalnum, analyzer.fold(text))), tuple(words))
+
+
+def coarse_features(
+    query: Query, candidates: Sequence[Candidate], analyzer: WordAnalyzer
+) -> FloatArray:
+    """float64 [candidates, NAMES]."""
+    dense = np.array([each.dense or 0.0 for each in candidates])
+    lexical = np.array([each.lexical or 0.0 for each in candidates])
+    recall = np.array([each.score for each in candidates])
+    titles = [analyzer.fold(each.title) for each in candidates]
+    texts = [analyzer.fold(each.text[:_TEXT_CHARS]) for each in candidates]
+    lengths = np.array([len(word) for word in query.words], dtype=float)
+    total = max(float(lengths.sum()), 1.0)
+    in_title = np.array([[word in title for word in query.words] for title in titles], dtype=float)
+    in_text = np.array([[word in text for word in query.words] for text in texts], dtype=float)
+    shape = (len(candidates), len(query.words))
+    in_title, in_text = in_title.reshape(shape), in_text.reshape(shape)
+    return np.column_stack(
+        [
+            np.clip(dense, 0, 1),
+            _relative(dense),
+            _relative(lexical),
+            _relative(recall),
+            in_title @ lengths / total,
+            np.maximum(in_title, in_text) @ lengths / total,
+            [_match(query.folded, title) for title in titles],
+        ]
+    )
+
+
+def _relative(scores: FloatArray) -> FloatArray:
+    """Scores from 0 (the worst that a leg found) to 1 (the best); 0 where a leg found nothing."""
+    found = scores[scores != 0]
+    if not found.size or found.max() <= found.min():
+        return np.where(scores != 0, 1.0, 0.0)
+    low, high = float(found.min()), float(found.max())
+    relative: FloatArray = np.clip((scores - low) / (high - low), 0.0, 1.0)
+    return relative
+
+
+def _match(query: str, title: str) -> float:
+    bare = "".join(filter(str.isalnum, title))
+    if not bare or not query:
+        return 0.0
+    if query in bare:
+        return len(query) / len(bare)
+    return len(bare) / len(query) if bare in query else 0.0

@@ -1,0 +1,36 @@
+"""Settings of the rank service, from the environment with the prefix XUNWEN_RANK_."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.common.engine import BatcherLimits, PredictorOptions
+from services.common.settings import ServiceSettings
+
+
+class RankSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="XUNWEN_RANK_", frozen=True, extra="ignore")
+
+    port: int = Field(default=8002, ge=0, le=65535)
+    model_dir: Path = Path("models/literature-ranker")
+    threads: int = Field(default=0, ge=0)
+    """Threads of one forward pass; 0 takes every core."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    predictors: int = Field(default=1, ge=1, le=64)
+    """Forward passes at the same time; raise it with more than about 8 cores."""
+    queued_tokens: int = Field(default=200_000, gt=0)
+    """Waiting work above which a call is refused."""
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """The budget of a call whose caller names none."""
+    keep: int = Field(default=100, ge=1, le=1000)
+    """Candidates that the fine phase reads when the caller does not say."""
+    duplicate: float = Field(default=0.9, gt=0)
+    """Similarity from which a hit counts as a copy of a better one; above 1, none does."""
+
+    def predictor_options(self) -> PredictorOptions:
+        return PredictorOptions(threads=self.threads, precision=self.precision)
+
+    def batcher_limits(self) -> BatcherLimits:
+        return BatcherLimits(queued_tokens=self.queued_tokens)

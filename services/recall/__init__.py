@@ -1,0 +1,1 @@
+"""Recall: dense and lexical candidates for a query."""

@@ -1,0 +1,45 @@
+"""Settings of the recall service, from the environment with the prefix XUNWEN_RECALL_."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.common.engine import BatcherLimits, PredictorOptions
+from services.common.settings import ServiceSettings
+from services.recall.domain import Fusion
+
+
+class RecallSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="XUNWEN_RECALL_", frozen=True, extra="ignore")
+
+    port: int = Field(default=8001, ge=0, le=65535)
+    milvus_uri: str = "http://127.0.0.1:19530"
+    milvus_token: SecretStr | None = None
+    model_dir: Path = Path("models/literature-encoder")
+    threads: int = Field(default=0, ge=0)
+    """Threads of one forward pass; 0 takes every core."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    predictors: int = Field(default=1, ge=1, le=64)
+    """Forward passes at the same time; raise it with more than about 8 cores."""
+    queued_tokens: int = Field(default=200_000, gt=0)
+    """Waiting work, queries and documents each, above which a call is refused."""
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """The budget of a call whose caller names none."""
+    fusion: Literal["weighted", "reciprocal_rank"] = "weighted"
+    dense_weight: float = Field(default=0.7, ge=0, le=1)
+    rank_constant: int = Field(default=10, ge=1)
+    ef: int = Field(default=128, ge=1, le=32_768)
+    """HNSW: size of the search's candidate list; at least as many as are asked for are used."""
+    nprobe: int = Field(default=32, ge=1, le=65_536)
+    """IVF: lists searched."""
+
+    def predictor_options(self) -> PredictorOptions:
+        return PredictorOptions(threads=self.threads, precision=self.precision)
+
+    def batcher_limits(self) -> BatcherLimits:
+        return BatcherLimits(queued_tokens=self.queued_tokens)
+
+    def fusion_of_legs(self) -> Fusion:
+        return Fusion(self.fusion, self.dense_weight, self.rank_constant)

@@ -1,0 +1,1 @@
+"""Tests, one package per area; `tests.servers` runs the real servers they need."""

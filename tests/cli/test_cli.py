@@ -1,0 +1,123 @@
+"""What commands print, what they send, and how they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Xunwen
+from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
+
+HIT = {
+    "id": "1",
+    "score": 0.93,
+    "title": "语言与文化",
+    "text": "比较[方法]的研究",
+    "fields": {"discipline": "语言学"},
+    "highlights": {"title": ["<em>语言</em>与文化"], "text": ["比较[方法]的<em>研究</em>"]},
+    "scores": {"fine": 0.93},
+}
+
+
+def test_search_prints_a_table(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    stages = [{"name": "dense", "took_ms": 8, "candidates": 1000}]
+    gateway.answer(200, {**ANSWER, "hits": [HIT], "stages": stages, "degraded": ["rank"]})
+    ran = xunwen("search", "语言", "-k", "3", "-f", '{"discipline": "语言学"}')
+    assert ran.code == 0
+    for shown in ("0.930", "语言与文化", "比较[方法]的研究", "语言学", "1,000 candidates"):
+        assert shown in ran.out
+    assert "without: rank" in ran.out
+    assert "<em>" not in ran.out
+    assert gateway.asked[0].json["filter"] == {"discipline": "语言学"}
+
+
+def test_json_is_the_answer_itself(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, {**ANSWER, "hits": [HIT]})
+    ran = xunwen("search", "语言", "--json")
+    assert json.loads(ran.out)["hits"][0]["title"] == "语言与文化"
+
+
+def test_a_refusal_is_one_line(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(404, problem(404, "collection_not_found", "There is no collection x.\nMake it."))
+    ran = xunwen("search", "语言", "-c", "x")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "xunwen: There is no collection x. Make it.\n"
+
+
+def test_a_missing_key_says_where_it_goes(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(401, problem(401, "unauthenticated", "An API key is needed."))
+    assert "XUNWEN_API_KEY" in xunwen("collections", "list").err
+
+
+def test_nobody_answers(xunwen: Xunwen) -> None:
+    ran = xunwen("--url", "http://127.0.0.1:1", "collections", "list")
+    assert ran.code == 3
+    assert "xunwen up" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "a", "--filter", "[1]"),
+        ("search", "a", "--filter", "{"),
+        ("search", "a", "--mode", "magic"),
+        ("docs", "put", "-c", "notes", "{"),
+        ("docs", "delete", "-c", "notes"),
+        ("index", "a.csv"),
+        ("nonsense",),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_asks_nobody(
+    words: tuple[str, ...], gateway: ScriptedGateway, xunwen: Xunwen
+) -> None:
+    assert xunwen(*words).code == 2
+    assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("succeeded", 0), ("failed", 1), ("cancelled", 1), ("succeeded_with_errors", 4)],
+)
+def test_index_ends_as_its_job(
+    state: str, code: int, gateway: ScriptedGateway, xunwen: Xunwen, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("id,title\n1,标题\n")
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    gateway.answer(200, job(state, 2))
+    ran = xunwen("index", str(file), "--collection", "notes")
+    assert ran.code == code
+    assert f"job j1 {state}: 2 read, 2 indexed" in ran.out
+
+
+def test_jobs_and_collections_as_lists(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, {"jobs": [job("running", job_id="j9")], "next": "j9"})
+    assert "running" in xunwen("jobs", "list", "-n", "1").out
+    assert json.loads(xunwen("jobs", "list", "-n", "1", "--json").out)["id"] == "j9"
+    gateway.script[:] = [(200, {"collections": []}, {})]
+    assert "no collections" in xunwen("collections", "list").out
+
+
+def test_the_rejected_lines_of_a_job(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, b'{"line": 3, "reason": "id is missing [1]", "content": "x"}\n')
+    assert xunwen("jobs", "errors", "j1").out == "line 3: id is missing [1]\n"
+
+
+def test_a_document_that_cannot_be_one_is_not_sent(
+    gateway: ScriptedGateway, xunwen: Xunwen
+) -> None:
+    ran = xunwen("docs", "put", "-c", "notes", '{"id": "1"}')
+    assert ran.code == 1
+    assert "a title or a text is needed" in ran.err
+    assert gateway.asked == []
+
+
+def test_status_where_nothing_runs(
+    xunwen: Xunwen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XUNWEN_HOME", str(tmp_path))
+    for command in ("status", "down", "logs"):
+        ran = xunwen(command)
+        assert ran.code == 1
+        assert ran.err.startswith("xunwen: ")

@@ -1,0 +1,108 @@
+"""Filters: what they mean is tested against milvus-lite in tests/recall; here, what they can be."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import InvalidFilter
+from services.common.filters import compile_filter
+
+_WRITTEN = re.compile(
+    r"""("(?:[^"\\\n\r\t]|\\["\\nrt])*")|fields|json_contains_any|exists|not|and|or|true|false"""
+    r"""|==|>=|<=|>|<|\(|\)|\[|\]|,|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+"""
+)
+"""All that an expression of ours may consist of."""
+
+_SCALARS = st.one_of(
+    st.text(max_size=30),
+    st.text(alphabet="\"\\'()[]% \n\r\t{}=|&;", max_size=20),
+    st.booleans(),
+    st.integers(-(2**63) + 1, 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+_NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,10}", fullmatch=True).filter(
+    lambda name: name not in ("and", "or", "not")
+)
+_CONDITIONS = st.one_of(
+    _SCALARS,
+    st.fixed_dictionaries({"ne": _SCALARS}),
+    st.fixed_dictionaries({"gte": st.integers(0, 9)}, optional={"lt": st.floats(10, 20)}),
+    st.fixed_dictionaries({"any": st.lists(_SCALARS, min_size=1, max_size=4)}),
+    st.fixed_dictionaries({"all": st.lists(_SCALARS, min_size=1, max_size=4)}),
+)
+_FILTERS = st.recursive(
+    st.dictionaries(_NAMES, _CONDITIONS, min_size=1, max_size=3),
+    lambda inner: st.one_of(
+        st.fixed_dictionaries({"and": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"or": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"not": inner}),
+    ),
+    max_leaves=8,
+)
+
+
+@given(_FILTERS)
+def test_no_string_escapes(condition: dict[str, Any]) -> None:
+    """Whatever the values hold, the expression is made of our own tokens and closed literals."""
+    try:
+        expression = compile_filter(condition)
+    except InvalidFilter:
+        return  # control characters and filters that are too large
+    rest = _WRITTEN.sub("", expression)
+    assert rest == ""
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_text_comes_back_from_its_literal(value: str) -> None:
+    try:
+        expression = compile_filter({"a": value})
+    except InvalidFilter:
+        return
+    literal = expression.removeprefix('(fields["a"] == "').split('" or json_contains_any')[0]
+    for escaped, char in (("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ('\\"', '"')):
+        literal = re.sub(r"(?<!\\)((?:\\\\)*)" + re.escape(escaped), r"\g<1>" + char, literal)
+    assert literal.replace("\\\\", "\\") == value
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ({"a b": 1}, "cannot be a field"),
+        ({'x"] == 1 or fields["y': 1}, "cannot be a field"),
+        ({"a": {"like": "x%"}}, "'like' is no operator"),
+        ({"a": {}}, "has no condition"),
+        ({"a": None}, "a value is a string"),
+        ({"a": [1]}, "a value is a string"),
+        ({"a": {"any": []}}, "at least one"),
+        ({"a": {"any": "x"}}, "takes a list"),
+        ({"a": {"gte": True}}, "compares numbers or strings"),
+        ({"a": float("nan")}, "finite"),
+        ({"a": 2**63}, "64 bits"),
+        ({"a": "x\x00"}, "control characters"),
+        ({"a": "\ud800"}, "control characters"),
+        ({"and": {}}, "list of filters"),
+        ({"or": []}, "at least one"),
+        ({"not": "x"}, "JSON object"),
+        ({"not": {}}, "JSON object"),
+        ({"a": {"any": list(range(201))}}, "more than 200 conditions"),
+        ({"or": [{"a": each} for each in range(201)]}, "more than 200 conditions"),
+    ],
+)
+def test_what_is_no_filter_is_refused_in_words(condition: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidFilter, match=re.escape(says)):
+        compile_filter(condition)
+
+
+def test_deep_nesting_is_refused() -> None:
+    condition: dict[str, Any] = {"a": 1}
+    for _ in range(50):
+        condition = {"not": condition}
+    with pytest.raises(InvalidFilter, match="nested"):
+        compile_filter(condition)
+
+
+def test_no_filter_is_no_expression() -> None:
+    assert compile_filter(None) == compile_filter({}) == ""

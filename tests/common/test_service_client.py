@@ -1,0 +1,124 @@
+"""Every way a call to another service can end, against real sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import BaseModel
+
+from services.common.breaker import CircuitBreaker
+from services.common.errors import CollectionNotFound, DeadlineExceeded, ServiceUnavailable
+from services.common.request_context import Deadline
+from services.common.service_client import ServiceClient
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Answer(BaseModel):
+    value: int
+
+
+@asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[str]:
+    connections: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+
+    running = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = running.sockets[0].getsockname()[1]
+    async with running:
+        yield f"http://127.0.0.1:{port}"
+    await asyncio.wait(connections)  # a connection that outlives its loop warns
+
+
+def answering(status: str, body: bytes, kind: str = "application/json") -> Handler:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
+        writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    return handle
+
+
+async def test_answer_is_read() -> None:
+    async with (
+        server(answering("200 OK", b'{"value": 7}')) as url,
+        ServiceClient("recall", url, timeout=2) as client,
+    ):
+        assert (await client.ask("GET", "/x", Answer)).value == 7
+
+
+async def test_reported_problem_comes_back_as_its_class() -> None:
+    body = b'{"code": "collection_not_found", "detail": "No collection named x."}'
+    async with (
+        server(answering("404 Not Found", body, "application/problem+json")) as url,
+        ServiceClient("recall", url, timeout=2) as client,
+    ):
+        with pytest.raises(CollectionNotFound, match="No collection named x"):
+            await client.ask("GET", "/x", Answer)
+        assert not client.breaker.open
+
+
+async def test_refused_connections_open_the_breaker_and_a_probe_closes_it() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    breaker = CircuitBreaker(failures=2, rest_seconds=0.05)
+    async with ServiceClient(
+        "rank", f"http://127.0.0.1:{port}", timeout=2, breaker=breaker
+    ) as client:
+        with pytest.raises(ServiceUnavailable):
+            await client.ask("GET", "/x", Answer)
+        assert breaker.open
+        handler = answering("200 OK", b'{"value": 1}')
+        running = await asyncio.start_server(handler, "127.0.0.1", port)
+        async with running:
+            with pytest.raises(ServiceUnavailable):
+                await client.ask("GET", "/x", Answer)
+            await asyncio.sleep(0.06)
+            assert (await client.ask("GET", "/x", Answer)).value == 1
+        assert not breaker.open
+
+
+async def test_a_lost_connection_is_tried_once_more_only_if_idempotent() -> None:
+    calls = 0
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with server(drop) as url, ServiceClient("rank", url, timeout=2) as client:
+        with pytest.raises(ServiceUnavailable):
+            await client.ask("POST", "/x", Answer, idempotent=False)
+        assert calls == 1
+        with pytest.raises(ServiceUnavailable):
+            await client.ask("GET", "/x", Answer)
+        assert calls == 3
+
+
+async def test_a_budget_that_runs_out_is_not_the_callees_failure() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    breaker = CircuitBreaker(failures=1)
+    async with (
+        server(hang) as url,
+        ServiceClient("rank", url, timeout=5, breaker=breaker) as client,
+    ):
+        with pytest.raises(DeadlineExceeded):
+            await client.ask("GET", "/x", Answer, deadline=Deadline.after(0.05))
+        assert not breaker.open

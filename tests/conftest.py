@@ -1,0 +1,14 @@
+"""What tests of several areas share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack import PAPERS, Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system with 1,000 papers, started once for all tests that ask for it."""
+    with running_stack(tmp_path_factory.mktemp("stack"), PAPERS) as stack:
+        yield stack

@@ -1,0 +1,74 @@
+"""The chart, rendered, as plain objects; and the settings that its environment must match."""
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import helm_python as helm
+import yaml
+
+from services.common.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy/helm/xunwen"
+VARIANTS = sorted((CHART / "ci").glob("*-values.yaml"))
+SETTINGS = {
+    "gateway": "GatewaySettings",
+    "recall": "RecallSettings",
+    "rank": "RankSettings",
+    "indexer": "IndexerSettings",
+}
+
+Manifest = dict[str, Any]
+
+
+def values_of(variant: Path) -> dict[str, Any]:
+    return yaml.safe_load(variant.read_text()) or {}
+
+
+def render(values: dict[str, Any]) -> list[Manifest]:
+    """Raises helm.HelmValuesError or helm.HelmRenderError, as `helm install` would."""
+    with helm.Chart.load(CHART) as chart:
+        files = chart.render(values, name="demo", namespace="search")
+    return [
+        manifest
+        for path, text in files.items()
+        if path.endswith(".yaml")
+        for manifest in yaml.safe_load_all(text)
+        if manifest
+    ]
+
+
+@cache
+def variant_manifests(variant: Path) -> list[Manifest]:
+    return render(values_of(variant))
+
+
+def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
+    return [manifest for manifest in manifests if manifest["kind"] in kinds]
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, dict[str, str]]]:
+    """(name, pod spec, pod labels) of every workload and of the test pod."""
+    for manifest in of_kind(manifests, "Deployment", "StatefulSet"):
+        template = manifest["spec"]["template"]
+        yield manifest["metadata"]["name"], template["spec"], template["metadata"]["labels"]
+    for manifest in of_kind(manifests, "Pod"):
+        yield manifest["metadata"]["name"], manifest["spec"], manifest["metadata"]["labels"]
+
+
+def containers(spec: Manifest) -> list[Manifest]:
+    return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def known_variables() -> set[str]:
+    """Every environment variable that some service reads."""
+    known = set()
+    for service, name in SETTINGS.items():
+        settings = getattr(importlib.import_module(f"services.{service}.settings"), name)
+        assert issubclass(settings, ServiceSettings)
+        prefix = settings.model_config["env_prefix"]
+        known |= {f"{prefix}{field}".upper() for field in settings.model_fields}
+    return known

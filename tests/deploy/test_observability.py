@@ -1,0 +1,169 @@
+"""Dashboard, alerts and traces against the running system: every query names what exists."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import promql_parser
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.collector import Traces, collector
+from tests.deploy.manifests import CHART, ROOT
+from tests.servers import free_port
+from tests.stack import PAPERS, Stack, running_stack
+
+ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"][0]["rules"]
+DASHBOARD = json.loads((CHART / "files/dashboard.json").read_text())
+# Set when Prometheus scrapes, by deploy/monitoring/prometheus.yml and the ServiceMonitor.
+TARGET_LABELS = {"service", "instance", "job", "namespace", "le"}
+FROM_PROMETHEUS = {"up"}
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Traces, str]]:
+    """A system that traces everything, and the address of its worker's metrics."""
+    port = free_port()
+    with collector() as traces, pytest.MonkeyPatch.context() as patch:
+        for service in ("GATEWAY", "RECALL", "RANK", "INDEXER"):
+            patch.setenv(f"XUNWEN_{service}_TRACE_ENDPOINT", traces.url)
+        patch.setenv("XUNWEN_INDEXER_WORKER_PORT", str(port))
+        with running_stack(tmp_path_factory.mktemp("observed"), PAPERS) as stack:
+            body = {"query": "图像分割 神经网络", "collection": "literature"}
+            httpx.post(f"{stack.url}/v1/search", json=body, timeout=30).raise_for_status()
+            yield stack, traces, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def metrics(observed: tuple[Stack, Traces, str]) -> dict[str, set[str]]:
+    """Sample name -> label names, over all services."""
+    stack, _, worker = observed
+    settings = stack.settings
+    ports = (settings.recall_port, settings.rank_port, settings.indexer_port)
+    services = [stack.url, worker, *(f"http://127.0.0.1:{port}" for port in ports)]
+    found: dict[str, set[str]] = {}
+    for service in services:
+        text = httpx.get(f"{service}/metrics").raise_for_status().text
+        for family in text_string_to_metric_families(text):
+            found.setdefault(f"{family.name}_total", set()) if family.type == "counter" else None
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def queries() -> Iterator[tuple[str, str]]:
+    for rule in ALERTS:
+        yield rule["alert"], rule["expr"]
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"].replace("$__rate_interval", "5m")
+            yield panel["title"], expression
+    scaler = (CHART / "templates/availability.yaml").read_text()
+    (query,) = re.findall(r"query: (.*)", scaler)
+    yield "ScaledObject", re.sub(r"\{\{.*?\}\}", '"search"', query)
+
+
+def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
+    """(metric, labels that the query compares) of every selector."""
+    for name, inside in re.findall(
+        r"\b((?:xunwen_\w+)|up)\b(?:\{([^}]*)\})?", promql_parser.parse(expression).prettify()
+    ):
+        yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside))
+
+
+@pytest.mark.parametrize(("title", "expression"), list(queries()), ids=lambda value: value[:30])
+def test_a_query_names_metrics_that_exist(
+    metrics: dict[str, set[str]], title: str, expression: str
+) -> None:
+    named = list(selectors(expression))
+    assert named, title
+    grouped = re.findall(r"\bby\s*\(([^)]*)\)", expression)
+    wanted = {label.strip() for group in grouped for label in group.split(",")}
+    for metric, compared in named:
+        if metric in FROM_PROMETHEUS:
+            continue
+        assert metric in metrics, f"{title}: nothing emits {metric}"
+        assert compared <= metrics[metric] | TARGET_LABELS, f"{title}: {metric} has no {compared}"
+    available = TARGET_LABELS.union(*(metrics.get(metric, set()) for metric, _ in named))
+    # A label that appears only once something is degraded is declared, not yet seen.
+    assert wanted - {"part"} <= available, f"{title} groups by {wanted - available}"
+
+
+def test_metrics_follow_the_conventions(metrics: dict[str, set[str]]) -> None:
+    ours = {name for name in metrics if not name.endswith("_created")}
+    assert ours
+    assert {name for name in ours if not name.startswith("xunwen_")} == set()
+
+
+def test_every_alert_is_in_the_runbook() -> None:
+    headings = re.findall(
+        r"^### (Xunwen\w+)", (ROOT / "docs/operations.md").read_text(), re.MULTILINE
+    )
+    assert headings == [rule["alert"] for rule in ALERTS]
+    for rule in ALERTS:
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert rule["annotations"]["summary"]
+
+
+def test_a_search_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
+    _, traces, _ = observed
+    spans = traces.wait_for("POST /v1/search", "POST /search", "POST /rank", "milvus.search")
+    tree = traces.tree(spans)
+    print(tree)
+    names = {span.id: span.name for span in spans}
+    ours = {span.name: span for span in spans if span.scope == "xunwen"}
+
+    def ancestors(name: str) -> list[str]:
+        found, span = [], ours[name]
+        while span.parent in names:
+            span = next(one for one in spans if one.id == span.parent)
+            if span.scope == "xunwen":
+                found.append(span.name)
+        return found
+
+    assert ancestors("POST /v1/search") == []
+    assert ancestors("POST /search") == ["POST recall", "POST /v1/search"]
+    assert ancestors("POST /rank") == ["POST rank", "POST /v1/search"]
+    assert ancestors("milvus.search")[1:] == ["POST /search", "POST recall", "POST /v1/search"]
+    assert ancestors("fine") == ["POST /rank", "POST rank", "POST /v1/search"]
+    assert {span.service for span in spans} == {"xunwen-gateway", "xunwen-recall", "xunwen-rank"}
+
+
+def test_a_bulk_part_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
+    _, traces, _ = observed
+    spans = traces.wait_for(
+        "send xunwen.index.part", "xunwen.index.part", "encode", "milvus.upsert"
+    )
+    print(traces.tree(spans))
+    ours = {span.name: span for span in spans if span.scope == "xunwen"}
+    task = ours["xunwen.index.part"]
+    assert task.parent == ours["send xunwen.index.part"].id
+    assert task.service == "xunwen-worker"
+    assert ours["encode"].parent == task.id
+    rows = ours["POST /work/{job_id}/{part}/rows"]
+    assert (rows.parent, rows.service) == (task.id, "xunwen-indexer")
+    assert task.attributes["job"]
+
+
+def test_the_helm_test_passes_against_the_real_gateway(
+    observed: tuple[Stack, Traces, str],
+) -> None:
+    stack, *_ = observed
+    program: Path = CHART / "files/search_test.py"
+    run = subprocess.run(
+        [sys.executable, program, stack.url], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (0, "indexed, found and deleted a document\n"), (
+        run.stderr
+    )
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    run = subprocess.run(
+        [sys.executable, program, nowhere], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("failed: ")

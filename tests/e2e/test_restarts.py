@@ -1,0 +1,109 @@
+"""Starting, stopping and starting again."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from tests.stack import START_SECONDS, XUNWEN, Stack
+from xunwen import Client
+from xunwen.embedded.leftovers import leftovers
+
+
+def until(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+@contextmanager
+def foreground(system: Stack) -> Iterator["subprocess.Popen[str]"]:
+    """`xunwen up` as in a terminal of its own, started and ready."""
+    with subprocess.Popen(
+        [XUNWEN, "up"], env=system.env, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if "Ctrl-C" in line:
+                    break
+            else:
+                raise AssertionError("".join(lines))
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def stopped(system: Stack) -> Iterator[Stack]:
+    """The system while it is down; it is up again for the tests that follow."""
+    ended = system.xunwen("down")
+    assert ended.returncode == 0, ended.stderr
+    assert leftovers(system.settings) == []
+    yield system
+    system.xunwen("down")
+    assert system.xunwen("up", "--detach").returncode == 0
+
+
+def test_a_second_start_says_so(system: Stack) -> None:
+    for words in (["up"], ["up", "--detach"]):
+        second = system.xunwen(*words)
+        assert second.returncode == 0
+        assert "running already" in second.stdout.replace("\n", " ")
+        assert system.url in second.stdout
+
+
+def test_status_shows_every_part_ready(system: Stack) -> None:
+    ran = system.xunwen("status", "--json")
+    assert ran.returncode == 0, ran.stdout
+    parts = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert {part["name"] for part in parts if part["ready"]} == {
+        *("state", "cache", "milvus"),
+        *("recall", "rank", "indexer", "worker", "gateway"),
+    }
+    assert "gateway" in system.xunwen("logs", "gateway", "-n", "1").stdout
+
+
+def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
+    with foreground(stopped) as process, Client(stopped.url) as client:
+        (collection,) = [c for c in client.collections() if c.name == "literature"]
+        assert collection.count == 9000
+        assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
+        assert client.search("中西方语言与文化的差异").degraded == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert leftovers(stopped.settings) == []
+
+
+def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
+    with foreground(stopped) as process:
+        parts = leftovers(stopped.settings)
+        assert len(parts) >= 9
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+    again = stopped.xunwen("up", "--detach")
+    assert again.returncode == 0, again.stderr
+    assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts)
+    with Client(stopped.url) as client:
+        assert client.collection("literature").count == 9000
+
+
+def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> None:
+    env = {**stopped.env, "XUNWEN_RANKER": str(stopped.home)}
+    ran = subprocess.run(
+        [XUNWEN, "up"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert "XUNWEN_RANKER" in ran.stderr
+    assert leftovers(stopped.settings) == []

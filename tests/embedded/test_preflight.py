@@ -1,0 +1,64 @@
+"""What stands in the way of a start is named before anything is started."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.parts import parts
+from xunwen.embedded.preflight import check_models, check_ports, prepare_home
+from xunwen.embedded.settings import PORTS, EmbeddedSettings
+
+
+def test_a_taken_port_is_named_with_its_setting(settings: EmbeddedSettings) -> None:
+    check_ports(settings, parts(settings))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", settings.rank_port))
+        holder.listen()
+        with pytest.raises(EmbeddedError, match="XUNWEN_RANK_PORT") as caught:
+            check_ports(settings, parts(settings))
+    assert f"Port {settings.rank_port} " in str(caught.value)
+
+
+def test_two_parts_with_one_port_are_both_named(settings: EmbeddedSettings) -> None:
+    clash = settings.model_copy(update={"cache_port": settings.state_port})
+    with pytest.raises(EmbeddedError, match="XUNWEN_STATE_PORT and XUNWEN_CACHE_PORT"):
+        check_ports(clash, parts(clash))
+
+
+def test_zero_ports_become_distinct_ones(settings: EmbeddedSettings) -> None:
+    chosen = [getattr(settings, name) for name in PORTS]
+    assert 0 not in chosen
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(settings: EmbeddedSettings) -> None:
+    needy = settings.model_copy(update={"min_free_mb": 10**9})
+    with pytest.raises(EmbeddedError, match=r"is full: [\d,]+ MB free, 1,000,000,000 MB needed"):
+        prepare_home(needy)
+
+
+def test_a_home_that_cannot_be_made_is_said(settings: EmbeddedSettings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    wrong = settings.model_copy(update={"home": tmp_path / "file" / "home"})
+    with pytest.raises(EmbeddedError, match="XUNWEN_HOME"):
+        prepare_home(wrong)
+
+
+def test_a_missing_model_file_is_named(settings: EmbeddedSettings, tmp_path: Path) -> None:
+    check_models(settings)
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("manifest.json", "inference.json", "tokenizer.json"):
+        shutil.copy(settings.encoder / name, model / name)
+    broken = settings.model_copy(update={"encoder": model})
+    with pytest.raises(EmbeddedError, match=r"inference\.pdiparams is missing.*XUNWEN_ENCODER"):
+        check_models(broken)
+
+
+def test_a_ranker_is_not_taken_for_an_encoder(settings: EmbeddedSettings) -> None:
+    swapped = settings.model_copy(update={"encoder": settings.ranker})
+    with pytest.raises(EmbeddedError, match="kind ranker, not encoder"):
+        check_models(swapped)

@@ -1,0 +1,93 @@
+"""supervisord runs what it is given, restarts what is killed and leaves nothing behind."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from xunwen.embedded.leftovers import end_leftovers, leftovers
+from xunwen.embedded.parts import Part
+from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.supervision import Supervisor, leash, socket_path
+
+IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def part(name: str, script: str) -> Part:
+    argv = (sys.executable, "-c", script)
+    return Part(name, argv, port=None, probe="process", kind="service", stop_seconds=2)
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@contextmanager
+def supervised(settings: EmbeddedSettings, *parts: Part) -> Iterator[Supervisor]:
+    supervisor = Supervisor(settings)
+    process = supervisor.start(list(parts), {"GREETING": "100% \"you\" & 'me'"}, detach=False)
+    try:
+        until(lambda: states(supervisor).get(parts[-1].name) == "RUNNING")
+        yield supervisor
+    finally:
+        supervisor.shut_down()
+        process.wait(30)
+        end_leftovers(settings)
+
+
+def states(supervisor: Supervisor) -> dict[str, str]:
+    return {process.name: process.state for process in supervisor.processes()}
+
+
+def pid_of(supervisor: Supervisor, name: str) -> int:
+    return next(process.pid for process in supervisor.processes() if process.name == name)
+
+
+def test_a_killed_part_comes_back_and_shutting_down_ends_all(settings: EmbeddedSettings) -> None:
+    sleeper = part("sleeper", "import time; time.sleep(600)")
+    with supervised(settings, sleeper, part("other", "import time; time.sleep(600)")) as supervisor:
+        before = pid_of(supervisor, "sleeper")
+        other = pid_of(supervisor, "other")
+        os.kill(before, signal.SIGKILL)
+        until(lambda: pid_of(supervisor, "sleeper") not in (0, before))
+        assert pid_of(supervisor, "other") == other
+        assert len(leftovers(settings)) == 3  # the two parts and supervisord
+    assert leftovers(settings) == []
+    assert not supervisor.running()
+
+
+@pytest.mark.skipif(not leash(), reason="no setpriv on this system")
+def test_killing_supervisord_ends_its_parts(settings: EmbeddedSettings) -> None:
+    with supervised(settings, part("sleeper", "import time; time.sleep(600)")) as supervisor:
+        child = psutil.Process(pid_of(supervisor, "sleeper"))
+        supervisord = supervisor.pid()
+        assert supervisord is not None
+        os.kill(supervisord, signal.SIGKILL)
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_what_ignores_a_polite_end_is_ended_before_the_next_start(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xunwen.embedded.leftovers._POLITE_SECONDS", 0.5)
+    with supervised(settings, part("stubborn", IGNORES_TERM)) as supervisor:
+        time.sleep(0.2)
+        supervisord = supervisor.pid()
+        assert supervisord is not None
+        os.kill(supervisord, signal.SIGKILL)
+        assert end_leftovers(settings) >= 1
+        assert leftovers(settings) == []
+
+
+def test_a_deep_home_still_has_a_socket_of_possible_length(settings: EmbeddedSettings) -> None:
+    deep = settings.model_copy(update={"home": settings.home / ("d" * 100)})
+    assert len(os.fsencode(socket_path(deep))) < 104
+    assert socket_path(deep) != socket_path(settings)

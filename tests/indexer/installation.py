@@ -1,0 +1,206 @@
+"""A real indexer with its servers and workers as processes that tests kill, stop and restart."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from services.indexer.index.milvus import MilvusIndex
+from services.indexer.rows import Row
+from tests.models import tiny_encoder
+from tests.servers import Server, free_port, milvus_lite, valkey
+
+PART_DOCUMENTS = 50
+LEASE_SECONDS = 2.0
+FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
+
+
+class Program:
+    """A Python program of ours."""
+
+    def __init__(self, module: str, env: dict[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", module]
+        self._env = env
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(number)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def memory_peak(self) -> int:
+        """Bytes of resident memory at most."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+
+
+class Installation:
+    """Everything that indexing needs. `client` speaks to the indexer."""
+
+    def __init__(self, folder: Path, milvus: Server, redis: Server, model: Path) -> None:
+        self.folder = folder
+        self.milvus = milvus
+        self.redis = redis
+        self.model = model
+        self.sources = folder / "sources"
+        self.sources.mkdir()
+        port, recall_port = free_port(), free_port()
+        self.env = {
+            **os.environ,
+            "XUNWEN_INDEXER_PORT": str(port),
+            "XUNWEN_INDEXER_URL": f"http://127.0.0.1:{port}",
+            "XUNWEN_INDEXER_MILVUS_URI": milvus.url,
+            "XUNWEN_INDEXER_STATE_REDIS_URL": redis.url,
+            "XUNWEN_INDEXER_STORAGE_URL": str(folder / "storage"),
+            "XUNWEN_INDEXER_SOURCE_ROOTS": json.dumps([str(self.sources)]),
+            "XUNWEN_INDEXER_RECALL_URL": f"http://127.0.0.1:{recall_port}",
+            "XUNWEN_INDEXER_MODEL_DIR": str(model),
+            "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
+            "XUNWEN_INDEXER_LEASE_SECONDS": str(LEASE_SECONDS),
+            "XUNWEN_INDEXER_ROLE_SECONDS": "2",
+            "XUNWEN_INDEXER_PART_DOCUMENTS": str(PART_DOCUMENTS),
+            "XUNWEN_INDEXER_THREADS": "1",
+            "XUNWEN_RECALL_PORT": str(recall_port),
+            "XUNWEN_RECALL_MILVUS_URI": milvus.url,
+            "XUNWEN_RECALL_MODEL_DIR": str(model),
+            "XUNWEN_RECALL_THREADS": "1",
+        }
+        self.api = Program("services.indexer", self.env, folder / "indexer.log")
+        self.worker = Program("services.indexer.worker", self.env, folder / "worker.log")
+        self.recall = Program("services.recall", self.env, folder / "recall.log")
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self.search = httpx.Client(base_url=f"http://127.0.0.1:{recall_port}", timeout=60)
+
+    def await_ready(self) -> None:
+        for client in (self.client, self.search):
+            eventually(lambda client=client: _answers(client), 60)
+
+    def submit(
+        self, collection: str, lines: Iterable[dict[str, Any]] | bytes, **params: Any
+    ) -> str:
+        body = lines if isinstance(lines, bytes) else jsonl(lines)
+        response = self.client.post(
+            "/index-jobs", params={"collection": collection, **params}, content=body
+        )
+        assert response.status_code == 202, response.text
+        return str(response.json()["job_id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Waits for the indexer if it is away."""
+        for _ in range(600):
+            try:
+                response = self.client.get(f"/index-jobs/{job_id}")
+            except httpx.HTTPError:
+                time.sleep(0.1)
+                continue
+            if response.status_code == 200:
+                job: dict[str, Any] = response.json()
+                return job
+            time.sleep(0.1)
+        raise TimeoutError(job_id)
+
+    def ended(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
+        eventually(lambda: self.job(job_id)["state"] in FINAL, seconds)
+        return self.job(job_id)
+
+    def errors(self, job_id: str) -> list[dict[str, Any]]:
+        text = self.client.get(f"/index-jobs/{job_id}/errors").text
+        return [json.loads(line) for line in text.splitlines()]
+
+    def rows(self, collection: str) -> list[Row]:
+        """Every row that is in the index, duplicates included."""
+        index = MilvusIndex(self.milvus.url, None)
+        try:
+            physical = index.resolve(collection)
+            assert physical is not None
+            rows = list(index.scan(physical))
+            assert index.count(physical) == len(rows)
+            return rows
+        finally:
+            index.close()
+
+    def ids(self, collection: str) -> list[str]:
+        return sorted(row.id for row in self.rows(collection))
+
+    def found(self, collection: str, query: str) -> list[str]:
+        """Ids that a search through the recall service gives."""
+        body = {"query": query, "collection": collection, "top_n": 10}
+        response = self.search.post("/search", json=body)
+        assert response.status_code == 200, response.text
+        return [hit["id"] for hit in response.json()["candidates"]]
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[Installation]:
+    model = tiny_encoder(folder / "model")
+    with milvus_lite(folder) as milvus, valkey(folder) as redis:
+        running = Installation(folder, milvus, redis, model)
+        programs = [running.api, running.worker, running.recall]
+        try:
+            for program in programs:
+                program.start()
+            running.await_ready()
+            yield running
+        finally:
+            running.client.close()
+            running.search.close()
+            for program in programs[::-1]:
+                program.stop()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"it did not come true within {seconds} s")
+        time.sleep(0.05)
+
+
+def documents(count: int, prefix: str = "d") -> list[dict[str, Any]]:
+    return [
+        {"id": f"{prefix}{n}", "title": f"第{n}篇文献", "year": 2000 + n % 20} for n in range(count)
+    ]
+
+
+def jsonl(lines: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx.HTTPError:
+        return False

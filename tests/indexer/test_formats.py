@@ -1,0 +1,141 @@
+"""Readers of the input formats, line by line."""
+
+import gzip
+import io
+
+import pyarrow as pa
+import pytest
+import zstandard
+from pyarrow import parquet
+
+from services.common.errors import InvalidRequest, UnsupportedFormat
+from services.common.wire.jobs import InputFormat
+from services.indexer.intake.compression import decompressed
+from services.indexer.intake.formats import READERS
+from services.indexer.intake.record import MAX_LINE_BYTES, BadInput, Record
+from services.indexer.intake.sniff import check_beginning
+from services.indexer.jobs.manifest import FieldMapping
+
+
+def read(kind: InputFormat, content: bytes) -> list[Record]:
+    with decompressed(io.BytesIO(content)) as stream:
+        return list(READERS[kind](stream))
+
+
+def values(kind: InputFormat, content: bytes) -> list[object]:
+    return [record.values for record in read(kind, content)]
+
+
+def test_jsonl_keeps_line_numbers_over_blank_lines_and_a_byte_order_mark() -> None:
+    records = read(InputFormat.JSONL, b'\xef\xbb\xbf{"id":"a"}\r\n\n{"id":"b"}')
+    assert [(record.line, record.values) for record in records] == [
+        (1, {"id": "a"}),
+        (3, {"id": "b"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"nonsense", "not JSON"),
+        (b'["a"]', "not a JSON object"),
+        (b'{"id": NaN}', "NaN"),
+        (b'{"id": "\xff"}', "not UTF-8"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"id": "' + b"x" * MAX_LINE_BYTES + b'"}', "longer than 1 MiB"),
+    ],
+)
+def test_a_bad_line_is_one_problem_and_the_next_line_is_read(line: bytes, reason: str) -> None:
+    bad, good = read(InputFormat.JSONL, line + b'\n{"id":"next"}\n')
+    assert bad.values is None
+    assert reason in bad.problem
+    assert (good.line, good.values) == (2, {"id": "next"})
+
+
+def test_csv_with_quotes_newlines_and_empty_cells() -> None:
+    content = 'id,title,year\n1,"一,\n二",2015\n2,三,\n'.encode()
+    assert [(record.line, record.values) for record in read(InputFormat.CSV, content)] == [
+        (3, {"id": "1", "title": "一,\n二", "year": "2015"}),
+        (4, {"id": "2", "title": "三"}),
+    ]
+
+
+def test_csv_rows_that_do_not_fit_are_problems_of_their_own() -> None:
+    content = b"id,title\n1,a,b\n2\n\xff,x\n3,ok\n"
+    records = read(InputFormat.CSV, content)
+    assert [record.values for record in records] == [None, None, None, {"id": "3", "title": "ok"}]
+    assert "3 cells where the header has 2" in records[0].problem
+    assert "not UTF-8" in records[2].problem
+
+
+def test_an_open_quote_does_not_swallow_the_rest_of_a_large_file() -> None:
+    filler = b"".join(b"%d,text\n" % n for n in range(20_000))
+    records = read(InputFormat.CSV, b'id,title\n1,"open\n' + filler)
+    assert records[0].values is None
+    assert "quote" in records[0].problem
+    assert records[-1].values == {"id": "19999", "title": "text"}
+
+
+def test_tsv_takes_quotes_as_they_are() -> None:
+    assert values(InputFormat.TSV, b'id\ttitle\n1\t"half\n') == [{"id": "1", "title": '"half'}]
+
+
+def test_lines_get_an_id_from_their_text() -> None:
+    first, other, again = values(InputFormat.LINES, "一\n二\n一\n".encode())
+    assert first == again
+    assert first != other
+
+
+def test_parquet_rows() -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"id": ["a", "b"], "year": [1, None]}), sink)
+    assert values(InputFormat.PARQUET, sink.getvalue()) == [
+        {"id": "a", "year": 1},
+        {"id": "b", "year": None},
+    ]
+
+
+def test_damaged_parquet_is_bad_input() -> None:
+    with pytest.raises(BadInput, match="Parquet"):
+        read(InputFormat.PARQUET, b"PAR1 and nothing more")
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_compressed_input_is_recognised_and_damage_is_told(compress: object) -> None:
+    assert callable(compress)
+    packed = compress(b'{"id":"a"}\n' * 5000)
+    assert len(values(InputFormat.JSONL, packed)) == 5000
+    with pytest.raises(BadInput, match="damaged"):
+        read(InputFormat.JSONL, packed[: len(packed) // 2])
+
+
+@pytest.mark.parametrize(
+    ("head", "declared", "says"),
+    [
+        (b"%PDF-1.7", InputFormat.JSONL, "PDF"),
+        (b'[{"id": 1}]', InputFormat.JSONL, "JSON array"),
+        (b"id,title\n1,a\n", InputFormat.JSONL, "csv"),
+        (b'{"id": 1}', InputFormat.CSV, "jsonl"),
+        (b"id\ttitle\n", InputFormat.CSV, "tsv"),
+        (b"PAR1....", InputFormat.JSONL, "Parquet"),
+        (b'{"id": 1}', InputFormat.PARQUET, "not Parquet"),
+        (gzip.compress(b"%PDF-1.7"), InputFormat.JSONL, "PDF"),
+        ("一".encode("utf-16"), InputFormat.LINES, "UTF-16"),
+        (b"a\x00b", InputFormat.LINES, "binary"),
+    ],
+)
+def test_a_wrong_format_is_refused_by_its_first_bytes(
+    head: bytes, declared: InputFormat, says: str
+) -> None:
+    with pytest.raises(UnsupportedFormat, match=says):
+        check_beginning(head, declared, FieldMapping())
+
+
+def test_bad_first_lines_do_not_condemn_a_jsonl_file() -> None:
+    check_beginning(b'oops\n{"id": "a"}\n', InputFormat.JSONL, FieldMapping())
+
+
+def test_a_missing_column_is_named_with_those_that_are_there() -> None:
+    with pytest.raises(InvalidRequest, match="doc_id, title; there is no id"):
+        check_beginning(b"doc_id,title\n", InputFormat.CSV, FieldMapping())
+    check_beginning(b"doc_id,title\n", InputFormat.CSV, FieldMapping(id="doc_id"))

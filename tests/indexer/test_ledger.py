@@ -1,0 +1,148 @@
+"""The ledger: leases, attempts, halving, exact counts; time is given, not waited for."""
+
+import pytest
+
+from services.common.wire.jobs import InputFormat, JobMode, JobState
+from services.indexer.jobs.ledger import MAX_ATTEMPTS, PLANNING, JobLedger, LeaseLost
+from services.indexer.jobs.manifest import JobManifest, PartKey, PartResult, Plan, Rejection, now
+
+SECONDS = 10.0
+FIRST, SECOND = PartKey(0, 0, 4), PartKey(1, 0, 2)
+
+
+def ledger(**more: object) -> JobLedger:
+    manifest = JobManifest(
+        id="job",
+        collection="c",
+        mode=JobMode.UPSERT,
+        format=InputFormat.JSONL,
+        version=1,
+        created_at=now(),
+    )
+    plan = Plan(token="p", parts=[4, 2], read=9, rejected=1, deduplicated=2)
+    return JobLedger.recover(manifest, plan, {}, set(), cancelling=False, end=None)
+
+
+def test_a_part_has_one_holder_until_the_lease_runs_out() -> None:
+    job = ledger()
+    lease = job.claim(FIRST, "a", 0.0, SECONDS)
+    with pytest.raises(LeaseLost):
+        job.claim(FIRST, "b", 9.0, SECONDS)
+    job.renew(FIRST, lease.token, "a", 9.0, SECONDS)
+    job.expire(18.0)
+    with pytest.raises(LeaseLost):
+        job.claim(FIRST, "b", 18.0, SECONDS)
+    job.expire(19.0)
+    job.claim(FIRST, "b", 19.0, SECONDS)
+
+
+def test_a_worker_that_wakes_up_late_has_lost_its_part() -> None:
+    job = ledger()
+    old = job.claim(FIRST, "a", 0.0, SECONDS)
+    job.expire(20.0)
+    with pytest.raises(LeaseLost):
+        job.renew(FIRST, old.token, "a", 20.0, SECONDS)
+    new = job.claim(FIRST, "b", 20.0, SECONDS)
+    with pytest.raises(LeaseLost):
+        job.failed(FIRST, old.token, "late")
+    job.renew(FIRST, new.token, "b", 21.0, SECONDS)
+
+
+def test_a_part_that_is_being_written_cannot_be_taken_away() -> None:
+    job = ledger()
+    lease = job.claim(FIRST, "a", 0.0, SECONDS)
+    lease.writing = True
+    job.expire(100.0)
+    assert job.open[FIRST].lease is lease
+
+
+def test_after_a_restart_a_worker_goes_on_with_what_it_has() -> None:
+    job = ledger()
+    assert job.renew(FIRST, "from-before", "a", 0.0, SECONDS).token == "from-before"
+    with pytest.raises(LeaseLost):
+        job.claim(FIRST, "b", 1.0, SECONDS)
+
+
+def test_a_part_that_keeps_failing_is_halved_down_to_the_document() -> None:
+    job, poison, tried = ledger(), 2, 0
+    clock = 0.0
+    while True:
+        for key in list(job.open):
+            clock += 1
+            lease = job.claim(key, "a", clock, SECONDS)
+            tried += 1
+            if key.part == 0 and key.start <= poison < key.stop:
+                job.failed(key, lease.token, "it hurts")
+            else:
+                job.finish(key, PartResult(indexed=key.documents), clock)
+        exhausted = job.exhausted()
+        if exhausted == [PartKey(0, poison, poison + 1)]:
+            break
+        for key in exhausted:
+            job.split(key)
+    assert tried == 3 * MAX_ATTEMPTS + 3
+    rejection = Rejection(line=3, reason=job.open[exhausted[0]].reason)
+    job.finish(exhausted[0], PartResult(indexed=0, rejected=[rejection]), clock)
+    assert job.complete
+    counts = job.counts()
+    assert (counts.read, counts.indexed, counts.rejected, counts.deduplicated) == (9, 5, 2, 2)
+    assert rejection.reason == "it hurts"
+
+
+def test_a_result_counts_once_however_often_it_comes() -> None:
+    job = ledger()
+    for _ in range(3):
+        job.finish(FIRST, PartResult(indexed=4), 0.0)
+    assert job.counts().indexed == 4
+    with pytest.raises(LeaseLost):
+        job.claim(FIRST, "a", 0.0, SECONDS)
+
+
+def test_a_worker_that_leaves_in_good_order_costs_no_attempt() -> None:
+    job = ledger()
+    for clock in range(10):
+        job.release(FIRST, job.claim(FIRST, "a", clock, SECONDS).token)
+    assert job.open[FIRST].attempts == 0
+    assert job.open[FIRST].queued_at is None
+
+
+def test_nothing_is_handed_out_once_cancelling() -> None:
+    job = ledger()
+    lease = job.claim(FIRST, "a", 0.0, SECONDS)
+    job.cancelling = True
+    assert job.state is JobState.CANCELLING
+    with pytest.raises(LeaseLost):
+        job.renew(FIRST, lease.token, "a", 1.0, SECONDS)
+    with pytest.raises(LeaseLost):
+        job.claim(SECOND, "a", 1.0, SECONDS)
+
+
+def test_recovery_opens_what_has_no_result_with_its_halves() -> None:
+    job = ledger()
+    left, right = FIRST.halves()
+    recovered = JobLedger.recover(
+        job.manifest,
+        job.plan,
+        {left: PartResult(indexed=2)},
+        {FIRST},
+        cancelling=False,
+        end=None,
+    )
+    assert set(recovered.open) == {right, SECOND}
+    assert recovered.counts().indexed == 2
+
+
+def test_a_job_without_a_plan_is_to_be_planned() -> None:
+    job = JobLedger.recover(ledger().manifest, None, {}, set(), cancelling=False, end=None)
+    assert list(job.open) == [PLANNING]
+    assert not job.complete
+
+
+@pytest.mark.parametrize("key", [FIRST, PLANNING, PartKey(123_456, 7, 1000)])
+def test_part_keys_are_read_back(key: PartKey) -> None:
+    assert PartKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("text", ["", "x", "1-2-3", "000001-0", "../etc", "000001-0-5.json"])
+def test_other_texts_are_no_part_keys(text: str) -> None:
+    assert PartKey.parse(text) is None

@@ -1,0 +1,85 @@
+"""Durable objects, and inputs that jobs name."""
+
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import Forbidden, InvalidRequest, NotFound
+from services.indexer.jobs.sources import Sources
+from services.indexer.store import NoSuchObject, ObjectStore
+
+
+def test_an_object_appears_when_it_is_complete(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path))
+    with store.writer("a/b") as stream:
+        stream.write(b"half")
+        assert not store.exists("a/b")
+        assert store.names("a") == []
+    assert store.read("a/b") == b"half"
+
+
+def test_a_failed_write_leaves_the_old_object(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path))
+    store.write("a", b"old")
+    with pytest.raises(RuntimeError), store.writer("a") as stream:
+        stream.write(b"new")
+        raise RuntimeError
+    assert store.read("a") == b"old"
+    assert store.names("") == ["a"]
+
+
+def test_missing_objects(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path))
+    with pytest.raises(NoSuchObject):
+        store.read("nothing")
+    assert store.names("nothing") == []
+    store.remove("nothing")
+
+
+async def test_the_same_on_an_object_store() -> None:
+    """fsspec's memory store stands for S3: no fsync, no rename, an object per write."""
+    store = ObjectStore("memory://bucket/prefix")
+    async with store.upload("jobs/1/input") as stream:
+        stream.write(b"content")
+    assert store.read("jobs/1/input") == b"content"
+    assert store.names("jobs/1") == ["input"]
+    store.remove("jobs/1")
+    assert not store.exists("jobs/1/input")
+
+
+async def read(sources: Sources, address: str) -> bytes:
+    return b"".join([block async for block in sources.read(address)])
+
+
+async def test_a_source_under_an_allowed_root_is_read(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a b.jsonl").write_bytes(b"{}")
+    sources = Sources([str(tmp_path / "in")])
+    assert await read(sources, str(tmp_path / "in" / "a b.jsonl")) == b"{}"
+    assert await read(sources, f"file://{tmp_path}/in/a%20b.jsonl") == b"{}"
+
+
+async def test_no_way_leads_out_of_the_roots(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    sources = Sources([str(tmp_path / "in"), "s3://bucket/prefix"])
+    for address in (
+        str(tmp_path / "secret"),
+        str(tmp_path / "in" / ".." / "secret"),
+        f"file://{tmp_path}/in/%2e%2e/secret",
+        str(tmp_path / "in" / "link"),
+        str(tmp_path / "in-other"),
+        "s3://bucket/other",
+        "s3://bucket/prefix-other/x",
+        "s3://bucket/prefix/../other",
+    ):
+        with pytest.raises(Forbidden):
+            await read(sources, address)
+    for address in ("http://169.254.169.254/latest", "gs://b/x", "memory://x"):
+        with pytest.raises(InvalidRequest):
+            await read(sources, address)
+    with pytest.raises(NotFound):
+        await read(sources, str(tmp_path / "in" / "missing"))
+    with pytest.raises(Forbidden):
+        await read(Sources([]), str(tmp_path / "secret"))

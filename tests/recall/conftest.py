@@ -1,0 +1,94 @@
+"""A small collection on a real milvus-lite, as the indexer would write it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pymilvus import MilvusClient
+
+from services.common.collection import Field, PhysicalName
+from services.common.documents import Document, lexical_source
+from services.common.engine import Encoder, PredictorOptions, open_encoder
+from services.common.text import ANALYZER_VERSION, WordAnalyzer, index_text
+from services.indexer.index.schema import collection_indexes, collection_schema
+from tests.models import tiny_encoder
+from tests.servers import Server, milvus_lite
+
+DOCUMENTS = [
+    Document(
+        id="d1",
+        title="中西方语言与文化的差异",
+        text="比较两种语言的文化背景。",
+        fields={"discipline": "语言学", "year": 2015, "keywords": ["语言", "文化"]},
+    ),
+    Document(
+        id="d2",
+        title="国有企业引入非国有资本对创新绩效的影响",
+        fields={"discipline": "经济学", "year": 2020, "keywords": ["国有企业", "创新"]},
+    ),
+    Document(id="d3", title="企业文化建设", fields={"discipline": "经济学", "open": True}),
+    Document(id="d4", title='带"引号"与\\反斜杠\n的标题', fields={"discipline": 'a"b\\c\nd'}),
+]
+
+Filler = Callable[..., PhysicalName]
+"""Writes DOCUMENTS under an alias; keywords: encoder (fingerprint), lexical, analyzer."""
+
+
+@pytest.fixture(scope="session")
+def encoder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder(tmp_path_factory.mktemp("models") / "encoder")
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_dir: Path) -> Encoder:
+    return open_encoder(encoder_dir, PredictorOptions(threads=1, precision="fp32"))
+
+
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with milvus_lite(tmp_path_factory.mktemp("milvus")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fill(encoder: Encoder) -> Filler:
+    analyzer = WordAnalyzer()
+
+    def filled(
+        uri: str,
+        alias: str,
+        *,
+        fingerprint: str | None = None,
+        lexical: bool = True,
+        analyzed: int = ANALYZER_VERSION,
+    ) -> PhysicalName:
+        name = PhysicalName(
+            alias, fingerprint or encoder.manifest.fingerprint, analyzed, time.time_ns()
+        )
+        client = MilvusClient(uri)
+        client.create_collection(
+            str(name),
+            schema=collection_schema(encoder.dimension, lexical=lexical),
+            index_params=collection_indexes(lexical=lexical, exact=True),
+        )
+        texts = [encoder.manifest.document_text(each.title, each.text) for each in DOCUMENTS]
+        rows = []
+        for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True):
+            row = document.model_dump() | {Field.VECTOR: vector.tolist(), Field.VERSION: 1}
+            if lexical:
+                row[Field.WORDS] = index_text(analyzer.words(lexical_source(document)))
+            rows.append(row)
+        client.upsert(str(name), rows)
+        client.flush(str(name))
+        client.load_collection(str(name))
+        client.create_alias(str(name), alias)
+        client.close()
+        return name
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def literature(milvus: Server, fill: Filler) -> PhysicalName:
+    return fill(milvus.url, "literature")

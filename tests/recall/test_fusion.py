@@ -1,0 +1,47 @@
+"""Fusion of the two legs, checked by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.recall.domain import Found, Fusion, fuse
+
+
+def leg(**scores: float) -> list[Found]:
+    ordered = sorted(scores.items(), key=lambda item: -item[1])
+    return [Found(id_, score, "", "", {}) for id_, score in ordered]
+
+
+def test_weighted_fusion_scales_each_leg_to_its_own_range() -> None:
+    fused = fuse(leg(a=0.9, b=0.8, c=0.7), leg(b=12.0, d=6.0, c=9.0), 10, Fusion("weighted", 0.7))
+    assert [each.document.id for each in fused] == ["a", "b", "c", "d"]
+    assert [each.score for each in fused] == pytest.approx([0.7, 0.65, 0.15, 0.0])
+    assert (fused[1].dense, fused[1].lexical) == (0.8, 12.0)
+    assert (fused[0].lexical, fused[3].dense) == (None, None)
+
+
+def test_reciprocal_rank_fusion_adds_inverse_ranks() -> None:
+    fused = fuse(leg(a=3, b=2), leg(b=9, c=1), 10, Fusion("reciprocal_rank", rank_constant=10))
+    assert [each.document.id for each in fused] == ["b", "a", "c"]
+    assert fused[0].score == pytest.approx(1 / 12 + 1 / 11)
+
+
+def test_one_leg_alone_keeps_its_order() -> None:
+    fused = fuse([], leg(a=1, b=3, c=2), 2, Fusion())
+    assert [each.document.id for each in fused] == ["b", "c"]
+    assert fuse([], [], 5, Fusion()) == []
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 1)),
+    st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 50)),
+    st.sampled_from([Fusion(), Fusion("reciprocal_rank"), Fusion("weighted", 0.0)]),
+)
+def test_each_document_comes_once_best_first(
+    dense: dict[str, float], lexical: dict[str, float], fusion: Fusion
+) -> None:
+    fused = fuse(leg(**dense), leg(**lexical), 100, fusion)
+    assert {each.document.id for each in fused} == {*dense, *lexical}
+    assert len(fused) == len({*dense, *lexical})
+    scores = [each.score for each in fused]
+    assert scores == sorted(scores, reverse=True)

@@ -1,0 +1,88 @@
+"""The whole system as `xunwen up --detach` starts it, on free ports and data of its own."""
+
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from supervisor.xmlrpc import SupervisorTransport
+
+from xunwen.embedded.settings import PORTS, EmbeddedSettings, last_settings, variable
+from xunwen.embedded.supervision import socket_path
+
+XUNWEN = Path(sys.executable).with_name("xunwen")
+DATA = Path(__file__).parents[1] / "data"
+PAPERS = DATA / "literature_papers.jsonl"
+START_SECONDS = 300
+_READY_SECONDS = 60.0
+
+
+class Stack:
+    """A running system with sample documents in the collection `literature`."""
+
+    def __init__(self, home: Path, env: Mapping[str, str]) -> None:
+        self.home = home
+        self.env = env
+        """In which `xunwen` finds it."""
+
+    @property
+    def settings(self) -> EmbeddedSettings:
+        """Of the last start: each start takes other free ports."""
+        return last_settings(EmbeddedSettings(home=self.home))
+
+    @property
+    def url(self) -> str:
+        return self.settings.gateway_url
+
+    def xunwen(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command of the command line against it."""
+        return subprocess.run(
+            [XUNWEN, *words],
+            env=self.env, capture_output=True, text=True, timeout=START_SECONDS, check=False,
+        )  # fmt: skip
+
+    @contextmanager
+    def without(self, part: str) -> Iterator[None]:
+        """One part is stopped, and stays so, while the block runs."""
+        self._supervisor("stopProcess", part)
+        try:
+            yield
+        finally:
+            self._supervisor("startProcess", part)
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        give_up = time.monotonic() + _READY_SECONDS
+        while not httpx.get(f"{self.url}/readyz").is_success:
+            if time.monotonic() > give_up:
+                raise TimeoutError(httpx.get(f"{self.url}/readyz").text)
+            time.sleep(0.1)
+
+    def _supervisor(self, method: str, part: str) -> None:
+        transport = SupervisorTransport(None, None, f"unix://{socket_path(self.settings)}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            getattr(proxy.supervisor, method)(part)
+
+
+@contextmanager
+def running_stack(folder: Path, *samples: Path) -> Iterator[Stack]:
+    """Started, with the files `samples` indexed; stopped at the end. `folder` keeps its data."""
+    home, sample = folder / "home", folder / "sample"
+    sample.mkdir()
+    for path in samples:
+        (sample / path.name).symlink_to(path)
+    env = {**os.environ, **{variable(port): "0" for port in PORTS}}
+    env |= {"XUNWEN_HOME": str(home), "XUNWEN_SAMPLE": str(sample)}
+    stack = Stack(home, env)
+    up = stack.xunwen("up", "--detach")
+    try:
+        if up.returncode:
+            raise RuntimeError(f"xunwen up failed:\n{up.stdout}{up.stderr}")
+        yield stack
+    finally:
+        stack.xunwen("down")

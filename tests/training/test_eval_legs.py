@@ -1,0 +1,136 @@
+"""BM25, exact search and fusion against hand-made and brute-force answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
+from services.common.text import WordAnalyzer
+from tests.models import tiny_encoder, tiny_ranker
+from tests.training.literature import write_literature
+from training.evaluation import fuse, legs
+from training.evaluation.bm25 import Bm25
+from training.evaluation.cli import app
+from training.evaluation.exact import top
+from training.evaluation.reranking import BLEND, RANKER, rerank
+from training.evaluation.tasks import Corpus, Query, Task
+
+_TITLES = ("国有企业改革", "民营企业创新", "海洋生态保护", "水稻种植技术")
+_TASK = Task(
+    "tiny",
+    Corpus(("d0", "d1", "d2", "d3"), _TITLES, ("",) * 4),
+    (
+        Query("q0", "国有企业改革", (0,)),
+        Query("q1", "水稻种植技术", (3,)),
+        Query("q2", "水稻种植技术", (3,)),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny_encoder(folder / "encoder")
+    tiny_ranker(folder / "ranker")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(models: Path) -> Encoder:
+    return open_encoder(models / "encoder", PredictorOptions(threads=1, precision="fp32"))
+
+
+@pytest.fixture(scope="module")
+def ranker(models: Path) -> Ranker:
+    return open_ranker(models / "ranker", PredictorOptions(threads=1, precision="fp32"))
+
+
+def test_bm25_formula() -> None:
+    """Lucene's: idf = ln(1 + (N - n + 0.5) / (n + 0.5)), tf / (tf + k1 (1 - b + b l / avgl))."""
+    index = Bm25(["a a b", "b", "c c c c"], str.split)
+    scores = index.scores(["a", "b z", "z"])
+    average = 8 / 3
+    idf_a = np.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
+    expected = idf_a * 2 / (2 + 1.5 * (0.25 + 0.75 * 3 / average))
+    # Implementations with and without the constant factor (k1 + 1) rank alike.
+    assert scores[0, 0] == pytest.approx(expected, rel=1e-5) or scores[0, 0] == pytest.approx(
+        2.5 * expected, rel=1e-5
+    )
+    assert scores[0, 1] == scores[0, 2] == 0
+    assert scores[1, 1] > scores[1, 0] > 0
+    assert not scores[2].any()
+
+
+def test_top_agrees_with_sorting_and_keeps_corpus_order_among_equals() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, size=(7, 40)).astype(np.float32)
+    for depth in (1, 10, 40, 99):
+        expected = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+        assert np.array_equal(top(scores, depth), expected)
+
+
+def test_min_max_and_weights() -> None:
+    scores = np.array([[1, 2, 3], [4, 4, 4]], dtype=np.float32)
+    assert fuse.min_max(scores).tolist() == [[0, 0.5, 1], [0, 0, 0]]
+    other = np.array([[3, 2, 1], [0, 0, 1]], dtype=np.float32)
+    assert fuse.weighted(scores, other, 0.75).tolist() == [[0.25, 0.5, 0.75], [0, 0, 0.25]]
+
+
+def test_reciprocal_rank() -> None:
+    dense = np.array([[0.9, 0.5, 0.1]], dtype=np.float32)
+    lexical = np.array([[0, 7, 0]], dtype=np.float32)
+    fused = fuse.reciprocal_rank(dense, lexical, k=1)
+    assert fused[0] == pytest.approx([1 / 2, 1 / 3 + 1 / 2, 1 / 4])
+
+
+def test_words_that_no_document_has_find_nothing() -> None:
+    task = Task("none", _TASK.corpus, (Query("q", "完全无关", (0,)),))
+    assert legs.rank_with_words(task, WordAnalyzer())[legs.LEXICAL] == {"q": []}
+
+
+def test_legs_rank_every_query(encoder: Encoder) -> None:
+    rankings = legs.rank_with_legs(_TASK, WordAnalyzer(), encoder, cache=None)
+    assert list(rankings) == [legs.LEXICAL, legs.DENSE, legs.HYBRID, legs.HYBRID_RRF]
+    for ranking in rankings.values():
+        assert list(ranking) == ["q0", "q1", "q2"]
+        assert [found[0] for found in ranking.values()] == ["d0", "d3", "d3"]
+    assert all(sorted(found) == ["d0", "d1", "d2", "d3"] for found in rankings["dense"].values())
+
+
+def test_cached_vectors_are_those_of_the_encoder(encoder: Encoder, tmp_path: Path) -> None:
+    first = legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    (cached,) = tmp_path.iterdir()
+    assert encoder.manifest.fingerprint in cached.name
+    assert np.array_equal(first, legs.document_vectors(_TASK.corpus, encoder, tmp_path))
+    other = Corpus(("x",), ("别的",), ("",))
+    assert legs.document_vectors(other, encoder, tmp_path).shape == (1, encoder.dimension)
+
+
+def test_rerank_reorders_the_head_only(ranker: Ranker) -> None:
+    ranking = {query.id: ["d1", "d0", "d2", "d3"] for query in _TASK.queries}
+    weighted = rerank(_TASK, ranking, ranker, depth=3, ranker_weight=0.0)
+    assert weighted[BLEND] == ranking
+    logits = ranker.score("国有企业改革", [_TITLES[1], _TITLES[0], _TITLES[2]])
+    order = [["d1", "d0", "d2"][position] for position in np.argsort(-logits)]
+    assert weighted[RANKER]["q0"] == [*order, "d3"]
+    assert rerank(_TASK, ranking, ranker, depth=3, ranker_weight=1.0)[BLEND] == weighted[RANKER]
+
+
+def test_offline_command_prints_the_tables(models: Path, tmp_path: Path) -> None:
+    write_literature(tmp_path)
+    figures = tmp_path / "figures.json"
+    options = {
+        "--data-dir": tmp_path,
+        "--encoder": models / "encoder",
+        "--ranker": models / "ranker",
+        "--json-file": figures,
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    result = CliRunner().invoke(app, ["offline", *arguments])
+    assert result.exit_code == 0, result.output
+    for row in ("| BM25 |", "| dense |", "| hybrid |", "| hybrid + ranker |"):
+        assert row in result.output
+    assert "general is left out: pairs_general.tsv" in result.output
+    assert '"first_sentence_to_title"' in figures.read_text()

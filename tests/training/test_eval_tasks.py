@@ -1,0 +1,114 @@
+"""Tasks: what is asked, what is relevant, and who is held out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training.evaluation.literature import first_sentence, read_graded
+from training.evaluation.splits import Split, held_out_query, split_of
+from training.evaluation.tasks import DataMissing, load_task
+
+_PAPERS = [
+    {"id": "p0", "title": "甲的研究", "abstract": "甲很好.乙也好.", "keywords": ["甲", "乙"]},
+    {"id": "p1", "title": "丙的研究", "abstract": "丙为3.5倍。其他。", "keywords": ["丙"]},
+    {"id": "p2", "title": "丙的研究", "abstract": "丙为3.5倍。别的。", "keywords": ["丙"]},
+]
+_TITLES = [{"id": "t0", "title": "丁的研究"}, {"id": "t1", "title": "甲的研究"}]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    for name, rows in (
+        ("literature_papers.jsonl", _PAPERS),
+        ("literature_titles.jsonl", _TITLES),
+        ("literature_abstracts.jsonl", [{"id": "a0", "abstract": "戊。"}]),
+    ):
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("abstract", "sentence"),
+    [
+        ("甲为乙.丙", "甲为乙"),
+        ("甲为3.5倍。丙", "甲为3.5倍"),
+        ("用Fig.2说明.丙", "用Fig.2说明"),
+        ("结果为5. 丙", "结果为5"),
+        ("没有句号", "没有句号"),
+        ("。开头是句号。丙", "开头是句号"),
+        ("", ""),
+    ],
+)
+def test_first_sentence(abstract: str, sentence: str) -> None:
+    assert first_sentence(abstract) == sentence
+
+
+def test_first_sentence_to_title(data_dir: Path) -> None:
+    task = load_task("first_sentence_to_title", data_dir)
+    assert [query.text for query in task.queries] == ["甲很好", "丙为3.5倍", "丙为3.5倍"]
+    # The same title twice is one document, and both of its papers count it.
+    assert task.corpus.titles == ("甲的研究", "丙的研究", "丁的研究")
+    assert [query.relevant for query in task.queries] == [(0,), (1,), (1,)]
+    assert len({query.id for query in task.queries}) == 3
+
+
+def test_keywords_to_title(data_dir: Path) -> None:
+    assert load_task("keywords_to_title", data_dir).queries[0].text == "甲 乙"
+
+
+def test_title_to_abstract(data_dir: Path) -> None:
+    task = load_task("title_to_abstract", data_dir)
+    assert task.corpus.texts[-1] == "戊。"
+    assert task.corpus.titles == ("", "", "", "")
+    assert [query.relevant for query in task.queries] == [(0,), (1,), (2,)]
+
+
+def test_the_halves_share_no_paper_and_miss_none(data_dir: Path) -> None:
+    asked = [
+        {query.id for query in load_task("keywords_to_title", data_dir, split).queries}
+        for split in (Split.DEV, Split.TEST)
+    ]
+    assert not asked[0] & asked[1]
+    assert asked[0] | asked[1] == {"p0", "p1", "p2"}
+
+
+def test_sample_keeps_the_corpus(data_dir: Path) -> None:
+    task = load_task("keywords_to_title", data_dir, sample=1)
+    assert (len(task.queries), len(task.corpus)) == (1, 3)
+
+
+def test_general_asks_held_out_queries_only(data_dir: Path) -> None:
+    pairs = [(f"问题{number}", f"标题{number}") for number in range(60)]
+    pairs += [(query, title + "又") for query, title in pairs]
+    lines = [f"{query}\t{title}" for query, title in pairs] + ["no tab", "\tempty"]
+    (data_dir / "pairs_general.tsv").write_text("\n".join(lines), "utf-8")
+    task = load_task("general", data_dir)
+    held_out = {query for query, _ in pairs if held_out_query(query)}
+    assert 0 < len(held_out) < 20
+    assert {query.text for query in task.queries} == held_out
+    assert all(len(query.relevant) == 2 for query in task.queries)
+    assert len(task.corpus) == 120
+
+
+def test_a_missing_file_is_named(data_dir: Path) -> None:
+    (data_dir / "literature_abstracts.jsonl").unlink()
+    with pytest.raises(DataMissing, match=r"literature_abstracts\.jsonl"):
+        load_task("title_to_abstract", data_dir)
+
+
+def test_split_rule_is_fixed() -> None:
+    """A change of the rule would move papers from tuning into judging."""
+    assert [split_of(f"csl-dev-{number:05d}") for number in range(4)] == [
+        Split.DEV,
+        Split.DEV,
+        Split.TEST,
+        Split.DEV,
+    ]
+
+
+def test_graded_lines_that_are_none_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "web.tsv"
+    path.write_text("问\t题\t2\n问\t题\n问\t题\tx\n\t题\t1\n", "utf-8")
+    assert read_graded(path) == [("问", "题", 2)]

@@ -1,0 +1,185 @@
+"""Extraction: what lands in the shards, and that a kill changes nothing."""
+
+import gzip
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.common.engine import Encoder, PredictorOptions, open_encoder
+from tests.models import DIMENSION, tiny_encoder
+from training.extract.extraction import Progress, extract
+from training.extract.shards import ExtractionError, ShardFolder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder(tmp_path_factory.mktemp("models") / "encoder")
+
+
+@pytest.fixture(scope="module")
+def encoder(model: Path) -> Encoder:
+    return open_encoder(model, PredictorOptions(threads=1, precision="fp32"))
+
+
+def _jsonl(path: Path, count: int) -> Path:
+    rows = (
+        {"id": f"d{n}", "title": f"第{n}号", "text": "国有企业" * (n % 7), "year": 2000 + n % 20}
+        for n in range(count)
+    )
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(lines, mtime=0) if path.suffix == ".gz" else lines)
+    return path
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_shards_hold_every_document_and_its_vector(encoder: Encoder, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl", 25)
+    seen: list[Progress] = []
+    progress = extract(source, tmp_path / "out", encoder, shard_lines=10, report=seen.append)
+    assert (progress.documents, progress.rejected, progress.done) == (25, 0, 1.0)
+    assert [step.documents for step in seen] == [10, 20, 25]
+    folder = ShardFolder(tmp_path / "out")
+    ids: list[str] = []
+    for shard in folder.finished():
+        rows = _rows(folder.file(shard.number, "jsonl"))
+        vectors = np.load(folder.file(shard.number, "npy"))
+        assert vectors.dtype == np.float32
+        assert vectors.shape == (len(rows), DIMENSION)
+        texts = [f"{row['title']}\n{row.get('text', '')}".strip() for row in rows]
+        assert np.allclose(vectors, encoder.encode(texts), atol=1e-6)
+        ids += [row["id"] for row in rows]
+    assert ids == [f"d{n}" for n in range(25)]
+    assert _rows(folder.file(0, "jsonl"))[0]["fields"] == {"year": 2000}
+
+
+def test_bad_lines_are_named_and_the_rest_goes_on(encoder: Encoder, tmp_path: Path) -> None:
+    source = tmp_path / "corpus.jsonl"
+    lines = [
+        '{"id": "a", "text": "甲"}'.encode(),
+        b"{oops",
+        b"",
+        b'{"text": "no id"}',
+        b"[1]",
+        b'{"id": "b", "text": "\xff"}',
+        b'{"id": "c", "text": "' + b"x" * (1 << 20) + b'"}',
+        '{"id": "d", "text": "丁"}'.encode(),
+    ]
+    source.write_bytes(b"\n".join(lines))
+    progress = extract(source, tmp_path / "out", encoder)
+    assert (progress.lines, progress.documents, progress.rejected) == (8, 2, 5)
+    (shard,) = ShardFolder(tmp_path / "out").finished()
+    assert [item.line for item in shard.rejected] == [2, 4, 5, 6, 7]
+    assert "JSON" in shard.rejected[0].reason
+    assert shard.rejected[-1].reason == "is longer than 1 MiB"
+
+
+def test_plain_lines(encoder: Encoder, tmp_path: Path) -> None:
+    source = tmp_path / "corpus.txt"
+    source.write_text("\ufeff甲\n乙\n甲\n", "utf-8")
+    extract(source, tmp_path / "out", encoder)
+    rows = _rows(tmp_path / "out" / "part-000000.jsonl")
+    assert [row["text"] for row in rows] == ["甲", "乙", "甲"]
+    assert rows[0]["id"] == rows[2]["id"] != rows[1]["id"]
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "corpus.jsonl.gz"])
+def test_a_run_that_was_cut_short_ends_with_the_same_bytes(
+    encoder: Encoder, tmp_path: Path, name: str
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(progress: Progress) -> None:
+        if progress.documents == 20:
+            raise Stop
+
+    source = _jsonl(tmp_path / name, 45)
+    extract(source, tmp_path / "whole", encoder, shard_lines=10)
+    cut = tmp_path / "cut"
+    with pytest.raises(Stop):
+        extract(source, cut, encoder, shard_lines=10, report=stop_after_two)
+    # What a kill between the files of a shard leaves behind.
+    (cut / "part-000002.jsonl").write_bytes(b"half a sh")
+    (cut / ".part-000002.npy.partial").write_bytes(b"\x93NUM")
+    extract(source, cut, encoder, shard_lines=10)
+    assert _content(cut) == _content(tmp_path / "whole")
+    before = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+    assert extract(source, cut, encoder, shard_lines=10).documents == 45
+    assert before == {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+
+
+def test_a_killed_process_is_finished_by_the_next(model: Path, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl", 6_000)
+    cut = tmp_path / "cut"
+    command = [sys.executable, "-m", "training.extract.cli", str(source), str(cut)]
+    command += ["--encoder", str(model), "--precision", "fp32", "--shard-lines", "100"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while len([*cut.glob("part-*.json")]) < 5 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.kill()
+    done = len([*cut.glob("part-*.json")])
+    assert 5 <= done < 60, f"killed at a moment that shows nothing: {done} of 60 shards"
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "6,000 documents" in finished.stdout
+    whole = tmp_path / "whole"
+    in_process = open_encoder(model, PredictorOptions(precision="fp32"))
+    extract(source, whole, in_process, shard_lines=100)
+    assert _content(cut) == _content(whole)
+
+
+def test_another_model_or_input_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl", 5)
+    out = tmp_path / "out"
+    extract(source, out, encoder)
+    with pytest.raises(ExtractionError, match="dtype"):
+        extract(source, out, encoder, dtype="float16")
+    other_model = open_encoder(
+        tiny_encoder(tmp_path / "other", seed=1), PredictorOptions(threads=1, precision="fp32")
+    )
+    with pytest.raises(ExtractionError, match="encoder"):
+        extract(source, out, other_model)
+    _jsonl(source, 6)
+    with pytest.raises(ExtractionError, match="source_bytes"):
+        extract(source, out, encoder)
+
+
+def test_a_folder_with_other_files_is_left_alone(encoder: Encoder, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl", 5)
+    with pytest.raises(ExtractionError, match="empty folder"):
+        extract(source, tmp_path, encoder)
+
+
+def test_unknown_formats_are_named(encoder: Encoder, tmp_path: Path) -> None:
+    source = tmp_path / "corpus.xlsx"
+    source.write_bytes(b"x")
+    with pytest.raises(ExtractionError, match=r"\.jsonl"):
+        extract(source, tmp_path / "out", encoder)
+
+
+def test_half_precision_halves_the_files(encoder: Encoder, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl", 5)
+    extract(source, tmp_path / "out", encoder, dtype="float16")
+    vectors = np.load(tmp_path / "out" / "part-000000.npy")
+    assert vectors.dtype == np.float16
+    assert np.linalg.norm(vectors.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_empty_input_gives_an_empty_extraction(encoder: Encoder, tmp_path: Path) -> None:
+    source = tmp_path / "corpus.jsonl"
+    source.touch()
+    assert extract(source, tmp_path / "out", encoder).documents == 0
+    assert np.load(tmp_path / "out" / "part-000000.npy").shape == (0, DIMENSION)

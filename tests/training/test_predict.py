@@ -1,0 +1,84 @@
+"""`predict`: the figures are those of the models, and bad lines are named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from services.common.engine import PredictorOptions, open_encoder, open_ranker
+from tests.models import tiny_encoder, tiny_ranker
+from training.extract.predict_cli import app
+
+_PAIRS = [("国有企业", "企业改革"), ("水稻", "水稻"), ("海洋", "a")]
+_FP32 = PredictorOptions(threads=1, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny_encoder(folder / "encoder")
+    tiny_ranker(folder / "ranker")
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{left}\t{right}\n" for left, right in _PAIRS), "utf-8")
+    return path
+
+
+def _scores(output: str) -> list[float]:
+    return [float(line.split("\t")[2]) for line in output.splitlines() if "\t" in line]
+
+
+def test_cosine_of_pairs(models: Path, pairs: Path) -> None:
+    options = ["--encoder", str(models / "encoder"), "--precision", "fp32"]
+    result = CliRunner().invoke(app, ["pairs", str(pairs), *options])
+    assert result.exit_code == 0, result.output
+    encoder = open_encoder(models / "encoder", _FP32)
+    expected = [
+        float(encoder.encode_queries([left])[0] @ encoder.encode([right])[0])
+        for left, right in _PAIRS
+    ]
+    assert _scores(result.stdout) == pytest.approx(expected, abs=1e-4)
+    assert _scores(result.stdout)[1] == pytest.approx(1, abs=1e-4)
+
+
+def test_relevance_by_the_ranker(models: Path, pairs: Path) -> None:
+    options = ["--ranker", str(models / "ranker"), "--precision", "fp32"]
+    result = CliRunner().invoke(app, ["pairs", str(pairs), *options])
+    assert result.exit_code == 0, result.output
+    ranker = open_ranker(models / "ranker", _FP32)
+    logits = np.array([ranker.score(left, [right])[0] for left, right in _PAIRS])
+    assert _scores(result.stdout) == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-4)
+
+
+def test_bad_lines_are_named_and_the_rest_is_judged(models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("国\t企\nonly one\n水\t稻\n\t空\n", "utf-8")
+    options = ["--encoder", str(models / "encoder")]
+    result = CliRunner().invoke(app, ["pairs", str(path), *options])
+    assert result.exit_code == 1
+    assert len(_scores(result.stdout)) == 2
+    assert "2, 4" in result.stderr
+
+
+def test_vectors_of_lines(models: Path, tmp_path: Path) -> None:
+    options = ["--encoder", str(models / "encoder"), "--precision", "fp32"]
+    target = tmp_path / "vectors.npy"
+    result = CliRunner().invoke(
+        app, ["vectors", "-", str(target), *options], input="国有企业\n\n水稻\n"
+    )
+    assert result.exit_code == 0, result.output
+    expected = open_encoder(models / "encoder", _FP32).encode(["国有企业", "", "水稻"])
+    assert np.allclose(np.load(target), expected, atol=1e-6)
+
+
+def test_a_missing_model_is_one_clear_line(pairs: Path, tmp_path: Path) -> None:
+    options = ["--encoder", str(tmp_path / "none")]
+    result = CliRunner().invoke(app, ["pairs", str(pairs), *options])
+    assert result.exit_code == 1
+    assert "manifest.json" in result.stderr
+    assert result.stderr.count("\n") == 1

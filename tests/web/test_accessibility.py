@@ -1,0 +1,59 @@
+"""axe-core on every view, light and dark, wide and narrow; and what axe does not see."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import Screenshots
+from tests.web.conftest import OpenPage
+
+VIEWS = {
+    "home": ("", ".steps"),
+    "search": ("?q=卫星姿态", ".hit"),
+    "compare": ("?q=卫星姿态&mode=compare", ".leg-hit"),
+    "vectors": ("?view=vectors&a=卫星姿态&b=飞行控制", ".nearest li"),
+    "jobs": ("?view=jobs", ".job"),
+    "collections": ("?view=collections", ".collection"),
+    "health": ("?view=health", ".part"),
+    "problem": ("?q=卫星&c=no_such_thing", ".problem"),
+}
+PHONE = {"width": 375, "height": 800}
+
+
+def findings(page: Page) -> list[str]:
+    """Serious and critical violations, each with the elements that have it."""
+    page.wait_for_timeout(200)  # colours in transition have no contrast yet
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{v['id']}: {node['target']} {node['failureSummary']}"
+        for v in violations
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe(open_page: OpenPage, view: str, scheme: str) -> None:
+    path, content = VIEWS[view]
+    page = open_page(path, color_scheme=scheme)
+    expect(page.locator(content).first).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_in_the_drawer(open_page: OpenPage, scheme: str) -> None:
+    page = open_page("?q=卫星姿态", color_scheme=scheme)
+    page.locator(".hit-title").first.click()
+    expect(page.get_by_role("dialog").locator("table")).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_phone_width(open_page: OpenPage, screenshots: Screenshots, view: str) -> None:
+    path, content = VIEWS[view]
+    page = open_page(path, viewport=PHONE, locale="en-GB")
+    expect(page.locator(content).first).to_be_visible()
+    screenshots.take(page, f"phone-{view}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert findings(page) == []

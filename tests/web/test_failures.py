@@ -1,0 +1,51 @@
+"""What the page shows while parts of the system are away."""
+
+from playwright.sync_api import expect
+
+from tests.stack import Stack
+from tests.web.browser import Screenshots
+from tests.web.conftest import OpenPage
+
+
+def test_degraded_banner_without_rank(
+    open_page: OpenPage, screenshots: Screenshots, stack: Stack
+) -> None:
+    with stack.without("rank"):
+        page = open_page("?q=页岩气储层的压裂改造")
+        banner = page.locator("[data-degraded]")
+        expect(banner).to_contain_text("结果有所降级")
+        expect(banner).to_contain_text("精排")
+        expect(page.locator(".hit").first).to_be_visible()
+        screenshots.take(page, "degraded")
+        page.goto("/?view=health")
+        expect(page.locator("[data-part=rank]")).to_contain_text("未就绪")
+        expect(page.locator("[data-part=recall] .badge")).to_have_text("就绪")
+        expect(page.locator(".pulse")).to_contain_text("未就绪")
+        screenshots.take(page, "health")
+    expect(page.locator("[data-part=rank] .badge")).to_have_text("就绪")
+
+
+def test_error_state_without_recall(
+    open_page: OpenPage, screenshots: Screenshots, stack: Stack
+) -> None:
+    with stack.without("recall"):
+        page = open_page("?q=盐碱地改良的生物措施")
+        problem = page.locator(".state.problem")
+        expect(problem.get_by_role("heading")).to_be_visible()
+        expect(problem.locator("dl")).to_contain_text("请求编号")
+        expect(problem.get_by_role("link", name="查看各部件状态")).to_be_visible()
+        expect(problem.get_by_role("button", name="重试")).to_be_visible()
+        screenshots.take(page, "error")
+    problem.get_by_role("button", name="重试").click()
+    expect(page.locator(".hit").first).to_be_visible()
+
+
+def test_gateway_out_of_reach(open_page: OpenPage) -> None:
+    page = open_page("?q=草原生态")
+    expect(page.locator(".hit").first).to_be_visible()
+    page.context.set_offline(True)
+    page.get_by_role("textbox", name="检索文献").fill("草原生态补偿")
+    expect(page.get_by_role("heading", name="连不上网关")).to_be_visible()
+    page.context.set_offline(False)
+    page.get_by_role("button", name="重试").click()
+    expect(page.locator(".hit").first).to_be_visible()

@@ -1,0 +1,98 @@
+"""Bulk indexing on the page: from a dropped file to a finished job."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import Screenshots
+from tests.web.conftest import OpenPage
+
+
+def lines(count: int, start: int = 0) -> str:
+    return "".join(
+        json.dumps(
+            {
+                "id": f"p{n}",
+                "title": f"第{n}号水文站的流量",
+                "text": f"第{n}站的日均径流观测。" * 8,
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+        for n in range(start, start + count)
+    )
+
+
+def choose(page: Page, collection: str, *files: Path) -> None:
+    page.get_by_label("文献集", exact=True).fill(collection)
+    page.get_by_label("选择文件").set_input_files(files)
+
+
+def test_upload_to_finished(open_page: OpenPage, screenshots: Screenshots, tmp_path: Path) -> None:
+    file = tmp_path / "stations.jsonl"
+    file.write_text(lines(60) + '{"id": "bad"}\nnot json\n' + lines(1), encoding="utf-8")
+    page = open_page("?view=jobs")
+    choose(page, "web_stations", file)
+    job = page.locator(".job", has_text="web_stations").first
+    expect(job.locator(".badge")).to_have_text("已完成，有拒收")
+    counts = {
+        name: job.locator(f"[data-count={name}] dd").inner_text()
+        for name in ("read", "indexed", "rejected", "deduplicated")
+    }
+    assert counts == {"read": "63", "indexed": "60", "rejected": "2", "deduplicated": "1"}
+    job.get_by_role("button", name="查看拒收的行").click()
+    rows = page.get_by_role("dialog").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("61")
+    screenshots.take(page, "rejected-lines")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载全部").click()
+    saved = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["line"] for line in saved] == [61, 62]
+    page.keyboard.press("Escape")
+    job.get_by_role("link", name="检索该文献集").click()
+    page.get_by_role("textbox", name="检索文献").fill("第7号水文站")
+    expect(page.locator(".hit-title").first).to_contain_text("水文站")
+
+
+def test_dropped_file(open_page: OpenPage) -> None:
+    page = open_page("?view=jobs")
+    page.get_by_label("文献集", exact=True).fill("web_dropped")
+    data = page.evaluate_handle(
+        """text => {
+          const data = new DataTransfer();
+          data.items.add(new File([text], "dropped.txt", {type: "text/plain"}));
+          return data;
+        }""",
+        "冻土区路基的变形\n高原铁路的养护\n",
+    )
+    page.dispatch_event(".dropzone", "drop", {"dataTransfer": data})
+    job = page.locator(".job", has_text="web_dropped").first
+    expect(job.locator(".badge")).to_have_text("已完成")
+    expect(job.locator("[data-count=indexed] dd")).to_have_text("2")
+
+
+def test_cancel_and_retry(open_page: OpenPage, screenshots: Screenshots, tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    file.write_text(lines(20_000), encoding="utf-8")
+    page = open_page("?view=jobs")
+    choose(page, "web_many", file)
+    job = page.locator(".job", has_text="web_many").first
+    cancel = job.get_by_role("button", name="取消任务")
+    expect(job.get_by_role("progressbar")).to_be_visible()
+    screenshots.take(page, "job-running")
+    cancel.click()
+    expect(job.locator(".badge")).to_have_text("已取消")
+    job.get_by_role("button", name="重试").click()
+    again = page.locator(".job", has_text="web_many").filter(has_text="取消任务").first
+    again.get_by_role("button", name="取消任务").click()
+    expect(page.locator(".job", has_text="web_many").filter(has_text="取消任务")).to_have_count(0)
+
+
+def test_unknown_format_is_refused_before_sending(open_page: OpenPage, tmp_path: Path) -> None:
+    file = tmp_path / "thesis.docx"
+    file.write_bytes(b"PK")
+    page = open_page("?view=jobs")
+    choose(page, "literature", file)
+    expect(page.get_by_role("alert")).to_contain_text("thesis.docx：看不出格式")

@@ -1,0 +1,1 @@
+"""The offline half: from raw text to model directories."""

@@ -1,0 +1,1 @@
+"""What training reads: files to examples, examples to batches."""

@@ -1,0 +1,125 @@
+"""Reads training files line by line; what cannot be read is counted and named, never a crash."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NAMED_LINES = 20
+"""So many malformed lines are named in the log; the count is always complete."""
+
+
+class Malformed(ValueError):
+    """A line that holds no example; the message says why."""
+
+
+class DataInvalid(Exception):
+    """A file without a single usable line, or one that does not exist."""
+
+
+@dataclass
+class LineReport:
+    """What reading a file came to."""
+
+    path: Path
+    read: int = 0
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+    """(line number from 1, reason)"""
+
+    def __str__(self) -> str:
+        named = "; ".join(f"line {number}: {why}" for number, why in self.malformed[:NAMED_LINES])
+        more = len(self.malformed) - NAMED_LINES
+        tail = f" ({named}{f'; and {more} more' if more > 0 else ''})" if named else ""
+        return f"{self.path.name}: {self.read} read, {len(self.malformed)} malformed{tail}"
+
+
+def read_lines(path: Path, parse: Callable[[str], T]) -> tuple[list[T], LineReport]:
+    """Every line of `path` that `parse` accepts; blank lines are skipped.
+
+    `parse` raises Malformed. Raises DataInvalid when nothing at all could be read.
+    """
+    report = LineReport(path)
+    items: list[T] = []
+    for number, line in _numbered(path, report):
+        if not line.strip():
+            continue
+        try:
+            items.append(parse(line))
+        except Malformed as error:
+            report.malformed.append((number, str(error)))
+    report.read = len(items)
+    if report.malformed:
+        log.warning("%s", report)
+    else:
+        log.info("%s", report)
+    if not items:
+        raise DataInvalid(f"no usable line in {report}")
+    return items, report
+
+
+def _numbered(path: Path, report: LineReport) -> Iterator[tuple[int, str]]:
+    if not path.is_file():
+        raise DataInvalid(f"{path} does not exist")
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                yield number, raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                report.malformed.append((number, "not UTF-8"))
+
+
+def columns(at_least: int, at_most: int) -> Callable[[str], tuple[str, ...]]:
+    """A parser of tab-separated lines whose columns must all be filled."""
+
+    def parse(line: str) -> tuple[str, ...]:
+        cells = tuple(cell.strip() for cell in line.split("\t"))
+        if not at_least <= len(cells) <= at_most:
+            wanted = str(at_least) if at_least == at_most else f"{at_least} to {at_most}"
+            raise Malformed(f"{len(cells)} columns, {wanted} expected")
+        if not all(cells):
+            raise Malformed(f"column {cells.index('') + 1} is empty")
+        return cells
+
+    return parse
+
+
+def record(*required: str) -> Callable[[str], dict[str, Any]]:
+    """A parser of jsonl lines whose `required` members must be filled strings."""
+
+    def parse(line: str) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise Malformed("not JSON") from None
+        if not isinstance(row, dict):
+            raise Malformed("not a JSON object")
+        for name in required:
+            if not isinstance(row.get(name), str) or not row[name].strip():
+                raise Malformed(f"no text in {name!r}")
+        return row
+
+    return parse
+
+
+def read_texts(path: Path, fields: tuple[str, ...] = ("text",)) -> list[str]:
+    """Texts of a jsonl file (the first of `fields` that a row has) or of plain lines."""
+    if ".jsonl" not in path.suffixes:
+        return read_lines(path, str.strip)[0]
+
+    parse_row = record()
+
+    def parse(line: str) -> str:
+        row = parse_row(line)
+        for name in fields:
+            text = row.get(name)
+            if isinstance(text, str) and text.strip():
+                return text.strip()
+        raise Malformed(f"none of {', '.join(fields)} holds text")
+
+    return read_lines(path, parse)[0]

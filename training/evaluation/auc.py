@@ -1,0 +1,64 @@
+"""How well a ranker tells relevant pairs from others: AUC on held-out web judgements (QBQTC)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from services.common.engine import Ranker
+from training.evaluation.literature import WEB_RELEVANCE, read_graded
+from training.evaluation.splits import held_out_query
+from training.evaluation.tasks import data_file
+
+
+@dataclass(frozen=True, slots=True)
+class Discrimination:
+    """AUC at both cuts of the grades 0 (irrelevant), 1 (relevant), 2 (exactly it)."""
+
+    pairs: int
+    relevant: float
+    """Grades 1 and 2 against 0."""
+    exact: float
+    """Grade 2 against 0 and 1."""
+
+    def __str__(self) -> str:
+        return (
+            f"AUC {self.relevant:.3f} (grade >= 1), {self.exact:.3f} (grade 2)"
+            f" on {self.pairs:,} pairs"
+        )
+
+    def as_json(self) -> dict[str, float]:
+        return {"pairs": self.pairs, "auc_relevant": self.relevant, "auc_exact": self.exact}
+
+
+def auc(relevant: Sequence[bool], scores: NDArray[np.float32]) -> float:
+    """Chance that a relevant pair scores above another one, ties counting half.
+
+    NaN when all pairs are of one kind.
+    """
+    if len(set(relevant)) < 2:
+        return float("nan")
+    return float(roc_auc_score(relevant, scores))
+
+
+def ranker_auc(ranker: Ranker, data_dir: Path, sample: int | None = None) -> Discrimination:
+    """Raises DataMissing."""
+    graded = [
+        row for row in read_graded(data_file(data_dir, WEB_RELEVANCE)) if held_out_query(row[0])
+    ][:sample]
+    scores = np.concatenate(
+        [
+            ranker.score(query, [ranker.manifest.document_text(title, "") for _, title, _ in rows])
+            for query, group in groupby(graded, key=lambda row: row[0])
+            for rows in [list(group)]
+        ]
+    )
+    return Discrimination(
+        pairs=len(graded),
+        relevant=auc([grade >= 1 for *_, grade in graded], scores),
+        exact=auc([grade == 2 for *_, grade in graded], scores),
+    )

@@ -1,0 +1,34 @@
+"""Exact search: every document is scored, a block of queries at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.tasks import Query
+
+BLOCK = 256
+DEPTH = 1000
+
+
+def top(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
+    """Rows of the best documents per query, best first; equal scores in corpus order.
+
+    The order of equals must not depend on the answer, or ties would flatter the measures.
+    """
+    depth = min(depth, scores.shape[1])
+    if depth < scores.shape[1]:
+        # Keep all that tie with the last one kept, so that the cut is in corpus order too.
+        last = -np.partition(-scores, depth - 1, axis=1)[:, depth - 1 : depth]
+    else:
+        last = scores.min(axis=1, keepdims=True)
+    best = np.empty((scores.shape[0], depth), dtype=np.int64)
+    for row, (line, least) in enumerate(zip(scores, last, strict=True)):
+        kept = np.flatnonzero(line >= least)
+        best[row] = kept[np.argsort(-line[kept], kind="stable")][:depth]
+    return best
+
+
+def blocks(queries: Sequence[Query]) -> Iterator[slice]:
+    for start in range(0, len(queries), BLOCK):
+        yield slice(start, min(start + BLOCK, len(queries)))

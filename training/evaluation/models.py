@@ -1,0 +1,56 @@
+"""The models under evaluation, opened as they would be served.
+
+A training checkpoint is exported to a temporary model directory first: what is measured is
+the static program in the precision of serving, not the network that was trained.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.common.engine import Encoder, Ranker, open_encoder, open_ranker
+from services.common.model_dir import MANIFEST
+
+CHECKPOINT_MAX_TOKENS = 256
+CHECKPOINT_QUERY_MAX_TOKENS = 64
+_PROBE = ["学术文献检索", "国有企业混合所有制改革与创新绩效", "semantic search of Chinese text"]
+
+
+@contextmanager
+def encoder_at(path: Path) -> Iterator[Encoder]:
+    """The encoder of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
+    if (path / MANIFEST).is_file():
+        yield open_encoder(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
+        _export(path, "encoder", Path(exported))
+        yield open_encoder(exported)
+
+
+@contextmanager
+def ranker_at(path: Path) -> Iterator[Ranker]:
+    """The ranker of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
+    if (path / MANIFEST).is_file():
+        yield open_ranker(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
+        _export(path, "ranker", Path(exported))
+        yield open_ranker(exported)
+
+
+def _export(checkpoint: Path, kind: str, directory: Path) -> None:
+    # paddlenlp takes seconds to import and is needed for checkpoints only.
+    from training.export import ExportOptions, export
+    from training.networks import load_encoder, load_ranker
+    from training.tokenization import TextCodec, load_tokenizer
+
+    network = load_encoder(checkpoint) if kind == "encoder" else load_ranker(checkpoint)
+    codec = TextCodec(load_tokenizer(checkpoint), network.body.config.pad_token_id)
+    options = ExportOptions(
+        name=checkpoint.name,
+        version="checkpoint",
+        max_tokens=CHECKPOINT_MAX_TOKENS,
+        query_max_tokens=CHECKPOINT_QUERY_MAX_TOKENS,
+    )
+    export(network, codec, checkpoint, directory, options, _PROBE)

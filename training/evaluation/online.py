@@ -1,0 +1,101 @@
+"""Evaluates a running system: `xunwen eval online`, which is `make eval`."""
+
+import asyncio
+import json
+import secrets
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.common.errors import SearchError
+from services.common.service_client import ServiceClient
+from training.evaluation import legs, report
+from training.evaluation.metrics import measure
+from training.evaluation.offline import load_tasks
+from training.evaluation.served import IndexingFailed, run_task, temporary_collection
+from training.evaluation.splits import Split
+from training.evaluation.tasks import TASKS, Task
+from xunwen.client import AsyncClient, XunwenError
+
+_TIMEOUT_SECONDS = 120.0
+_PROGRESS_EVERY = 50
+
+
+def main(
+    data_dir: Annotated[Path, typer.Option(help="Folder of the evaluation files")] = Path("data"),
+    gateway: Annotated[str, typer.Option(help="Address of the gateway")] = "http://127.0.0.1:8000",
+    recall: Annotated[str, typer.Option(help="Address of recall")] = "http://127.0.0.1:8001",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="XUNWEN_API_KEY", help="With scopes search and admin")
+    ] = None,
+    internal_token: Annotated[
+        str | None, typer.Option(envvar="XUNWEN_INTERNAL_TOKEN", help="What recall expects")
+    ] = None,
+    tasks: Annotated[str, typer.Option(help="Comma-separated")] = ",".join(TASKS),
+    split: Annotated[Split, typer.Option(help="Papers whose queries are asked")] = Split.TEST,
+    sample: Annotated[int | None, typer.Option(min=1, help="First so many queries")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Queries at a time")] = 2,
+    json_file: Annotated[Path | None, typer.Option(help="Also writes the figures here")] = None,
+) -> None:
+    """Measure every stage of a running system: BM25, dense, hybrid, coarse, fine, rerank.
+
+    Each corpus is indexed into a temporary collection through a bulk job and removed again.
+    """
+    loaded = load_tasks(tasks, data_dir, split, sample)
+    try:
+        figures = asyncio.run(
+            _measure(loaded, gateway, recall, api_key, internal_token, concurrency)
+        )
+    except (XunwenError, SearchError, IndexingFailed) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except ExceptionGroup as errors:
+        typer.echo(f"A search failed: {errors.exceptions[0]}", err=True)
+        raise typer.Exit(1) from errors
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+
+
+async def _measure(
+    tasks: list[Task],
+    gateway_url: str,
+    recall_url: str,
+    api_key: str | None,
+    internal_token: str | None,
+    concurrency: int,
+) -> dict[str, object]:
+    figures: dict[str, object] = {}
+    async with (
+        AsyncClient(gateway_url, api_key=api_key, timeout=_TIMEOUT_SECONDS) as gateway,
+        ServiceClient(
+            "recall", recall_url, timeout=_TIMEOUT_SECONDS, token=internal_token
+        ) as recall,
+    ):
+        for _digest, group in groupby(tasks, key=lambda task: task.corpus.digest):
+            together = [*group]
+            corpus = together[0].corpus
+            name = f"eval_{secrets.token_hex(4)}"
+            typer.echo(f"indexing {len(corpus):,} documents into {name}", err=True)
+            async with temporary_collection(gateway, name, corpus):
+                for task in together:
+                    done = 0
+
+                    def progress(more: int, task: Task = task) -> None:
+                        nonlocal done
+                        done += more
+                        if done % _PROGRESS_EVERY == 0:
+                            typer.echo(f"{task.name}: {done} of {len(task.queries)}", err=True)
+
+                    run = await run_task(
+                        task, name, gateway, recall, concurrency=concurrency, progress=progress
+                    )
+                    qrels = legs.qrels_of(task)
+                    rows = {row: measure(qrels, found) for row, found in run.rankings.items()}
+                    table = report.markdown(task.name, len(task.queries), len(corpus), rows)
+                    typer.echo(table + "\n")
+                    if run.degraded:
+                        typer.echo(f"Degraded answers: {dict(run.degraded)}\n")
+                    figures[task.name] = {**report.as_json(rows), "degraded": dict(run.degraded)}
+    return figures

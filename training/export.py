@@ -1,0 +1,158 @@
+"""A trained network to a model directory: static program, weights, tokenizer, manifest."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import paddle
+from paddle.inference import Config, create_predictor
+from paddle.static import InputSpec
+
+from services.common.model_dir import (
+    Calibration,
+    Kind,
+    ModelFiles,
+    ModelManifest,
+    file_of,
+    pack,
+    write_manifest,
+)
+from training.backbone import Encoder
+from training.ranker import Ranker
+from training.tokenization import TOKENIZER_FILE, IdArray, TextCodec, save_tokenizer
+
+log = logging.getLogger(__name__)
+
+PROGRAM = "inference.json"
+WEIGHTS = "inference.pdiparams"
+MIN_PARITY = {"fp32": 0.999, "bf16": 0.99}
+"""Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class ParityError(RuntimeError):
+    """The exported program does not compute what the network computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the manifest says that the network does not know."""
+
+    name: str
+    version: str
+    max_tokens: int
+    query_max_tokens: int
+    document_template: str = "{title}\n{text}"
+    calibration: Calibration | None = None
+
+
+def export(
+    network: Encoder | Ranker,
+    codec: TextCodec,
+    tokenizer_source: str | Path,
+    directory: Path,
+    options: ExportOptions,
+    probe: list[str],
+) -> dict[str, float]:
+    """Write `directory` and check it on `probe` texts; returns the parity per precision.
+
+    The network's weights are rounded to bfloat16 in place, so that what git holds is exact.
+    Raises ParityError.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    network.eval()
+    round_to_bfloat16(network)
+    spec = [InputSpec([None, None], "int64", name) for name in ("input_ids", "token_type_ids")]
+    program = paddle.jit.to_static(network, input_spec=spec, full_graph=True)
+    paddle.jit.save(program, str(directory / PROGRAM.removesuffix(".json")))
+    save_tokenizer(codec.tokenizer, tokenizer_source, directory)
+    encoder = isinstance(network, Encoder)
+    manifest = ModelManifest(
+        name=options.name,
+        kind=Kind.ENCODER if encoder else Kind.RANKER,
+        version=options.version,
+        dimension=network.dimension if isinstance(network, Encoder) else None,
+        max_tokens=options.max_tokens,
+        query_max_tokens=options.query_max_tokens,
+        pooling=network.pooling,
+        templates={"query": "{query}", "document": options.document_template},
+        pad_id=codec.pad_id,
+        calibration=options.calibration,
+        files=ModelFiles(
+            program=file_of(directory / PROGRAM),
+            weights=file_of(directory / WEIGHTS),
+            tokenizer=file_of(directory / TOKENIZER_FILE),
+        ),
+    )
+    write_manifest(directory, manifest)
+    pack(directory)
+    return _check(network, codec, directory, options, probe)
+
+
+def round_to_bfloat16(network: paddle.nn.Layer) -> None:
+    """Round every weight to the nearest bfloat16 (ties to even), kept as float32."""
+    for parameter in network.parameters():
+        bits = parameter.numpy().view(np.uint32)
+        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+        parameter.set_value(rounded.view(np.float32))
+
+
+def _check(
+    network: Encoder | Ranker,
+    codec: TextCodec,
+    directory: Path,
+    options: ExportOptions,
+    probe: list[str],
+) -> dict[str, float]:
+    if isinstance(network, Encoder):
+        items = codec.texts(probe, options.max_tokens)
+    else:
+        rotated = probe[1:] + probe[:1]
+        items = codec.pairs([*zip(probe, rotated, strict=True)], options.max_tokens)
+    input_ids, type_ids = codec.batch(items)
+    with paddle.no_grad():
+        expected = network(paddle.to_tensor(input_ids), paddle.to_tensor(type_ids)).numpy()
+    agreement = _cosine if isinstance(network, Encoder) else _correlation
+    parity = {}
+    for precision, least in MIN_PARITY.items():
+        run = _predictor(directory, bfloat16=precision == "bf16")
+        parity[precision] = agreement(expected, run(input_ids, type_ids))
+        log.info("parity %s: %.6f", precision, parity[precision])
+        if not parity[precision] >= least:
+            raise ParityError(
+                f"the exported program agrees with the network to {parity[precision]:.4f} in "
+                f"{precision}, at least {least} is needed"
+            )
+    return parity
+
+
+def _predictor(directory: Path, *, bfloat16: bool) -> Callable[[IdArray, IdArray], Floats]:
+    config = Config(str(directory / PROGRAM), str(directory / WEIGHTS))
+    config.disable_gpu()
+    config.enable_mkldnn()
+    if bfloat16:
+        config.enable_mkldnn_bfloat16()
+    config.disable_glog_info()
+    predictor = create_predictor(config)
+
+    def run(input_ids: IdArray, type_ids: IdArray) -> Floats:
+        for name, values in zip(predictor.get_input_names(), (input_ids, type_ids), strict=True):
+            predictor.get_input_handle(name).copy_from_cpu(values)
+        predictor.run()
+        output: Floats = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+        return output
+
+    return run
+
+
+def _cosine(expected: Floats, got: Floats) -> float:
+    scale = np.linalg.norm(expected, axis=1) * np.linalg.norm(got, axis=1)
+    return float(((expected * got).sum(axis=1) / scale).min())
+
+
+def _correlation(expected: Floats, got: Floats) -> float:
+    return float(np.corrcoef(expected, got)[0, 1])

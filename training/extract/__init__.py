@@ -1,0 +1,1 @@
+"""Vectors in bulk: extract them to files, load such files, compare texts."""

@@ -1,0 +1,33 @@
+"""Similarity of pairs and vectors of texts, by the models as they are served."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.engine import Encoder, Ranker
+
+
+def similarities(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    """Cosine of each (query, title), float32 [pairs], -1 to 1."""
+    if not pairs:
+        return np.empty(0, dtype=np.float32)
+    queries = encoder.encode_queries([query for query, _ in pairs])
+    titles = encoder.encode([encoder.manifest.document_text(title, "") for _, title in pairs])
+    cosines: NDArray[np.float32] = np.einsum("ij,ij->i", queries, titles)
+    return cosines
+
+
+def relevances(ranker: Ranker, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    """Calibrated relevance of each (query, title), float32 [pairs], 0 to 1."""
+    if not pairs:
+        return np.empty(0, dtype=np.float32)
+    tokens = [
+        ranker.pair_tokens(query, [ranker.manifest.document_text(title, "")])[0]
+        for query, title in pairs
+    ]
+    logits = ranker.forward.many(tokens)
+    calibration = ranker.manifest.calibration
+    slope, intercept = (calibration.slope, calibration.intercept) if calibration else (1.0, 0.0)
+    probabilities: NDArray[np.float32] = 1 / (1 + np.exp(-(slope * logits + intercept)))
+    return probabilities

@@ -1,0 +1,201 @@
+"""In-batch negatives: a query should find its own title among all titles of the batch."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F  # noqa: N812
+from paddle import Tensor
+
+from training.backbone import Encoder
+from training.config import InbatchRecipe
+from training.data.pairs import Pair
+from training.data.stream import Batching
+from training.networks import save_network
+from training.objectives import StepResult
+from training.tokenization import IdArray, Ids, TextCodec, save_tokenizer
+
+PairSource = Callable[[np.random.Generator], Sequence[Pair]]
+FAR = -1e4
+
+
+def contrastive_loss(
+    queries: Tensor,
+    titles: Tensor,
+    keys: Sequence[str],
+    margin: float,
+    scale: float,
+    *,
+    symmetric: bool = False,
+) -> Tensor:
+    """Softmax over cosines, the positive's less `margin`, times `scale` (Yu et al., AM-Softmax).
+
+    queries float32 [n, d], titles float32 [n + extra, d] with title i the answer to query i and
+    mined negatives after them. Titles that share a query's key are no negatives of it.
+    `symmetric` adds the choice of a query for each title and takes the mean.
+    """
+    count = queries.shape[0]
+    cosines = paddle.matmul(queries, titles, transpose_y=True)
+    own = np.eye(count, titles.shape[0], dtype=np.float32)
+    names = np.array(keys, dtype=object)
+    same = np.zeros_like(own)
+    same[:, :count] = (names[:, None] == names[None, :]).astype(np.float32)
+    logits = (cosines - margin * paddle.to_tensor(own)) * scale
+    logits = logits + paddle.to_tensor((same - own) * FAR)
+    answers = paddle.arange(count)
+    loss = F.cross_entropy(logits, answers)
+    if symmetric:
+        loss = (loss + F.cross_entropy(logits[:, :count].t(), answers)) / 2
+    return loss
+
+
+class InbatchObjective:
+    def __init__(
+        self,
+        recipe: InbatchRecipe,
+        encoder: Encoder,
+        codec: TextCodec,
+        source: PairSource,
+        held_back: Sequence[Pair],
+    ) -> None:
+        self.network = encoder
+        self._recipe, self._codec = recipe, codec
+        self._source, self._held_back = source, held_back
+        self._start = (
+            {name: value.clone() for name, value in encoder.state_dict().items()}
+            if recipe.average_with_start
+            else {}
+        )
+
+    def batching(self) -> Batching[Pair]:
+        recipe = self._recipe
+        # A Chinese character is about 0.6 tokens; the exact count is not worth a tokenizer pass.
+        return Batching(
+            size=recipe.batch_size,
+            tokens=recipe.batch_tokens,
+            length=lambda pair: min(recipe.max_tokens, 8 + int(len(pair.title) * 0.7)),
+            group=lambda pair: pair.group,
+        )
+
+    def examples(self, rng: np.random.Generator) -> Sequence[Pair]:
+        return self._source(rng)
+
+    def validation(self) -> Sequence[Pair]:
+        return self._held_back
+
+    def backward(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
+        queries, titles = self._encode(batch, rng)
+        if self._recipe.chunk is not None:
+            return self._backward_cached(batch, queries, titles, self._recipe.chunk)
+        loss = self._loss(batch, self._vectors(queries), self._vectors(titles))
+        loss.backward()
+        return StepResult(float(loss), _size(queries) + _size(titles))
+
+    def evaluate(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
+        queries, titles = self._encode(batch, rng)
+        loss = self._loss(batch, self._vectors(queries), self._vectors(titles))
+        return StepResult(float(loss), _size(queries) + _size(titles))
+
+    def save(self, directory: Path) -> None:
+        kept = self._recipe.average_with_start
+        trained = {name: value.clone() for name, value in self.network.state_dict().items()}
+        if kept:
+            self.network.set_state_dict(
+                {
+                    name: kept * self._start[name] + (1 - kept) * value
+                    for name, value in trained.items()
+                }
+            )
+        save_network(self.network, directory)
+        save_tokenizer(self._codec.tokenizer, self._recipe.model.source, directory)
+        self.network.set_state_dict(trained)
+
+    def _encode(
+        self, batch: list[Pair], rng: np.random.Generator
+    ) -> tuple[list[tuple[Ids, Ids]], list[tuple[Ids, Ids]]]:
+        recipe = self._recipe
+        texts = [pair.title for pair in batch]
+        for pair in batch:
+            drawn = rng.permutation(len(pair.negatives))[: recipe.negatives]
+            texts += [pair.negatives[index] for index in drawn]
+        queries = self._codec.texts([pair.query for pair in batch], recipe.query_max_tokens)
+        return queries, self._codec.texts(texts, recipe.max_tokens)
+
+    def _vectors(self, items: Sequence[tuple[Ids, Ids]]) -> Tensor:
+        return self.network(*_tensors(self._codec.batch(items)))
+
+    def _loss(self, batch: list[Pair], queries: Tensor, titles: Tensor) -> Tensor:
+        return contrastive_loss(
+            queries,
+            titles,
+            [pair.key for pair in batch],
+            self._recipe.margin,
+            self._recipe.scale,
+            symmetric=self._recipe.symmetric,
+        )
+
+    def _backward_cached(
+        self,
+        batch: list[Pair],
+        queries: Sequence[tuple[Ids, Ids]],
+        titles: Sequence[tuple[Ids, Ids]],
+        chunk: int,
+    ) -> StepResult:
+        """Gradient cache: the loss's gradient by vectors first, then chunk by chunk by weights.
+
+        Dropout must fall alike in both passes of a chunk, so each starts from the same seed.
+        """
+        chunks = [
+            items[start : start + chunk]
+            for items in (queries, titles)
+            for start in range(0, len(items), chunk)
+        ]
+        states, blocks = [], []
+        with paddle.no_grad():
+            for items in chunks:
+                states.append(paddle.get_rng_state())
+                blocks.append(self._vectors(items))
+        vectors = paddle.concat(blocks)
+        vectors.stop_gradient = False
+        loss = self._loss(batch, vectors[: len(batch)], vectors[len(batch) :])
+        loss.backward()
+        gradient, after = vectors.grad, paddle.get_rng_state()
+        start = 0
+        for items, state in zip(chunks, states, strict=True):
+            paddle.set_rng_state(state)
+            block = self._vectors(items)
+            (block * gradient[start : start + len(items)]).sum().backward()
+            start += len(items)
+        paddle.set_rng_state(after)
+        return StepResult(float(loss), _size(queries) + _size(titles))
+
+
+def project_to_principal_axes(
+    encoder: Encoder, codec: TextCodec, texts: Sequence[str], max_tokens: int
+) -> None:
+    """Start the projection at the directions that keep most of the vectors' length.
+
+    A random start would throw away what the body already knows about similarity.
+    """
+    if encoder.projection is None:
+        return
+    encoder.eval()
+    blocks = []
+    with paddle.no_grad():
+        for start in range(0, len(texts), 64):
+            items = codec.texts(texts[start : start + 64], max_tokens)
+            blocks.append(F.normalize(encoder.pooled(*_tensors(codec.batch(items)))).numpy())
+    vectors = np.concatenate(blocks)
+    _, axes = np.linalg.eigh(vectors.T @ vectors)
+    encoder.projection.weight.set_value(
+        np.ascontiguousarray(axes[:, ::-1][:, : encoder.dimension]).astype(np.float32)
+    )
+
+
+def _tensors(arrays: tuple[IdArray, IdArray]) -> tuple[Tensor, Tensor]:
+    return paddle.to_tensor(arrays[0]), paddle.to_tensor(arrays[1])
+
+
+def _size(items: Sequence[tuple[Ids, Ids]]) -> int:
+    return len(items) * max(len(ids) for ids, _ in items)

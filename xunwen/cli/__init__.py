@@ -1,0 +1,5 @@
+"""The command line.
+
+Exit codes: 0 done; 1 not done, and one line on stderr says why and what to do; 2 wrong usage;
+3 nobody answers at the address; 4 a bulk job ended with rejected documents; 130 interrupted.
+"""

@@ -1,0 +1,94 @@
+"""`xunwen jobs`: bulk-index jobs."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from xunwen.cli.context import (
+    AsJson,
+    client_of,
+    console,
+    print_json,
+    print_json_lines,
+    time_of,
+)
+from xunwen.cli.following import follow, outcome
+
+app = typer.Typer(help="Bulk-index jobs: list, watch, cancel, retry.", no_args_is_help=True)
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+
+
+@app.command("list")
+def list_jobs(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with client_of(ctx) as client:
+        jobs = list(islice(client.jobs(), limit))
+    if as_json:
+        print_json_lines(jobs)
+        return
+    table = Table("job", "collection", "state", "indexed", "rejected", "created", box=None)
+    for job in jobs:
+        table.add_row(
+            job.id,
+            job.collection,
+            job.state,
+            f"{job.counts.indexed:,}",
+            f"{job.counts.rejected:,}",
+            time_of(job.created_at),
+        )
+    console.print(table if jobs else "There are no jobs.")
+
+
+@app.command()
+def show(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show one job."""
+    with client_of(ctx) as client:
+        job = client.job(job_id)
+    if as_json:
+        print_json(job)
+    else:
+        console.print(outcome(job))
+
+
+@app.command()
+def watch(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Watch a job to its end."""
+    with client_of(ctx) as client:
+        follow(client, job_id, as_json=as_json)
+
+
+@app.command()
+def errors(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show the rejected lines of a job and why."""
+    with client_of(ctx) as client:
+        for line in client.errors(job_id):
+            if as_json:
+                print_json(line)
+            else:
+                console.print(f"line {line.line}: {line.reason}", markup=False)
+
+
+@app.command()
+def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Cancel a job; what is indexed stays indexed."""
+    with client_of(ctx) as client:
+        client.cancel(job_id)
+        job = client.wait(job_id)
+    if as_json:
+        print_json(job)
+    else:
+        console.print(outcome(job))
+
+
+@app.command()
+def retry(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Run again what failed of a job, and watch it."""
+    with client_of(ctx) as client:
+        follow(client, client.retry(job_id).id, as_json=as_json)

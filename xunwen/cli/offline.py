@@ -1,0 +1,41 @@
+"""The offline commands, loaded when called: training needs its own extra."""
+
+import importlib
+
+import typer
+from typer.main import get_command
+
+from xunwen.client import XunwenError
+
+_COMMANDS = {
+    "train": ("training.cli", "Train: pretrain, simcse, inbatch, rank."),
+    "eval": ("training.evaluation.cli", "Measure the quality of search and models."),
+    "extract": ("training.extract.cli", "Vectors of many texts to files."),
+    "load": ("training.extract.load_cli", "Put such files into a collection."),
+    "predict": ("training.extract.predict_cli", "Similarity of pairs, vectors of texts."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    for name, (module, summary) in _COMMANDS.items():
+        app.command(
+            name,
+            help=summary,
+            rich_help_panel="Offline",
+            add_help_option=False,
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        )(_runner(name, module))
+
+
+def _runner(name: str, module: str):  # type: ignore[no-untyped-def]  # typer reads the inner one
+    def run(ctx: typer.Context) -> None:
+        try:
+            loaded = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise XunwenError(
+                f"`xunwen {name}` needs {error.name}; install the extra: pip install"
+                " 'xunwen[training]' (in a checkout: make dev)."
+            ) from error
+        get_command(loaded.app).main(args=ctx.args, prog_name=f"xunwen {name}")
+
+    return run

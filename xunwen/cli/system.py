@@ -1,0 +1,148 @@
+"""`xunwen up`, `down`, `status`, `logs`: the embedded system of this machine."""
+
+import importlib.util
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from xunwen.cli.context import AsJson, console, print_json, print_json_lines
+from xunwen.cli.exits import Exit
+from xunwen.client import XunwenError
+
+if TYPE_CHECKING:
+    from xunwen.embedded.settings import EmbeddedSettings
+    from xunwen.embedded.status import PartStatus
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, status, logs):
+        app.command()(command)
+
+
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all is ready, leave it running.")
+    ] = False,
+    sample: Annotated[
+        bool, typer.Option(help="Index the sample literature on the first start.")
+    ] = True,
+) -> None:
+    """Start everything on this machine and wait until it is ready. Ctrl-C stops it."""
+    settings = _settings()
+    from xunwen.embedded.launcher import detached, foreground
+    from xunwen.embedded.lock import AlreadyRunning
+    from xunwen.embedded.progress import ProgressDisplay
+    from xunwen.embedded.settings import last_settings
+    from xunwen.embedded.stopping import StopWish
+
+    resolved = settings.resolved()
+    try:
+        if detach:
+            with ProgressDisplay(console) as progress:
+                detached(resolved, progress, sample=sample)
+            _welcome(resolved, "Stop it with `xunwen down`.")
+            return
+        with StopWish() as stop:
+            display = ProgressDisplay(console)
+            with display, foreground(resolved, display, stop, sample=sample) as running:
+                display.finish()
+                _welcome(resolved, "Ctrl-C stops it.")
+                try:
+                    running.wait(stop)
+                finally:
+                    console.print("stopping ...")
+        console.print("stopped")
+    except AlreadyRunning as running_already:
+        console.print(f"{running_already}", markup=False)
+        console.print(f"It answers at {last_settings(settings).gateway_url}")
+
+
+def down() -> None:
+    """Stop what `xunwen up` started, wherever it runs."""
+    settings = _settings()
+    from xunwen.embedded import launcher
+    from xunwen.embedded.settings import last_settings
+
+    launcher.down(last_settings(settings))
+    console.print("stopped")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show each part: its process, whether it is ready, where it answers."""
+    settings = _settings()
+    from xunwen.embedded.settings import last_settings
+    from xunwen.embedded.status import part_statuses
+
+    found = part_statuses(last_settings(settings))
+    if as_json:
+        print_json_lines(found)
+    else:
+        console.print(_status_table(found))
+    if not all(part.ready for part in found):
+        raise typer.Exit(Exit.FAILED)
+
+
+def logs(
+    part: Annotated[
+        str | None, typer.Argument(help="gateway, recall, rank, indexer, worker, milvus, ...")
+    ] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of each.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the logs of all parts or of one."""
+    settings = _settings()
+    from xunwen.embedded.logs import log_lines
+    from xunwen.embedded.settings import last_settings
+
+    for name, line in log_lines(last_settings(settings), part, lines, follow=follow):
+        if as_json:
+            print_json({"part": name, "line": line})
+        else:
+            typer.echo(line if part else f"{name:<8} {line}")
+
+
+def _settings() -> "EmbeddedSettings":
+    if importlib.util.find_spec("supervisor") is None:
+        raise XunwenError(
+            "This installation talks to a running Xunwen only; to start one here, install the"
+            " extra: pip install 'xunwen[embedded]'."
+        )
+    from xunwen.embedded.settings import EmbeddedSettings
+
+    return EmbeddedSettings()
+
+
+def _welcome(settings: "EmbeddedSettings", last: str) -> None:
+    url = settings.gateway_url
+    console.print(f"\n[bold green]Xunwen is ready:[/] {url}   API: {url}/docs")
+    console.print("Try next:")
+    console.print('  xunwen search "国有企业引入非国有资本对创新绩效的影响"', markup=False)
+    console.print(
+        f"  curl -s {url}/v1/search -H 'content-type: application/json'"
+        ' -d \'{"query": "中西方语言与文化的差异"}\'',
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print("  xunwen index your.csv --collection papers", markup=False)
+    console.print(f"Data and logs: {settings.home}. {last}", markup=False, soft_wrap=True)
+
+
+def _status_table(found: "list[PartStatus]") -> Table:
+    table = Table("part", "process", "pid", "up", "ready", "address", box=None)
+    for part in found:
+        table.add_row(
+            part.name,
+            part.process.lower(),
+            str(part.pid or ""),
+            _duration(part.uptime_seconds) if part.pid else "",
+            "[green]yes[/]" if part.ready else f"[red]no[/] {part.detail}",
+            part.address or "",
+        )
+    return table
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"

@@ -1,0 +1,48 @@
+"""The client's errors.
+
+XunwenError
+├── ApiError            the server answered with a problem: status, code, detail
+└── ConnectionFailed    nobody answered at the address
+"""
+
+from typing import Any
+
+import httpx
+
+
+class XunwenError(Exception):
+    """Base of all errors that the client raises."""
+
+
+class ConnectionFailed(XunwenError):
+    """No answer, after the retries."""
+
+
+class ApiError(XunwenError):
+    """The server refused or failed; `code` is stable, `detail` is for people."""
+
+    def __init__(self, status: int, code: str, detail: str, request_id: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.request_id = request_id
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> "ApiError":
+        """From an answer whose body has been read; any body will do."""
+        try:
+            problem: Any = response.json()
+            return cls(
+                response.status_code,
+                str(problem["code"]),
+                str(problem["detail"]),
+                str(problem.get("request_id", "")),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls(
+                response.status_code,
+                "http_error",
+                f"The server answered {response.status_code} {response.reason_phrase}, not as"
+                " Xunwen answers; check the address.",
+            )

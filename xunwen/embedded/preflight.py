@@ -1,0 +1,90 @@
+"""What is checked before anything is started: disk, models, sample, ports."""
+
+import errno
+import os
+import shutil
+import socket
+
+from services.common.errors import ModelInvalid
+from services.common.model_dir import Kind, load_manifest
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.parts import Part
+from xunwen.embedded.settings import EmbeddedSettings
+
+
+def prepare_home(settings: EmbeddedSettings) -> None:
+    """Makes the directories. Raises EmbeddedError when they cannot be written or are full."""
+    home = settings.home
+    try:
+        for name in ("milvus", "state", "cache", "jobs", "logs", "run"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, settings) from error
+    if not os.access(home, os.W_OK):
+        raise EmbeddedError(f"{home} cannot be written; set XUNWEN_HOME to another directory.")
+    free_mb = shutil.disk_usage(home).free // 2**20
+    if free_mb < settings.min_free_mb:
+        raise EmbeddedError(
+            f"The disk of {home} is full: {free_mb:,} MB free, {settings.min_free_mb:,} MB needed;"
+            " free some space or set XUNWEN_HOME to another disk."
+        )
+
+
+def disk_error(error: OSError, settings: EmbeddedSettings) -> EmbeddedError:
+    """An operating system's error while writing the home directory, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EmbeddedError(
+            f"The disk of {settings.home} is full; free some space or set XUNWEN_HOME."
+        )
+    return EmbeddedError(
+        f"{error.filename or settings.home}: {error.strerror}; set XUNWEN_HOME to a directory"
+        " that can be written."
+    )
+
+
+def check_models(settings: EmbeddedSettings) -> None:
+    """Raises EmbeddedError that names the missing or broken file."""
+    for setting, kind, directory in (
+        ("XUNWEN_ENCODER", Kind.ENCODER, settings.encoder),
+        ("XUNWEN_RANKER", Kind.RANKER, settings.ranker),
+    ):
+        try:
+            manifest = load_manifest(directory)
+        except ModelInvalid as error:
+            raise EmbeddedError(f"{error.detail} ({setting} names the directory)") from error
+        if manifest.kind is not kind:
+            raise EmbeddedError(
+                f"{directory} holds a model of kind {manifest.kind}, not {kind}; set {setting}."
+            )
+
+
+def check_ports(settings: EmbeddedSettings, parts: list[Part]) -> None:
+    """Raises EmbeddedError that names the taken port and the setting to change."""
+    asked: dict[int, str] = {}
+    for part in parts:
+        if part.port is None:
+            continue
+        if part.port in asked:
+            raise EmbeddedError(
+                f"{asked[part.port]} and {part.port_setting} are both {part.port}; change one."
+            )
+        asked[part.port] = part.port_setting
+        host = settings.gateway_host if part.name == "gateway" else "127.0.0.1"
+        reason = _cannot_listen(host, part.port)
+        if reason:
+            raise EmbeddedError(
+                f"Port {part.port} on {host} ({part.name}) is not available: {reason};"
+                f" set {part.port_setting} to another port (0: any free one)."
+            )
+
+
+def _cannot_listen(host: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            return "another program uses it" if taken else str(error.strerror)
+    return ""

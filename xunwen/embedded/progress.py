@@ -1,0 +1,59 @@
+"""How a start shows what it does."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+
+class Progressing(Protocol):
+    """What the launcher reports to."""
+
+    def show(self, step: str, done: int, total: int | None, note: str = "") -> None:
+        """A step has come so far; `note` says what is awaited."""
+
+
+class ProgressDisplay:
+    """A bar per step on a terminal; elsewhere a line for each step that begins and ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("[dim]{task.fields[note]}[/]"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._steps: dict[str, tuple[int, int | None]] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def finish(self) -> None:
+        """Leaves the bars as they are; what is printed next comes below."""
+        self._bars.stop()
+
+    def show(self, step: str, done: int, total: int | None, note: str = "") -> None:
+        before = self._steps.get(step)
+        self._steps[step] = (done, total)
+        if not self._console.is_terminal:
+            finished = done == total
+            if before != (done, total) and (before is None or finished):
+                self._console.print(f"{step}: {done:,}/{total or '?'}", highlight=False)
+            return
+        tasks = {task.description: task.id for task in self._bars.tasks}
+        task_id = tasks[step] if step in tasks else self._bars.add_task(step, total=total, note="")
+        self._bars.update(task_id, completed=done, total=total, note=note)

@@ -1,0 +1,53 @@
+"""Whether a part answers."""
+
+import socket
+
+import httpx
+import redis
+
+from xunwen.embedded.parts import Part
+
+_SECONDS = 3.0
+
+
+def not_ready(part: Part) -> str:
+    """Why a part does not answer yet; empty when it does. `process` parts are asked nothing."""
+    if part.port is None or part.probe == "process":
+        return ""
+    if part.probe == "http":
+        return _readyz(part.port)
+    if part.probe == "redis":
+        return _ping(part.port)
+    return _connects(part.port)
+
+
+def _readyz(port: int) -> str:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=_SECONDS)
+        checks = answer.json()["checks"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return "does not answer"
+    if answer.is_success:
+        return ""
+    return "; ".join(
+        f"{name}: {check['detail']}" for name, check in checks.items() if not check["ok"]
+    )
+
+
+def _ping(port: int) -> str:
+    try:
+        with redis.Redis(
+            port=port, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
+        ) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return str(error)
+    return ""
+
+
+def _connects(port: int) -> str:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS):
+            return ""
+    except OSError as error:
+        return error.strerror or "does not answer"

@@ -1,0 +1,79 @@
+"""The sample literature: indexed once, on the first start, by one real bulk job."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from services.common.wire.jobs import InputFormat, Job, JobState
+from xunwen.client import ApiError, Client
+from xunwen.client.uploads import content_key
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.settings import EmbeddedSettings
+
+COLLECTION = "literature"
+
+
+class _Receipt(BaseModel):
+    """Written once the job is accepted. As long as it lies there, nothing is submitted again,
+    so that a collection which its owner has deleted or changed stays as it is."""
+
+    job_id: str
+
+
+def load_sample(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
+    """The job of the sample literature as it proceeds; nothing when it has ended already.
+
+    Killed half-way, the next start follows the same job. Raises EmbeddedError when it failed.
+    """
+    receipt = settings.home / "sample.json"
+    job = _earlier(client, receipt)
+    if job is None:
+        if receipt.exists():
+            return
+        files = sorted(settings.sample.glob("literature_*.jsonl"))
+        if not files:
+            raise EmbeddedError(
+                f"There are no files literature_*.jsonl in {settings.sample}; restore them, or"
+                " start with --no-sample."
+            )
+        job = _submit(client, files)
+        receipt.write_text(_Receipt(job_id=job.id).model_dump_json(), encoding="utf-8")
+    if job.state.final:
+        return
+    for state in client.watch(job.id):
+        job = state
+        yield job
+    if job.state is not JobState.SUCCEEDED:
+        raise EmbeddedError(
+            f"The sample literature was not indexed: job {job.id} {job.state}. {job.message}"
+            f" Try again with `xunwen jobs retry {job.id}`."
+        )
+
+
+def _submit(client: Client, files: list[Path]) -> Job:
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as together:
+        for file in files:
+            together.write(file.read_bytes())
+        together.flush()
+        return client.index(
+            together.name,
+            collection=COLLECTION,
+            format=InputFormat.JSONL,
+            idempotency_key=f"sample-{content_key(files)}",
+        )
+
+
+def _earlier(client: Client, receipt: Path) -> Job | None:
+    """The job of an earlier start; None when there is none or its record is gone."""
+    try:
+        job_id = _Receipt.model_validate_json(receipt.read_bytes()).job_id
+    except (FileNotFoundError, ValidationError):
+        return None
+    try:
+        return client.job(job_id)
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise

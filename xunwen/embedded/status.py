@@ -1,0 +1,45 @@
+"""How the parts of a running system are."""
+
+from pydantic import BaseModel, Field
+
+from xunwen.embedded.errors import NotRunning
+from xunwen.embedded.parts import parts
+from xunwen.embedded.readiness import not_ready
+from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.supervision import Supervisor
+
+
+class PartStatus(BaseModel):
+    """One part: its process and whether it answers."""
+
+    name: str
+    process: str = Field(description="The supervisor's state: RUNNING, BACKOFF, ...")
+    pid: int
+    uptime_seconds: int
+    ready: bool
+    detail: str = Field(description="What is awaited, when it is not ready")
+    address: str | None
+
+
+def part_statuses(settings: EmbeddedSettings) -> list[PartStatus]:
+    """Raises NotRunning."""
+    processes = {process.name: process for process in Supervisor(settings).processes()}
+    if not processes:
+        raise NotRunning(f"Nothing runs in {settings.home}; start it with `xunwen up`.")
+    found = []
+    for part in parts(settings):
+        process = processes[part.name]
+        running = process.state == "RUNNING"
+        detail = not_ready(part) if running else "the process does not run; see its log"
+        found.append(
+            PartStatus(
+                name=part.name,
+                process=process.state,
+                pid=process.pid,
+                uptime_seconds=process.uptime_seconds,
+                ready=running and not detail,
+                detail=detail,
+                address=None if part.port is None else f"127.0.0.1:{part.port}",
+            )
+        )
+    return found

@@ -1,0 +1,38 @@
+"""Ctrl-C and its relatives as a wish that is looked at, not an exception that tears."""
+
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopWish:
+    """Set by SIGINT, SIGTERM and SIGHUP while the block runs; a second one changes nothing."""
+
+    def __init__(self) -> None:
+        self.made = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {name: signal.signal(name, self._wish) for name in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)  # type: ignore[arg-type]  # what signal() returned
+
+    def within(self, seconds: float) -> bool:
+        """Waits, and says whether a stop is wished."""
+        if not self.made:
+            time.sleep(seconds)
+        return self.made
+
+    def _wish(self, number: int, frame: FrameType | None) -> None:
+        self.made = True

@@ -1,0 +1,175 @@
+"""supervisord: its configuration, its start, and what it is asked while it runs."""
+
+import hashlib
+import http.client
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from xunwen.embedded.parts import Part
+from xunwen.embedded.settings import EmbeddedSettings
+
+MARK = "XUNWEN_EMBEDDED_HOME"
+"""Every process of an embedded system carries its home directory in this variable."""
+
+_MAX_SOCKET_PATH = 100
+_NOT_ANSWERING = (OSError, http.client.HTTPException, xmlrpc.client.Error)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What supervisord knows about one part."""
+
+    name: str
+    state: str
+    """STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED or FATAL."""
+    pid: int
+    uptime_seconds: int
+
+
+class Supervisor:
+    """The supervisord of one home directory, whether it runs or not."""
+
+    def __init__(self, settings: EmbeddedSettings) -> None:
+        self._settings = settings
+        self._socket = socket_path(settings)
+
+    def start(
+        self, parts: list[Part], env: Mapping[str, str], *, detach: bool
+    ) -> subprocess.Popen[bytes]:
+        """Writes the configuration and starts. In its own session, so that Ctrl-C is ours.
+
+        Raises OSError when the home directory cannot be written.
+        """
+        config = self._settings.run_dir / "supervisord.conf"
+        config.write_text(render(self._settings, parts), encoding="utf-8")
+        command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(config)]
+        log = self._settings.log_dir / "supervisord.err"
+        with log.open("wb") as errors:
+            return subprocess.Popen(  # noqa: S603 - our own command line
+                command if detach else [*leash(), *command],
+                env={**os.environ, **env, MARK: str(self._settings.home)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self._settings.home,
+                start_new_session=True,
+            )
+
+    def running(self) -> bool:
+        try:
+            return bool(self._call("getState")["statename"])
+        except _NOT_ANSWERING:
+            return False
+
+    def pid(self) -> int | None:
+        try:
+            return int(self._call("getPID"))
+        except _NOT_ANSWERING:
+            return None
+
+    def processes(self) -> list[ProcessState]:
+        """Empty when supervisord does not answer."""
+        try:
+            infos = self._call("getAllProcessInfo")
+        except _NOT_ANSWERING:
+            return []
+        return [
+            ProcessState(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"],
+                uptime_seconds=info["now"] - info["start"] if info["pid"] else 0,
+            )
+            for info in infos
+        ]
+
+    def shut_down(self) -> bool:
+        """Asks it to stop all parts and itself; False when it does not answer."""
+        try:
+            self._call("shutdown")
+        except _NOT_ANSWERING:
+            return False
+        return True
+
+    def _call(self, method: str) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)()
+
+
+def socket_path(settings: EmbeddedSettings) -> Path:
+    """In the home directory, unless its path is longer than a socket's may be."""
+    inside = settings.run_dir / "supervisor.sock"
+    if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
+        return inside
+    digest = hashlib.sha256(os.fsencode(settings.home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"xunwen-{os.getuid()}-{digest}.sock"
+
+
+def leash() -> list[str]:
+    """A command prefix: the process ends when its parent dies, however that dies.
+
+    Linux only; elsewhere the next start finds and ends what a killed supervisord left.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+
+def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
+    """The configuration file."""
+    run, socket = settings.run_dir, socket_path(settings)
+    sections = [
+        _section(
+            "supervisord",
+            logfile=settings.log_dir / "supervisord.log",
+            logfile_maxbytes="1MB",
+            logfile_backups=1,
+            pidfile=run / "supervisord.pid",
+            minfds=1024,
+            silent="true",
+        ),
+        _section("unix_http_server", file=socket, chmod="0600"),
+        _section(
+            "rpcinterface:supervisor",
+            **{"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
+        ),
+    ]
+    for priority, part in enumerate(parts, start=1):
+        sections.append(
+            _section(
+                f"program:{part.name}",
+                command=shlex.join([*leash(), *part.argv]),
+                directory=settings.home,
+                priority=priority,
+                autorestart="true",
+                startsecs=1,
+                startretries=1000,  # it waits a second longer each time; giving up helps nobody
+                stopsignal=part.stop_signal,
+                stopwaitsecs=part.stop_seconds,
+                stopasgroup="false",
+                killasgroup="true",
+                stdout_logfile=settings.log_dir / f"{part.name}.log",
+                redirect_stderr="true",
+                stdout_logfile_maxbytes="10MB",
+                stdout_logfile_backups=2,
+                environment=",".join(f'{key}="{value}"' for key, value in part.env.items()),
+            )
+        )
+    return "\n".join(sections)
+
+
+def _section(name: str, **options: object) -> str:
+    lines = [f"[{name}]"]
+    lines += [f"{key}={str(value).replace('%', '%%')}" for key, value in options.items()]
+    return "\n".join(lines) + "\n"
