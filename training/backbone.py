@@ -52,11 +52,14 @@ class Encoder(nn.Layer):
 
 
 def _pool(body: ErnieModel, pooling: Pooling, input_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+    states: Tensor
     states, _ = body(input_ids, token_type_ids=token_type_ids)
     if pooling == "cls":
-        return states[:, 0]
+        first: Tensor = states[:, 0]
+        return first
     present = (input_ids != body.config.pad_token_id).astype(states.dtype).unsqueeze(-1)
-    return (states * present).sum(axis=1) / present.sum(axis=1)
+    mean: Tensor = (states * present).sum(axis=1) / present.sum(axis=1)
+    return mean
 
 
 def masked_language_model(body: ErnieModel) -> ErnieForMaskedLM:

@@ -50,7 +50,8 @@ class Ranker(nn.Layer):
         matched = self._matched(states, left * words, right * words)
         features = paddle.stack([whole, *matched], axis=-1)
         together = F.tanh(self.dense(_mean(states, left + right)))
-        return (self.match(features) + self.joint(together)).squeeze(-1)
+        logits: Tensor = (self.match(features) + self.joint(together)).squeeze(-1)
+        return logits
 
     def _states(
         self, input_ids: Tensor, token_type_ids: Tensor, present: Tensor, on_right: Tensor
@@ -62,7 +63,7 @@ class Ranker(nn.Layer):
         absent = (1.0 - present.astype("float32")).unsqueeze([1, 2]) * MASKED
         side = on_right.astype("float32")
         across = (side.unsqueeze(2) - side.unsqueeze(1)).abs().unsqueeze(1) * MASKED
-        states = self.body.embeddings(
+        states: Tensor = self.body.embeddings(
             input_ids, token_type_ids=token_type_ids, position_ids=positions
         )
         layers = self.body.encoder.layers

@@ -18,12 +18,17 @@ def test_an_object_appears_when_it_is_complete(tmp_path: Path) -> None:
     assert store.read("a/b") == b"half"
 
 
+def _interrupted_write(store: ObjectStore, name: str) -> None:
+    with store.writer(name) as stream:
+        stream.write(b"new")
+        raise RuntimeError
+
+
 def test_a_failed_write_leaves_the_old_object(tmp_path: Path) -> None:
     store = ObjectStore(str(tmp_path))
     store.write("a", b"old")
-    with pytest.raises(RuntimeError), store.writer("a") as stream:
-        stream.write(b"new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _interrupted_write(store, "a")
     assert store.read("a") == b"old"
     assert store.names("") == ["a"]
 

@@ -34,7 +34,7 @@ def normal(text: str) -> str:
 
 def texts_of(papers: Iterable[Path]) -> frozenset[str]:
     """Normalised titles and abstracts of evaluation papers, which training must not see."""
-    texts = set()
+    texts: set[str] = set()
     for path in papers:
         for row in read_lines(path, record("id"))[0]:
             texts.update(normal(row[name]) for name in ("title", "abstract") if row.get(name))

@@ -35,7 +35,7 @@ class Batching(Generic[E]):
         groups: dict[Hashable, list[E]] = defaultdict(list)
         for index in rng.permutation(len(examples)):
             groups[self.group(examples[index])].append(examples[index])
-        batches = []
+        batches: list[list[E]] = []
         for members in groups.values():
             window = self.size * SORTED_BATCHES
             for start in range(0, len(members), window):

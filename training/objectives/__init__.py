@@ -23,7 +23,8 @@ class StepResult:
 class Objective(Protocol, Generic[E]):
     """One stage. All randomness comes from the generators handed in and Paddle's seed."""
 
-    network: nn.Layer
+    @property
+    def network(self) -> nn.Layer: ...
 
     def batching(self) -> Batching[E]: ...
 

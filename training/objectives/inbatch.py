@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import paddle
@@ -123,7 +124,8 @@ class InbatchObjective:
         return queries, self._codec.texts(texts, recipe.max_tokens)
 
     def _vectors(self, items: Sequence[tuple[Ids, Ids]]) -> Tensor:
-        return self.network(*_tensors(self._codec.batch(items)))
+        vectors: Tensor = self.network(*_tensors(self._codec.batch(items)))
+        return vectors
 
     def _loss(self, batch: list[Pair], queries: Tensor, titles: Tensor) -> Tensor:
         return contrastive_loss(
@@ -160,7 +162,7 @@ class InbatchObjective:
         vectors.stop_gradient = False
         loss = self._loss(batch, vectors[: len(batch)], vectors[len(batch) :])
         loss.backward()
-        gradient, after = vectors.grad, paddle.get_rng_state()
+        gradient, after = cast("Tensor", vectors.grad), paddle.get_rng_state()
         start = 0
         for items, state in zip(chunks, states, strict=True):
             paddle.set_rng_state(state)

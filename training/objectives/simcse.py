@@ -82,7 +82,8 @@ class SimcseObjective:
             ids, types = self._codec.batch(self._codec.texts(texts, self._recipe.max_tokens))
             vectors.append(self.network(paddle.to_tensor(ids), paddle.to_tensor(types)))
             tokens += int(ids.size)
-        loss = contrastive_loss(*vectors, keys=batch, margin=0.0, scale=self._recipe.scale)
+        first, second = vectors
+        loss = contrastive_loss(first, second, batch, margin=0.0, scale=self._recipe.scale)
         return StepResult(float(loss), tokens), loss
 
     @property
