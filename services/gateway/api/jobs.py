@@ -69,6 +69,17 @@ async def create_job(
         InputFormat | None,
         Query(alias="format", description="Needed where neither type nor name tells it"),
     ] = None,
+    mapping: Annotated[
+        str | None,
+        Query(
+            max_length=10_000,
+            description="The columns as JSON, `id`, `title`, `text` and the list `fields`",
+            examples=['{"id": "no", "title": "name", "text": "body"}'],
+        ),
+    ] = None,
+    max_errors: Annotated[
+        int | None, Query(ge=0, description="The job stops with more rejected documents than this")
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -84,6 +95,10 @@ async def create_job(
 
     async def send(sent: Upload) -> Response:
         params = {"collection": collection, "mode": mode.value, "format": sent.format.value}
+        if mapping is not None:
+            params["mapping"] = mapping
+        if max_errors is not None:
+            params["max_errors"] = str(max_errors)
         headers = extra if sent.encoding is None else extra | {"content-encoding": sent.encoding}
         return await upload(
             indexer, "/index-jobs", content=sent.content, params=params, headers=headers
