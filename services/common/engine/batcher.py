@@ -75,7 +75,8 @@ class Batcher:
         self.limits = limits
         self._forwards = forwards
         self._metrics = metrics
-        self._computing: dict[ForwardBatch, float] = {}
+        self._started: dict[asyncio.Task[None] | None, float] = {}
+        """When the pass of each worker that computes began."""
         self._queues: dict[Priority, deque[_Unit]] = {priority: deque() for priority in Priority}
         self._queued_tokens = dict.fromkeys(Priority, 0)
         self._arrived = asyncio.Event()
@@ -100,7 +101,7 @@ class Batcher:
     def check(self) -> None:
         """Raises ModelUnavailable when a forward pass has been under way for far too long."""
         now = asyncio.get_running_loop().time()
-        oldest = min(self._computing.values(), default=now)
+        oldest = min(self._started.values(), default=now)
         if now - oldest > _STUCK_SECONDS:
             raise ModelUnavailable(f"A forward pass has not ended for {now - oldest:.0f} s.")
 
@@ -142,10 +143,10 @@ class Batcher:
     async def _compute(
         self, thread: ThreadPoolExecutor, forward: ForwardBatch, batch: list[_Unit]
     ) -> None:
-        loop = asyncio.get_running_loop()
+        loop, worker = asyncio.get_running_loop(), asyncio.current_task()
         started = loop.time()
         sequences = [tokens for unit in batch for tokens in unit.sequences]
-        self._computing[forward] = started
+        self._started[worker] = started
         try:
             output = await loop.run_in_executor(thread, forward, sequences)
         except Exception as error:
@@ -157,7 +158,7 @@ class Batcher:
                 _fail(unit, known or ModelUnavailable("The model failed on this input."))
             return
         finally:
-            del self._computing[forward]
+            del self._started[worker]
         if self._metrics:
             tokens = sum(map(len, sequences))
             self._metrics.passed(len(sequences), tokens, loop.time() - started)
