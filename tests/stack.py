@@ -57,10 +57,14 @@ class Stack:
             self.await_ready()
 
     def await_ready(self) -> None:
+        """Until every part is, those too without which searches go on."""
         give_up = time.monotonic() + _READY_SECONDS
-        while not httpx.get(f"{self.url}/readyz").is_success:
+        while True:
+            readiness = httpx.get(f"{self.url}/readyz")
+            if all(check["ok"] for check in readiness.json()["checks"].values()):
+                return
             if time.monotonic() > give_up:
-                raise TimeoutError(httpx.get(f"{self.url}/readyz").text)
+                raise TimeoutError(readiness.text)
             time.sleep(0.1)
 
     def _supervisor(self, method: str, part: str) -> None:

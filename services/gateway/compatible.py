@@ -1,12 +1,78 @@
 """Bodies of the endpoints that clients of other services know: embeddings and reranking."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from services.common.wire.recall import MAX_QUERY_CHARS
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+MAX_INPUTS = 2048
+MAX_DOCUMENTS = 1000
+_MAX_CHARS = 100_000
+_PORTION_CHARS = 8_000
+"""About a second of work on two cores."""
+_READ_CHARS = 600
+"""Of a text, at most; the models read no more."""
+
+
+def portions(texts: Sequence[str], query: str = "") -> Iterator[list[str]]:
+    """The texts in lists that a model answers well within the budget of one call.
+
+    `query` is read again with each text. Each portion holds at least one text.
+    """
+    portion: list[str] = []
+    chars = 0
+    for text in texts:
+        size = min(len(query) + len(text), _READ_CHARS)
+        if portion and chars + size > _PORTION_CHARS:
+            yield portion
+            portion, chars = [], 0
+        portion.append(text)
+        chars += size
+    if portion:
+        yield portion
+
+
+def _refused(reason: str) -> PydanticCustomError:
+    return PydanticCustomError("compatible", reason)
+
+
+def _text(value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise _refused(f"{place}a string is needed")
+    if not value:
+        raise _refused(f"{place}the text is empty; leave it out")
+    if len(value) > _MAX_CHARS:
+        raise _refused(f"{place}the text has {len(value):,} characters, at most {_MAX_CHARS:,}")
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    """One text or many. Token arrays come from clients that count tokens on their side."""
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, (int, list)) for item in items):
+        raise _refused(
+            "token arrays cannot be read, their numbers belong to another model's vocabulary;"
+            " send the texts (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
+        )
+    if not 0 < len(items) <= MAX_INPUTS:
+        raise _refused(f"{len(items):,} texts are given; 1 to {MAX_INPUTS:,} are possible")
+    if not isinstance(value, list):
+        return [_text(value, "")]
+    return [_text(item, f"text {index}: ") for index, item in enumerate(items)]
+
+
+def _documents(value: object) -> list[str]:
+    """Texts, or objects that hold one in `text`."""
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_DOCUMENTS:
+        raise _refused(f"a list of 1 to {MAX_DOCUMENTS:,} documents is needed")
+    texts = [item.get("text") if isinstance(item, dict) else item for item in value]
+    return [
+        _text(text, f"document {index}, itself or in its `text`: ")
+        for index, text in enumerate(texts)
+    ]
 
 
 class EmbeddingsRequest(BaseModel):
@@ -14,10 +80,16 @@ class EmbeddingsRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    input: Text | Annotated[list[Text], Field(min_length=1, max_length=2048)]
-    model: str = Field(default="", description="Any name; the collection's encoder answers")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, ge=1, strict=True)
+    input: Annotated[
+        list[str],
+        BeforeValidator(_texts, json_schema_input_type=str | list[str]),
+        Field(description=f"A text, or up to {MAX_INPUTS:,}"),
+    ]
+    model: str | None = Field(default=None, description="Any name; the service's encoder answers")
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = Field(
+        default=None, ge=1, strict=True, description="The encoder's own, or left out"
+    )
     input_type: Literal["query", "document"] = Field(
         default="document", description="`query` puts the text into the model's query form"
     )
@@ -43,11 +115,7 @@ class EmbeddingsAnswer(BaseModel):
 
 
 class TextDocument(BaseModel):
-    """Jina also takes documents as objects."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    text: Text
+    text: str
 
 
 class RerankBody(BaseModel):
@@ -58,10 +126,14 @@ class RerankBody(BaseModel):
     query: Annotated[
         str, StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S")
     ]
-    documents: list[Text | TextDocument] = Field(min_length=1, max_length=1000)
-    model: str = Field(default="", description="Any name; our ranker answers")
-    top_n: int | None = Field(default=None, ge=1, strict=True)
-    return_documents: StrictBool = False
+    documents: Annotated[
+        list[str],
+        BeforeValidator(_documents, json_schema_input_type=list[str | TextDocument]),
+        Field(description=f"1 to {MAX_DOCUMENTS:,} texts, or objects with `text`"),
+    ]
+    model: str | None = Field(default=None, description="Any name; the service's ranker answers")
+    top_n: int | None = Field(default=None, ge=1, strict=True, description="All, if left out")
+    return_documents: StrictBool | None = None
 
 
 class RerankedDocument(BaseModel):

@@ -1,11 +1,15 @@
-"""Embeddings as OpenAI's clients ask for them; reranking as Jina's and Cohere's do."""
+"""Embeddings as OpenAI's clients ask for them; reranking as Jina's and Cohere's do.
+
+A model answers a call within seconds; a client may send minutes of work at once. So the work goes
+on in portions, one after the other, and ends when the client has gone.
+"""
 
 import base64
 from array import array
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from services.common.errors import InvalidRequest
 from services.common.request_context import request_id_var
@@ -17,67 +21,83 @@ from services.gateway.compatible import (
     EmbeddingsRequest,
     RerankAnswer,
     RerankBody,
-    TextDocument,
+    portions,
 )
 
 router = APIRouter(tags=["compatible"])
 
 _FLOAT_BYTES = 4
+_CLIENT_GONE = 499
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Vectors of texts")
-async def embeddings(body: EmbeddingsRequest, recall: Recall) -> Response:
-    texts = [body.input] if isinstance(body.input, str) else body.input
-    encoded = await recall.ask(
-        "POST", "/encode", EncodeResponse, body=EncodeRequest(texts=texts, kind=body.input_type)
-    )
-    if body.dimensions not in (None, encoded.dimension):
-        raise InvalidRequest(
-            f"dimensions: this encoder's vectors have {encoded.dimension} and cannot be shortened"
+async def embeddings(body: EmbeddingsRequest, request: Request, recall: Recall) -> Response:
+    vectors: list[str | list[float]] = []
+    tokens, encoder = 0, ""
+    for texts in portions(body.input):
+        if await request.is_disconnected():
+            return Response(status_code=_CLIENT_GONE)
+        encoded = await recall.ask(
+            "POST", "/encode", EncodeResponse, body=EncodeRequest(texts=texts, kind=body.input_type)
         )
+        if body.dimensions not in (None, encoded.dimension):
+            raise InvalidRequest(
+                f"dimensions: this encoder's vectors have {encoded.dimension} and cannot be"
+                " shortened; leave `dimensions` out"
+            )
+        vectors += _vectors(encoded, body.encoding_format)
+        tokens += encoded.tokens
+        encoder = encoded.encoder
+    data = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return _json({"object": "list", "data": data, "model": encoder, "usage": usage})
+
+
+def _vectors(encoded: EncodeResponse, encoding: str | None) -> list[str | list[float]]:
+    """Each vector as base64 of little-endian float32, or as numbers."""
     raw = base64.b64decode(encoded.vectors)
     size = encoded.dimension * _FLOAT_BYTES
-    data = [
-        {
-            "object": "embedding",
-            "index": index,
-            "embedding": _vector(raw[index * size : (index + 1) * size], body.encoding_format),
-        }
-        for index in range(len(texts))
-    ]
-    usage = {"prompt_tokens": encoded.tokens, "total_tokens": encoded.tokens}
-    answer = {"object": "list", "data": data, "model": encoded.encoder, "usage": usage}
-    return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def _vector(raw: bytes, encoding: str) -> str | list[float]:
-    """Little-endian float32 as base64 or as numbers."""
+    each = (raw[start : start + size] for start in range(0, len(raw), size))
     if encoding == "base64":
-        return base64.b64encode(raw).decode()
-    return array("f", raw).tolist()
+        return [base64.b64encode(vector).decode() for vector in each]
+    return [array("f", vector).tolist() for vector in each]
 
 
-@router.post("/v2/rerank", response_model=RerankAnswer, summary="Relevance, as Cohere's clients")
+@router.post("/rerank", response_model=RerankAnswer, summary="The same for Milvus's vLLM ranker")
+@router.post("/v2/rerank", response_model=RerankAnswer, summary="The same for Cohere's clients")
 @router.post("/v1/rerank", response_model=RerankAnswer, summary="Relevance of texts to a query")
-async def rerank(body: RerankBody, rank: Rank) -> Response:
-    texts = [item.text if isinstance(item, TextDocument) else item for item in body.documents]
-    reranked = await rank.ask(
-        "POST", "/rerank", RerankResponse, body=RerankRequest(query=body.query, documents=texts)
+async def rerank(body: RerankBody, request: Request, rank: Rank) -> Response:
+    scores: list[float] = []
+    tokens, ranker = 0, ""
+    for texts in portions(body.documents, body.query):
+        if await request.is_disconnected():
+            return Response(status_code=_CLIENT_GONE)
+        reranked = await rank.ask(
+            "POST", "/rerank", RerankResponse, body=RerankRequest(query=body.query, documents=texts)
+        )
+        scores += reranked.scores
+        tokens += reranked.tokens
+        ranker = reranked.ranker
+    best = sorted(range(len(scores)), key=lambda index: -scores[index])[: body.top_n]
+    results: list[dict[str, Any]] = [
+        {"index": index, "relevance_score": scores[index]} for index in best
+    ]
+    if body.return_documents:
+        for result in results:
+            result["document"] = {"text": body.documents[result["index"]]}
+    return _json(
+        {
+            "id": request_id_var.get(),
+            "model": ranker,
+            "results": results,
+            "usage": {"total_tokens": tokens},
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+        }
     )
-    scores = reranked.scores
-    best = sorted(range(len(texts)), key=lambda index: -scores[index])[: body.top_n]
-    answer: dict[str, Any] = {
-        "id": request_id_var.get(),
-        "model": reranked.ranker,
-        "results": [_result(index, scores, texts, body.return_documents) for index in best],
-        "usage": {"total_tokens": reranked.tokens},
-        "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
-    }
+
+
+def _json(answer: dict[str, Any]) -> Response:
     return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def _result(
-    index: int, scores: list[float], texts: list[str], with_document: bool
-) -> dict[str, Any]:
-    result: dict[str, Any] = {"index": index, "relevance_score": scores[index]}
-    return result | {"document": {"text": texts[index]}} if with_document else result
