@@ -2,13 +2,14 @@
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
 from services.common.drain import DrainingServer, end_on_signals
 from services.common.logs import configure_logs
@@ -38,8 +39,12 @@ def create_service_app(
     routers: list[APIRouter],
     lifespan: Lifespan,
     internal_token: str | None = None,
+    layers: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """A FastAPI application with request context, problem+json, probes and metrics."""
+    """A FastAPI application with request context, problem+json, probes and metrics.
+
+    `layers` lie between the request's context and the routes, the outermost first.
+    """
     metrics = HttpMetrics(CollectorRegistry())
     checks: dict[str, Check] = {}
     optional_checks: dict[str, Check] = {}
@@ -57,6 +62,7 @@ def create_service_app(
         title=title,
         version=version,
         lifespan=run,
+        middleware=layers,
         responses={
             "4XX": {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "Your side"},
             "5XX": {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "Our side"},

@@ -3,8 +3,9 @@
 SearchError (500 internal)
 ├── InvalidRequest (422 invalid_request)      ├── Conflict (409 conflict)
 │   ├── MalformedRequest (400 malformed)      │   ├── CollectionExists
-│   └── InvalidFilter                         │   ├── EncoderMismatch
-├── Unauthenticated (401)                     │   └── IdempotencyConflict
+│   ├── RequestTimeout (408)                  │   ├── EncoderMismatch
+│   └── InvalidFilter                         │   └── IdempotencyConflict
+├── Unauthenticated (401)                     │
 ├── Forbidden (403)                           ├── PayloadTooLarge (413)
 ├── NotFound (404)                            ├── UnsupportedFormat (415)
 │   ├── CollectionNotFound                    ├── RateLimited (429)
@@ -49,6 +50,10 @@ class InvalidRequest(SearchError):
 
 class MalformedRequest(InvalidRequest):
     status, code, title = 400, "malformed_request", "The request cannot be read"
+
+
+class RequestTimeout(InvalidRequest):
+    status, code, title = 408, "request_timeout", "The request came too slowly"
 
 
 class InvalidFilter(InvalidRequest):

@@ -7,10 +7,13 @@ from typing import Any
 import orjson
 
 from services.common.errors import Unavailable
-from services.common.request_context import Deadline
+from services.common.request_context import DEADLINE_HEADER, Deadline
 from services.common.service_client import ServiceClient
 from services.common.wire.rank import RankResponse
 from services.gateway.domain import Candidate, Recalled, Search
+
+_WAY_SHARE = 0.04
+"""Of rank's time, for the way of its answer."""
 
 
 @dataclass(slots=True)
@@ -56,8 +59,14 @@ class RankService:
             "diversity": search.diversity,
             "explain": search.explain,
         }
+        # It is told an earlier end than we wait for, so that what it has by then still arrives.
+        told = Deadline.after(deadline.remaining() * (1 - _WAY_SHARE))
         response = await self.client.send(
-            "POST", "/rank", content=orjson.dumps(body), deadline=deadline
+            "POST",
+            "/rank",
+            content=orjson.dumps(body),
+            headers={DEADLINE_HEADER: told.header()},
+            deadline=deadline,
         )
         try:
             return RankResponse.model_validate_json(response.content)

@@ -7,6 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.common.metrics import LATENCY_BUCKETS
 from services.common.service_client import ServiceClient
+from services.gateway.answering import CacheState
+from services.gateway.local_cache import LocalCache
+from services.gateway.overload import AdmissionControl
+
+_AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
 
 class SearchMetrics:
@@ -42,5 +47,66 @@ class SearchMetrics:
         self._answers.inc()
         for stage in stages:
             self._stages.labels(stage["name"]).observe(stage["took_ms"] / 1000)
-        for part in degraded:
+        self.degraded(degraded)
+
+    def degraded(self, parts: Sequence[str]) -> None:
+        """Counts what an answer went without."""
+        for part in parts:
             self._degraded.labels(part).inc()
+
+
+class CacheMetrics:
+    """Hit ratio: lookups with HIT or STALE over all lookups."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        lookups = Counter(
+            "xunwen_cache_lookups_total",
+            "Searches by how the cache took part: HIT, STALE, MISS or BYPASS",
+            ("result",),
+            registry=registry,
+        )
+        self._lookups = {state: lookups.labels(state.value) for state in CacheState}
+        self._computed = Counter(
+            "xunwen_cache_computations_total", "Answers that were computed", registry=registry
+        )
+        self._evicted = Counter(
+            "xunwen_cache_evictions_total",
+            "Answers that left the cache of this process to make room",
+            registry=registry,
+        )
+        self._age = Histogram(
+            "xunwen_cache_age_seconds",
+            "Age of the answers that were served from the cache",
+            buckets=_AGE_BUCKETS,
+            registry=registry,
+        )
+        self._bytes = Gauge(
+            "xunwen_cache_local_bytes", "Size of the cache of this process", registry=registry
+        )
+
+    def watch(self, local: LocalCache) -> None:
+        self._bytes.set_function(lambda: local.used_bytes)
+
+    def evicted(self) -> None:
+        self._evicted.inc()
+
+    def computed(self) -> None:
+        self._computed.inc()
+
+    def looked_up(self, state: CacheState) -> None:
+        self._lookups[state].inc()
+
+    def served(self, state: CacheState, age: float) -> None:
+        self._lookups[state].inc()
+        self._age.observe(age)
+
+
+def watch_admission(registry: CollectorRegistry, admission: AdmissionControl) -> None:
+    """Reports the adaptive limit and what runs and waits under it."""
+    for name, text, read in (
+        ("limit", "Searches that may be computed at once", lambda: admission.limit.value),
+        ("in_flight", "Searches that are being computed", lambda: admission.in_flight),
+        ("waiting", "Searches that wait for their turn", lambda: admission.waiting),
+        ("refused", "Searches refused for load since the start", lambda: admission.refused),
+    ):
+        Gauge(f"xunwen_admission_{name}", text, registry=registry).set_function(read)

@@ -1,4 +1,4 @@
-"""The offline commands, loaded when called: training needs its own extra."""
+"""Commands that need an extra of their own, loaded when called: training, and the keys."""
 
 import importlib
 
@@ -8,6 +8,7 @@ from typer.main import get_command
 from xunwen.client import XunwenError
 
 _COMMANDS = {
+    "keys": ("xunwen.cli.keys", "API keys: create, list, rotate, revoke, audit."),
     "train": ("training.cli", "Train: pretrain, simcse, inbatch, rank."),
     "eval": ("training.evaluation.cli", "Measure the quality of search and models."),
     "extract": ("training.extract.cli", "Vectors of many texts to files."),
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
         app.command(
             name,
             help=summary,
-            rich_help_panel="Offline",
+            rich_help_panel="Commands" if name == "keys" else "Offline",
             add_help_option=False,
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         )(_runner(name, module))
@@ -32,9 +33,10 @@ def _runner(name: str, module: str):  # type: ignore[no-untyped-def]  # typer re
         try:
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
+            extra = "embedded" if name == "keys" else "training"
             raise XunwenError(
                 f"`xunwen {name}` needs {error.name}; install the extra: pip install"
-                " 'xunwen[training]' (in a checkout: make dev)."
+                f" 'xunwen[{extra}]' (in a checkout: make dev)."
             ) from error
         get_command(loaded.app).main(args=ctx.args, prog_name=f"xunwen {name}")
 

@@ -1,5 +1,6 @@
 """Starting, watching and stopping the embedded system."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -168,7 +169,9 @@ def _await_ready(
 
 def _index_sample(settings: EmbeddedSettings, progress: Progressing, stop: StopWish) -> None:
     try:
-        with Client(settings.gateway_url) as client:
+        # The only key there can be before the first start.
+        key = os.environ.get("XUNWEN_GATEWAY_OPERATOR_KEY")
+        with Client(settings.gateway_url, api_key=key) as client:
             for job in load_sample(client, settings):
                 total = job.total
                 progress.show("documents indexed", job.counts.indexed, total, job.state.value)

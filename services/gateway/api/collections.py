@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Document
@@ -16,22 +16,36 @@ from services.common.wire.collections import (
     DocumentWritten,
 )
 from services.common.wire.jobs import JobAccepted
-from services.gateway.api.state import Indexer
+from services.gateway.api.state import Caller, Indexer, check_sees
 from services.gateway.proxy import pass_on, segment
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
-Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+async def _seen(caller: Caller, collection: Annotated[str, Path(pattern=NAME_PATTERN)]) -> str:
+    check_sees(caller, collection)
+    return collection
+
+
+Name = Annotated[str, Depends(_seen)]
+"""A collection that the caller's key sees."""
 DocumentId = Annotated[str, Path(min_length=1, max_length=512)]
 
 
 @router.get("", response_model=CollectionList, summary="All collections")
-async def collections(indexer: Indexer) -> Response:
-    return await pass_on(indexer, "GET", "/collections")
+async def collections(indexer: Indexer, caller: Caller) -> Response:
+    answer = await pass_on(indexer, "GET", "/collections")
+    if caller.collections is None:
+        return answer
+    found = CollectionList.model_validate_json(bytes(answer.body))
+    seen = [each for each in found.collections if caller.sees(each.name)]
+    content = CollectionList(collections=seen).model_dump_json()
+    return Response(content, media_type="application/json")
 
 
 @router.post("", response_model=Collection, status_code=201, summary="Make an empty collection")
-async def create_collection(body: CollectionCreate, indexer: Indexer) -> Response:
+async def create_collection(body: CollectionCreate, indexer: Indexer, caller: Caller) -> Response:
+    check_sees(caller, body.name)
     return await pass_on(indexer, "POST", "/collections", body=body)
 
 

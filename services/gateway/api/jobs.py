@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Document
-from services.common.errors import UnsupportedFormat
+from services.common.errors import JobNotFound, UnsupportedFormat
 from services.common.wire.jobs import InputFormat, Job, JobAccepted, JobMode, JobPage
-from services.gateway.api.state import Indexer
+from services.gateway.api.state import Caller, Indexer, check_sees
 from services.gateway.proxy import follow, pass_on, segment, upload
 from services.gateway.schemas import DEFAULT_COLLECTION
 from services.gateway.uploads import Upload, of_multipart, of_raw
@@ -27,7 +27,27 @@ class InlineDocuments(BaseModel):
     documents: list[Document] = Field(min_length=1, max_length=MAX_INLINE)
 
 
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+async def _seen(
+    indexer: Indexer,
+    caller: Caller,
+    job_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+) -> str:
+    """A job of a collection that the key does not see is answered as one that is not there."""
+    if caller.collections is not None:
+        try:
+            job = await indexer.ask("GET", f"/index-jobs/{segment(job_id)}", Job)
+        except JobNotFound:
+            raise _no_job() from None
+        if not caller.sees(job.collection):
+            raise _no_job()
+    return job_id
+
+
+def _no_job() -> JobNotFound:
+    return JobNotFound("There is no such job for this key.")
+
+
+JobId = Annotated[str, Depends(_seen)]
 
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
@@ -63,6 +83,7 @@ _BODY: dict[str, Any] = {
 async def create_job(
     request: Request,
     indexer: Indexer,
+    caller: Caller,
     collection: Annotated[str, Query(pattern=NAME_PATTERN)] = DEFAULT_COLLECTION,
     mode: JobMode = JobMode.UPSERT,
     stated: Annotated[
@@ -89,6 +110,7 @@ async def create_job(
     ] = None,
 ) -> Response:
     """The job is accepted once its input is safely stored. Large files go best as a raw body."""
+    check_sees(caller, collection)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "").strip().lower()
     extra = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
@@ -133,16 +155,23 @@ async def _lines(inline: InlineDocuments) -> AsyncIterator[bytes]:
 @router.get("", response_model=JobPage, summary="Jobs, the newest first")
 async def jobs(
     indexer: Indexer,
+    caller: Caller,
     collection: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
 ) -> Response:
     params = {"limit": str(limit)}
     if collection is not None:
+        check_sees(caller, collection)
         params["collection"] = collection
     if after is not None:
         params["after"] = after
-    return await pass_on(indexer, "GET", "/index-jobs", params=params)
+    answer = await pass_on(indexer, "GET", "/index-jobs", params=params)
+    if caller.collections is None:
+        return answer
+    page = JobPage.model_validate_json(bytes(answer.body))
+    page.jobs = [job for job in page.jobs if caller.sees(job.collection)]
+    return Response(page.model_dump_json(), media_type="application/json")
 
 
 @router.get(

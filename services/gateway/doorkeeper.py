@@ -1,0 +1,74 @@
+"""Who calls: finds the key's record, proves the secret, applies scope and rate."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from services.common.errors import Forbidden, Unauthenticated, Unavailable
+from services.gateway.keys import ApiKey, Scope, key_id, key_of_operator, matches
+from services.gateway.keystore import KEY_PREFIX
+from services.gateway.rate_limit import RateLimiter
+from services.gateway.rights import scope_of
+from services.gateway.state_reader import StateReader
+
+_REMEMBERED = 10_000
+
+EVERYBODY = ApiKey("-", "-", frozenset({Scope.ADMIN}), "")
+"""The caller where no keys are asked for."""
+
+
+@dataclass(slots=True)
+class Doorkeeper:
+    """Records are read anew for each request, so a revoked key ends at once everywhere.
+
+    While the state Redis is away, those last seen count on.
+    """
+
+    reader: StateReader
+    limiter: RateLimiter
+    operator_key: str | None = None
+    _remembered: OrderedDict[str, ApiKey] = field(default_factory=OrderedDict)
+
+    async def admit(self, authorization: str | None, method: str, path: str) -> ApiKey:
+        """The caller's key. Raises Unauthenticated, Forbidden, RateLimited, Unavailable."""
+        key = await self._authenticated(authorization)
+        scope = scope_of(method, path)
+        if scope is not None and not key.allows(scope):
+            raise Forbidden(
+                f"This needs a key with the scope {scope.value!r}; yours has"
+                f" {', '.join(sorted(key.scopes))}."
+            )
+        if key.rate is not None:
+            await self.limiter.admit(key.id, key.rate)
+        return key
+
+    async def _authenticated(self, authorization: str | None) -> ApiKey:
+        scheme, _, offered = (authorization or "").partition(" ")
+        offered = offered.strip()
+        if scheme.lower() != "bearer" or not offered:
+            raise Unauthenticated("Send an API key as `Authorization: Bearer xw_…`.")
+        if self.operator_key is not None:
+            operator = key_of_operator(self.operator_key)
+            if matches(offered, operator):
+                return operator
+        found = key_id(offered)
+        record = await self._record(found) if found else None
+        if not matches(offered, record) or record is None:
+            raise Unauthenticated("This API key is not valid.")
+        return record
+
+    async def _record(self, key: str) -> ApiKey | None:
+        try:
+            packed = await self.reader.get(KEY_PREFIX + key)
+        except Unavailable:
+            if key in self._remembered:
+                return self._remembered[key]
+            raise
+        if packed is None:
+            self._remembered.pop(key, None)
+            return None
+        record = ApiKey.unpack(key, packed)
+        self._remembered[key] = record
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return record

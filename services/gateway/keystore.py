@@ -1,0 +1,84 @@
+"""API keys in the state Redis: one hash, id to record; and the log of what was done with them."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.common.errors import NotFound
+from services.gateway.keys import ApiKey, rotated
+from services.gateway.redis_client import GuardedRedis
+
+KEY_PREFIX = "xunwen:key:"
+_IDS = "xunwen:keys"
+_AUDIT = "xunwen:audit"
+_AUDIT_LENGTH = 10_000
+
+
+@dataclass(slots=True)
+class KeyStore:
+    """All methods raise Unavailable while Redis is away."""
+
+    state: GuardedRedis
+
+    async def add(self, key: ApiKey, *, by: str) -> None:
+        await self._write(key, "key created", by)
+
+    async def find(self, id_or_name: str) -> ApiKey:
+        """Raises NotFound."""
+        for key in await self.all():
+            if id_or_name in (key.id, key.name):
+                return key
+        raise NotFound(f"There is no key {id_or_name[:80]!r}; `xunwen keys list` shows all.")
+
+    async def all(self) -> list[ApiKey]:
+        """The oldest first."""
+        asked: Any = self.state.redis.smembers(_IDS)
+        ids = sorted(each.decode() for each in await self.state.call(asked))
+        if not ids:
+            return []
+        read: Any = self.state.redis.mget([KEY_PREFIX + each for each in ids])
+        packed = await self.state.call(read)
+        records = zip(ids, packed, strict=True)
+        found = [ApiKey.unpack(key, record) for key, record in records if record]
+        return sorted(found, key=lambda key: (key.created_at, key.id))
+
+    async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
+        """The new key and its record. Raises NotFound."""
+        key, record = rotated(await self.find(id_or_name))
+        await self._write(record, "key rotated", by)
+        return key, record
+
+    async def revoke(self, id_or_name: str, *, by: str) -> ApiKey:
+        """From now on no gateway accepts it. Raises NotFound."""
+        key = await self.find(id_or_name)
+        pipe = self.state.redis.pipeline()
+        pipe.srem(_IDS, key.id)
+        pipe.delete(KEY_PREFIX + key.id)
+        _note(pipe, {"action": "key revoked", "by": by, "key": key.id, "name": key.name})
+        await self.state.call(pipe.execute())
+        return key
+
+    async def note(self, event: dict[str, Any]) -> None:
+        """Adds to the audit log."""
+        pipe = self.state.redis.pipeline()
+        _note(pipe, event)
+        await self.state.call(pipe.execute())
+
+    async def audit(self, n: int) -> list[dict[str, Any]]:
+        """The latest first."""
+        asked: Any = self.state.redis.xrevrange(_AUDIT, count=n)
+        return [orjson.loads(entry[b"event"]) for _, entry in await self.state.call(asked)]
+
+    async def _write(self, key: ApiKey, action: str, by: str) -> None:
+        pipe = self.state.redis.pipeline()
+        pipe.sadd(_IDS, key.id)
+        pipe.set(KEY_PREFIX + key.id, key.pack())
+        _note(pipe, {"action": action, "by": by, "key": key.id, "name": key.name})
+        await self.state.call(pipe.execute())
+
+
+def _note(pipe: Any, event: dict[str, Any]) -> None:
+    stamped = {"at": round(time.time(), 3), **event}
+    pipe.xadd(_AUDIT, {"event": orjson.dumps(stamped)}, maxlen=_AUDIT_LENGTH, approximate=True)

@@ -1,0 +1,59 @@
+"""Requests a second per key: the generic cell rate algorithm, over all replicas in Redis.
+
+While Redis is away each replica applies the limit by itself, so a limit never becomes an outage.
+Source: ATM Forum Traffic Management 4.0, virtual scheduling form.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.common.errors import RateLimited, Unavailable
+from services.gateway.redis_client import GuardedRedis
+
+_PREFIX = "xunwen:rate:"
+BURST_SECONDS = 2.0
+"""How far a key may run ahead of its rate."""
+_MAX_KEYS = 10_000
+
+# KEYS[1]: the theoretical arrival time of the next request. ARGV: seconds per request, and of the
+# burst. Answers the seconds to wait, 0 when it is admitted. The clock is the server's.
+_ADMIT = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1e6
+local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local wait = due - now - tonumber(ARGV[2])
+if wait > 0 then return tostring(wait) end
+redis.call('SET', KEYS[1], string.format('%.6f', due + tonumber(ARGV[1])), 'PX', 60000)
+return '0'
+"""
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    cache: GuardedRedis
+    _due: dict[str, float] = field(default_factory=dict)
+    """Of this process, by key, on its monotonic clock."""
+
+    async def admit(self, key: str, rate: float) -> None:
+        """Raises RateLimited with the time after which a request is admitted."""
+        step, burst = 1 / rate, max(BURST_SECONDS - 1 / rate, 0.0)
+        asked: Any = self.cache.redis.eval(_ADMIT, 1, _PREFIX + key, str(step), str(burst))
+        try:
+            wait = float(await self.cache.call(asked))
+        except Unavailable:
+            wait = self._admit_here(key, step, burst)
+        if wait > 0:
+            raise RateLimited(
+                f"This key may send {rate:g} requests a second; wait a moment.", retry_after=wait
+            )
+
+    def _admit_here(self, key: str, step: float, burst: float) -> float:
+        now = time.monotonic()
+        if len(self._due) >= _MAX_KEYS:
+            self._due = {each: due for each, due in self._due.items() if due > now}
+        due = max(self._due.get(key, 0.0), now)
+        wait = due - now - burst
+        if wait <= 0:
+            self._due[key] = due + step
+        return wait
