@@ -9,7 +9,7 @@ _OPEN = re.compile(r"/(livez|readyz|metrics|openapi\.json|docs(/.*)?|redoc)")
 _RULES: tuple[tuple[str, str, Scope], ...] = (
     (r"POST|GET", r"/v1/search", Scope.SEARCH),
     (r"POST", r"/v1/search:batch", Scope.SEARCH),
-    (r"POST", r"/v1/embeddings|/v[12]/rerank", Scope.SEARCH),
+    (r"POST", r"/v1/embeddings|(/v[12])?/rerank", Scope.SEARCH),
     (r"GET", r"/v1/collections(/[^/]+)?", Scope.SEARCH),
     (r"GET", r"/v1/collections/[^/]+/documents/.+", Scope.SEARCH),
     (r"PUT|DELETE", r"/v1/collections/[^/]+/documents/.+", Scope.INDEX),
@@ -30,7 +30,7 @@ def is_audited(method: str, path: str) -> bool:
 
 def needs_key(path: str) -> bool:
     """Probes, the schema and the web page's files are open; they hold nobody's data."""
-    return path.startswith(("/v1/", "/v2/")) and not _OPEN.fullmatch(path)
+    return path.startswith(("/v1/", "/v2/", "/rerank")) and not _OPEN.fullmatch(path)
 
 
 def scope_of(method: str, path: str) -> Scope | None:

@@ -47,7 +47,7 @@ def test_the_most_relevant_comes_first(http: httpx.Client, path: str) -> None:
 def test_documents_as_objects_and_returned(http: httpx.Client) -> None:
     documents = [{"text": text, "id": 7} for text in DOCUMENTS]
     answer = rerank(http, documents=documents, return_documents=True, top_n=2)
-    assert [item["document"] for item in answer["results"]][0] == {"text": DOCUMENTS[1]}
+    assert answer["results"][0]["document"] == {"text": DOCUMENTS[1]}
     assert len(answer["results"]) == 2
     plain = rerank(http)["results"][0]["relevance_score"]
     assert answer["results"][0]["relevance_score"] == pytest.approx(plain, abs=0.02)

@@ -117,6 +117,9 @@ def test_fields_objects_are_merged_and_named_fields_chosen(tmp_path: Path) -> No
     chosen = Case(tmp_path, jsonl([line]), mapping=FieldMapping(fields=["b", "c"]))
     [item] = chosen.documents(chosen.plan())
     assert item.document.fields == {"b": 2, "c": 3}
+    renamed = Case(tmp_path, jsonl([line]), mapping=FieldMapping(fields={"x": "b", "y": "z"}))
+    [item] = renamed.documents(renamed.plan())
+    assert item.document.fields == {"x": 2}
 
 
 def test_max_errors_stops_a_hopeless_file_early(tmp_path: Path) -> None:

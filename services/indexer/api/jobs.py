@@ -161,7 +161,8 @@ def _mapping(text: str | None) -> FieldMapping:
         return FieldMapping.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"][:1])
         raise InvalidRequest(
-            'mapping: a JSON object like {"id": "doc_id", "text": "abstract"} is needed;'
-            f" {first['msg']}"
+            'mapping: a JSON object like {"id": "doc_id", "text": "abstract"} with id, title, text,'
+            f" fields, vector is needed; {where}: {first['msg']}"
         ) from error

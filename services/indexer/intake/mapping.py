@@ -52,7 +52,7 @@ class DocumentMapper:
     def _fields(self, values: dict[str, Any]) -> dict[str, Any]:
         """The named columns, or all others; a `fields` object is merged, not nested."""
         nested = values.get("fields")
-        named = self._mapping.fields
+        wanted = self._mapping.fields
         fields: dict[str, Any] = {}
         for name, value in values.items():
             if name in self._reserved or (name == "fields" and isinstance(nested, dict)):
@@ -60,8 +60,9 @@ class DocumentMapper:
             fields[name] = value
         if isinstance(nested, dict):
             fields.update(nested)
-        if named is not None:
-            fields = {name: fields[name] for name in named if name in fields}
+        if wanted is not None:
+            named = wanted if isinstance(wanted, dict) else dict(zip(wanted, wanted, strict=True))
+            fields = {name: fields[column] for name, column in named.items() if column in fields}
         return {
             name: value if self._typed else _number_or_text(value)
             for name, value in fields.items()

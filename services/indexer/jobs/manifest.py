@@ -16,11 +16,14 @@ class _Durable(BaseModel):
 class FieldMapping(_Durable):
     """Which columns or keys of the input are a document's id, title, text, fields, vector."""
 
+    model_config = ConfigDict(extra="forbid")  # a misspelt name would lose a column in silence
+
     id: str = "id"
     title: str = "title"
     text: str = "text"
-    fields: list[str] | None = Field(
-        default=None, description="The metadata to take; without it, all the others"
+    fields: list[str] | dict[str, str] | None = Field(
+        default=None,
+        description="The metadata to take, or {name of the field: column}; without it, all others",
     )
     vector: str | None = Field(default=None, description="Ready-made vectors, if any")
 
