@@ -149,7 +149,8 @@ class AdmissionControl:
             raise self._refusal(key)
         waiter = self._hurried[greediest].pop()
         if not waiter.granted.done():
-            waiter.granted.set_exception(self._refusal(greediest))
+            self.refused += 1
+            waiter.granted.set_exception(_more_than_its_share())
 
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._hurried.get(waiter.key)
@@ -171,12 +172,16 @@ class AdmissionControl:
         keys = self._held.keys() | self._hurried.keys() | {key}
         own = self._held[key] + len(self._hurried.get(key, ()))
         if len(keys) > 1 and own > self.limit.value / len(keys):
-            return RateLimited(
-                "This key has more searches under way than its share while others wait;"
-                " send fewer at a time.",
-                retry_after=_RETRY_SECONDS,
-            )
+            return _more_than_its_share()
         return Overloaded(
             "More searches are under way than can be answered in time; try again shortly.",
             retry_after=_RETRY_SECONDS,
         )
+
+
+def _more_than_its_share() -> RateLimited:
+    return RateLimited(
+        "This key has more searches under way than its share while others wait;"
+        " send fewer at a time.",
+        retry_after=_RETRY_SECONDS,
+    )

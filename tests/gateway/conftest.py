@@ -1,0 +1,32 @@
+"""Real Redis servers, and gateways of our own before the services of the shared stack."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.gateway.redis_client import GuardedRedis, connect
+from tests.servers import Server, valkey
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with valkey(tmp_path_factory.mktemp("gateway-redis")) as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(redis_server: Server) -> AsyncIterator[GuardedRedis]:
+    """Empty."""
+    async with connect(redis_server.url) as client:
+        await client.flushall()
+        yield GuardedRedis(client, "cache")
+
+
+@pytest.fixture
+async def dead_redis(tmp_path: Path) -> AsyncIterator[GuardedRedis]:
+    """Of a server that was killed."""
+    with valkey(tmp_path) as server:
+        server.kill()
+        async with connect(server.url) as client:
+            yield GuardedRedis(client, "cache")

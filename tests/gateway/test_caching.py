@@ -1,0 +1,126 @@
+"""What is kept under which key, and for how long."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.wire.recall import Mode
+from services.gateway.caching import (
+    CacheUse,
+    Entry,
+    Lifetimes,
+    Models,
+    Phase,
+    cache_key,
+    cache_use,
+)
+from services.gateway.local_cache import LocalCache
+from tests.gateway.cascades import search
+
+MODELS = Models("encoder", "ranker")
+
+
+def test_everything_that_changes_an_answer_changes_its_key() -> None:
+    plain = search()
+    keys = [
+        cache_key(plain, "v1", MODELS, "-"),
+        cache_key(plain, "v2", MODELS, "-"),
+        cache_key(plain, "v1", replace(MODELS, encoder="other"), "-"),
+        cache_key(plain, "v1", replace(MODELS, ranker="other"), "-"),
+        cache_key(plain, "v1", MODELS, "tenant"),
+        cache_key(search("创 新"), "v1", MODELS, "-"),
+        *(
+            cache_key(search(**changed), "v1", MODELS, "-")
+            for changed in (
+                {"collection": "other"},
+                {"top_k": 11},
+                {"recall_k": 101},
+                {"mode": Mode.DENSE},
+                {"filter": {"year": 2020}},
+                {"filter": {"year": 2021}},
+                {"rank": False},
+                {"diversity": 0.5},
+                {"explain": True},
+                {"fields": ["title"]},
+            )
+        ),
+    ]
+    assert None not in keys
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_order_within_a_filter_does_not_matter() -> None:
+    one = search(filter={"year": 2020, "discipline": "数学"})
+    other = search(filter={"discipline": "数学", "year": 2020})
+    assert cache_key(one, "v", MODELS, "-") == cache_key(other, "v", MODELS, "-")
+
+
+def test_a_model_that_is_not_known_has_no_key() -> None:
+    assert cache_key(search(), "v", Models(None, "ranker"), "-") is None
+    assert cache_key(search(), "v", Models("encoder", None), "-") is None
+    assert cache_key(search(rank=False), "v", Models("encoder", None), "-") is not None
+
+
+def test_an_entry_goes_through_its_phases() -> None:
+    entry = Entry(b"{}", stored_at=1000.0, fresh_seconds=10, stale_seconds=100)
+    assert entry.phase(1009) is Phase.FRESH
+    assert entry.phase(1011) is Phase.STALE
+    assert entry.phase(1101) is Phase.KEPT
+    assert entry.age(990) == 0.0  # a replica whose clock is behind
+
+
+@given(st.binary(max_size=200))
+def test_what_is_packed_is_unpacked(body: bytes) -> None:
+    entry = Entry(body, 1_800_000_000.125, 300.5, 3600.0)
+    assert Entry.unpack(entry.pack()) == entry
+
+
+@given(st.binary(max_size=200))
+def test_bytes_of_others_are_no_entry(packed: bytes) -> None:
+    entry = Entry.unpack(packed)
+    assert entry is None or Entry.unpack(entry.pack()) is not None
+
+
+@pytest.mark.parametrize("packed", [b"", b"2 1 1 1\n{}", b"1 1 1\n{}", b"1 a b c\n{}", b"1 1 1 1"])
+def test_damaged_entries_are_misses(packed: bytes) -> None:
+    assert Entry.unpack(packed) is None
+
+
+def test_freshness_is_spread_by_a_tenth() -> None:
+    lifetimes = Lifetimes(fresh=100, stale=1000, kept=10_000)
+    assert lifetimes.jittered(-1) == pytest.approx(90)
+    assert lifetimes.jittered(1) == pytest.approx(110)
+
+
+@pytest.mark.parametrize(
+    ("header", "use"),
+    [
+        (None, CacheUse.NORMAL),
+        ("max-age=60", CacheUse.NORMAL),
+        ("no-cache", CacheUse.REFRESH),
+        ("Max-Age=0", CacheUse.REFRESH),
+        ("no-cache, no-store", CacheUse.NONE),
+    ],
+)
+def test_cache_control(header: str | None, use: CacheUse) -> None:
+    assert cache_use(header) is use
+
+
+def test_the_local_level_is_bounded_and_forgets_the_least_used() -> None:
+    evicted: list[None] = []
+    cache = LocalCache(20_000, lambda: evicted.append(None))
+    entry = Entry(b"x" * 1600, 0, 1, 1)  # ten of them fit
+    for number in range(10):
+        cache.put(str(number), entry)
+    assert not evicted
+    assert cache.get("0") is entry
+    cache.put("10", entry)
+    assert (len(evicted), cache.get("1"), cache.get("0")) == (1, None, entry)
+    assert cache.used_bytes <= 20_000
+    cache.put("large", Entry(b"x" * 10_000, 0, 1, 1))
+    assert cache.get("large") is None
+    for key in map(str, range(11)):
+        cache.drop(key)
+    assert (len(cache), cache.used_bytes) == (0, 0)

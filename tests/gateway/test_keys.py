@@ -1,0 +1,172 @@
+"""Keys: their form, what is kept of them, what they allow, and their store."""
+
+import pytest
+
+from services.common.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+from services.gateway.app import create_app
+from services.gateway.doorkeeper import Doorkeeper
+from services.gateway.keys import ApiKey, Scope, key_id, matches, new_key, rotated
+from services.gateway.keystore import KEY_PREFIX, KeyStore
+from services.gateway.rate_limit import RateLimiter
+from services.gateway.redis_client import GuardedRedis
+from services.gateway.rights import needs_key, scope_of
+from services.gateway.settings import GatewaySettings
+from services.gateway.state_reader import StateReader
+
+SEARCH = frozenset({Scope.SEARCH})
+
+
+def bearer(key: str) -> str:
+    return f"Bearer {key}"
+
+
+def test_a_key_holds_256_bits_and_its_record_does_not_hold_it() -> None:
+    key, record = new_key("reader", SEARCH)
+    secret = key.rsplit("_", 1)[0] and key[len(f"xw_{record.id}_") :]
+    assert len(secret) == 43  # 32 bytes in base64
+    assert key_id(key) == record.id
+    assert secret.encode() not in record.pack()
+    assert ApiKey.unpack(record.id, record.pack()) == record
+
+
+def test_only_the_very_key_matches() -> None:
+    key, record = new_key("reader", SEARCH)
+    assert matches(key, record)
+    assert not matches(key[:-1] + ("a" if key[-1] != "a" else "b"), record)
+    assert not matches(key, None)
+    renewed, rotated_record = rotated(record)
+    assert (matches(renewed, rotated_record), matches(key, rotated_record)) == (True, False)
+
+
+@pytest.mark.parametrize("offered", ["", "xw_", "xw_0123_x", "xw_" + "0" * 16 + "_" + "é" * 43])
+def test_what_has_not_the_form_of_a_key_has_no_id(offered: str) -> None:
+    assert key_id(offered) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "more"),
+    [
+        ("", SEARCH, {}),
+        ("a b", SEARCH, {}),
+        ("a", frozenset(), {}),
+        ("a", SEARCH, {"rate": 0}),
+        ("a", SEARCH, {"collections": frozenset({"A B"})}),
+        ("a", SEARCH, {"tenant": "\n"}),
+    ],
+)
+def test_impossible_keys(name: str, scopes: frozenset[Scope], more: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        new_key(name, scopes, **more)  # type: ignore[arg-type]
+
+
+def test_admin_includes_the_others_and_they_do_not_include_each_other() -> None:
+    _, admin = new_key("a", frozenset({Scope.ADMIN}))
+    _, index = new_key("i", frozenset({Scope.INDEX}))
+    assert all(admin.allows(scope) for scope in Scope)
+    assert [index.allows(scope) for scope in Scope] == [False, True, False]
+
+
+def test_every_route_of_the_api_has_a_scope() -> None:
+    schema = create_app(GatewaySettings()).openapi()
+    routes = [
+        (method.upper(), path.replace("{", "").replace("}", ""))
+        for path, methods in schema["paths"].items()
+        for method in methods
+    ]
+    guarded = [(method, path) for method, path in routes if needs_key(path)]
+    assert len(guarded) >= 20
+    assert [route for route in guarded if scope_of(*route) is None] == []
+    assert {path for _, path in routes if not needs_key(path)} == {"/livez", "/readyz", "/metrics"}
+
+
+async def test_the_store_keeps_lists_rotates_and_revokes(redis: GuardedRedis) -> None:
+    store = KeyStore(redis)
+    key, record = new_key("reader", SEARCH, rate=5, collections=frozenset({"notes"}))
+    await store.add(record, by="test")
+    assert await store.all() == [record]
+    raw = b"".join([await redis.redis.get(each) or b"" for each in [KEY_PREFIX + record.id]])
+    assert key.encode() not in raw
+    renewed, after = await store.rotate("reader", by="test")
+    assert renewed != key
+    assert (after.id, after.rate, after.collections) == (record.id, 5, frozenset({"notes"}))
+    assert (await store.revoke(record.id, by="test")).id == record.id
+    assert await store.all() == []
+    with pytest.raises(NotFound):
+        await store.revoke("reader", by="test")
+    actions = [event["action"] for event in await store.audit(10)]
+    assert actions == ["key revoked", "key rotated", "key created"]
+
+
+async def test_a_revoked_key_ends_with_the_next_request(redis: GuardedRedis) -> None:
+    store = KeyStore(redis)
+    door = Doorkeeper(StateReader(redis), RateLimiter(redis))
+    key, record = new_key("reader", SEARCH)
+    await store.add(record, by="test")
+    assert (await door.admit(bearer(key), "POST", "/v1/search")).id == record.id
+    with pytest.raises(Forbidden, match="scope 'index'"):
+        await door.admit(bearer(key), "POST", "/v1/index-jobs")
+    await store.revoke(record.id, by="test")
+    with pytest.raises(Unauthenticated):
+        await door.admit(bearer(key), "POST", "/v1/search")
+
+
+@pytest.mark.parametrize("offered", [None, "", "Basic abc", "Bearer", "Bearer nonsense"])
+async def test_without_a_key_nobody_enters(redis: GuardedRedis, offered: str | None) -> None:
+    door = Doorkeeper(StateReader(redis), RateLimiter(redis), operator_key="k" * 32)
+    with pytest.raises(Unauthenticated):
+        await door.admit(offered, "POST", "/v1/search")
+    caller = await door.admit(bearer("k" * 32), "DELETE", "/v1/collections/notes")
+    assert caller.name == "operator"
+
+
+async def test_known_keys_outlive_the_state_store(
+    redis: GuardedRedis, dead_redis: GuardedRedis
+) -> None:
+    key, record = new_key("reader", SEARCH)
+    await KeyStore(redis).add(record, by="test")
+    door = Doorkeeper(StateReader(redis), RateLimiter(redis))
+    await door.admit(bearer(key), "POST", "/v1/search")
+    door.reader = StateReader(dead_redis)
+    assert (await door.admit(bearer(key), "POST", "/v1/search")).id == record.id
+    stranger, _ = new_key("stranger", SEARCH)
+    with pytest.raises(Unavailable):
+        await door.admit(bearer(stranger), "POST", "/v1/search")
+
+
+async def admitted(limiter: RateLimiter, attempts: int) -> int:
+    count = 0
+    for _ in range(attempts):
+        try:
+            await limiter.admit("key", 0.5)
+        except RateLimited as refused:
+            assert refused.retry_after is not None
+            assert 0 < refused.retry_after <= 2
+        else:
+            count += 1
+    return count
+
+
+async def test_the_rate_holds_over_replicas(redis: GuardedRedis) -> None:
+    one, other = RateLimiter(redis), RateLimiter(redis)
+    assert await admitted(one, 5) + await admitted(other, 5) == 1
+
+
+async def test_without_redis_each_replica_limits_by_itself(dead_redis: GuardedRedis) -> None:
+    assert await admitted(RateLimiter(dead_redis), 10) == 1
+
+
+async def test_a_burst_of_two_seconds_is_admitted(redis: GuardedRedis) -> None:
+    limiter = RateLimiter(redis)
+    count = 0
+    with pytest.raises(RateLimited):
+        for _ in range(100):
+            await limiter.admit("burst", 10)
+            count += 1
+    assert 20 <= count <= 40  # two seconds' worth, and what came due meanwhile

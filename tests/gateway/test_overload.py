@@ -1,0 +1,158 @@
+"""Admission: bounded, adaptive, fair, refused at once."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from services.common.errors import Overloaded, RateLimited, SearchError
+from services.common.request_context import Deadline
+from services.gateway.adaptive_limit import TOLERANCE, AdaptiveLimit
+from services.gateway.overload import AdmissionControl
+
+
+def control(places: float) -> AdmissionControl:
+    return AdmissionControl(AdaptiveLimit(places, places, places))
+
+
+async def hold(admission: AdmissionControl, key: str, until: asyncio.Event) -> None:
+    async with admission.slot(key, "kind", Deadline.after(10)):
+        await until.wait()
+
+
+async def settled(*tasks: "asyncio.Task[None]") -> None:
+    await asyncio.gather(*tasks)
+
+
+async def test_no_more_run_at_once_than_the_limit_and_the_others_are_refused_soon() -> None:
+    admission = control(3)
+    running = most = refused = 0
+
+    async def one() -> None:
+        nonlocal running, most, refused
+        try:
+            async with admission.slot("key", "kind", Deadline.after(10)):
+                running += 1
+                most = max(most, running)
+                await asyncio.sleep(0.5)
+                running -= 1
+        except Overloaded as error:
+            assert error.retry_after == 1
+            refused += 1
+
+    started = time.monotonic()
+    await asyncio.gather(*(one() for _ in range(50)))
+    assert most == 3
+    assert refused == 47
+    assert time.monotonic() - started < 5
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_a_place_that_becomes_free_goes_to_the_key_with_the_fewest() -> None:
+    admission = control(2)
+    released = asyncio.Event()
+    greedy = [asyncio.create_task(hold(admission, "greedy", released)) for _ in range(2)]
+    await asyncio.sleep(0)
+    order: list[str] = []
+
+    async def wait(key: str) -> None:
+        async with admission.slot(key, "kind", Deadline.after(10)):
+            order.append(key)
+
+    waiting = [asyncio.create_task(wait(key)) for key in ("greedy", "greedy", "modest")]
+    await asyncio.sleep(0)
+    released.set()
+    await settled(*greedy, *waiting)
+    assert order[0] == "modest"
+    assert Counter(order) == {"greedy": 2, "modest": 1}
+
+
+async def test_the_greedy_key_makes_room_and_is_told_why() -> None:
+    admission = control(2)
+    released = asyncio.Event()
+    holders = [asyncio.create_task(hold(admission, "greedy", released)) for _ in range(2)]
+    await asyncio.sleep(0)
+    errors: list[tuple[str, SearchError]] = []
+
+    async def wait(key: str) -> None:
+        try:
+            await hold(admission, key, released)
+        except SearchError as error:
+            errors.append((key, error))
+
+    waiting = [asyncio.create_task(wait("greedy")) for _ in range(4)]  # as many as may wait
+    await asyncio.sleep(0)
+    modest = asyncio.create_task(wait("modest"))
+    await asyncio.sleep(0.01)
+    assert [(key, type(error)) for key, error in errors] == [("greedy", RateLimited)]
+    released.set()
+    await settled(*holders, *waiting, modest)
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_who_went_away_takes_no_place() -> None:
+    admission = control(1)
+    released = asyncio.Event()
+    holder = asyncio.create_task(hold(admission, "a", released))
+    await asyncio.sleep(0)
+    leaver = asyncio.create_task(hold(admission, "b", released))
+    await asyncio.sleep(0)
+    leaver.cancel()
+    released.set()
+    await holder
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    async with admission.slot("c", "kind", Deadline.after(1)):
+        assert admission.in_flight == 1
+
+
+async def test_a_patient_caller_waits_for_what_hurried_ones_leave() -> None:
+    admission = control(1)
+    order: list[str] = []
+
+    async def one(name: str, patience: float) -> None:
+        async with admission.slot("key", "kind", Deadline.after(10), patience):
+            order.append(name)
+            await asyncio.sleep(0.02)
+
+    tasks = [asyncio.create_task(one("holder", 0))]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(one("patient", 5)), asyncio.create_task(one("hurried", 0))]
+    await settled(*tasks)
+    assert order == ["holder", "hurried", "patient"]
+
+
+def simulated(limit: AdaptiveLimit, capacity: int, rounds: int) -> None:
+    """A service that serves `capacity` at once in a second each, and the rest after them."""
+    for _ in range(rounds):
+        at_once = int(limit.value)
+        seconds = max(1.0, at_once / capacity)
+        limit.took("kind", seconds, alone=at_once == 1, busy=True)
+
+
+@pytest.mark.parametrize("capacity", [1, 4, 20])
+def test_the_limit_finds_what_the_services_can_take(capacity: int) -> None:
+    limit = AdaptiveLimit(initial=8, minimum=1, maximum=64)
+    limit.took("kind", 1.0, alone=True, busy=False)
+    simulated(limit, capacity, 500)
+    assert 0.8 * capacity <= limit.value <= TOLERANCE * capacity + 2
+
+
+def test_kinds_are_compared_with_themselves() -> None:
+    limit = AdaptiveLimit(initial=8, minimum=1, maximum=8)
+    for seconds, kind in ((0.01, "recall"), (1.0, "rank")):
+        limit.took(kind, seconds, alone=True, busy=False)
+    for _ in range(50):
+        limit.took("recall", 0.01, alone=False, busy=True)
+        limit.took("rank", 1.0, alone=False, busy=True)
+    assert limit.value == 8
+
+
+def test_a_push_back_lowers_it_at_once_but_never_below_its_minimum() -> None:
+    limit = AdaptiveLimit(initial=10, minimum=2, maximum=20)
+    limit.pushed_back()
+    assert limit.value == pytest.approx(8)
+    for _ in range(50):
+        limit.pushed_back()
+    assert limit.value == 2
