@@ -109,6 +109,15 @@ def test_columns_are_mapped_and_the_others_become_fields(tmp_path: Path) -> None
     assert item.document.fields == {"year": 2015, "code": "007"}
 
 
+def test_columns_in_chinese_become_fields_by_name(tmp_path: Path) -> None:
+    content = "编号,标题,年份\n7,语言与文化,2015\n".encode()
+    mapping = FieldMapping(id="编号", title="标题", fields={"year": "年份"})
+    case = Case(tmp_path, content, format=InputFormat.CSV, mapping=mapping)
+    [item] = case.documents(case.plan())
+    assert (item.document.id, item.document.title) == ("7", "语言与文化")
+    assert item.document.fields == {"year": 2015}
+
+
 def test_fields_objects_are_merged_and_named_fields_chosen(tmp_path: Path) -> None:
     line = {"id": 1, "title": "t", "fields": {"a": 1, "b": 2}, "c": 3, "none": None}
     [item] = (case := Case(tmp_path, jsonl([line]))).documents(case.plan())

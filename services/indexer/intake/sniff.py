@@ -88,7 +88,7 @@ def _check_header(plain: bytes, declared: InputFormat, mapping: FieldMapping) ->
 def check_columns(columns: list[str], mapping: FieldMapping) -> None:
     """Raises InvalidRequest when a table lacks a column that the mapping names."""
     there = {column.strip() for column in columns}
-    wanted = [mapping.id, *(mapping.fields or []), *([mapping.vector] if mapping.vector else [])]
+    wanted = [mapping.id, *mapping.columns(), *([mapping.vector] if mapping.vector else [])]
     missing = [column for column in wanted if column not in there]
     if mapping.title not in there and mapping.text not in there:
         missing += [mapping.title, mapping.text]

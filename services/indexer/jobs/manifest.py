@@ -27,6 +27,10 @@ class FieldMapping(_Durable):
     )
     vector: str | None = Field(default=None, description="Ready-made vectors, if any")
 
+    def columns(self) -> list[str]:
+        """Those that the named fields come from."""
+        return list(self.fields.values() if isinstance(self.fields, dict) else self.fields or [])
+
 
 class JobManifest(_Durable):
     """The accepted job. Written last, after its input: from then on nothing is lost."""
