@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 from starlette.exceptions import HTTPException
 
 from services.common.errors import InvalidRequest, MalformedRequest, SearchError
@@ -31,6 +31,11 @@ class Problem(BaseModel):
     code: str = Field(description="Stable, for programs")
     detail: str = Field(description="What is wrong and what to do, for people")
     request_id: str
+
+    @computed_field(description="The detail, where OpenAI's clients look for it")  # type: ignore[prop-decorator]
+    @property
+    def message(self) -> str:
+        return self.detail
 
 
 def problem_response(error: SearchError, headers: Mapping[str, str] | None = None) -> Response:
