@@ -12,7 +12,6 @@ from xunwen.cli.context import (
     console,
     print_json,
     print_json_lines,
-    time_of,
 )
 from xunwen.cli.following import follow, outcome
 
@@ -24,16 +23,24 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 @app.command("list")
 def list_jobs(
     ctx: typer.Context,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="Those of one collection.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
+    filters = {} if collection is None else {"collection": collection}
     with client_of(ctx) as client:
-        jobs = list(islice(client.jobs(), limit))
+        jobs = list(islice(client.jobs(**filters), limit))
     if as_json:
         print_json_lines(jobs)
         return
-    table = Table("job", "collection", "state", "indexed", "rejected", "created", box=None)
+    table = Table(box=None)
+    table.add_column("job", no_wrap=True, overflow="fold")  # whole, to be copied
+    for name in ("collection", "state", "indexed", "rejected"):
+        table.add_column(name, overflow="fold")
+    table.add_column("created", no_wrap=True)
     for job in jobs:
         table.add_row(
             job.id,
@@ -41,7 +48,7 @@ def list_jobs(
             job.state,
             f"{job.counts.indexed:,}",
             f"{job.counts.rejected:,}",
-            time_of(job.created_at),
+            job.created_at.astimezone().strftime("%m-%d %H:%M"),
         )
     console.print(table if jobs else "There are no jobs.")
 

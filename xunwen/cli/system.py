@@ -4,6 +4,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from xunwen.cli.context import AsJson, console, print_json, print_json_lines
@@ -27,6 +28,7 @@ def up(
     sample: Annotated[
         bool, typer.Option(help="Index the sample literature on the first start.")
     ] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Start everything on this machine and wait until it is ready. Ctrl-C stops it."""
     settings = _settings()
@@ -37,35 +39,44 @@ def up(
     from xunwen.embedded.stopping import StopWish
 
     resolved = settings.resolved()
+    shown = Console(stderr=True, highlight=False) if as_json else console
+    welcome = _address if as_json else _welcome
     try:
         if detach:
-            with ProgressDisplay(console) as progress:
+            with ProgressDisplay(shown) as progress:
                 detached(resolved, progress, sample=sample)
-            _welcome(resolved, "Stop it with `xunwen down`.")
+            welcome(resolved, "Stop it with `xunwen down`.")
             return
         with StopWish() as stop:
-            display = ProgressDisplay(console)
+            display = ProgressDisplay(shown)
             with display, foreground(resolved, display, stop, sample=sample) as running:
                 display.finish()
-                _welcome(resolved, "Ctrl-C stops it.")
+                welcome(resolved, "Ctrl-C stops it.")
                 try:
                     running.wait(stop)
                 finally:
-                    console.print("stopping ...")
-        console.print("stopped")
+                    shown.print("stopping ...")
+        shown.print("stopped")
     except AlreadyRunning as running_already:
-        console.print(f"{running_already}", markup=False)
-        console.print(f"It answers at {last_settings(settings).gateway_url}")
+        shown.print(f"{running_already}", markup=False)
+        last = last_settings(settings)
+        if as_json:
+            _address(last, "")
+        else:
+            console.print(f"It answers at {last.gateway_url}")
 
 
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop what `xunwen up` started, wherever it runs."""
     settings = _settings()
     from xunwen.embedded import launcher
     from xunwen.embedded.settings import last_settings
 
     launcher.down(last_settings(settings))
-    console.print("stopped")
+    if as_json:
+        print_json({"stopped": True})
+    else:
+        console.print("stopped")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -112,6 +123,10 @@ def _settings() -> "EmbeddedSettings":
     from xunwen.embedded.settings import EmbeddedSettings
 
     return EmbeddedSettings()
+
+
+def _address(settings: "EmbeddedSettings", _: str) -> None:
+    print_json({"url": settings.gateway_url, "home": str(settings.home)})
 
 
 def _welcome(settings: "EmbeddedSettings", last: str) -> None:
