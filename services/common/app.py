@@ -18,6 +18,7 @@ from services.common.middleware import RequestContextMiddleware
 from services.common.probes import Check, probe_router
 from services.common.problem import MEDIA_TYPE, Problem, install_problem_handlers
 from services.common.settings import ServiceSettings
+from services.common.slow_heads import impatient
 from services.common.tracing import tracing
 
 Resources = Mapping[str, Any]
@@ -96,6 +97,7 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
         access_log=False,
         timeout_graceful_shutdown=int(settings.drain_seconds),
         server_header=False,
+        http=impatient(settings.head_seconds),
     )
     end_on_signals()
     with tracing(service, settings.trace_endpoint, settings.trace_sample_ratio):

@@ -1,4 +1,5 @@
-"""How one service calls another: pooled, bounded in time, retried once, cut off when dead.
+"""How one service calls another: pooled, bounded in time, retried once within a budget of
+retries, cut off when dead.
 
 Exceptions of httpx end here: a caller sees the error tree only. What the other service
 reported as problem+json comes back as the same error class.
@@ -23,6 +24,7 @@ from services.common.request_context import (
     deadline_var,
     request_id_var,
 )
+from services.common.retry_budget import RetryBudget
 from services.common.tracing import carry, span
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -45,6 +47,7 @@ class ServiceClient:
         self.name = name
         self.timeout = timeout
         self.breaker = breaker or CircuitBreaker()
+        self.retries = RetryBudget()
         self._token = token
         self._http = httpx.AsyncClient(
             base_url=base_url,
@@ -94,14 +97,16 @@ class ServiceClient:
     ) -> httpx.Response:
         """One exchange with the whole answer read. A connection that broke is tried once more."""
         deadline = deadline or deadline_var.get()
-        attempts = 2 if idempotent else 1
-        while True:
-            attempts -= 1
-            try:
-                return await self._once(method, path, content, params, headers, deadline)
-            except _BrokenConnection as broken:
-                if attempts == 0:
-                    raise self._away() from broken
+        self.retries.called()
+        try:
+            return await self._once(method, path, content, params, headers, deadline)
+        except _BrokenConnection as broken:
+            if not idempotent or not self.retries.allows():
+                raise self._away() from broken
+        try:
+            return await self._once(method, path, content, params, headers, deadline)
+        except _BrokenConnection as broken:
+            raise self._away() from broken
 
     async def _once(
         self,
@@ -236,5 +241,10 @@ def _reported(response: httpx.Response) -> SearchError:
         code, detail = str(problem["code"]), str(problem["detail"])
     except (ValueError, KeyError, TypeError):
         code, detail = "", "A service of the cascade failed."
+    if response.status_code in (401, 403):  # it is we who are refused, not our caller
+        return ServiceUnavailable(
+            "A service of the cascade refuses calls of this gateway; both need the same"
+            " INTERNAL_TOKEN."
+        )
     after = response.headers.get("retry-after", "")
     return error_for(code, response.status_code, detail, float(after) if after.isdigit() else None)

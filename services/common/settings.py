@@ -19,6 +19,8 @@ class ServiceSettings(BaseSettings):
     """When set, calls between services must carry it."""
     drain_seconds: float = Field(default=20.0, gt=0)
     """How long a stopping service waits for requests in flight."""
+    head_seconds: float = Field(default=20.0, gt=0)
+    """In which the head of a request must have arrived."""
     trace_endpoint: str | None = None
     """An OTLP/HTTP collector such as http://collector:4318; none: no traces."""
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)

@@ -129,7 +129,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 max_age=600,
             )
         )
-    limits = BodyLimits(settings.max_body_bytes, settings.max_upload_bytes)
+    limits = BodyLimits(settings.max_body_bytes, settings.max_upload_bytes, settings.body_seconds)
     layers.append(Middleware(Gate, limits=limits, max_requests=settings.max_requests))
     app = create_service_app(
         title="Xunwen",

@@ -14,10 +14,6 @@ from services.common.errors import (
     UnsupportedFormat,
 )
 
-_WHOLE_SECONDS = 30.0
-"""For a body that is held in memory."""
-_PAUSE_SECONDS = 30.0
-"""Between two blocks of an upload."""
 _TOGETHER = 16
 """Times the limit of one body: what all bodies in memory may hold together."""
 
@@ -26,6 +22,8 @@ _TOGETHER = 16
 class BodyLimits:
     max_body_bytes: int
     max_upload_bytes: int
+    seconds: float
+    """For a body that is held in memory as a whole, for an upload between two blocks."""
     _held: int = field(default=0, init=False)
 
     async def whole(self, headers: Headers, receive: Receive) -> bytes:
@@ -43,7 +41,7 @@ class BodyLimits:
         blocks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(_WHOLE_SECONDS):
+            async with asyncio.timeout(self.seconds):
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
@@ -60,7 +58,7 @@ class BodyLimits:
                         return b"".join(blocks)
         except TimeoutError:
             raise RequestTimeout(
-                f"The body did not arrive within {_WHOLE_SECONDS:g} s; send it faster."
+                f"The body did not arrive within {self.seconds:g} s; send it faster."
             ) from None
         finally:
             self._held -= size
@@ -73,11 +71,11 @@ class BodyLimits:
         async def bounded() -> Message:
             nonlocal size
             try:
-                async with asyncio.timeout(_PAUSE_SECONDS):
+                async with asyncio.timeout(self.seconds):
                     message = await receive()
             except TimeoutError:
                 raise RequestTimeout(
-                    f"Nothing of the upload arrived for {_PAUSE_SECONDS:g} s; send it again."
+                    f"Nothing of the upload arrived for {self.seconds:g} s; send it again."
                 ) from None
             size += len(message.get("body", b""))
             if size > self.max_upload_bytes:

@@ -56,6 +56,8 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: int = Field(default=16 * MIB, ge=1024)
     """Of every request but an upload."""
     max_upload_bytes: int = Field(default=4096 * MIB, ge=1024)
+    body_seconds: float = Field(default=30.0, gt=0)
+    """In which a body must have arrived; for an upload, the longest pause."""
 
     require_keys: bool | None = None
     """Whether calls must carry an API key. Not set: unless the gateway listens on loopback only."""

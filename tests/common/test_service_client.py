@@ -122,3 +122,33 @@ async def test_a_budget_that_runs_out_is_not_the_callees_failure() -> None:
         with pytest.raises(DeadlineExceeded):
             await client.ask("GET", "/x", Answer, deadline=Deadline.after(0.05))
         assert not breaker.open
+
+
+async def test_retries_are_a_share_of_the_calls() -> None:
+    calls = 0
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    never_open = CircuitBreaker(failures=10_000)
+    async with (
+        server(drop) as url,
+        ServiceClient("rank", url, timeout=5, breaker=never_open) as client,
+    ):
+        for _ in range(100):
+            with pytest.raises(ServiceUnavailable):
+                await client.ask("GET", "/x", Answer)
+    assert 100 < calls <= 100 + 10 + 10  # what was saved, and a tenth
+
+
+async def test_a_service_that_refuses_us_is_not_our_callers_fault() -> None:
+    body = b'{"code": "unauthenticated", "detail": "This service answers internal calls only."}'
+    async with (
+        server(answering("401 Unauthorized", body)) as url,
+        ServiceClient("rank", url, timeout=2) as client,
+    ):
+        with pytest.raises(ServiceUnavailable, match="INTERNAL_TOKEN"):
+            await client.ask("GET", "/x", Answer)
