@@ -27,6 +27,10 @@ class Served:
     age: float
     """Seconds since it was computed."""
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return [("X-Cache", self.state.value), ("Age", str(int(self.age)))]
+
 
 def shared_part(search: Search, answer: Answer, version: str | None) -> bytes:
     """From the opening brace on, without a comma at its end."""

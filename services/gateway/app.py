@@ -27,6 +27,7 @@ from services.gateway.local_cache import LocalCache
 from services.gateway.metrics import CacheMetrics, SearchMetrics, watch_admission
 from services.gateway.models import ModelWatch
 from services.gateway.overload import AdmissionControl
+from services.gateway.quick_hits import QuickHits
 from services.gateway.rate_limit import RateLimiter
 from services.gateway.redis_client import GuardedRedis, connect
 from services.gateway.searcher import Searcher
@@ -131,6 +132,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         )
     limits = BodyLimits(settings.max_body_bytes, settings.max_upload_bytes, settings.body_seconds)
     layers.append(Middleware(Gate, limits=limits, max_requests=settings.max_requests))
+    layers.append(Middleware(QuickHits))
     app = create_service_app(
         title="Xunwen",
         version=version("xunwen"),

@@ -108,6 +108,17 @@ class Searcher:
         self.cache_metrics.looked_up(CacheState.MISS)
         return self._computed(computed, CacheState.MISS, started)
 
+    async def hit(self, search: Search, asker: Asker) -> Served | None:
+        """The answer if it is fresh in this process, else None: then ask for it in full."""
+        started = time.perf_counter()
+        version = await self._version(search.collection)
+        key = version and cache_key(search, version, self.models.models, asker.tenant)
+        entry = self.local.get(key) if key else None
+        if entry is None or entry.phase(time.time()) is not Phase.FRESH:
+            return None
+        self.hot.count(search, asker.tenant)
+        return self._cached(entry, CacheState.HIT, started, away=self.models.recall_away)
+
     async def aclose(self) -> None:
         await self._flights.aclose()
 

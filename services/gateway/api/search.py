@@ -5,7 +5,7 @@ import time
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.common.collection import NAME_PATTERN
 from services.common.errors import SearchError
@@ -61,6 +61,7 @@ _CACHE_HEADERS: dict[int | str, dict[str, Any]] = {
     "/search", response_model=SearchAnswer, responses=_CACHE_HEADERS, summary="Search a collection"
 )
 async def search(
+    request: Request,
     body: SearchRequest,
     searcher: Search,
     settings: Settings,
@@ -71,7 +72,9 @@ async def search(
     """Recalls candidates, ranks them, and answers with the best."""
     check_sees(caller, body.collection)
     use = cache_use(cache_control)
-    return _answer(await _within_budget(body.query, body, searcher, settings, asker, use))
+    served = await _within_budget(body.query, body, searcher, settings, asker, use)
+    request.state.asked = search_of(body.query, body)  # next time it need not be parsed
+    return _answer(served)
 
 
 @router.get(
@@ -175,8 +178,7 @@ async def _within_budget(
 
 
 def _answer(served: Served) -> Response:
-    headers = {"X-Cache": served.state.value, "Age": str(int(served.age))}
-    return Response(served.body, media_type="application/json", headers=headers)
+    return Response(served.body, media_type="application/json", headers=dict(served.headers))
 
 
 def _json(body: bytes) -> Response:

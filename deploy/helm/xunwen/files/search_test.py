@@ -5,6 +5,7 @@
 Ends with 1 and says why if a step fails.
 """
 
+import os
 import sys
 import uuid
 
@@ -28,7 +29,9 @@ def check(address: str) -> None:
     """Raises Failed or httpx.HTTPError at the first step that fails."""
     document = f"helm-test-{uuid.uuid4().hex}"
     path = f"/v1/collections/{COLLECTION}/documents/{document}"
-    with httpx.Client(base_url=address, timeout=60) as gateway:
+    key = os.environ.get("XUNWEN_API_KEY")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=address, headers=headers, timeout=60) as gateway:
         gateway.put(path, json={"title": TITLE, "text": TITLE}).raise_for_status()
         if not found(gateway, document):
             raise Failed("a document that was just written is not found")

@@ -11,6 +11,11 @@
   valueFrom:
     secretKeyRef: {name: {{ include "xunwen.tokenSecret" $root }}, key: {{ $root.Values.internalToken.key }}}
 {{- end }}
+{{- if $svc.public }}
+- name: {{ $prefix }}OPERATOR_KEY
+  valueFrom:
+    secretKeyRef: {name: {{ include "xunwen.operatorSecret" $root }}, key: {{ $root.Values.operatorKey.key }}}
+{{- end }}
 {{- range $variable, $callee := $svc.calls }}
 - {name: {{ $prefix }}{{ $variable }}, value: {{ include "xunwen.address" (list $root $callee) | quote }}}
 {{- end }}

@@ -71,6 +71,10 @@ capabilities: {drop: [ALL]}
 {{- .Values.internalToken.existingSecret | default (include "xunwen.name" (list . "internal-token")) -}}
 {{- end -}}
 
+{{- define "xunwen.operatorSecret" -}}
+{{- .Values.operatorKey.existingSecret | default (include "xunwen.name" (list . "operator-key")) -}}
+{{- end -}}
+
 {{/* (list $ "secret" "key") -> the present value of a Secret's key, else a new random one: an upgrade keeps it */}}
 {{- define "xunwen.keptOrRandom" -}}
 {{- $root := first . -}}

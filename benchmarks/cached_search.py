@@ -1,0 +1,132 @@
+"""Throughput of a cached search beside a bare FastAPI route that returns the same bytes.
+
+    .venv/bin/python benchmarks/cached_search.py [--url http://127.0.0.1:8000] [--seconds 10]
+
+The gateway is the one of a running system (`xunwen up`); the route is a process of its own. They
+are measured in turns of one second, so that a neighbour's load meets both alike. Prints
+requests a second and their ratio. Exits 1 below the ratio of 0.6.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+
+_BARE = """
+import os, uvicorn
+from fastapi import FastAPI, Response
+app = FastAPI()
+answer = open(os.environ["ANSWER"], "rb").read()
+@app.post("/v1/search")
+async def search() -> Response:
+    return Response(answer, media_type="application/json")
+uvicorn.run(app, port=int(os.environ["PORT"]), access_log=False, log_level="error", http="h11")
+"""
+_BODY = json.dumps({"query": "国有企业的创新", "rank": False, "budget_ms": 30_000}).encode()
+_GOAL = 0.6
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def bare_route(answer: Path) -> Iterator[int]:
+    port = free_port()
+    env = {**os.environ, "PORT": str(port), "ANSWER": str(answer)}
+    process = subprocess.Popen([sys.executable, "-c", _BARE], env=env)
+    try:
+        give_up = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/")
+                break
+            except httpx.TransportError:
+                if time.monotonic() > give_up or process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def requests(port: int, seconds: float, connections: int) -> float:
+    """Answers a second over `connections` that each send the next request after the answer."""
+    head = (
+        f"POST /v1/search HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(_BODY)}\r\n\r\n"
+    ).encode()
+    until = time.perf_counter() + seconds
+    answered = 0
+
+    async def one() -> None:
+        nonlocal answered
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < until:
+            writer.write(head + _BODY)
+            said = await reader.readuntil(b"\r\n\r\n")
+            if not said.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(said.decode())
+            lower = said.lower()
+            length = int(lower.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+            await reader.readexactly(length)
+            answered += 1
+        writer.close()
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return answered / (time.perf_counter() - started)
+
+
+def measure(url: str, seconds: int, connections: int) -> float:
+    """The ratio; prints the figures."""
+    with ExitStack() as stack:
+        gateway = httpx.URL(url).port or 80
+        for _ in range(2):
+            answer = httpx.post(
+                f"{url}/v1/search",
+                content=_BODY,
+                headers={"content-type": "application/json"},
+                timeout=60,
+            ).raise_for_status()
+        if answer.headers["x-cache"] != "HIT":
+            raise RuntimeError(f"the answer is not cached: {answer.headers['x-cache']}")
+        path = Path(stack.enter_context(TemporaryDirectory())) / "answer.json"
+        path.write_bytes(answer.content)
+        bare = stack.enter_context(bare_route(path))
+        rates: dict[int, list[float]] = {gateway: [], bare: []}
+        for _ in range(seconds):
+            for port, found in rates.items():
+                found.append(asyncio.run(requests(port, 1.0, connections)))
+    ours, theirs = (sum(found) / len(found) for found in rates.values())
+    print(
+        f"{len(answer.content):,} bytes, {connections} connections: cached search {ours:,.0f}/s,"
+        f" bare FastAPI route {theirs:,.0f}/s, ratio {ours / theirs:.2f}"
+    )
+    return ours / theirs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--connections", type=int, default=16)
+    given = parser.parse_args()
+    return 0 if measure(given.url, given.seconds, given.connections) >= _GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The gateway before its real services: cache headers, budgets, and what it does without a part."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.stack import Stack
+
+PATIENT = 30_000
+"""Milliseconds: more than a busy machine needs."""
+
+
+@pytest.fixture
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
+        yield http
+
+
+def asked(http: httpx.Client, query: str, **more: object) -> httpx.Response:
+    body = {"query": query, "rank": False, "budget_ms": PATIENT, **more}
+    return http.post("/v1/search", json=body)
+
+
+def metric(http: httpx.Client, line: str) -> float:
+    lines = http.get("/metrics").text.splitlines()
+    return next(float(each.rsplit(" ", 1)[1]) for each in lines if each.startswith(line))
+
+
+def test_cache_headers_and_metrics(http: httpx.Client) -> None:
+    hits = metric(http, 'xunwen_cache_lookups_total{result="HIT"}')
+    first, second = asked(http, "缓存 的 头部"), asked(http, " 缓存　的 头部")
+    assert (first.headers["x-cache"], second.headers["x-cache"]) == ("MISS", "HIT")
+    assert (first.json()["cached"], second.json()["cached"]) == (False, True)
+    assert int(second.headers["age"]) >= 0
+    assert second.json()["hits"] == first.json()["hits"]
+    assert second.json()["request_id"] == second.headers["x-request-id"]
+    assert metric(http, 'xunwen_cache_lookups_total{result="HIT"}') == hits + 1
+    body = {"query": "缓存 的 头部", "rank": False}
+    fresh = http.post("/v1/search", json=body, headers={"cache-control": "no-cache"})
+    assert (fresh.headers["x-cache"], fresh.json()["cached"]) == ("BYPASS", False)
+
+
+async def test_a_stampede_of_200_callers_computes_once(stack: Stack, http: httpx.Client) -> None:
+    before = metric(http, "xunwen_cache_computations_total")
+    body = {"query": "两百个人同时问的问题", "budget_ms": PATIENT, "rank": False}
+    limits = httpx.Limits(max_connections=200)
+    async with httpx.AsyncClient(base_url=stack.url, timeout=60, limits=limits) as many:
+        answers = await asyncio.gather(*(many.post("/v1/search", json=body) for _ in range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({str(answer.json()["hits"]) for answer in answers}) == 1
+    assert metric(http, "xunwen_cache_computations_total") == before + 1
+
+
+def test_hot_queries_are_listed(http: httpx.Client) -> None:
+    for _ in range(7):
+        assert asked(http, "最热的问题").status_code == 200
+    listed = http.get("/v1/admin/hot-queries", params={"limit": 1000}).json()["queries"]
+    (found,) = [each for each in listed if each["query"] == "最热的问题"]
+    assert found["count"] >= 7
+    assert [each["count"] for each in listed] == sorted(
+        (each["count"] for each in listed), reverse=True
+    )
+
+
+@pytest.mark.parametrize("budget_ms", [1, 50, 400, 2000])
+def test_an_answer_within_its_budget_or_a_reason(http: httpx.Client, budget_ms: int) -> None:
+    """The gateway's own reckoning: this machine may stop for longer than a short budget."""
+    started = time.monotonic()
+    answer = http.post(
+        "/v1/search", json={"query": f"预算为{budget_ms}毫秒的问题", "budget_ms": budget_ms}
+    )
+    seconds = time.monotonic() - started
+    print(f"budget {budget_ms} ms: {answer.status_code} after {seconds * 1000:.0f} ms")
+    if answer.status_code == 200:
+        took_ms = answer.json()["took_ms"]
+        assert took_ms <= budget_ms * 1.1 + 100
+    else:
+        assert answer.status_code == 504, answer.text
+        assert answer.json()["code"] == "deadline_exceeded"
+        assert "budget" in answer.json()["detail"] or "time" in answer.json()["detail"]
+    assert seconds < budget_ms / 1000 * 1.1 + 2
+
+
+def test_without_rank_the_coarse_order_is_given_and_not_kept(
+    stack: Stack, http: httpx.Client
+) -> None:
+    with stack.without("rank"):
+        for _ in range(2):
+            answer = asked(http, "没有精排的问题", rank=True)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["degraded"] == ["rank"]
+            assert answer.json()["cached"] is False
+            assert answer.json()["hits"]
+
+
+def test_without_the_caches_and_the_state_search_goes_on(stack: Stack, http: httpx.Client) -> None:
+    for part in ("cache", "state"):
+        with stack.without(part):
+            for number in range(3):
+                answer = asked(http, f"{part} 不在时的问题 {number}")
+                assert answer.status_code == 200, answer.text
+                assert answer.json()["degraded"] == []
+                assert (answer.json()["index_version"] is None) is (part == "state")
+
+
+def test_without_recall_or_milvus_cached_answers_are_given_and_named(
+    stack: Stack, http: httpx.Client
+) -> None:
+    for part in ("recall", "milvus"):
+        known = f"{part} 在时问过的问题"
+        assert asked(http, known).json()["degraded"] == []
+        with stack.without(part):
+            unknown = asked(http, f"{part} 不在时才问的问题", budget_ms=3000)
+            assert unknown.status_code == 503, unknown.text
+            assert int(unknown.headers["retry-after"]) >= 1
+            give_up = time.monotonic() + 30
+            while (answer := asked(http, known)).json()["degraded"] != ["recall"]:
+                assert answer.status_code == 200, answer.text
+                assert time.monotonic() < give_up
+            assert answer.json()["cached"] is True
+        assert asked(http, f"{part} 回来后的问题").status_code == 200

@@ -1,0 +1,121 @@
+"""kill -9 of each part while searches go on: what may fail, what may not, how soon it is over."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+
+import pytest
+
+from tests.reliability.load import Load, Outcome, load_on
+from tests.stack import Stack
+from xunwen.embedded.supervision import Supervisor
+
+OPTIONS = {"rank": False, "budget_ms": 20_000}
+KNOWN = [f"已经问过的问题 {number}" for number in range(5)]
+MAY_FAIL = frozenset({"recall", "milvus"})
+"""Without them, what nobody asked before is a 503; everything else stays a 200."""
+LONGEST_SECONDS = 120.0
+
+
+def pid_of(stack: Stack, part: str) -> int:
+    processes = Supervisor(stack.settings).processes()
+    return next(process.pid for process in processes if process.name == part)
+
+
+def kill(stack: Stack, part: str) -> int:
+    killed = pid_of(stack, part)
+    os.kill(killed, signal.SIGKILL)
+    return killed
+
+
+async def one(load: Load, number: int) -> Outcome:
+    """Every third is new and ranked, every third new, the others known."""
+    if number % 3 == 0:
+        return await load.search("ranked", rank=True, budget_ms=3_000, recall_k=20)
+    if number % 3 == 1:
+        return await load.search("new", **OPTIONS)
+    return await load.search("known", KNOWN[number % len(KNOWN)], **OPTIONS)
+
+
+async def whole(load: Load) -> bool:
+    """Whether a new search gets a complete answer, ranking included."""
+    options = {"rank": True, "budget_ms": 20_000, "recall_k": 20}
+    answer = await load.search("probe", **options)
+    return answer.status == 200 and not answer.degraded
+
+
+async def survives(stack: Stack, load: Load, part: str, per_second: float) -> float:
+    """Seconds from the kill to the first complete answer of another process."""
+    first = len(load.outcomes)
+    stop = asyncio.Event()
+
+    async def go_on() -> None:
+        number = 0
+        running: list[asyncio.Task[Outcome]] = []
+        while not stop.is_set():
+            running.append(asyncio.create_task(one(load, number)))
+            number += 1
+            await asyncio.sleep(1 / per_second)
+        await asyncio.gather(*running)
+
+    going = asyncio.create_task(go_on())
+    try:
+        await asyncio.sleep(1)
+        killed = await asyncio.to_thread(kill, stack, part)
+        at = load.now()
+        while True:
+            assert load.now() - at < LONGEST_SECONDS, f"{part} did not come back"
+            if await asyncio.to_thread(pid_of, stack, part) in (0, killed):
+                await asyncio.sleep(0.1)
+            elif await whole(load):
+                break
+        seconds = load.now() - at
+    finally:
+        stop.set()
+        await going
+    judge(part, [each for each in load.outcomes[first:] if each.kind != "probe"], seconds)
+    return seconds
+
+
+def judge(part: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+    failed = [outcome for outcome in outcomes if outcome.status != 200]
+    degraded = sorted({name for outcome in outcomes for name in outcome.degraded})
+    print(
+        f"kill -9 {part}: whole again after {seconds:.1f} s; {len(outcomes)} searches,"
+        f" {len(failed)} not answered {sorted({outcome.status for outcome in failed})},"
+        f" degraded {degraded}"
+    )
+    assert len(outcomes) > 2
+    if part not in MAY_FAIL:
+        assert failed == []
+        return
+    assert [outcome for outcome in failed if outcome.kind == "known"] == []
+    for outcome in failed:
+        assert outcome.status in (503, 504), outcome
+        assert outcome.retry_after or outcome.status == 504, outcome
+
+
+async def kill_in_turn(stack: Stack, parts: Sequence[str], *, half_load: bool) -> None:
+    await asyncio.to_thread(stack.await_ready)
+    async with load_on(stack.url) as load:
+        for query in KNOWN:
+            assert (await load.search("known", query, **OPTIONS)).degraded == ()
+        assert await whole(load)
+        rate = 3.0
+        if half_load:
+            rate = max(1.0, await load.closed_loop(4, 15, **OPTIONS) / 2)
+            print(f"load: {rate:.1f} searches/s")
+        for part in parts:
+            await survives(stack, load, part, rate)
+            await asyncio.to_thread(stack.await_ready)
+
+
+async def test_kills_under_load(stack: Stack) -> None:
+    await kill_in_turn(stack, ("cache", "state", "rank", "recall"), half_load=False)
+
+
+@pytest.mark.soak
+async def test_kills_under_half_of_the_capacity(stack: Stack) -> None:
+    parts = ("rank", "recall", "cache", "state", "milvus")
+    await kill_in_turn(stack, parts * 2, half_load=True)
