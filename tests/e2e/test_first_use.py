@@ -6,9 +6,11 @@ from tests.stack import PAPERS, Stack
 from xunwen import Client
 from xunwen.client import JobState
 
-TITLES_PER_CALL = 100
+TITLES_PER_CALL = 20
 FULLY_RANKED = 20
 """Titles that go through the whole cascade; the fine phase over all takes many minutes."""
+PATIENT_MS = 30_000
+"""What is asserted here is the answer, not how fast a busy machine gives it."""
 
 
 def test_every_document_of_the_sample_is_in_and_counted(client: Client) -> None:
@@ -25,7 +27,7 @@ def test_every_document_of_the_sample_is_in_and_counted(client: Client) -> None:
 
 
 def test_an_answer_has_titles_scores_and_stage_times(client: Client) -> None:
-    answer = client.search("中西方语言与文化的差异")
+    answer = client.search("中西方语言与文化的差异", budget_ms=PATIENT_MS)
     assert len(answer.hits) == 10
     assert answer.degraded == []
     assert answer.index_version
@@ -53,7 +55,9 @@ def test_titles_find_their_own_papers(client: Client) -> None:
     for start in range(0, len(papers), TITLES_PER_CALL):
         batch = papers[start : start + TITLES_PER_CALL]
         titles = [paper["title"] for paper in batch]
-        answers = client.search_batch(titles, rank=False, fields=["title"])
+        answers = client.search_batch(
+            titles, rank=False, recall_k=100, fields=["title"], budget_ms=PATIENT_MS
+        )
         for paper, item in zip(batch, answers, strict=True):
             assert item.answer is not None, item.error
             assert len(item.answer.hits) == 10
@@ -65,6 +69,6 @@ def test_titles_find_their_own_papers(client: Client) -> None:
 def test_ranking_keeps_what_recall_found(client: Client) -> None:
     papers = [json.loads(line) for line in PAPERS.read_text(encoding="utf-8").splitlines()]
     for paper in papers[:: len(papers) // FULLY_RANKED]:
-        answer = client.search(paper["title"], budget_ms=30_000)
+        answer = client.search(paper["title"], budget_ms=PATIENT_MS)
         assert answer.degraded == []
         assert paper["id"] in [hit.id for hit in answer.hits]

@@ -12,6 +12,7 @@ from xunwen import Client, Document
 from xunwen.embedded.supervision import Supervisor
 
 SECONDS = 60.0
+PATIENT_MS = 30_000
 
 
 def pid_of(system: Stack, part: str) -> int:
@@ -50,9 +51,9 @@ def test_a_killed_part(part: str, system: Stack, client: Client) -> None:
     assert named
 
     assert client.get("1", collection=collection) == note
-    answer = client.search("确认写入", collection=collection)
+    answer = client.search("确认写入", collection=collection, budget_ms=PATIENT_MS)
     assert [hit.id for hit in answer.hits] == ["1"]
     assert answer.degraded == []
-    assert client.search("中西方语言与文化的差异").degraded == []
+    assert client.search("中西方语言与文化的差异", budget_ms=PATIENT_MS).degraded == []
     assert client.collection("literature").count == 9000
     client.delete_collection(collection)

@@ -79,7 +79,7 @@ def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
         (collection,) = [c for c in client.collections() if c.name == "literature"]
         assert collection.count == 9000
         assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
-        assert client.search("中西方语言与文化的差异").degraded == []
+        assert client.search("中西方语言与文化的差异", budget_ms=30_000).degraded == []
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert leftovers(stopped.settings) == []
