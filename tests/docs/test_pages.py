@@ -1,0 +1,57 @@
+"""Every command of the documentation does what the page says, against the running system."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, RUN, Block, blocks, missing, pages
+from tests.stack import Stack
+
+ADDRESS = "http://127.0.0.1:8000"
+PAGES = ["quick-start", "tutorial", "api", "cli", "client", "compatible", "faq"]
+"""Of docs/, those whose commands are run here."""
+_FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
+"""Otherwise an error answer is a success to the shell."""
+_SECONDS = 120
+
+
+def to_run(page: Path) -> list[Block]:
+    return [
+        block
+        for block in blocks(page)
+        if block.language in RUN and not block.tested_by and not block.environment
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands(page: str, stack: Stack, tmp_path: Path) -> None:
+    for block in to_run(ROOT / "docs" / f"{page}.md"):
+        ran = run(block, stack, tmp_path)
+        printed = f"{ran.stdout}\n{ran.stderr}"
+        assert ran.returncode == 0, f"{block} ended with {ran.returncode}:\n{printed}"
+        lost = missing(block.output, printed)
+        assert not lost, f"{block} did not print {lost}, but:\n{printed}"
+
+
+def run(block: Block, stack: Stack, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """As a reader would with the page's folder open and `xunwen up` running on its own ports."""
+    code = block.code.replace(ADDRESS, stack.url)
+    if block.language == "bash":
+        command = ["bash", "-euo", "pipefail", "-c", _FAILING_CURL + code]
+    else:
+        command = [sys.executable, "-c", code]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**stack.env, "PATH": path, "COLUMNS": "100", "PYTHONUNBUFFERED": "1"}
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+
+
+def test_what_is_said_to_be_tested_elsewhere_is() -> None:
+    for page in pages():
+        for block in blocks(page):
+            if block.tested_by:
+                assert (ROOT / block.tested_by).is_file(), f"{block}: no {block.tested_by}"

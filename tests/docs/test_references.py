@@ -1,0 +1,83 @@
+"""What the documentation names exists: commands with their options, make targets, links."""
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.main import get_command
+
+from tests.docs.blocks import ROOT, Block, blocks, pages
+from xunwen.cli.main import app
+from xunwen.cli.offline import _COMMANDS as OFFLINE
+
+_SHELL = {"|", ">", ">>", "<", "&&", "||", ";", "&", "2>&1", "2>/dev/null"}
+_LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
+_HEREDOC = re.compile(r"<<'?(\w+)'?\n.*?\n\1\n", re.DOTALL)
+
+
+def lines(first: str) -> Iterator[tuple[Block, list[str]]]:
+    """The words of each command line that begins with `first`."""
+    for page in pages():
+        for block in blocks(page):
+            if block.language != "bash":
+                continue
+            code = _HEREDOC.sub("\n", block.code.replace("\\\n", " "))
+            for line in code.splitlines():
+                if re.match(rf"\s*(\w+=\S+ )*{first} ", line):
+                    yield block, _words(line[line.index(first) :])
+
+
+def _words(line: str) -> list[str]:
+    words = []
+    for word in shlex.split(line, comments=True):
+        if word in _SHELL:
+            break
+        words.append(word)
+    return words[1:]
+
+
+def test_commands_and_their_options_exist() -> None:
+    seen = 0
+    for block, words in lines("xunwen"):
+        seen += 1
+        try:
+            _parse(app, words)
+        except typer.Exit:
+            continue  # --help
+        except click.ClickException as error:
+            pytest.fail(f"{block}: xunwen {' '.join(words)}: {error.format_message()}")
+    assert seen > 20
+
+
+def _parse(application: typer.Typer, words: list[str]) -> None:
+    """Raises what the command line would report as wrong usage."""
+    command = get_command(application)
+    while True:
+        context = command.make_context(command.name or "xunwen", list(words))
+        if not hasattr(command, "resolve_command"):
+            return
+        rest = [*context._protected_args, *context.args]
+        name, command, words = command.resolve_command(context, rest)
+        if name in OFFLINE and context.parent is None:
+            module, _ = OFFLINE[name]
+            _parse(importlib.import_module(module).app, words)
+            return
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for block, words in lines("make"):
+        named = [word for word in words if "=" not in word and not word.startswith("-")]
+        assert set(named) <= targets, f"{block}: make {named}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target, _ in _LINK.findall(text):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
