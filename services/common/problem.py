@@ -66,13 +66,18 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
             return MalformedRequest(f"The body is not valid JSON: {reason}")
         given = jsonable_encoder(item.get("input"), custom_encoder={bytes: lambda _: "<bytes>"})
         errors.append(
-            {"field": where or "body", "message": item["msg"], "given": str(given)[:_MAX_ECHO]}
+            {"field": where or "body", "message": item["msg"], "given": _printable(given)}
         )
     first = errors[0]
     detail = f"{first['field']}: {first['message']}"
     if len(errors) > 1:
         detail += f" (and {len(errors) - 1} more, see `errors`)"
     return InvalidRequest(detail, extra={"errors": errors})
+
+
+def _printable(given: object) -> str:
+    """What was given, cut; half of a surrogate pair, which is no text, becomes a question mark."""
+    return str(given)[:_MAX_ECHO].encode(errors="replace").decode()
 
 
 def install_problem_handlers(app: FastAPI) -> None:

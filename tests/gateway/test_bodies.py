@@ -95,6 +95,7 @@ def test_an_upload_over_its_limit_is_cut(http: httpx.Client) -> None:
         (b'{"query": "a", "query": 5}', "application/json", {400, 422}),
         (json.dumps({"query": "a", "filter": {"a" * 999: 1}}).encode(), "application/json", {422}),
         (b'{"query": "a", "filter": {"x": {"gte": "\\u0000"}}}', "application/json", {200, 422}),
+        (b'{"query": "\\ud800"}', "application/json", {400, 422}),
         (b"query=a", "application/x-www-form-urlencoded", {400, 415, 422}),
     ],
 )
@@ -137,7 +138,9 @@ def test_a_client_that_sends_half_a_head_is_cut(stack: Stack) -> None:
         with socket.create_connection((address.hostname, address.port), timeout=30) as kept:
             for _ in range(2):  # the second head on a connection is awaited for as long
                 kept.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
-                assert b" 200 " in kept.recv(4000)
+                said = b""
+                while b"alive" not in said:
+                    said += kept.recv(4000)
             kept.sendall(b"GET /livez HTTP/1.1\r\n")
             assert kept.recv(1) == b""
 
