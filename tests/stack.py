@@ -76,8 +76,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, *samples: Path) -> Iterator[Stack]:
-    """Started, with the files `samples` indexed; stopped at the end. `folder` keeps its data."""
+def running_stack(folder: Path, *samples: Path, **settings: str) -> Iterator[Stack]:
+    """Started, with the files `samples` indexed; stopped at the end. `folder` keeps its data.
+
+    `settings` are the services' own, `rank_keep` for XUNWEN_RANK_KEEP.
+    """
     home, sample = folder / "home", folder / "sample"
     sample.mkdir()
     for path in samples:
@@ -85,6 +88,7 @@ def running_stack(folder: Path, *samples: Path) -> Iterator[Stack]:
     env = {**os.environ, **{variable(port): "0" for port in PORTS}}
     env |= {"XUNWEN_HOME": str(home), "XUNWEN_SAMPLE": str(sample)}
     env["XUNWEN_GATEWAY_BUDGET_MS"] = BUDGET_MS
+    env |= {variable(name): value for name, value in settings.items()}
     stack = Stack(home, env)
     up = stack.xunwen("up", "--detach")
     try:
