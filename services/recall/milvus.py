@@ -74,8 +74,10 @@ class MilvusIndex:
     ) -> list[Found]:
         parameters: dict[str, Any] = {}
         kind = self._known[index.physical][1]
-        if kind == "HNSW":
+        if kind.startswith("HNSW"):  # HNSW_SQ too
             parameters["ef"] = max(n, self._ef)
+        elif kind == "DISKANN":
+            parameters["search_list"] = max(n, self._ef)
         elif kind.startswith("IVF"):
             parameters["nprobe"] = self._nprobe
         return await self._search(
