@@ -14,10 +14,11 @@ def main() -> int:
     settings = read_settings(RankSettings, "rank")
     try:
         ranker = open_ranker(settings.model_dir, settings.predictor_options())
+        app = create_app(settings, ranker)
     except ModelInvalid as error:
         sys.stderr.write(f"rank: {error.detail}\n")
         return 1
-    serve(create_app(settings, ranker), settings, "rank")
+    serve(app, settings, "rank")
     return 0
 
 

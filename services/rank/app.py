@@ -11,14 +11,18 @@ from services.common.app import Resources, create_service_app
 from services.common.engine import Ranker, batched_ranker
 from services.common.text import WordAnalyzer
 from services.rank.api import router
-from services.rank.blend import plain_blend
+from services.rank.blend import read_blend
 from services.rank.cascade import Cascade
 from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 
 
 def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
-    """The application. The ranker is loaded before: a bad model directory ends the process."""
+    """The application. The ranker is loaded before: a bad model directory ends the process.
+
+    Raises ModelInvalid when the blend's file cannot be used.
+    """
+    blend = read_blend(settings.blend)
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
@@ -29,7 +33,7 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
                 "vital_checks": {"model": batched.alive},
                 "settings": settings,
                 "ranker": fine,
-                "cascade": Cascade(fine, WordAnalyzer(), plain_blend(), settings.duplicate),
+                "cascade": Cascade(fine, WordAnalyzer(), blend, settings.duplicate),
             }
 
     return create_service_app(

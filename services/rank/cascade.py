@@ -77,19 +77,13 @@ class Cascade:
             coarse = self.blend.coarse_odds(features)
             order = np.argsort(-coarse, kind="stable")
         fine = np.full(len(candidates), np.nan)
-        with watch.stage("fine") as lap:
-            best = order[:keep]
-            try:
-                fine[best] = await self.ranker.log_odds(
-                    query,
-                    [candidates[at] for at in best],
-                    Deadline(deadline.at - _SPARE_SECONDS),
-                )
-            except SearchError as error:
-                logger.warning("fine phase failed", extra={"code": error.code})
-            lap.candidates = int(np.count_nonzero(~np.isnan(fine[best])))
-            if lap.candidates < len(best):
-                degraded.append("rank")
+        if self.blend.uses_ranker:
+            with watch.stage("fine") as lap:
+                best = order[:keep]
+                fine[best] = await self._fine(query, [candidates[at] for at in best], deadline)
+                lap.candidates = int(np.count_nonzero(~np.isnan(fine[best])))
+                if lap.candidates < len(best):
+                    degraded.append("rank")
         with watch.stage("rerank") as lap:
             odds = self.blend.final_odds(coarse, fine)
             order = np.argsort(-odds, kind="stable")[: top_k * _SELECTED_FROM]
@@ -117,6 +111,17 @@ class Cascade:
             for at in order[chosen]
         ]
         return Ranked(hits, watch.stages, degraded)
+
+    async def _fine(
+        self, query: str, best: Sequence[Candidate], deadline: Deadline
+    ) -> npt.NDArray[np.float32]:
+        """Log-odds, NaN where the ranker was not reached in time or failed."""
+        in_time = Deadline(deadline.at - _SPARE_SECONDS)
+        try:
+            return await self.ranker.log_odds(query, best, in_time)
+        except SearchError as error:
+            logger.warning("fine phase failed", extra={"code": error.code})
+            return np.full(len(best), np.nan, dtype=np.float32)
 
     def _features(self, query: str, candidates: Sequence[Candidate]) -> FloatArray:
         return coarse_features(Query.of(query, self.analyzer), candidates, self.analyzer)

@@ -19,6 +19,8 @@ NAMES = (
     "title_coverage",
     "text_coverage",
     "title_match",
+    "title_share",
+    "order",
 )
 """The columns of the feature matrix, each 0 to 1.
 
@@ -27,6 +29,8 @@ dense             cosine of query and document, 0 where the dense leg did not fi
 title_coverage    share of the query's characters that lie in words of the title
 text_coverage     the same for title and text
 title_match       1 when the title is the query, less the more of either is left over
+title_share       share of the title's character pairs that the query has too
+order             share of the query's character pairs that title or text have: words in a row
 """
 
 _TEXT_CHARS = 2_000
@@ -38,12 +42,16 @@ class Query:
     """A query, folded and cut into words once."""
 
     folded: str
+    """Letters and digits only."""
     words: tuple[str, ...]
+    pairs: frozenset[str]
+    """Neighbouring characters."""
 
     @classmethod
     def of(cls, text: str, analyzer: WordAnalyzer) -> "Query":
         words = dict.fromkeys(analyzer.words(text))
-        return cls("".join(filter(str.isalnum, analyzer.fold(text))), tuple(words))
+        folded = _bare(analyzer.fold(text))
+        return cls(folded, tuple(words), frozenset(_pairs(folded)))
 
 
 def coarse_features(
@@ -54,9 +62,11 @@ def coarse_features(
     lexical = np.array([each.lexical or 0.0 for each in candidates])
     recall = np.array([each.score for each in candidates])
     titles = [analyzer.fold(each.title) for each in candidates]
-    texts = [analyzer.fold(each.text[:_TEXT_CHARS]) for each in candidates]
+    texts = [analyzer.fold(each.text[:_TEXT_CHARS]) if each.text else "" for each in candidates]
+    bare_titles = [_bare(title) for title in titles]
     lengths = np.array([len(word) for word in query.words], dtype=float)
     total = max(float(lengths.sum()), 1.0)
+    pairs = max(len(query.pairs), 1)
     in_title = np.array([[word in title for word in query.words] for title in titles], dtype=float)
     in_text = np.array([[word in text for word in query.words] for text in texts], dtype=float)
     shape = (len(candidates), len(query.words))
@@ -69,7 +79,12 @@ def coarse_features(
             _relative(recall),
             in_title @ lengths / total,
             np.maximum(in_title, in_text) @ lengths / total,
-            [_match(query.folded, title) for title in titles],
+            [_match(query.folded, title) for title in bare_titles],
+            [_share(query.pairs, title) for title in bare_titles],
+            [
+                sum(pair in title or pair in text for pair in query.pairs) / pairs
+                for title, text in zip(titles, texts, strict=True)
+            ],
         ]
     )
 
@@ -85,9 +100,21 @@ def _relative(scores: FloatArray) -> FloatArray:
 
 
 def _match(query: str, title: str) -> float:
-    bare = "".join(filter(str.isalnum, title))
-    if not bare or not query:
+    if not title or not query:
         return 0.0
-    if query in bare:
-        return len(query) / len(bare)
-    return len(bare) / len(query) if bare in query else 0.0
+    if query in title:
+        return len(query) / len(title)
+    return len(title) / len(query) if title in query else 0.0
+
+
+def _share(query: frozenset[str], title: str) -> float:
+    pairs = _pairs(title)
+    return sum(pair in query for pair in pairs) / len(pairs) if pairs else 0.0
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _pairs(text: str) -> list[str]:
+    return [text[at : at + 2] for at in range(len(text) - 1)]

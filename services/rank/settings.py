@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.common.engine import BatcherLimits, PredictorOptions
 from services.common.settings import ServiceSettings
+from services.rank.blend import BLEND
 
 
 class RankSettings(ServiceSettings):
@@ -26,6 +27,8 @@ class RankSettings(ServiceSettings):
     """The budget of a call whose caller names none."""
     keep: int = Field(default=100, ge=1, le=1000)
     """Candidates that the fine phase reads when the caller does not say."""
+    blend: Path = BLEND
+    """Weights of the phases, as `xunwen eval blend` writes them for another ranker."""
     duplicate: float = Field(default=0.9, gt=0)
     """Similarity from which a hit counts as a copy of a better one; above 1, none does."""
 

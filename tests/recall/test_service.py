@@ -15,6 +15,7 @@ from services.common.engine import Encoder
 from services.common.wire.recall import EncodeResponse, RecallResponse
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
+from tests.asgi import client_of
 from tests.recall.conftest import Filler
 from tests.servers import Server
 
@@ -24,11 +25,7 @@ async def client(
     milvus: Server, literature: PhysicalName, encoder: Encoder
 ) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(RecallSettings(milvus_uri=milvus.url), encoder)
-    transport = httpx.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://recall") as http,
-    ):
+    async with client_of(app) as http:
         yield http
 
 
@@ -101,11 +98,7 @@ async def test_model_says_who_answers(client: httpx.AsyncClient, encoder: Encode
 async def test_ready_only_with_an_index(client: httpx.AsyncClient, encoder: Encoder) -> None:
     assert (await client.get("/readyz")).status_code == 200
     app = create_app(RecallSettings(milvus_uri="http://127.0.0.1:1"), encoder)
-    transport = httpx.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://recall") as alone,
-    ):
+    async with client_of(app) as alone:
         ready = await alone.get("/readyz")
         assert ready.status_code == 503
         assert not ready.json()["checks"]["milvus"]["ok"]

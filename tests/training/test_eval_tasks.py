@@ -93,9 +93,23 @@ def test_general_asks_held_out_queries_only(data_dir: Path) -> None:
 
 
 def test_a_missing_file_is_named(data_dir: Path) -> None:
-    (data_dir / "literature_abstracts.jsonl").unlink()
-    with pytest.raises(DataMissing, match=r"literature_abstracts\.jsonl"):
+    (data_dir / "literature_papers.jsonl").unlink()
+    with pytest.raises(DataMissing, match=r"literature_papers\.jsonl"):
         load_task("title_to_abstract", data_dir)
+
+
+def test_further_abstracts_may_be_absent(data_dir: Path) -> None:
+    (data_dir / "literature_abstracts.jsonl").unlink()
+    assert load_task("title_to_abstract", data_dir).corpus.texts == tuple(
+        paper["abstract"] for paper in _PAPERS
+    )
+
+
+def test_papers_may_be_written_as_documents(data_dir: Path) -> None:
+    row = {"id": "p9", "title": "己", "text": "己好。", "fields": {"keywords": ["己"]}}
+    (data_dir / "literature_papers.jsonl").write_text(json.dumps(row), "utf-8")
+    assert load_task("keywords_to_title", data_dir).queries[0].text == "己"
+    assert load_task("title_to_abstract", data_dir).corpus.texts[0] == "己好。"
 
 
 def test_split_rule_is_fixed() -> None:

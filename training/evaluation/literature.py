@@ -34,10 +34,13 @@ def first_sentence(abstract: str) -> str:
 
 
 def read_papers(path: Path) -> list[Paper]:
-    return [
-        Paper(row["id"], row["title"], row["abstract"], tuple(row["keywords"]))
-        for row in _rows(path)
-    ]
+    """Papers as CSL writes them, or as documents: `text` and `fields.keywords`."""
+    papers = []
+    for row in _rows(path):
+        abstract = row["abstract"] if "abstract" in row else row["text"]
+        keywords = row["keywords"] if "keywords" in row else row["fields"]["keywords"]
+        papers.append(Paper(row["id"], row["title"], abstract, tuple(keywords)))
+    return papers
 
 
 def read_texts(path: Path, key: str) -> list[tuple[str, str]]:

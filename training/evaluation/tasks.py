@@ -76,8 +76,10 @@ def _title_corpus(data_dir: Path) -> Corpus:
 
 
 def _abstract_corpus(data_dir: Path) -> Corpus:
+    """Without the file of further abstracts, which the project does not ship, a smaller one."""
     papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
-    abstracts = literature.read_texts(data_file(data_dir, literature.ABSTRACTS), "abstract")
+    further = data_dir / literature.ABSTRACTS
+    abstracts = literature.read_texts(further, "abstract") if further.is_file() else []
     return _corpus(
         [
             *((paper.id, "", paper.abstract) for paper in papers),

@@ -1,0 +1,155 @@
+"""Features, blend and the last selection, without a model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import ModelInvalid, ModelUnavailable
+from services.common.request_context import Deadline
+from services.common.text import WordAnalyzer
+from services.common.wire.recall import Candidate
+from services.rank.blend import BLEND, Blend, probability, read_blend
+from services.rank.cascade import Cascade
+from services.rank.duplicates import select, similarity
+from services.rank.features import NAMES, Query, coarse_features
+from tests.rank.candidates import QUERY, candidates, write_blend
+
+_ANALYZER = WordAnalyzer()
+_TEXT = st.text(alphabet="国有企业创新绩效研究 abc，。\n", max_size=30)
+
+
+def features(query: str, *found: Candidate) -> dict[str, npt.NDArray[np.float64]]:
+    matrix = coarse_features(Query.of(query, _ANALYZER), found, _ANALYZER)
+    return dict(zip(NAMES, matrix.T, strict=True))
+
+
+def paper(title: str, text: str = "", score: float = 1.0) -> Candidate:
+    return Candidate(id=title, title=title, text=text, fields={}, dense=0.5, score=score)
+
+
+@given(_TEXT, st.lists(st.tuples(_TEXT, _TEXT, st.none() | st.floats(-1, 1)), max_size=5))
+def test_features_lie_between_0_and_1(
+    query: str, documents: list[tuple[str, str, float | None]]
+) -> None:
+    found = [
+        Candidate(id=str(at), title=title, text=text, fields={}, dense=dense, score=1.0)
+        for at, (title, text, dense) in enumerate(documents)
+    ]
+    matrix = coarse_features(Query.of(query, _ANALYZER), found, _ANALYZER)
+    assert matrix.shape == (len(found), len(NAMES))
+    assert ((matrix >= 0) & (matrix <= 1)).all()
+
+
+def test_the_title_that_is_the_query_matches_best() -> None:
+    found = features(QUERY, paper(QUERY), paper(f"论{QUERY}及其启示"), paper("水稻种植"))
+    for name in ("title_match", "title_coverage", "title_share", "order"):
+        assert found[name][0] == 1.0, name
+        assert found[name][2] == 0.0, name
+    assert 0 < found["title_match"][1] < 1
+    assert 0 < found["title_share"][1] < 1
+
+
+def test_traditional_characters_and_width_do_not_matter() -> None:
+    found = features("國有企業ＡＢ", paper("国有企业ab"))
+    assert found["title_match"][0] == 1.0
+
+
+def test_words_of_the_text_count_where_the_title_lacks_them() -> None:
+    found = features("创新绩效", paper("国企改革", "本文讨论创新绩效。"))
+    assert found["title_coverage"][0] == 0.0
+    assert found["text_coverage"][0] == found["order"][0] == 1.0
+
+
+def test_the_shipped_blend_is_monotone() -> None:
+    """More of any feature never lowers a score."""
+    blend = read_blend()
+    assert min(blend.coarse) >= 0
+    assert blend.fine >= 0
+    assert blend.fine_coarse >= 0
+    assert np.ptp(blend.coarse_odds(np.eye(len(NAMES)))) > 0
+
+
+def test_a_blend_of_other_features_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "blend.json"
+    path.write_text(json.dumps(json.loads(BLEND.read_text()) | {"coarse": {"dense": 1}}))
+    with pytest.raises(ModelInvalid, match="xunwen eval blend"):
+        read_blend(path)
+    with pytest.raises(ModelInvalid):
+        read_blend(tmp_path / "nowhere.json")
+
+
+@given(st.floats(-1e6, 1e6))
+def test_odds_of_any_size_are_a_probability(odds: float) -> None:
+    value = float(probability(np.array(odds)))
+    assert 0 <= value <= 1
+    assert abs(value - 0.5) < 1e-9 or (value > 0.5) == (odds > 0)
+
+
+def test_a_copy_of_a_chosen_one_is_left_out() -> None:
+    grams = [frozenset("abcdefghij"), frozenset("abcdefghij"), frozenset("klm")]
+    assert select([0.9, 0.8, 0.1], grams, top_k=3, diversity=0, duplicate=0.9) == [0, 2]
+    assert select([0.9, 0.8, 0.1], grams, top_k=3, diversity=0, duplicate=1.1) == [0, 1, 2]
+
+
+def test_diversity_prefers_what_differs() -> None:
+    grams = [frozenset("abcd"), frozenset("abce"), frozenset("xyz")]
+    scores = [0.9, 0.8, 0.6]
+    assert select(scores, grams, top_k=3, diversity=0, duplicate=2) == [0, 1, 2]
+    assert select(scores, grams, top_k=3, diversity=0.5, duplicate=2) == [0, 2, 1]
+    assert select(scores, grams, top_k=2, diversity=0.5, duplicate=2) == [0, 2]
+
+
+def test_similarity_is_of_shared_grams() -> None:
+    assert similarity(frozenset("ab"), frozenset("ab")) == 1.0
+    assert similarity(frozenset("ab"), frozenset("bc")) == pytest.approx(1 / 3)
+
+
+@dataclass
+class Judge:
+    """A FineRanker that answers for the first `reached`, or fails."""
+
+    odds: list[float]
+    fails: bool = False
+
+    async def log_odds(
+        self, query: str, found: Sequence[Candidate], deadline: Deadline
+    ) -> npt.NDArray[np.float32]:
+        if self.fails:
+            raise ModelUnavailable("down")
+        odds = np.full(len(found), np.nan, dtype=np.float32)
+        odds[: len(self.odds)] = self.odds
+        return odds
+
+
+async def ranked(judge: Judge, blend: Blend) -> tuple[list[str], list[str]]:
+    found = [Candidate.model_validate(each) for each in candidates(6)]
+    answer = await Cascade(judge, _ANALYZER, blend, 2.0).rank(
+        QUERY, found, top_k=6, keep=6, diversity=0, explain=False, deadline=Deadline.after(60)
+    )
+    return [hit.id for hit in answer.hits], answer.degraded
+
+
+async def test_the_ranker_moves_what_it_saw(tmp_path: Path) -> None:
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    coarse, degraded = await ranked(Judge([], fails=True), blend)
+    assert degraded == ["rank"]
+    assert coarse[0] == "p0"
+    last_first, degraded = await ranked(Judge([-9, -9, -9, -9, -9, 9]), blend)
+    assert degraded == []
+    assert last_first[0] == coarse[-1]
+    partly, degraded = await ranked(Judge([-30.0]), blend)
+    assert degraded == ["rank"]
+    assert partly == [*coarse[1:], coarse[0]]
+
+
+async def test_a_ranker_without_weight_is_not_asked(tmp_path: Path) -> None:
+    shown = read_blend(write_blend(tmp_path / "blend.json"))
+    mute = Blend(shown.coarse, shown.coarse_bias, 0.0, 1.0, 0.0)
+    assert (await ranked(Judge([], fails=True), mute))[1] == []
