@@ -85,7 +85,7 @@ async def _open(
     assert manifest.dimension is not None  # noqa: S101 - it is an encoder's
     encoding = Encoding(manifest.fingerprint, manifest.dimension, ANALYZER_VERSION)
     known = Collections(index, store, versions, clock, encoding, book.newest)
-    writer = IndexWriter(known, index, versions, role, clock)
+    writer = IndexWriter(known, index, versions, role, clock, book)
     rebuilds = Rebuilds(known, writer, role)
     finisher = JobFinisher(book, writer, rebuilds)
     workers = Workers(settings.expected_workers)
@@ -96,6 +96,7 @@ async def _open(
         writer,
         known,
         role,
+        rebuilds,
         retention=timedelta(days=settings.retention_days),
         retained_jobs=settings.retained_jobs,
     )

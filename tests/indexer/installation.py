@@ -20,6 +20,7 @@ from tests.servers import Server, free_port, milvus_lite, valkey
 
 PART_DOCUMENTS = 50
 LEASE_SECONDS = 2.0
+PAPERS = Path(__file__).parents[2] / "data" / "literature_papers.jsonl"
 FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 
 
@@ -70,7 +71,14 @@ class Program:
 class Installation:
     """Everything that indexing needs. `client` speaks to the indexer."""
 
-    def __init__(self, folder: Path, milvus: Server, redis: Server, model: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        milvus: Server,
+        redis: Server,
+        model: Path,
+        part_documents: int = PART_DOCUMENTS,
+    ) -> None:
         self.folder = folder
         self.milvus = milvus
         self.redis = redis
@@ -91,7 +99,7 @@ class Installation:
             "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
             "XUNWEN_INDEXER_LEASE_SECONDS": str(LEASE_SECONDS),
             "XUNWEN_INDEXER_ROLE_SECONDS": "2",
-            "XUNWEN_INDEXER_PART_DOCUMENTS": str(PART_DOCUMENTS),
+            "XUNWEN_INDEXER_PART_DOCUMENTS": str(part_documents),
             "XUNWEN_INDEXER_THREADS": "1",
             "XUNWEN_RECALL_PORT": str(recall_port),
             "XUNWEN_RECALL_MILVUS_URI": milvus.url,
@@ -109,11 +117,18 @@ class Installation:
             eventually(lambda client=client: _answers(client), 60)
 
     def submit(
-        self, collection: str, lines: Iterable[dict[str, Any]] | bytes, **params: Any
+        self,
+        collection: str,
+        lines: Iterable[dict[str, Any]] | bytes,
+        headers: dict[str, str] | None = None,
+        **params: Any,
     ) -> str:
         body = lines if isinstance(lines, bytes) else jsonl(lines)
         response = self.client.post(
-            "/index-jobs", params={"collection": collection, **params}, content=body
+            "/index-jobs",
+            params={"collection": collection, **params},
+            content=body,
+            headers=headers,
         )
         assert response.status_code == 202, response.text
         return str(response.json()["job_id"])
@@ -140,6 +155,16 @@ class Installation:
         text = self.client.get(f"/index-jobs/{job_id}/errors").text
         return [json.loads(line) for line in text.splitlines()]
 
+    def indexed(self, job_id: str, least: int, seconds: float = 120) -> None:
+        """Waits until so many documents are in; the job is still running then."""
+        eventually(lambda: self.job(job_id)["counts"]["indexed"] >= least, seconds)
+        assert self.job(job_id)["state"] == "running"
+
+    def restart(self, part: Program | Server) -> None:
+        """Killed as a crash does it, and started again on its data."""
+        part.kill()
+        part.start()
+
     def rows(self, collection: str) -> list[Row]:
         """Every row that is in the index, duplicates included."""
         index = MilvusIndex(self.milvus.url, None)
@@ -164,10 +189,10 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path) -> Iterator[Installation]:
+def installation(folder: Path, part_documents: int = PART_DOCUMENTS) -> Iterator[Installation]:
     model = tiny_encoder(folder / "model")
     with milvus_lite(folder) as milvus, valkey(folder) as redis:
-        running = Installation(folder, milvus, redis, model)
+        running = Installation(folder, milvus, redis, model, part_documents)
         programs = [running.api, running.worker, running.recall]
         try:
             for program in programs:
@@ -192,6 +217,20 @@ def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
 def documents(count: int, prefix: str = "d") -> list[dict[str, Any]]:
     return [
         {"id": f"{prefix}{n}", "title": f"第{n}篇文献", "year": 2000 + n % 20} for n in range(count)
+    ]
+
+
+def literature(count: int, prefix: str = "p") -> list[dict[str, Any]]:
+    """Documents of real text, each with a title of its own."""
+    papers = [json.loads(line) for line in PAPERS.read_text().splitlines()]
+    return [
+        {
+            "id": f"{prefix}{n}",
+            "title": f"{papers[n % len(papers)]['title']}（{prefix}{n}）",
+            "text": papers[n * 7 % len(papers)]["text"][:200],
+            "year": 2000 + n % 20,
+        }
+        for n in range(count)
     ]
 
 

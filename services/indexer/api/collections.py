@@ -7,6 +7,7 @@ from services.common.wire.collections import Collection, CollectionCreate, Colle
 from services.common.wire.jobs import JobAccepted
 from services.indexer.index.collections import Collections
 from services.indexer.index.rebuild import Rebuilds
+from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.submission import Submissions
 
@@ -20,6 +21,7 @@ async def list_collections(request: Request) -> CollectionList:
 
 @router.post("", status_code=201)
 async def create(request: Request, body: CollectionCreate) -> Collection:
+    _check_writer(request)
     return await _collections(request).create(body.name)
 
 
@@ -30,6 +32,7 @@ async def describe(request: Request, name: str) -> Collection:
 
 @router.delete("/{name}", status_code=204)
 async def drop(request: Request, name: str) -> None:
+    _check_writer(request)
     book: JobBook = request.state.book
     for ledger in book.running():
         if ledger.manifest.collection == name:
@@ -42,6 +45,7 @@ async def drop(request: Request, name: str) -> None:
 @router.post("/{name}:rebuild", status_code=202)
 async def rebuild(request: Request, name: str) -> JobAccepted:
     """Builds the collection anew from its own documents, as a change of encoder needs it."""
+    _check_writer(request)
     submissions: Submissions = request.state.submissions
     ledger = await submissions.rebuild(name)
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
@@ -53,6 +57,12 @@ async def rollback(request: Request, name: str) -> Collection:
     rebuilds: Rebuilds = request.state.rebuilds
     await rebuilds.rollback(name)
     return await _collections(request).describe(name)
+
+
+def _check_writer(request: Request) -> None:
+    """Raises Unavailable."""
+    writer: IndexWriter = request.state.writer
+    writer.check()
 
 
 def _collections(request: Request) -> Collections:

@@ -80,6 +80,7 @@ async def page(
     after: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> JobPage:
     book = _book(request)
+    book.check()
     now = book.clock()
     chosen = [
         ledger
@@ -127,7 +128,8 @@ async def cancel(request: Request, job_id: str) -> Job:
 async def retry(request: Request, job_id: str) -> Job:
     book = _book(request)
     ledger = book.get(job_id)
-    await book.retry(ledger)
+    submissions: Submissions = request.state.submissions
+    await submissions.retry(ledger)
     return ledger.report(book.clock())
 
 

@@ -82,6 +82,10 @@ class Collections:
             self._states.setdefault(name, CollectionState(tombstones, newest))
         return self._states[name]
 
+    def forget_states(self) -> None:
+        """Another process wrote meanwhile: what is known is read again when it is needed."""
+        self._states.clear()
+
     async def live(self, name: str) -> PhysicalName:
         """Raises CollectionNotFound."""
         physical = await asyncio.to_thread(self.index.resolve, check_collection_name(name))

@@ -59,15 +59,13 @@ class Rebuilds:
             await self._verify(new, old, expected, version)
             async with state.lock:
                 self._role.check()
-                before = await asyncio.to_thread(self._collections.previous, name)
                 if old is not None:
                     await asyncio.to_thread(self._collections.remember_previous, name, old)
                 await asyncio.to_thread(self._index.point, name, new)
                 state.building = None
             logger.info("switched", extra={"collection": name, "index": str(new)})
-            if before is not None and before not in (old, new):
-                await self._collect(before)
         state.building = None
+        await self.collect(name)
 
     async def abandon(self, name: str, version: int) -> None:
         """Removes what an unfinished rebuild wrote; the old collection has answered throughout."""
@@ -78,6 +76,21 @@ class Rebuilds:
             state.building = None
             if await asyncio.to_thread(self._index.resolve, name) != physical:
                 await self._collect(physical)
+
+    async def collect(self, name: str) -> None:
+        """Drops generations that neither answer, nor can be returned to, nor are being built."""
+        state = await self._collections.state(name)
+        async with state.lock:
+            self._role.check()
+            live = await asyncio.to_thread(self._index.resolve, name)
+            if live is None:  # a first generation may be about to be pointed at
+                return
+            previous = await asyncio.to_thread(self._collections.previous, name)
+            kept = {live, previous, state.building.physical if state.building else None}
+            for physical in await asyncio.to_thread(self._index.physicals):
+                if physical.name == name and physical not in kept:
+                    await asyncio.to_thread(self._index.drop, physical)
+                    logger.info("collected", extra={"collection": name, "index": str(physical)})
 
     async def rollback(self, name: str) -> None:
         """The collection before the last switch answers again; a second call returns.
@@ -111,8 +124,9 @@ class Rebuilds:
     ) -> None:
         state = await self._collections.state(new.name)
         count = await asyncio.to_thread(self._index.count, new)
-        # With writes beside it (newer than the job) the count may differ by as many.
-        if state.newest <= version and count != expected:
+        # Writes beside it, newer than the job, add documents; deletions beside it are known.
+        fewest = expected - state.tombstones.since(version)
+        if count < fewest or (state.newest <= version and count != expected):
             raise RebuildRefused(
                 f"The new collection has {count:,} documents where {expected:,} were written;"
                 " the old one stays. Retry the job."

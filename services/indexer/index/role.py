@@ -18,12 +18,14 @@ KEY = "xunwen:indexer:writer"
 # Only who holds the role may prolong or give it up.
 _RENEW = """
 local holder = redis.call('GET', KEYS[1])
-if holder == false or holder == ARGV[1] then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return 1
-end
-return 0
+if holder ~= false and holder ~= ARGV[1] then return 0 end
+local last = redis.call('GET', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1])
+if last ~= false and last ~= ARGV[1] then return 2 end
+return 1
 """
+_TAKEN_OVER = 2
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -41,6 +43,8 @@ class WriterRole:
         self._key = key
         self._token = secrets.token_hex(8)
         self._until = 0.0
+        self.terms = 0
+        """How often the role was taken over from another; then what is known may be stale."""
 
     @property
     def holds(self) -> bool:
@@ -60,9 +64,12 @@ class WriterRole:
         asked = time.monotonic()
         try:
             milliseconds = int(self._seconds * 1000)
-            granted = await self._redis.eval(_RENEW, 1, self._key, self._token, milliseconds)
+            granted = await self._redis.eval(
+                _RENEW, 2, self._key, f"{self._key}:last", self._token, milliseconds
+            )
         except (RedisError, OSError):
             return False
+        self.terms += granted == _TAKEN_OVER
         if granted:
             self._until = asked + self._seconds * 0.8
         return bool(granted)

@@ -43,6 +43,10 @@ class Tombstones:
             < (version if row.version is None else max(row.version, 0))
         ]
 
+    def since(self, version: int) -> int:
+        """How many documents were deleted after a version."""
+        return sum(deleted > version for deleted in self._deleted.values())
+
     def prune(self, oldest_write: int | None) -> None:
         """Forgets deletions that are older than every write which may still come."""
         for item in self._store.names(self._prefix):

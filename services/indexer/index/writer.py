@@ -2,9 +2,12 @@
 one process that holds the writer's role, so the newest write of an id wins (docs/adr/0010)."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from services.common.collection import PhysicalName
+from services.common.errors import Unavailable
 from services.common.versions import IndexVersions
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections, CollectionState
@@ -14,8 +17,23 @@ from services.indexer.rows import Row
 
 SLICE_ROWS = 250
 """Rows per call and per hold of the lock: bounds what a single document waits for."""
+_SETTLE_SECONDS = 5.0
+"""How long a single write waits for a rebuild to begin or to end."""
 _FLUSH_ROWS = 200
 """Single writes after which milvus-lite is flushed; its search slows down with each."""
+
+
+class RunningJobs(Protocol):
+    """What the writer must know of the jobs."""
+
+    def check(self) -> None:
+        """Raises Unavailable while the jobs are not known."""
+
+    def rebuilding(self, collection: str) -> int | None:
+        """The version of the rebuild that runs on a collection. Raises Unavailable."""
+
+    async def change(self, seconds: float) -> None:
+        """Returns at the next change of a job, or after that time."""
 
 
 class IndexWriter:
@@ -28,7 +46,9 @@ class IndexWriter:
         versions: IndexVersions,
         role: WriterRole,
         clock: VersionClock,
+        jobs: RunningJobs,
     ) -> None:
+        self._jobs = jobs
         self.collections = collections
         self.clock = clock
         self._index = index
@@ -36,28 +56,45 @@ class IndexWriter:
         self._role = role
         self._moved: set[str] = set()
 
+    def check(self) -> None:
+        """Raises Unavailable when this process may not accept writes now."""
+        self._role.check()
+        self._jobs.check()
+
     async def accept(self, name: str) -> int:
         """The version of a write that is accepted now; later ones get higher ones."""
+        self.check()
         state = await self.collections.state(name)
         version = self.clock.next()
         state.newest = max(state.newest, version)
         return version
 
-    async def write_part(self, name: str, rows: Sequence[Row], version: int) -> None:
-        """Rows of an upsert job. When it returns they are durable in the index."""
+    async def write_part(
+        self, name: str, rows: Sequence[Row], version: int, wanted: Callable[[], None]
+    ) -> None:
+        """Rows of an upsert job. When it returns they are durable in the index. `wanted` is
+        called before each slice and raises to stop, as a cancelled job does."""
         state = await self.collections.state(name)
         for chunk in slices(rows, SLICE_ROWS):
+            wanted()
             async with state.lock:
                 physical = await self.collections.ensure(name)
-                await self._write(state, self._targets(state, physical, version), chunk, version)
-        await self._flush(state, self._targets(state, physical, version))
+                targets = self._targets(state, physical, version)
+                await self._write(state, targets, chunk, version)
+        await self._flush(state, targets)
 
     async def write_build(
-        self, name: str, physical: PhysicalName, rows: Sequence[Row], version: int
+        self,
+        name: str,
+        physical: PhysicalName,
+        rows: Sequence[Row],
+        version: int,
+        wanted: Callable[[], None],
     ) -> None:
         """Rows of a rebuild, into the collection that is being built."""
         state = await self.collections.state(name)
         for chunk in slices(rows, SLICE_ROWS):
+            wanted()
             async with state.lock:
                 await self._write(state, [physical], chunk, version)
         await self._flush(state, [physical])
@@ -65,6 +102,7 @@ class IndexWriter:
     async def put(self, name: str, row: Row, version: int) -> str:
         """One document, found when this returns. Returns the index version."""
         state = await self.collections.state(name)
+        await self._settled(name, state)
         async with state.lock:
             physical = await self.collections.ensure(name)
             targets = self._targets(state, physical, version)
@@ -81,14 +119,14 @@ class IndexWriter:
         may still come, and the deletion is remembered against them. Raises CollectionNotFound."""
         unique = list(dict.fromkeys(ids))
         state = await self.collections.state(name)
+        await self._settled(name, state)
         async with state.lock:
             self._role.check()
             physical = await self.collections.live(name)
             if pending and unique:
                 await asyncio.to_thread(state.tombstones.add, unique, version)
             there = await asyncio.to_thread(self._index.versions, physical, unique)
-            targets = [physical] + ([state.building.physical] if state.building else [])
-            for target in targets:
+            for target in self._targets(state, physical, version):
                 await asyncio.to_thread(self._index.delete, target, unique)
         return len(there), await self.moved(name)
 
@@ -108,9 +146,25 @@ class IndexWriter:
         self, state: CollectionState, physical: PhysicalName, version: int
     ) -> list[PhysicalName]:
         building = state.building
+        if self._unsettled(physical.name, state):
+            raise Unavailable(
+                "A rebuild of the collection begins or ends; try again in a second.", retry_after=1
+            )
         if building is None or version < building.since:
             return [physical]
         return [physical, building.physical]
+
+    def _unsettled(self, name: str, state: CollectionState) -> bool:
+        """Whether a rebuild runs whose new collection is not known yet, as after a restart, or
+        not any more. A write that went into the old one alone would be lost at the switch."""
+        version = self._jobs.rebuilding(name)
+        built = state.building.physical.generation if state.building else None
+        return version is not None and built != version
+
+    async def _settled(self, name: str, state: CollectionState) -> None:
+        give_up = time.monotonic() + _SETTLE_SECONDS
+        while self._unsettled(name, state) and time.monotonic() < give_up:
+            await self._jobs.change(0.1)
 
     async def _write(
         self,

@@ -104,7 +104,8 @@ def table(stream: IO[bytes]) -> Iterator[Record]:
     """Apache Parquet, a document a row."""
     number = 0
     try:
-        source = parquet.ParquetFile(stream)
+        # Buffered, else a whole row group is in memory, and some files have only one.
+        source = parquet.ParquetFile(stream, buffer_size=1 << 20)
         for batch in source.iter_batches(batch_size=256):
             for values in batch.to_pylist():
                 number += 1

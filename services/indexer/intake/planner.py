@@ -21,6 +21,7 @@ from services.indexer.jobs.manifest import JobManifest, Plan, Rejection
 from services.indexer.rows import PlannedDocument, Vector, pack_planned, unpack_planned
 
 _PART_BYTES = 8 << 20
+_CHECK_LINES = 1000
 _EXPORTED_VERSION = "_version"
 """Key under which an exported collection carries each document's version."""
 
@@ -41,7 +42,7 @@ class _Cut:
 
 
 class Planner:
-    """Plans one job. `check` is called once a part and raises to stop the work."""
+    """Plans one job. `check` is called often and raises to stop the work."""
 
     def __init__(
         self,
@@ -108,6 +109,8 @@ class Planner:
         with self._files.store.writer(rejected_key) as rejected:
             for record in records:
                 self._read += 1
+                if self._read % _CHECK_LINES == 0:
+                    self._check()
                 vector = _next(vectors)
                 try:
                     planned = self._planned(record, vector)

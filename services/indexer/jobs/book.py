@@ -9,8 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from services.common.errors import Conflict, JobNotFound
-from services.common.wire.jobs import JobState
+from services.common.errors import Conflict, JobNotFound, Unavailable
+from services.common.wire.jobs import JobMode, JobState
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import (
@@ -37,9 +37,10 @@ class JobBook:
         self._loaded = False
 
     async def load(self) -> None:
-        """Reads all jobs back; what was never accepted is removed."""
-        for ledger in await asyncio.to_thread(self._recovered):
-            self._ledgers.setdefault(ledger.manifest.id, ledger)
+        """Reads all jobs back. At the first time what was never accepted is removed; later,
+        when another indexer had the writer's role meanwhile, it may be an upload of ours."""
+        recovered = await asyncio.to_thread(self._recovered, remove=not self._loaded)
+        self._ledgers = {ledger.manifest.id: ledger for ledger in recovered}
         self._loaded = True
         self.touch()
 
@@ -47,11 +48,18 @@ class JobBook:
     def loaded(self) -> bool:
         return self._loaded
 
-    def _recovered(self) -> list[JobLedger]:
+    def check(self) -> None:
+        """Raises Unavailable while the jobs are not read back: nothing can be said of them."""
+        if not self._loaded:
+            raise Unavailable("The indexer is starting; try again shortly.", retry_after=1)
+
+    def _recovered(self, *, remove: bool) -> list[JobLedger]:
         ledgers = []
         for job_id in self.files.ids():
             manifest = self.files.manifest(job_id)
             if manifest is None:
+                if not remove:
+                    continue
                 logger.info("removing an upload that was never accepted", extra={"job": job_id})
                 self.files.forget(job_id)
                 continue
@@ -75,7 +83,8 @@ class JobBook:
         return ledger
 
     def get(self, job_id: str) -> JobLedger:
-        """Raises JobNotFound."""
+        """Raises JobNotFound, Unavailable."""
+        self.check()
         try:
             return self._ledgers[job_id]
         except KeyError:
@@ -87,6 +96,18 @@ class JobBook:
 
     def running(self) -> Iterator[JobLedger]:
         return (ledger for ledger in list(self._ledgers.values()) if ledger.end is None)
+
+    def rebuilding(self, collection: str) -> int | None:
+        """The version of the rebuild that runs on a collection. Raises Unavailable."""
+        self.check()
+        return next(
+            (
+                one.manifest.version
+                for one in self._of(collection)
+                if one.manifest.mode is JobMode.REBUILD and one.end is None and not one.cancelling
+            ),
+            None,
+        )
 
     def newest(self, collection: str) -> int:
         """The version of the last job of a collection, 0 if it has none."""
@@ -171,6 +192,18 @@ class JobBook:
         for key in failed:
             del ledger.results[key]
         splits = await asyncio.to_thread(self.files.splits, ledger.manifest.id)
+        ledger.end, ledger.cancelling = None, False
+        ledger.reopen(splits)
+        self.touch()
+
+    async def restart(self, ledger: JobLedger, version: int) -> None:
+        """Opens all parts again, as of a newer version: for a rebuild that was taken back."""
+        manifest = ledger.manifest.model_copy(update={"version": version})
+        await asyncio.to_thread(self.files.write_manifest, manifest)
+        ledger.manifest = manifest
+        await asyncio.to_thread(self.files.reopen, manifest.id, list(ledger.results))
+        ledger.results.clear()
+        splits = await asyncio.to_thread(self.files.splits, manifest.id)
         ledger.end, ledger.cancelling = None, False
         ledger.reopen(splits)
         self.touch()

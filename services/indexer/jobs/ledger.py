@@ -21,6 +21,8 @@ from services.indexer.jobs.manifest import (
 
 MAX_ATTEMPTS = 3
 """Then a part is halved; a single document is rejected."""
+PLANNING_ATTEMPTS = 12
+"""Planning cannot be halved, and its failure is the job's: several dead workers are no proof."""
 RATE_SECONDS = 30.0
 PLANNING = PartKey(999_999_999, 0, 0)
 """Stands for the planning of the input, which is leased like a part."""
@@ -116,7 +118,7 @@ class JobLedger:
         part = self.open.get(key)
         if self.end is not None or self.cancelling or part is None:
             raise LeaseLost("There is nothing left to do here.")
-        if part.lease is not None and part.lease.expires > now:
+        if part.lease is not None and (part.lease.writing or part.lease.expires > now):
             raise LeaseLost("Another worker is at it.")
         if part.lease is not None:
             self._lost(part)
@@ -167,7 +169,8 @@ class JobLedger:
         return [
             key
             for key, part in self.open.items()
-            if part.attempts >= MAX_ATTEMPTS and part.lease is None
+            if part.lease is None
+            and part.attempts >= (PLANNING_ATTEMPTS if key == PLANNING else MAX_ATTEMPTS)
         ]
 
     def split(self, key: PartKey) -> None:

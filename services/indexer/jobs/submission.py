@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import IO
+from weakref import WeakValueDictionary
 
 from services.common.collection import check_collection_name
 from services.common.errors import (
@@ -16,7 +17,7 @@ from services.common.errors import (
     InvalidRequest,
     PayloadTooLarge,
 )
-from services.common.wire.jobs import InputFormat, JobMode
+from services.common.wire.jobs import InputFormat, JobMode, JobState
 from services.indexer.index.collections import Collections
 from services.indexer.index.writer import IndexWriter
 from services.indexer.intake.sniff import check_beginning
@@ -49,7 +50,8 @@ class Submissions:
     collections: Collections
     writer: IndexWriter
     max_input_bytes: int
-    _keys: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+    """A lock lives as long as someone holds it or waits for it."""
 
     async def submit(
         self,
@@ -58,18 +60,14 @@ class Submissions:
         vectors: AsyncIterator[bytes] | None = None,
     ) -> JobLedger:
         """Raises InvalidRequest, Conflict, PayloadTooLarge, UnsupportedFormat, Unavailable."""
-        if not self.book.loaded:
-            raise IndexUnavailable("The indexer is starting; try again shortly.", retry_after=2)
+        self.writer.check()
         check_collection_name(wanted.collection)
         await self._check(wanted)
         if wanted.idempotency_key is None:
             return await self._take(wanted, body, vectors)
         lock = self._keys.setdefault(wanted.idempotency_key, asyncio.Lock())
         async with lock:
-            try:
-                return await self._take(wanted, body, vectors)
-            finally:
-                self._keys.pop(wanted.idempotency_key, None)
+            return await self._take(wanted, body, vectors)
 
     async def rebuild(self, collection: str) -> JobLedger:
         """A rebuild out of the collection's own documents. Raises CollectionNotFound, Conflict."""
@@ -80,6 +78,25 @@ class Submissions:
         )
         await asyncio.to_thread(self.book.files.write_manifest, manifest)
         return self.book.add(manifest)
+
+    async def retry(self, ledger: JobLedger) -> None:
+        """Raises Conflict when there is nothing that another attempt could change."""
+        manifest, end = ledger.manifest, ledger.end
+        name = manifest.collection
+        if manifest.mode is JobMode.REBUILD and end is not None:
+            self._check_no_rebuild(name)
+            if end.state in (JobState.CANCELLED, JobState.FAILED) and end.planner is None:
+                # What it had written was removed, and documents were written since.
+                if manifest.from_collection:
+                    raise Conflict(
+                        "This rebuild was taken back, and the collection may have changed since;"
+                        f" start another with POST /v1/collections/{name}:rebuild."
+                    )
+                await self.book.restart(ledger, await self.writer.accept(name))
+                return
+            if (await self.collections.live(name)).generation != manifest.version:
+                raise Conflict(f"Another generation of collection {name!r} answers by now.")
+        await self.book.retry(ledger)
 
     async def _check(self, wanted: Submission) -> None:
         if wanted.mode is JobMode.REBUILD:

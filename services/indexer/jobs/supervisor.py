@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.common.errors import CollectionNotFound, SearchError
 from services.indexer.index.collections import Collections
+from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.role import WriterRole
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
@@ -18,6 +19,7 @@ from services.indexer.jobs.ledger import PLANNING, JobLedger
 from services.indexer.jobs.manifest import PartKey, PartResult, Rejection
 from services.indexer.queue import TaskQueue
 from services.indexer.rows import unpack_planned
+from services.indexer.store import NoSuchObject
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ _TICK_SECONDS = 0.5
 _WINDOW = 16
 """Messages of one job in the queue at a time, so that Redis stays small and order fair."""
 _FORGOTTEN_SECONDS = 2.0
-"""An untaken message of this age that is in no queue was lost."""
+"""After which a message that nobody took and no queue holds was lost."""
 _LARGE_BYTES = 32 << 20
 _HOUSEKEEPING_SECONDS = 600.0
 
@@ -41,6 +43,7 @@ class JobSupervisor:
         writer: IndexWriter,
         collections: Collections,
         role: WriterRole,
+        rebuilds: Rebuilds,
         *,
         retention: timedelta,
         retained_jobs: int,
@@ -51,11 +54,14 @@ class JobSupervisor:
         self._writer = writer
         self._collections = collections
         self._role = role
+        self._rebuilds = rebuilds
         self._retention = retention
         self._retained_jobs = retained_jobs
         self._begun: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._tidied = 0.0
+        self._term = 0
+        self._short_since: float | None = None
 
     async def run(self) -> None:
         while True:
@@ -63,6 +69,10 @@ class JobSupervisor:
                 await self._turn()
             except SearchError as error:
                 logger.warning("jobs wait", extra={"reason": error.detail})
+                await asyncio.sleep(_TICK_SECONDS)
+            except Exception:
+                # Whatever it was, the jobs of a night must not stand still for it.
+                logger.exception("a look at the jobs failed")
                 await asyncio.sleep(_TICK_SECONDS)
             await self._book.change(_TICK_SECONDS)
 
@@ -74,10 +84,14 @@ class JobSupervisor:
     async def _turn(self) -> None:
         if not self._role.holds:
             return
-        if not self._book.loaded:
+        if not self._book.loaded or self._role.terms != self._term:
+            term = self._role.terms
             await self._book.load()
+            self._collections.forget_states()
+            self._begun.clear()
+            self._term = term
         await self._writer.settle()
-        empty = await self._queue.depth() == 0
+        lost = await self._messages_lost()
         for ledger in list(self._book.running()):
             ledger.expire(self._book.clock())
             job = ledger.manifest.id
@@ -87,7 +101,7 @@ class JobSupervisor:
                 self._busy[job] = asyncio.create_task(self._advance(ledger))
                 continue
             await self._settle_exhausted(ledger)
-            await self._fill(ledger, queue_empty=empty)
+            await self._fill(ledger, lost=lost)
         await self._tidy()
 
     async def _advance(self, ledger: JobLedger) -> None:
@@ -129,7 +143,11 @@ class JobSupervisor:
         files = self._book.files
         assert ledger.plan is not None  # noqa: S101 - parts exist after planning only
         name = files.part_key(ledger.manifest.id, ledger.plan.token, key.part)
-        content = await asyncio.to_thread(files.store.read, name)
+        try:
+            content = await asyncio.to_thread(files.store.read, name)
+        except NoSuchObject:
+            gone = Rejection(line=0, reason="is gone: its part is missing in the storage")
+            return PartResult(indexed=0, rejected=[gone])
         [planned] = unpack_planned(content, key.start, key.stop)
         rejection = Rejection(
             line=planned.line,
@@ -138,15 +156,33 @@ class JobSupervisor:
         )
         return PartResult(indexed=0, rejected=[rejection])
 
-    async def _fill(self, ledger: JobLedger, *, queue_empty: bool) -> None:
+    async def _messages_lost(self) -> bool:
+        """Whether the queue has held fewer messages than were put in for a while: Redis lost
+        them, or a worker died with them. Putting one in twice costs a look at the ledger."""
+        waiting = sum(
+            part.lease is None and part.queued_at is not None
+            for ledger in self._book.running()
+            for part in ledger.open.values()
+        )
+        now = self._book.clock()
+        if await self._queue.depth() >= waiting:
+            self._short_since = None
+        elif self._short_since is None:
+            self._short_since = now
+        elif now - self._short_since > _FORGOTTEN_SECONDS:
+            self._short_since = None
+            return True
+        return False
+
+    async def _fill(self, ledger: JobLedger, *, lost: bool) -> None:
         """Keeps a window of messages in the queue, and replaces lost ones."""
         now = self._book.clock()
         waiting = 0
         for key, part in list(ledger.open.items()):
             if part.lease is not None:
                 continue
-            lost = queue_empty and part.queued_at and now - part.queued_at > _FORGOTTEN_SECONDS
-            if part.queued_at is None or lost:
+            again = lost and part.queued_at and now - part.queued_at > _FORGOTTEN_SECONDS
+            if part.queued_at is None or again:
                 priority = _priority(ledger, key)
                 if key == PLANNING:
                     await self._queue.put_plan(ledger.manifest.id, priority=priority)
@@ -176,6 +212,8 @@ class JobSupervisor:
                 continue
             oldest = self._book.oldest_write(name)
             await asyncio.to_thread(state.tombstones.prune, oldest)
+            if self._book.rebuilding(name) is None:
+                await self._rebuilds.collect(name)
 
 
 def _priority(ledger: JobLedger, key: PartKey) -> int:

@@ -128,17 +128,25 @@ class WorkDesk:
         if len(rows) != key.documents:
             raise MalformedRequest(f"The part has {key.documents} documents, not {len(rows)}.")
         manifest = ledger.manifest
+
+        def wanted() -> None:
+            if ledger.cancelling:
+                raise LeaseLost("The job is being cancelled.")
+
         lease.writing = True
         try:
             if manifest.mode is JobMode.REBUILD:
                 physical = self.collections.physical(manifest.collection, manifest.version)
-                await self.writer.write_build(manifest.collection, physical, rows, manifest.version)
+                await self.writer.write_build(
+                    manifest.collection, physical, rows, manifest.version, wanted
+                )
             else:
-                await self.writer.write_part(manifest.collection, rows, manifest.version)
+                await self.writer.write_part(manifest.collection, rows, manifest.version, wanted)
             await self.book.finish(ledger, key, PartResult(indexed=len(rows)))
         finally:
             lease.writing = False
             lease.expires = self.book.clock() + self.lease_seconds
+            self.book.touch()  # a cancelled job waits for this write to end
 
     def _ledger(self, job_id: str, part: str) -> tuple[JobLedger, PartKey]:
         if not self.book.loaded:
