@@ -13,10 +13,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.collector import Traces, collector
+from tests.deploy.conftest import Observed
 from tests.deploy.manifests import CHART, ROOT
 from tests.servers import free_port
-from tests.stack import PAPERS, Stack, running_stack
 
 ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"][0]["rules"]
 DASHBOARD = json.loads((CHART / "files/dashboard.json").read_text())
@@ -26,26 +25,12 @@ FROM_PROMETHEUS = {"up"}
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Traces, str]]:
-    """A system that traces everything, and the address of its worker's metrics."""
-    port = free_port()
-    with collector() as traces, pytest.MonkeyPatch.context() as patch:
-        for service in ("GATEWAY", "RECALL", "RANK", "INDEXER"):
-            patch.setenv(f"XUNWEN_{service}_TRACE_ENDPOINT", traces.url)
-        patch.setenv("XUNWEN_INDEXER_WORKER_PORT", str(port))
-        with running_stack(tmp_path_factory.mktemp("observed"), PAPERS) as stack:
-            body = {"query": "图像分割 神经网络", "collection": "literature"}
-            httpx.post(f"{stack.url}/v1/search", json=body, timeout=30).raise_for_status()
-            yield stack, traces, f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def metrics(observed: tuple[Stack, Traces, str]) -> dict[str, set[str]]:
+def metrics(observed: Observed) -> dict[str, set[str]]:
     """Sample name -> label names, over all services."""
-    stack, _, worker = observed
+    stack = observed.stack
     settings = stack.settings
     ports = (settings.recall_port, settings.rank_port, settings.indexer_port)
-    services = [stack.url, worker, *(f"http://127.0.0.1:{port}" for port in ports)]
+    services = [stack.url, observed.worker_url, *(f"http://127.0.0.1:{port}" for port in ports)]
     found: dict[str, set[str]] = {}
     for service in services:
         text = httpx.get(f"{service}/metrics").raise_for_status().text
@@ -110,8 +95,8 @@ def test_every_alert_is_in_the_runbook() -> None:
         assert rule["annotations"]["summary"]
 
 
-def test_a_search_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
-    _, traces, _ = observed
+def test_a_search_is_one_trace(observed: Observed) -> None:
+    traces = observed.traces
     spans = traces.wait_for("POST /v1/search", "POST /search", "POST /rank", "milvus.search")
     tree = traces.tree(spans)
     print(tree)
@@ -134,8 +119,8 @@ def test_a_search_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
     assert {span.service for span in spans} == {"xunwen-gateway", "xunwen-recall", "xunwen-rank"}
 
 
-def test_a_bulk_part_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
-    _, traces, _ = observed
+def test_a_bulk_part_is_one_trace(observed: Observed) -> None:
+    traces = observed.traces
     spans = traces.wait_for(
         "send xunwen.index.part", "xunwen.index.part", "encode", "milvus.upsert"
     )
@@ -151,9 +136,9 @@ def test_a_bulk_part_is_one_trace(observed: tuple[Stack, Traces, str]) -> None:
 
 
 def test_the_helm_test_passes_against_the_real_gateway(
-    observed: tuple[Stack, Traces, str],
+    observed: Observed,
 ) -> None:
-    stack, *_ = observed
+    stack = observed.stack
     program: Path = CHART / "files/search_test.py"
     run = subprocess.run(
         [sys.executable, program, stack.url], capture_output=True, text=True, check=False

@@ -1,0 +1,42 @@
+"""One running system for the tests of this folder that need one: it traces everything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import httpx
+import pytest
+
+from tests.collector import Traces, collector
+from tests.servers import free_port
+from tests.stack import PAPERS, Stack, running_stack
+
+DOCUMENTS = 150
+PART_DOCUMENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    stack: Stack
+    traces: Traces
+    worker_url: str
+    """Where its worker answers /livez and /metrics."""
+
+
+@pytest.fixture(scope="session")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """A few papers in small parts, so that a job has many of them; one search was answered."""
+    folder = tmp_path_factory.mktemp("observed")
+    few = folder / "literature_few.jsonl"
+    with PAPERS.open(encoding="utf-8") as papers:
+        few.write_text("".join(islice(papers, DOCUMENTS)), encoding="utf-8")
+    port = free_port()
+    with collector() as traces, pytest.MonkeyPatch.context() as patch:
+        for service in ("GATEWAY", "RECALL", "RANK", "INDEXER"):
+            patch.setenv(f"XUNWEN_{service}_TRACE_ENDPOINT", traces.url)
+        patch.setenv("XUNWEN_INDEXER_WORKER_PORT", str(port))
+        patch.setenv("XUNWEN_INDEXER_PART_DOCUMENTS", str(PART_DOCUMENTS))
+        with running_stack(folder, few) as stack:
+            body = {"query": "图像分割 神经网络", "collection": "literature"}
+            httpx.post(f"{stack.url}/v1/search", json=body, timeout=60).raise_for_status()
+            yield Observed(stack, traces, f"http://127.0.0.1:{port}")
