@@ -12,7 +12,7 @@ const KEYWORDS_SHOWN = 6;
 
 function snippet(hit) {
   const found = snippets(hit, "text");
-  if (found) return found.flatMap((one, i) => [i ? " " : "", ...marked(one)]);
+  if (found) return found.flatMap((one, i) => marked(i ? one.replace(/^…/, "") : one));
   const { text } = hit;
   return text.length > SNIPPET_CHARS ? `${text.slice(0, SNIPPET_CHARS)}…` : text;
 }
