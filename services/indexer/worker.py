@@ -99,13 +99,14 @@ def main() -> int:
 
 def _observed(task: str, run: Callable[..., None], seconds: Histogram) -> Callable[..., None]:
     """The task, timed, and in the trace of the message that asked for it."""
+    timed = seconds.labels(task)  # at 0 from the start, not absent until the first task
 
     def execute(*names: str) -> None:
         sent = current_task.request.get("traceparent")
         parent = {"traceparent": sent} if sent else {}
         about = {"job": names[0]}
         with (
-            seconds.labels(task).time(),
+            timed.time(),
             span(task, kind=SpanKind.CONSUMER, parent=parent, attributes=about),
         ):
             run(*names)
