@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.deploy.conftest import Observed
 from tests.deploy.manifests import ROOT
@@ -70,6 +71,7 @@ def test_a_restored_system_is_as_it_was(observed: Observed, tmp_path: Path) -> N
     put(stack, "after", KEPT)  # and it goes on
 
 
+@pytest.mark.soak
 def test_a_lost_state_store_is_made_anew(observed: Observed) -> None:
     stack = observed.stack
     before = contents(stack)
