@@ -37,6 +37,12 @@ chart: dev  ## render, lint and validate the Helm chart, the Dockerfile and the 
 soak: dev  ## what takes minutes to hours: all images installed and searched, long loads
 	$(BIN)/pytest -m soak -s
 
+eval: dev  ## quality of each phase, measured through a running system (`make up` in another shell)
+	$(BIN)/xunwen eval online $(EVAL)
+
+bench: dev  ## speed beside other engines and servers; EVAL and BENCH pass options
+	$(BIN)/python -m benchmarks $(BENCH)
+
 lint: dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,56 @@
+"""All benchmarks, or the named ones: `make bench`, `python -m benchmarks embed rerank`.
+
+search needs a running system (`xunwen up`), scale a Milvus server; what is not there is
+left out in words.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from benchmarks import embed, peers, rerank, scale, search
+from xunwen.cli.context import local_url
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="xunwen bench", description=__doc__)
+    names = ("embed", "rerank", "search", "scale")
+    parser.add_argument("which", nargs="*", metavar="WHICH",
+                        help=f"of {', '.join(names)}; default: all")  # fmt: skip
+    parser.add_argument("--peers", default=",".join(peers.REQUIREMENTS),
+                        help="comma-separated; empty for none")  # fmt: skip
+    parser.add_argument("--url", default=None, help="of the gateway; default: `xunwen up`'s")
+    parser.add_argument("--milvus", default=None, help="of the Milvus server that scale fills")
+    parser.add_argument("--sizes", default="10000,100000,1000000", help="of scale")
+    options = parser.parse_args()
+    wanted = options.which or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"there is no benchmark {unknown.pop()}; {', '.join(names)}")
+    chosen = [name for name in options.peers.split(",") if name]
+    if unknown := set(chosen) - set(peers.REQUIREMENTS):
+        parser.error(f"there is no peer {unknown.pop()}; {', '.join(peers.REQUIREMENTS)}")
+    with tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder:
+        if "embed" in wanted:
+            embed.main(Path(folder), chosen)
+        if "rerank" in wanted:
+            rerank.main(Path(folder), chosen)
+    if "search" in wanted:
+        url = options.url or local_url()
+        try:
+            httpx.get(f"{url}/livez")
+        except httpx.TransportError:
+            print(f"search is left out: nobody answers at {url}; run `xunwen up`", file=sys.stderr)
+        else:
+            search.main(url)
+    if "scale" in wanted:
+        if options.milvus:
+            scale.main(options.milvus, [int(size) for size in options.sizes.split(",")])
+        else:
+            print("scale is left out: name a server with --milvus", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

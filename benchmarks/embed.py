@@ -1,0 +1,112 @@
+"""Texts a second of the encoder, beside other ways to run such a model on this machine."""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from benchmarks import peers, report
+from benchmarks.texts import texts
+from services.common.engine import PredictorOptions, open_encoder
+
+MODEL = Path("models/literature-encoder")
+LENGTHS = {16: 256, 64: 96, 256: 24}
+"""Tokens -> texts of a batch run."""
+ROUNDS = 3
+SINGLES = 16
+_PADDLENLP_BATCH = 32
+
+
+def main(work: Path, wanted: Sequence[str]) -> None:
+    options = PredictorOptions()
+    encoder = open_encoder(MODEL, options)
+    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    sets = {f"{length} x{count}": texts(tokenizer, length, count)
+            for length, count in LENGTHS.items()}  # fmt: skip
+    mixed = [text for several in sets.values() for text in several][::3]
+    sets |= {"mixed": mixed, "single 16": sets[next(iter(sets))][:SINGLES]}
+    runs: dict[str, Callable[[Sequence[str]], object]] = {
+        "ours": encoder.encode,
+        "Paddle Inference, padded to the longest": _plain(options.thread_count()),
+    }
+    figures: dict[str, Any] = {
+        name: {each: _fastest(run, inputs, single=each.startswith("single"))
+               for each, inputs in sets.items()}
+        for name, run in runs.items()
+    }  # fmt: skip
+    request = {
+        "kind": "embed", "model": str(MODEL.resolve()), "threads": options.thread_count(),
+        "rounds": ROUNDS, "max_tokens": encoder.manifest.max_tokens,
+        "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
+    }  # fmt: skip
+    for peer in wanted:
+        found = peers.measure(peer, request, work)
+        figures[peer] = found if isinstance(found, str) else {
+            name: len(sets[name]) / seconds for name, seconds in found.items()
+        }  # fmt: skip
+    figures["precision"] = encoder.precision
+    report.save("embed", figures, _table(figures, list(sets)))
+
+
+def _fastest(run: Callable[[Sequence[str]], object], inputs: Sequence[str], single: bool) -> float:
+    """Texts a second in the fastest of ROUNDS: what the neighbours took away least from."""
+    run(inputs[:4])
+    seconds = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        if single:
+            for text in inputs:
+                run([text])
+        else:
+            run(inputs)
+        seconds.append(time.perf_counter() - started)
+    return len(inputs) / min(seconds)
+
+
+def _plain(threads: int) -> Callable[[Sequence[str]], object]:
+    """PaddleNLP's way: Paddle Inference as it comes, batches of 32 in their order, padded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from paddle import inference
+    config = inference.Config(str(MODEL / "inference.json"), str(MODEL / "inference.pdiparams"))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.disable_mkldnn()
+    config.set_cpu_math_library_num_threads(threads)
+    predictor = inference.create_predictor(config)
+    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.enable_padding(pad_id=1, pad_token="<pad>")
+
+    def run(inputs: Sequence[str]) -> None:
+        for start in range(0, len(inputs), _PADDLENLP_BATCH):
+            batch = tokenizer.encode_batch(list(inputs[start : start + _PADDLENLP_BATCH]))
+            ids = np.array([each.ids for each in batch], dtype=np.int64)
+            for name, values in (("input_ids", ids), ("token_type_ids", np.zeros_like(ids))):
+                predictor.get_input_handle(name).copy_from_cpu(values)
+            predictor.run()
+            predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+
+    return run
+
+
+def _table(figures: dict[str, Any], sets: Sequence[str]) -> str:
+    rows = []
+    ours = figures["ours"]
+    for name, found in figures.items():
+        if name == "precision":
+            continue
+        if isinstance(found, str):
+            rows.append([name, found, *[""] * (len(sets) - 1)])
+            continue
+        cells = [
+            f"{found[each]:.0f} ({ours[each] / found[each]:.1f}x)" if each in found else ""
+            for each in sets
+        ]
+        rows.append([name, *cells])
+    columns = ["texts/s (ours is so many times faster)", *(f"{each}" for each in sets)]
+    return report.table(columns, rows)

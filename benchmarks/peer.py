@@ -1,0 +1,128 @@
+"""One peer, run in the environment of the peers: `python peer.py NAME < request > answer`.
+
+The request is JSON: `kind` (embed or rerank), `model` (a folder), `threads`, `rounds`, and
+`sets`: {name: [texts or pairs]}. The answer is {name: [seconds of each round]}. Nothing of the
+project is imported here. torch peers build a model of the same size with random weights:
+speed does not depend on them.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(request["threads"])
+    run = PEERS[sys.argv[1]](request)
+    answer = {}
+    for name, inputs in request["sets"].items():
+        run(inputs[:4])
+        answer[name] = []
+        for _ in range(request["rounds"]):
+            started = time.perf_counter()
+            run(inputs)
+            answer[name].append(time.perf_counter() - started)
+    sys.stdout.write("\n" + json.dumps(answer))
+
+
+def onnxruntime(request):
+    """The engine alone on the same graph and weights, batches sorted by length, nothing padded."""
+    import numpy as np
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    folder = Path(request["model"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = request["threads"]
+    session = onnxruntime.InferenceSession(request["onnx"], options)
+    names = [each.name for each in session.get_inputs()]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(request["max_tokens"])
+
+    def run(texts):
+        inputs = [tuple(each) if isinstance(each, list) else each for each in texts]
+        encoded = sorted(tokenizer.encode_batch_fast(inputs), key=lambda each: -len(each.ids))
+        start = 0
+        while start < len(encoded):
+            columns = len(encoded[start].ids)
+            batch = encoded[start : start + max(1, 1024 // columns)]
+            ids = np.full((len(batch), columns), 1, dtype=np.int64)
+            for row, each in enumerate(batch):
+                ids[row, : len(each.ids)] = each.ids
+            session.run(None, dict(zip(names, (ids, np.zeros_like(ids)), strict=False)))
+            start += len(batch)
+
+    return run
+
+
+def _torch_model(request, labels):
+    """A folder that transformers loads: BERT of the starter's size with the same tokenizer."""
+    import torch
+    from transformers import (
+        BertConfig,
+        BertForSequenceClassification,
+        BertModel,
+        PreTrainedTokenizerFast,
+    )
+
+    torch.set_num_threads(request["threads"])
+    folder = Path(request["work"]) / f"bert-{labels}"
+    sizes = BertConfig(
+        vocab_size=22_255, hidden_size=384, num_hidden_layers=4, num_attention_heads=12,
+        intermediate_size=1536, max_position_embeddings=514, num_labels=max(labels, 1),
+    )  # fmt: skip
+    model = BertForSequenceClassification(sizes) if labels else BertModel(sizes)
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(Path(request["model"]) / "tokenizer.json"),
+        pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        sep_token="</s>", cls_token="<s>", model_max_length=request["max_tokens"],
+    ).save_pretrained(folder)  # fmt: skip
+    return str(folder)
+
+
+def sentence_transformers(request):
+    if request["kind"] == "rerank":
+        from sentence_transformers import CrossEncoder
+
+        judge = CrossEncoder(_torch_model(request, 1), max_length=request["max_tokens"])
+        return lambda pairs: judge.predict(pairs, show_progress_bar=False)
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(_torch_model(request, 0), device="cpu")
+    model.max_seq_length = request["max_tokens"]
+    return lambda texts: model.encode(texts, show_progress_bar=False)
+
+
+def infinity(request):
+    import asyncio
+
+    from infinity_emb import AsyncEmbeddingEngine, EngineArgs
+
+    labels = 1 if request["kind"] == "rerank" else 0
+    folder = _torch_model(request, labels)
+    loop = asyncio.new_event_loop()
+    engine = AsyncEmbeddingEngine.from_args(
+        EngineArgs(model_name_or_path=folder, device="cpu", engine="torch", compile=False)
+    )
+    loop.run_until_complete(engine.astart())
+    if labels:
+        return lambda pairs: loop.run_until_complete(
+            engine.rerank(query=pairs[0][0], docs=[document for _, document in pairs])
+        )
+    return lambda texts: loop.run_until_complete(engine.embed(sentences=texts))
+
+
+PEERS = {
+    "onnxruntime": onnxruntime,
+    "sentence-transformers": sentence_transformers,
+    "infinity-emb": infinity,
+}
+
+if __name__ == "__main__":
+    main()

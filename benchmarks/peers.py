@@ -1,0 +1,82 @@
+"""The environment of the peers, and calls into it. A peer that cannot be installed is named."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import HERE
+
+ENVIRONMENT = HERE / ".peers"
+REQUIREMENTS = {
+    "onnxruntime": ["onnxruntime", "paddle2onnx==2.0.1", "tokenizers"],
+    "sentence-transformers": ["sentence-transformers", "tokenizers"],
+    "infinity-emb": ["infinity-emb[torch]", "optimum<2", "tokenizers"],
+}
+_RUN_SECONDS = 1200
+_CONVERT = """
+import sys
+sys.path.append(sys.argv[1])
+import paddle2onnx
+program, weights = (f"{sys.argv[2]}/inference.{end}" for end in ("json", "pdiparams"))
+paddle2onnx.export(program, weights, sys.argv[3], opset_version=17, verbose=False)
+"""
+Figures = dict[str, float]
+"""Set -> seconds of the fastest round."""
+
+
+def install(peer: str) -> str | None:
+    """None when the peer is there, else why not. pip's own settings decide where from."""
+    environment = ENVIRONMENT / peer
+    python = environment / "bin" / "python"
+    done = environment / ".installed"
+    if done.is_file():
+        return None
+    print(f"installing {peer} into {environment.relative_to(HERE.parent)}", file=sys.stderr)
+    if not python.is_file():
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[peer]],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if installed.returncode:
+        return "could not be installed"
+    done.touch()
+    return None
+
+
+def onnx_of(model: Path, work: Path) -> Path:
+    """The same graph and weights for ONNX Runtime."""
+    target = work / f"{model.name}.onnx"
+    if not target.is_file():
+        # The converter reads the program with our Paddle, which its environment lacks.
+        packages = sysconfig.get_path("purelib")
+        subprocess.run(
+            [
+                ENVIRONMENT / "onnxruntime" / "bin" / "python", "-c", _CONVERT,
+                packages, model, target,
+            ],
+            capture_output=True, check=True,
+        )  # fmt: skip
+    return target
+
+
+def measure(peer: str, request: dict[str, Any], work: Path) -> Figures | str:
+    """Seconds of each set, or why there are none."""
+    if reason := install(peer):
+        return reason
+    request = request | {"work": str(work)}
+    try:
+        if peer == "onnxruntime":
+            request["onnx"] = str(onnx_of(Path(request["model"]), work))
+        run = subprocess.run(
+            [ENVIRONMENT / peer / "bin" / "python", HERE / "peer.py", peer],
+            input=json.dumps(request), capture_output=True, text=True,
+            timeout=_RUN_SECONDS, check=True,
+        )  # fmt: skip
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        return f"failed ({type(error).__name__})"
+    answer = json.loads(run.stdout.strip().splitlines()[-1])
+    return {name: min(seconds) for name, seconds in answer.items()}

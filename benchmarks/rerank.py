@@ -1,0 +1,98 @@
+"""Pairs a second of the ranker beside its peers, and what the whole cascade costs above it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers, report
+from benchmarks.texts import papers
+from services.common.engine import BatcherLimits, PredictorOptions, batched_ranker, open_ranker
+from services.common.request_context import Deadline
+from services.common.text import WordAnalyzer
+from services.common.wire.recall import Candidate
+from services.rank.blend import read_blend
+from services.rank.cascade import Cascade
+from services.rank.ranker import EngineRanker
+
+MODEL = Path("models/literature-ranker")
+QUERY = "国有企业引入非国有资本对创新绩效的影响"
+COUNTS = (100, 1000)
+ROUNDS = 2
+
+
+def main(work: Path, wanted: Sequence[str]) -> None:
+    options = PredictorOptions()
+    ranker = open_ranker(MODEL, options)
+    titles = [paper["title"] for paper in papers()]
+    sets = {f"{count} titles": titles[:count] for count in COUNTS}
+    sets["100 abstracts"] = [paper["text"] for paper in papers()[:100]]
+    figures: dict[str, Any] = {"ours": {}}
+    for name, documents in sets.items():
+        ranker.score(QUERY, documents[:4])
+        seconds = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            ranker.score(QUERY, documents)
+            seconds.append(time.perf_counter() - started)
+        figures["ours"][name] = len(documents) / min(seconds)
+    request = {
+        "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
+        "rounds": ROUNDS, "max_tokens": ranker.manifest.max_tokens,
+        "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
+    }  # fmt: skip
+    for peer in wanted:
+        found = peers.measure(peer, request, work)
+        figures[peer] = found if isinstance(found, str) else {
+            name: len(sets[name]) / seconds for name, seconds in found.items()
+        }  # fmt: skip
+    figures["cascade"] = asyncio.run(_cascade(options))
+    report.save("rerank", figures, _table(figures, list(sets)))
+
+
+async def _cascade(options: PredictorOptions) -> dict[str, float]:
+    """Seconds of the fine phase over 100, and of all phases over 1000 candidates."""
+    found = [
+        Candidate(
+            id=paper["id"], title=paper["title"], text=paper["text"], fields={},
+            dense=0.8 - at / 2000, lexical=20 - at / 100, score=1 - at / 1000,
+        )
+        for at, paper in enumerate(papers())
+    ]  # fmt: skip
+    times: dict[str, list[float]] = {"fine": [], "all": []}
+    async with batched_ranker(open_ranker(MODEL, options), BatcherLimits()) as batched:
+        fine = EngineRanker(batched)
+        blend = read_blend()
+        cascade = Cascade(fine, WordAnalyzer(), blend, 0.9)
+        for _ in range(ROUNDS + 1):
+            answer = await cascade.rank(
+                QUERY, found, top_k=10, keep=100, diversity=0, explain=False,
+                deadline=Deadline.after(600),
+            )  # fmt: skip
+            took = {stage.name: stage.took_ms / 1000 for stage in answer.stages}
+            if "fine" not in took:
+                return {}
+            times["fine"].append(took["fine"])
+            times["all"].append(sum(took.values()))
+    return {name: min(seconds) for name, seconds in times.items()}
+
+
+def _table(figures: dict[str, Any], sets: Sequence[str]) -> str:
+    rows = []
+    for name, found in figures.items():
+        if name == "cascade":
+            continue
+        if isinstance(found, str):
+            rows.append([name, found, *[""] * (len(sets) - 1)])
+            continue
+        cells = [f"{found[each]:.0f} ({figures['ours'][each] / found[each]:.1f}x)" for each in sets]
+        rows.append([name, *cells])
+    markdown = report.table(["pairs/s (ours is so many times faster)", *sets], rows)
+    if spent := figures["cascade"]:
+        markdown += (
+            f"\n\n1,000 candidates with abstracts through all phases: {spent['all']:.2f} s,"
+            f" {spent['all'] / spent['fine']:.2f}x the fine phase over its best 100"
+            f" ({spent['fine']:.2f} s)."
+        )
+    return markdown

@@ -1,0 +1,79 @@
+"""Latency and throughput of searches through the gateway, and what the services add to it."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import httpx
+import numpy as np
+
+from benchmarks import report
+from benchmarks.texts import papers
+
+CLIENTS = (1, 4, 16)
+QUERIES = 48
+_STAGES = ("encode", "coarse", "fine", "rerank", "fuse")
+
+
+def main(url: str) -> None:
+    """Every query is another one, so nothing comes from the cache."""
+    figures = asyncio.run(_measure(url))
+    rows = [
+        [clients, f"{row['p50_ms']:.0f}", f"{row['p99_ms']:.0f}", f"{row['per_second']:.1f}",
+         f"{100 * row['overhead']:.0f} %", f"{row['degraded']} of {row['answers']}"]
+        for clients, row in figures.items()
+    ]  # fmt: skip
+    columns = ["clients", "p50 ms", "p99 ms", "queries/s", "overhead of the services", "degraded"]
+    report.save("search", figures, report.table(columns, rows))
+
+
+async def _measure(url: str) -> dict[str, dict[str, float]]:
+    titles = [paper["title"] for paper in papers()]
+    fresh = count()
+    figures = {}
+    async with httpx.AsyncClient(base_url=url, timeout=120) as http:
+
+        async def ask() -> tuple[float, float, bool]:
+            number = next(fresh)
+            query = f"{titles[number % len(titles)]} {time.time_ns() % 10**9}"
+            started = time.perf_counter()
+            answer = await http.post(
+                "/v1/search", json={"query": query, "recall_k": 200, "budget_ms": 30_000}
+            )
+            took = time.perf_counter() - started
+            answer.raise_for_status()
+            body = answer.json()
+            return took, _parts(body["stages"]), bool(body["degraded"])
+
+        for _ in range(3):
+            await ask()
+        for clients in CLIENTS:
+            left: Iterator[int] = iter(range(QUERIES))
+
+            async def client(left: Iterator[int] = left) -> list[tuple[float, float, bool]]:
+                return [await ask() for _ in left]
+
+            started = time.perf_counter()
+            shares = await asyncio.gather(*(client() for _ in range(clients)))
+            seconds = time.perf_counter() - started
+            answers = [answer for share in shares for answer in share]
+            took = np.array([answer[0] for answer in answers])
+            parts = np.array([answer[1] for answer in answers])
+            figures[str(clients)] = {
+                "p50_ms": float(np.quantile(took, 0.5) * 1000),
+                "p99_ms": float(np.quantile(took, 0.99) * 1000),
+                "per_second": len(answers) / seconds,
+                "overhead": float(np.median(took / parts) - 1),
+                "degraded": sum(answer[2] for answer in answers),
+                "answers": len(answers),
+            }
+    return figures
+
+
+def _parts(stages: list[dict[str, object]]) -> float:
+    """Seconds of the work itself; the two legs run side by side, so the longer one counts."""
+    took = {str(stage["name"]): float(str(stage["took_ms"])) / 1000 for stage in stages}
+    dense = took.get("encode", 0.0) + took.get("dense", 0.0)
+    rest = sum(took.get(name, 0.0) for name in ("fuse", "coarse", "fine", "rerank"))
+    return max(dense, took.get("lexical", 0.0)) + rest
