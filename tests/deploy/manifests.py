@@ -63,12 +63,19 @@ def containers(spec: Manifest) -> list[Manifest]:
     return [*spec.get("initContainers", []), *spec["containers"]]
 
 
+def settings_of(component: str) -> type[ServiceSettings]:
+    """What a service reads from its environment."""
+    service = "indexer" if component == "worker" else component
+    module = importlib.import_module(f"services.{service}.settings")
+    settings = getattr(module, SETTINGS[service])
+    assert issubclass(settings, ServiceSettings)
+    return settings
+
+
 def known_variables() -> set[str]:
     """Every environment variable that some service reads."""
     known = set()
-    for service, name in SETTINGS.items():
-        settings = getattr(importlib.import_module(f"services.{service}.settings"), name)
-        assert issubclass(settings, ServiceSettings)
+    for settings in map(settings_of, SETTINGS):
         prefix = settings.model_config["env_prefix"]
         known |= {f"{prefix}{field}".upper() for field in settings.model_fields}
     return known

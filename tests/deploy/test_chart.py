@@ -17,6 +17,7 @@ from tests.deploy.manifests import (
     of_kind,
     pods,
     render,
+    settings_of,
     values_of,
     variant_manifests,
 )
@@ -219,6 +220,62 @@ def test_environment_names_settings_that_exist(manifests: list[Manifest]) -> Non
         assert names <= known, f"{container['name']}: nobody reads {sorted(names - known)}"
 
 
+def _environment(container: Manifest, manifests: list[Manifest]) -> dict[str, str]:
+    """As the kubelet sets it, for the Secrets that the chart makes itself."""
+    secrets = {one["metadata"]["name"]: one["stringData"] for one in of_kind(manifests, "Secret")}
+    found = {}
+    for variable in container["env"]:
+        source = variable.get("valueFrom", {})
+        if "value" in variable:
+            found[variable["name"]] = variable["value"]
+        elif reference := source.get("secretKeyRef"):
+            if value := secrets.get(reference["name"], {}).get(reference["key"]):
+                found[variable["name"]] = value
+        else:
+            found[variable["name"]] = str(container["resources"]["requests"]["cpu"])
+    return found
+
+
+def test_services_accept_their_environment(
+    manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for deployment in of_kind(manifests, "Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        environment = _environment(container, manifests)
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            settings = settings_of(container["name"])()
+        assert settings.host == "0.0.0.0"
+        assert (
+            settings.drain_seconds
+            < deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        )
+
+
+def test_who_calls_must_show_a_key(manifests: list[Manifest]) -> None:
+    keys, tokens = {}, {}
+    for _, spec, labels in pods(manifests):
+        for container in spec["containers"]:
+            for variable in container.get("env", []):
+                reference = variable.get("valueFrom", {}).get("secretKeyRef")
+                component = labels["app.kubernetes.io/component"]
+                if variable["name"].endswith(("OPERATOR_KEY", "API_KEY")):
+                    keys[component] = reference
+                if variable["name"].endswith("INTERNAL_TOKEN"):
+                    tokens[component] = (reference["name"], reference["key"])
+    # The gateway lets in, and the chart's own test shows, the same key.
+    assert set(keys) == {"gateway", "test"}
+    assert keys["gateway"] == keys["test"]
+    assert set(tokens) == SERVICES
+    assert len(set(tokens.values())) == 1
+    for secret in of_kind(manifests, "Secret"):
+        for name in ("operator-key", "internal-token"):
+            if secret["metadata"]["name"].endswith(name):
+                (value,) = secret["stringData"].values()
+                assert len(value) >= 32
+
+
 def test_only_the_gateway_faces_out() -> None:
     manifests = variant_manifests(CHART / "ci/try-values.yaml")
     policies = {
@@ -307,6 +364,7 @@ def test_changed_settings_restart_the_pods() -> None:
             "the volume must be ReadWriteMany",
         ),
         ({"stores": STORES, "services": {"indexer": {"replicas": 2}}}, "exactly one of it may run"),
+        ({"stores": STORES, "operatorKey": {"secret": "a"}}, "'secret' not allowed"),
         ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
     ],
 )
