@@ -114,7 +114,7 @@ class Installation:
 
     def await_ready(self) -> None:
         for client in (self.client, self.search):
-            eventually(lambda client=client: _answers(client), 60)
+            eventually(lambda client=client: _answers(client), 240)
 
     def submit(
         self,
@@ -164,6 +164,15 @@ class Installation:
         """Killed as a crash does it, and started again on its data."""
         part.kill()
         part.start()
+
+    @contextmanager
+    def second_worker(self) -> Iterator[None]:
+        other = Program("services.indexer.worker", self.env, self.folder / "worker2.log")
+        other.start()
+        try:
+            yield
+        finally:
+            other.stop()
 
     def rows(self, collection: str) -> list[Row]:
         """Every row that is in the index, duplicates included."""

@@ -7,10 +7,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import SpanKind
 from pymilvus import MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
 from services.common.collection import Field, PhysicalName
-from services.common.errors import IndexUnavailable, Overloaded
+from services.common.errors import IndexUnavailable, InvalidRequest, Overloaded
 from services.common.tracing import span
 from services.indexer.index.entities import ROW_FIELDS, among, chunks, entity, row_of
 from services.indexer.index.schema import collection_indexes, collection_schema
@@ -24,6 +24,8 @@ _SLOW_SECONDS = 300.0
 """For flush, load and index building, which wait for background work."""
 _SCAN_ROWS = 1000
 _RATE_LIMITED = 8
+_INVALID = 1100
+_REFUSED = (DataNotMatchException, ParamError)
 
 
 def _translated(
@@ -46,6 +48,9 @@ def _translated(
         except MilvusException as error:
             if error.code == _RATE_LIMITED or "rate limit" in str(error).lower():
                 raise Overloaded("The index asks for less load.", retry_after=2) from error
+            if error.code == _INVALID or isinstance(error, _REFUSED):
+                # Trying again would not help: a part with such a row is halved to find it.
+                raise InvalidRequest("The index does not take a row of it.") from error
             raise IndexUnavailable(
                 f"The index did not carry out {call.__name__}; try again shortly.", retry_after=2
             ) from error

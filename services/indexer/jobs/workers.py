@@ -127,6 +127,9 @@ class WorkDesk:
             raise Unavailable("The part is being written.", retry_after=1)
         if len(rows) != key.documents:
             raise MalformedRequest(f"The part has {key.documents} documents, not {len(rows)}.")
+        dimension = self.collections.encoding.dimension
+        if any(row.vector.shape != (dimension,) for row in rows):
+            raise MalformedRequest(f"Its vector has not the encoder's dimension, {dimension}.")
         manifest = ledger.manifest
 
         def wanted() -> None:
