@@ -25,8 +25,8 @@ from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.offline import load_tasks
 from training.evaluation.pools import candidates, found_by_legs
 from training.evaluation.splits import Split
+from training.evaluation.tasks import PAPER_TASKS
 
-PAPER_TASKS = "first_sentence_to_title,keywords_to_title,title_to_abstract"
 _DENSE_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))
 
 

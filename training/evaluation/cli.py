@@ -1,4 +1,4 @@
-"""`xunwen eval`: offline (a model, no servers), online (the cascade as it is served), blend (a fit)."""
+"""`xunwen eval`: offline (a model alone), online (the cascade as served), blend (its weights)."""
 
 import typer
 

@@ -14,7 +14,6 @@ from services.common.model_dir import MANIFEST
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64
-_PROBE = ["学术文献检索", "国有企业混合所有制改革与创新绩效", "semantic search of Chinese text"]
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def ranker_at(path: Path) -> Iterator[Ranker]:
 
 def _export(checkpoint: Path, kind: str, directory: Path) -> None:
     # paddlenlp takes seconds to import and is needed for checkpoints only.
-    from training.export import ExportOptions, export
+    from training.export import PROBE, ExportOptions, export
     from training.networks import load_encoder, load_ranker
     from training.tokenization import TextCodec, load_tokenizer
 
@@ -53,4 +52,4 @@ def _export(checkpoint: Path, kind: str, directory: Path) -> None:
         max_tokens=CHECKPOINT_MAX_TOKENS,
         query_max_tokens=CHECKPOINT_QUERY_MAX_TOKENS,
     )
-    export(network, codec, checkpoint, directory, options, _PROBE)
+    export(network, codec, checkpoint, directory, options, PROBE)

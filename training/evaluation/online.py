@@ -16,8 +16,9 @@ from training.evaluation.metrics import measure
 from training.evaluation.offline import load_tasks
 from training.evaluation.served import IndexingFailed, run_task, temporary_collection
 from training.evaluation.splits import Split
-from training.evaluation.tasks import TASKS, Task
+from training.evaluation.tasks import PAPER_TASKS, Task
 from xunwen.client import AsyncClient, XunwenError
+from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
 _TIMEOUT_SECONDS = 120.0
 _PROGRESS_EVERY = 50
@@ -25,15 +26,17 @@ _PROGRESS_EVERY = 50
 
 def main(
     data_dir: Annotated[Path, typer.Option(help="Folder of the evaluation files")] = Path("data"),
-    gateway: Annotated[str, typer.Option(help="Address of the gateway")] = "http://127.0.0.1:8000",
-    recall: Annotated[str, typer.Option(help="Address of recall")] = "http://127.0.0.1:8001",
+    gateway: Annotated[
+        str | None, typer.Option(help="Its address; default: what `xunwen up` started here")
+    ] = None,
+    recall: Annotated[str | None, typer.Option(help="As for the gateway")] = None,
     api_key: Annotated[
         str | None, typer.Option(envvar="XUNWEN_API_KEY", help="With scopes search and admin")
     ] = None,
     internal_token: Annotated[
         str | None, typer.Option(envvar="XUNWEN_INTERNAL_TOKEN", help="What recall expects")
     ] = None,
-    tasks: Annotated[str, typer.Option(help="Comma-separated")] = ",".join(TASKS),
+    tasks: Annotated[str, typer.Option(help="Comma-separated")] = PAPER_TASKS,
     split: Annotated[Split, typer.Option(help="Papers whose queries are asked")] = Split.TEST,
     sample: Annotated[int | None, typer.Option(min=1, help="First so many queries")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Queries at a time")] = 2,
@@ -43,6 +46,9 @@ def main(
 
     Each corpus is indexed into a temporary collection through a bulk job and removed again.
     """
+    local = last_settings(EmbeddedSettings())
+    gateway = gateway or local.gateway_url
+    recall = recall or f"http://127.0.0.1:{local.recall_port}"
     loaded = load_tasks(tasks, data_dir, split, sample)
     try:
         figures = asyncio.run(

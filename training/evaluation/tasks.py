@@ -143,6 +143,8 @@ TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "title_to_abstract": _title_to_abstract,
     "general": _general,
 }
+PAPER_TASKS = ",".join(name for name in TASKS if name != "general")
+"""The literature: what is tuned for, and reported of the running system."""
 
 
 def _paper_task(
