@@ -23,6 +23,7 @@ from tests.servers import free_port, milvus_lite, valkey
 
 STAGES = read_stages(ROOT / "deploy/Dockerfile")
 ENGINES = ("paddle", "paddlenlp", "torch", "transformers")
+_SHARED = re.compile(r"\.so(\.\d+)*$")
 # What a Debian image with Python has; libgomp1 is installed by the Dockerfile.
 BASE_LIBRARIES = {
     *("ld-linux-x86-64.so.2", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6"),
@@ -103,7 +104,7 @@ def test_gateway_image_installs_and_starts_without_paddle(tmp_path: Path) -> Non
 def missing_libraries(image: Image) -> dict[str, str]:
     """Shared libraries that neither the packages nor the base image bring, and who needs them."""
     packages = image.root / "opt/xunwen/lib"
-    objects = [path for path in packages.rglob("*.so*") if path.is_file()]
+    objects = [path for path in packages.rglob("*.so*") if _SHARED.search(path.name)]
     brought = {path.name for path in objects} | BASE_LIBRARIES
     missing: dict[str, str] = {}
     for path in objects:
