@@ -65,6 +65,10 @@ def span(
 
     An exception marks it as failed by its class; no message of it is recorded.
     """
+    recorded = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    if not recorded and parent is not None and "traceparent" not in parent:
+        yield trace.INVALID_SPAN  # nobody records it and there is nothing to pass on
+        return
     context = _propagator.extract(parent) if parent is not None else None
     with _tracer.start_as_current_span(
         name,

@@ -18,6 +18,7 @@ from services.gateway.body_limits import BodyLimits
 from services.gateway.cache import RedisCache
 from services.gateway.caching import Lifetimes
 from services.gateway.clients import RankService, RecallService
+from services.gateway.described_keys import describe_keys
 from services.gateway.domain import Cascade
 from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.gate import Gate
@@ -146,5 +147,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         lifespan=lifespan,
         layers=layers,
     )
+    if settings.keys_on:
+        describe_keys(app)
     add_web_page(app)
     return app

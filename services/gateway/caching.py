@@ -62,12 +62,17 @@ def _members(search: Search) -> Mapping[str, Any]:
     return {name: getattr(search, name) for name in Search.__slots__}
 
 
-def cache_key(search: Search, version: str, models: Models, tenant: str) -> str | None:
-    """Hex digits that name the answer; None while a model that takes part is not known."""
+def cache_key(
+    search: Search, version: str, models: Models, tenant: str, members: bytes | None = None
+) -> str | None:
+    """Hex digits that name the answer; None while a model that takes part is not known.
+
+    `members` are the search's canonical bytes, where they are at hand.
+    """
     ranker = models.ranker if search.rank else "-"
     if models.encoder is None or ranker is None:
         return None
-    digest = hashlib.blake2b(canonical(search), digest_size=20)
+    digest = hashlib.blake2b(members or canonical(search), digest_size=20)
     for part in (version, models.encoder, ranker, tenant):
         digest.update(b"\0" + part.encode())
     return digest.hexdigest()

@@ -41,9 +41,10 @@ class HotQueries:
     )
     _distinct: int = 0
 
-    def count(self, search: Search, tenant: str) -> None:
+    def count(self, search: Search, tenant: str, members: bytes | None = None) -> None:
+        """`members` are the search's canonical bytes, where they are at hand."""
         counts = self._counts[search.collection]
-        searched = (tenant, canonical(search))
+        searched = (tenant, members or canonical(search))
         if searched not in counts:
             if self._distinct >= _MAX_COUNTED:
                 return

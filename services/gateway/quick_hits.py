@@ -7,11 +7,11 @@ are looked at for each request as ever.
 
 from collections import OrderedDict
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.answering import Served
 from services.gateway.body_limits import replay
+from services.gateway.caching import canonical
 from services.gateway.domain import Search
 from services.gateway.keys import ApiKey
 from services.gateway.searcher import Asker, Searcher
@@ -32,7 +32,8 @@ class QuickHits:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._meant: OrderedDict[bytes, Search] = OrderedDict()
+        self._meant: OrderedDict[bytes, tuple[Search, bytes]] = OrderedDict()
+        """The search and its canonical bytes, by body."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] != "POST":
@@ -63,20 +64,21 @@ class QuickHits:
         self._remember(scope, body)
 
     async def _hit(self, scope: Scope, body: bytes) -> Served | None:
-        search = self._meant.get(body)
-        if search is None or "cache-control" in Headers(scope=scope):
+        meant = self._meant.get(body)
+        if meant is None or any(name == b"cache-control" for name, _ in scope["headers"]):
             return None
+        search, members = meant
         caller: ApiKey = scope["state"]["caller"]
         searcher: Searcher = scope["state"]["searcher"]
         if not caller.sees(search.collection):
             return None
-        return await searcher.hit(search, Asker(caller.tenant, caller.id))
+        return await searcher.hit(search, members, Asker(caller.tenant, caller.id))
 
     def _remember(self, scope: Scope, body: bytes) -> None:
         asked: Search | None = scope["state"].get("asked")
         if asked is None or len(body) > _MAX_BODY_BYTES:
             return
-        self._meant[body] = asked
+        self._meant[body] = (asked, canonical(asked))
         self._meant.move_to_end(body)
         if len(self._meant) > _MAX_BODIES:
             self._meant.popitem(last=False)

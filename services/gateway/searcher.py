@@ -59,6 +59,7 @@ class Searcher:
     indexes: dict[str, str] = field(default_factory=dict)
     """The index that answered last, by collection."""
     _flights: Flights[Computed] = field(default_factory=Flights)
+    _releases: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def answer(
         self,
@@ -108,19 +109,23 @@ class Searcher:
         self.cache_metrics.looked_up(CacheState.MISS)
         return self._computed(computed, CacheState.MISS, started)
 
-    async def hit(self, search: Search, asker: Asker) -> Served | None:
-        """The answer if it is fresh in this process, else None: then ask for it in full."""
+    async def hit(self, search: Search, members: bytes, asker: Asker) -> Served | None:
+        """The answer if it is fresh in this process, else None: then ask for it in full.
+
+        `members` are the search's canonical bytes.
+        """
         started = time.perf_counter()
         version = await self._version(search.collection)
-        key = version and cache_key(search, version, self.models.models, asker.tenant)
+        key = version and cache_key(search, version, self.models.models, asker.tenant, members)
         entry = self.local.get(key) if key else None
         if entry is None or entry.phase(time.time()) is not Phase.FRESH:
             return None
-        self.hot.count(search, asker.tenant)
+        self.hot.count(search, asker.tenant, members)
         return self._cached(entry, CacheState.HIT, started, away=self.models.recall_away)
 
     async def aclose(self) -> None:
         await self._flights.aclose()
+        await asyncio.gather(*self._releases)
 
     async def _version(self, collection: str) -> str | None:
         try:
@@ -196,7 +201,14 @@ class Searcher:
             return await self._compute(search, deadline, asker, version, version, patience)
         finally:
             if isinstance(token, str):
-                await asyncio.shield(self.shared.release(key, token))
+                await self._releasing(key, token)
+
+    async def _releasing(self, key: str, token: str) -> None:
+        """Releases to the end, also where the computation was cancelled."""
+        task = asyncio.create_task(self.shared.release(key, token))
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+        await asyncio.shield(task)
 
     async def _compute(
         self,

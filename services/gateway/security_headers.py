@@ -1,16 +1,15 @@
 """Headers that keep browsers from guessing, framing and storing what the API answers."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",  # answers depend on the key, and our own cache knows more
-}
-_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-_ONLY_TLS = "max-age=31536000"
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),  # answers depend on the key, and our own cache knows more
+)
+_API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _PAGES = frozenset({"/docs", "/redoc"})
 """Of FastAPI: they load scripts, which the API's own policy forbids."""
 
@@ -26,15 +25,20 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        wanted = [*_HEADERS]
+        if scope["path"] not in _PAGES:
+            wanted.append(_API_POLICY)
+        if scope["scheme"] == "https":
+            wanted.append(_ONLY_TLS)
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["path"] not in _PAGES:
-                    headers.setdefault("Content-Security-Policy", _API_POLICY)
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
+                headers = message.setdefault("headers", [])
+                own = {name.lower() for name, _ in headers}
+                message["headers"] = [
+                    *headers,
+                    *(header for header in wanted if header[0] not in own),
+                ]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -94,12 +94,21 @@ async def create_job(
         str | None,
         Query(
             max_length=10_000,
-            description="The columns as JSON, `id`, `title`, `text` and the list `fields`",
+            description="The columns as JSON, `id`, `title`, `text`, the list `fields` and"
+            " `vector`",
             examples=['{"id": "no", "title": "name", "text": "body"}'],
         ),
     ] = None,
     max_errors: Annotated[
         int | None, Query(ge=0, description="The job stops with more rejected documents than this")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="Fingerprint of the encoder that made the vectors, when `mapping` names"
+            " a column of ready-made ones",
+        ),
     ] = None,
     idempotency_key: Annotated[
         str | None,
@@ -121,6 +130,8 @@ async def create_job(
             params["mapping"] = mapping
         if max_errors is not None:
             params["max_errors"] = str(max_errors)
+        if encoder is not None:
+            params["encoder"] = encoder
         headers = extra if sent.encoding is None else extra | {"content-encoding": sent.encoding}
         return await upload(
             indexer, "/index-jobs", content=sent.content, params=params, headers=headers
