@@ -8,15 +8,22 @@ from paddle import Tensor, nn
 from paddlenlp.transformers import ErnieForMaskedLM, ErnieModel
 from paddlenlp.utils.log import logger as paddlenlp_logger
 
+from training.failures import ModelUnknown
+
 Pooling = Literal["mean", "cls"]
 
 
 def load_body(source: str | Path, *, dropout: float, layers: int | None = None) -> ErnieModel:
     """An ERNIE body by paddlenlp's name for it, or from a directory with `config.json`.
 
-    `layers` keeps only the first so many.
+    `layers` keeps only the first so many. Raises ModelUnknown.
     """
     paddlenlp_logger.set_level("ERROR")
+    if not Path(source).is_dir() and str(source) not in ErnieModel.pretrained_init_configuration:
+        raise ModelUnknown(
+            f"{source} is neither a directory nor a model that paddlenlp knows, such as"
+            " ernie-3.0-nano-zh; docs/training.md says where to get the starter"
+        )
     options: dict[str, Any] = {
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": dropout,

@@ -4,13 +4,16 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import paddle
 from paddle import nn
+from paddle.optimizer import Optimizer
 
 from training.data.stream import Position
 
 POINTER = "last.json"
+OPTIMIZER = "optimizer.pdopt"
 
 
 @dataclass(slots=True)
@@ -23,7 +26,7 @@ class Progress:
     """Lowest validation loss so far."""
 
 
-def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: object) -> None:
+def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: Optimizer) -> None:
     """Write a checkpoint, then point to it, then drop the one before: a kill at any time is safe.
 
     No generator state is kept: each step seeds its own from the run's seed and its number.
@@ -32,7 +35,8 @@ def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: obje
     target = directory / name
     target.mkdir(parents=True, exist_ok=True)
     paddle.save(network.state_dict(), str(target / "network.pdparams"))
-    paddle.save(optimizer.state_dict(), str(target / "optimizer.pdopt"))  # type: ignore[attr-defined]
+    stable = {parameter.name: name for name, parameter in network.named_parameters()}
+    paddle.save(_renamed(optimizer.state_dict(), stable), str(target / OPTIMIZER))
     pointer = directory / POINTER
     draft = directory / f".{POINTER}"
     draft.write_text(json.dumps({"checkpoint": name, **asdict(progress)}), encoding="utf-8")
@@ -42,7 +46,7 @@ def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: obje
             shutil.rmtree(other)
 
 
-def restore(directory: Path, network: nn.Layer, optimizer: object) -> Progress | None:
+def restore(directory: Path, network: nn.Layer, optimizer: Optimizer) -> Progress | None:
     """Load the last checkpoint into `network` and `optimizer`; None when there is none."""
     pointer = directory / POINTER
     if not pointer.is_file():
@@ -50,6 +54,22 @@ def restore(directory: Path, network: nn.Layer, optimizer: object) -> Progress |
     saved = json.loads(pointer.read_text(encoding="utf-8"))
     target = directory / saved.pop("checkpoint")
     network.set_state_dict(paddle.load(str(target / "network.pdparams")))
-    optimizer.set_state_dict(paddle.load(str(target / "optimizer.pdopt")))  # type: ignore[attr-defined]
+    current = {name: parameter.name for name, parameter in network.named_parameters()}
+    optimizer.set_state_dict(_renamed(paddle.load(str(target / OPTIMIZER)), current))
     position = Position(**saved.pop("position"))
     return Progress(position=position, **saved)
+
+
+def _renamed(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The optimizer's state under other names of the parameters.
+
+    Paddle numbers parameters in the order in which a process makes them, and names the state
+    after the numbers; the network's own names are the same in every process.
+    """
+    result = {}
+    for key, value in state.items():
+        owners = [name for name in names if key.startswith(f"{name}_")]
+        owner = max(owners, key=len, default=None)
+        renamed = key if owner is None else names[owner] + key.removeprefix(owner)
+        result[renamed] = value
+    return result

@@ -7,11 +7,9 @@ from typing import Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from training.failures import RecipeInvalid
+
 R = TypeVar("R", bound="Recipe")
-
-
-class RecipeInvalid(Exception):
-    """A recipe that cannot be run; the message names the setting."""
 
 
 class _Settings(BaseModel):

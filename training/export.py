@@ -21,6 +21,7 @@ from services.common.model_dir import (
     write_manifest,
 )
 from training.backbone import Encoder
+from training.failures import ParityError
 from training.ranker import Ranker
 from training.tokenization import TOKENIZER_FILE, IdArray, TextCodec, save_tokenizer
 
@@ -31,11 +32,10 @@ WEIGHTS = "inference.pdiparams"
 MIN_PARITY = {"fp32": 0.999, "bf16": 0.99}
 """Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
 
+PROBE = ["学术文献检索", "国有企业混合所有制改革与创新绩效", "semantic search of Chinese text"]
+"""Texts on which an exported program is compared to its network."""
+
 Floats = npt.NDArray[np.float32]
-
-
-class ParityError(RuntimeError):
-    """The exported program does not compute what the network computes."""
 
 
 @dataclass(frozen=True, slots=True)

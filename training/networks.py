@@ -77,6 +77,15 @@ def load_ranker(
     return ranker
 
 
+def kind_of(source: str | Path) -> str | None:
+    """`encoder` or `ranker`; None where no head was saved, as in a plain ERNIE directory."""
+    path = Path(source) / HEAD_FILE
+    if not path.is_file():
+        return None
+    kind: str = json.loads(path.read_text(encoding="utf-8"))["kind"]
+    return kind
+
+
 def _saved_head(source: str | Path, kind: str) -> dict[str, Any] | None:
     path = Path(source) / HEAD_FILE
     if not path.is_file():

@@ -16,6 +16,7 @@ from training import checkpoint
 from training.checkpoint import Progress
 from training.config import OptimizerSettings, Recipe
 from training.data.stream import BatchStream
+from training.failures import RunDiverged, RunMismatch
 from training.metrics_log import MetricsLog
 from training.objectives import Objective, StepResult
 
@@ -26,17 +27,13 @@ E = TypeVar("E")
 CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
 
 
-class RunMismatch(Exception):
-    """The run directory belongs to a run with other settings."""
-
-
 def train(recipe: Recipe, objective: Objective[E]) -> Path:
     """Run or continue `recipe`; returns the directory of the best network.
 
     The run directory holds recipe.yaml, train.log, metrics.csv, loss.png, checkpoints/, best/
     (lowest validation loss; the last network where nothing is held back) and last/.
     Randomness of a step is a function of the seed and its number, so a run that was killed
-    ends where an uninterrupted one does. Raises RunMismatch.
+    ends where an uninterrupted one does. Raises RunMismatch, RunDiverged.
     """
     run = recipe.output
     _claim(run, recipe)
@@ -104,7 +101,7 @@ def _step(
     paddle.seed(int(rng.integers(2**31)))
     result = objective.backward(batch, rng)
     if not np.isfinite(result.loss):
-        raise FloatingPointError(f"the loss of step {step} is {result.loss}: lower the rate")
+        raise RunDiverged(f"the loss of step {step} is {result.loss}: lower the rate")
     optimizer.step()
     optimizer.clear_grad()
     return result

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from training.failures import DataInvalid
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -17,10 +19,6 @@ NAMED_LINES = 20
 
 class Malformed(ValueError):
     """A line that holds no example; the message says why."""
-
-
-class DataInvalid(Exception):
-    """A file without a single usable line, or one that does not exist."""
 
 
 @dataclass

@@ -44,6 +44,6 @@ def _runner(name: str, module: str):  # type: ignore[no-untyped-def]  # typer re
                 f"`xunwen {name}` needs {error.name}; install the extra: pip install"
                 f" 'xunwen[{extra}]' (in a checkout: make dev)."
             ) from error
-        get_command(loaded.app).main(args=ctx.args, prog_name=f"xunwen {name}")
+        get_command(loaded.app).main(args=ctx.args, prog_name=f"xunwen {name}", obj=ctx.obj)
 
     return run

@@ -1,0 +1,69 @@
+"""Recipes: typed, overridable, and wrong ones named; the commands say what to do."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from training.cli import RECIPES, app
+from training.config import (
+    InbatchRecipe,
+    PretrainRecipe,
+    RankRecipe,
+    Recipe,
+    SimcseRecipe,
+    load_recipe,
+)
+from training.failures import RecipeInvalid
+
+_KINDS: dict[str, type[Recipe]] = {
+    "pretrain": PretrainRecipe,
+    "simcse": SimcseRecipe,
+    "literature-encoder": InbatchRecipe,
+    "ranker": RankRecipe,
+}
+
+
+def test_every_shipped_recipe_is_known_and_valid() -> None:
+    assert {path.stem for path in RECIPES.glob("*.yaml")} == set(_KINDS)
+    for name, kind in _KINDS.items():
+        recipe = load_recipe(RECIPES / f"{name}.yaml", kind)
+        assert not recipe.output.is_absolute()
+        assert not Path(recipe.model.source).is_absolute()
+
+
+def test_overrides() -> None:
+    given = ["optimizer.learning_rate=1e-5", "steps=7", "views=dropout", "model.dropout=0.2"]
+    recipe = load_recipe(RECIPES / "simcse.yaml", SimcseRecipe, given)
+    assert recipe.optimizer.learning_rate == 1e-5
+    assert (recipe.steps, recipe.views, recipe.model.dropout) == (7, "dropout", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("steps=0", "steps"),
+        ("stepz=3", "stepz"),
+        ("views=both", "views"),
+        ("steps", "key=value"),
+        ("steps.many=1", "no section"),
+    ],
+)
+def test_a_wrong_setting_is_named(override: str, message: str) -> None:
+    with pytest.raises(RecipeInvalid, match=message):
+        load_recipe(RECIPES / "simcse.yaml", SimcseRecipe, [override])
+
+
+def test_a_recipe_without_data_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rank.yaml"
+    path.write_text("output: run\nmodel: {source: starter}\nsteps: 1\n", "utf-8")
+    with pytest.raises(RecipeInvalid, match="triples"):
+        load_recipe(path, RankRecipe)
+
+
+@pytest.mark.parametrize("recipe", ["no-such", "simcse"])
+def test_what_is_wrong_with_a_run_is_one_line(recipe: str) -> None:
+    result = CliRunner().invoke(app, ["simcse", recipe, "steps=-1"])
+    assert result.exit_code == 1
+    assert ("cannot be read" if recipe == "no-such" else "steps") in result.stderr
+    assert result.stderr.count("\n") == 1

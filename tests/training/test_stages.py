@@ -1,0 +1,233 @@
+"""Every stage: the loss goes down, a run that was cut short ends as one that was not."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.ernie import paddle, tiny_ernie
+from tests.training.literature import write_literature
+from training import stages
+from training.config import (
+    InbatchRecipe,
+    ModelSettings,
+    OptimizerSettings,
+    PretrainRecipe,
+    RankRecipe,
+    Recipe,
+    SimcseRecipe,
+)
+from training.data.stream import Batching
+from training.failures import DataInvalid, ModelUnknown, RunMismatch
+from training.networks import load_encoder, load_ranker
+from training.objectives import Objective, StepResult
+from training.trainer import train
+
+# Paddle and paddlenlp warn of their own use of NumPy and of themselves.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_literature(folder)
+    subjects = ["国有企业", "民营经济", "海洋生态", "水稻种植", "量子计算", "城市交通"]
+    triples = [
+        f"{subject}\t{subject}的改革研究\t{other}的改革研究"
+        for row, subject in enumerate(subjects)
+        for other in subjects[row + 1 :]
+    ]
+    (folder / "triples.tsv").write_text("\n".join(triples) + "\n", "utf-8")
+    graded = [f"{subject}\t{subject}的保护\t{row % 3}" for row, subject in enumerate(subjects)]
+    (folder / "graded.tsv").write_text("\n".join([*graded, "水稻\t水稻\tfive"]) + "\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ernie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_ernie(tmp_path_factory.mktemp("ernie") / "model")
+
+
+def _recipe(stage: str, ernie: Path, data: Path, output: Path, **settings: Any) -> Recipe:
+    shared = {
+        "output": output,
+        "model": ModelSettings(source=str(ernie)),
+        "optimizer": OptimizerSettings(learning_rate=5e-3),
+        "steps": STEPS,
+        "batch_size": 8,
+        "max_tokens": 48,
+        "validation": 0.2,
+        "validate_every": 4,
+        "checkpoint_every": 3,
+        "log_every": 1,
+        **settings,
+    }
+    papers = (data / "literature_papers.jsonl",)
+    if stage == "pretrain":
+        return PretrainRecipe(texts=papers, **shared)
+    if stage == "simcse":
+        return SimcseRecipe(texts=papers, views="crop", **shared)
+    if stage == "inbatch":
+        return InbatchRecipe(abstracts=papers, titles=papers, dimension=8, **shared)
+    # A few queries only: at 0.2 none of them is held back.
+    return RankRecipe(triples=(data / "triples.tsv",), **(shared | {"validation": 0.4}))
+
+
+def _objective(recipe: Recipe) -> Objective[Any]:
+    make: dict[type[Recipe], Callable[[Any], Objective[Any]]] = {
+        PretrainRecipe: stages.pretrain_objective,
+        SimcseRecipe: stages.simcse_objective,
+        InbatchRecipe: stages.inbatch_objective,
+        RankRecipe: stages.rank_objective,
+    }
+    return make[type(recipe)](recipe)
+
+
+def _column(run: Path, name: str) -> list[float]:
+    with (run / "metrics.csv").open(encoding="utf-8") as lines:
+        return [float(row[name]) for row in csv.DictReader(lines) if row[name]]
+
+
+def _weights(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        f"{path.name}/{name}": np.asarray(value)
+        for path in sorted(directory.glob("*.pdparams"))
+        for name, value in paddle.load(str(path)).items()
+    }
+
+
+def _same(left: Path, right: Path) -> bool:
+    one, other = _weights(left), _weights(right)
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+
+
+class _Killed(Exception):
+    pass
+
+
+class _Interrupted:
+    """An objective whose process dies at its `last` step."""
+
+    def __init__(self, objective: Objective[Any], last: int) -> None:
+        self._objective, self._left = objective, last
+        self.network = objective.network
+        self.evaluate, self.save = objective.evaluate, objective.save
+        self.validation, self.examples = objective.validation, objective.examples
+
+    def batching(self) -> Batching[Any]:
+        return self._objective.batching()
+
+    def backward(self, batch: Sequence[Any], rng: np.random.Generator) -> StepResult:
+        if not self._left:
+            raise _Killed
+        self._left -= 1
+        return self._objective.backward([*batch], rng)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "simcse", "inbatch", "rank"])
+def test_loss_falls_and_a_cut_run_ends_as_a_whole_one(
+    stage: str, ernie: Path, data: Path, tmp_path: Path
+) -> None:
+    whole = _recipe(stage, ernie, data, tmp_path / "whole")
+    best = train(whole, _objective(whole))
+    run = whole.output
+    losses = _column(run, "loss")
+    assert len(losses) == STEPS
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    validation = _column(run, "validation_loss")
+    assert len(validation) == 3
+    assert min(validation[1:]) < validation[0]
+    assert all(speed > 0 for speed in _column(run, "tokens_per_second"))
+    for name in ("recipe.yaml", "metrics.csv", "loss.png", "last/config.json"):
+        assert (run / name).stat().st_size > 0
+    if stage == "rank":
+        load_ranker(best)
+    else:
+        assert load_encoder(best).dimension == (8 if stage == "inbatch" else 32)
+
+    cut = _recipe(stage, ernie, data, tmp_path / "cut")
+    with pytest.raises(_Killed):
+        train(cut, _Interrupted(_objective(cut), last=7))
+    assert not (cut.output / "last").exists()
+    train(cut, _objective(cut))
+    assert _same(run / "last", cut.output / "last")
+    assert _same(run / "best", cut.output / "best")
+    assert _column(cut.output, "loss") == losses
+    assert _column(cut.output, "validation_loss") == validation
+
+
+def test_other_settings_do_not_continue_a_run(ernie: Path, data: Path, tmp_path: Path) -> None:
+    first = _recipe("simcse", ernie, data, tmp_path, steps=1)
+    train(first, _objective(first))
+    other = _recipe("simcse", ernie, data, tmp_path, steps=2)
+    with pytest.raises(RunMismatch, match="other settings"):
+        train(other, _objective(other))
+
+
+def test_the_gradient_cache_gives_the_gradient_of_the_whole_batch(
+    ernie: Path, data: Path, tmp_path: Path
+) -> None:
+    def gradients(chunk: int | None) -> dict[str, np.ndarray[Any, Any]]:
+        model = ModelSettings(source=str(ernie), dropout=0.0)
+        recipe = _recipe("inbatch", ernie, data, tmp_path, model=model, chunk=chunk)
+        objective = _objective(recipe)
+        batch = [*objective.examples(np.random.default_rng(0))][:8]
+        objective.network.train()
+        objective.backward(batch, np.random.default_rng(0))
+        return {
+            name: parameter.grad.numpy()
+            for name, parameter in objective.network.named_parameters()
+            if parameter.grad is not None
+        }
+
+    whole, cached = gradients(None), gradients(3)
+    assert whole.keys() == cached.keys()
+    for name, gradient in whole.items():
+        assert np.allclose(gradient, cached[name], atol=1e-5), name
+
+
+def test_evaluation_papers_are_not_trained_on(ernie: Path, data: Path, tmp_path: Path) -> None:
+    papers = data / "literature_papers.jsonl"
+    some = tmp_path / "some.jsonl"
+    some.write_text("".join(papers.read_text("utf-8").splitlines(keepends=True)[:20]), "utf-8")
+    recipe = _recipe("simcse", ernie, data, tmp_path / "run", exclude=(some,), validation=0.0)
+    assert len(_objective(recipe).examples(np.random.default_rng(0))) == 4
+    everything = _recipe("pretrain", ernie, data, tmp_path / "run", exclude=(papers,))
+    with pytest.raises(DataInvalid, match="nothing is left"):
+        _objective(everything)
+
+
+def test_grades_train_and_bad_lines_are_named(
+    ernie: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = RankRecipe(
+        output=tmp_path,
+        model=ModelSettings(source=str(ernie)),
+        steps=2,
+        graded=(data / "graded.tsv",),
+        triples=(data / "triples.tsv",),
+        validation=0.0,
+    )
+    objective = stages.rank_objective(recipe)
+    assert "1 malformed (line 7: 'five' is no grade from 0 to 2)" in caplog.text
+    graded = [each for each in objective.examples(np.random.default_rng(0)) if not each.titles[1:]]
+    assert {each.grade for each in graded} <= {0.0, 0.5, 1.0}
+    train(recipe, objective)
+
+
+def test_a_public_ernie_directory_starts_a_run(data: Path, tmp_path: Path) -> None:
+    public = tiny_ernie(tmp_path / "ernie", public=True)
+    recipe = _recipe("pretrain", public, data, tmp_path / "run", steps=2)
+    best = train(recipe, _objective(recipe))
+    assert load_encoder(best, layers=1).body.config.num_hidden_layers == 1
+
+
+def test_an_unknown_model_is_named(data: Path, tmp_path: Path) -> None:
+    recipe = _recipe("simcse", tmp_path / "nowhere", data, tmp_path / "run")
+    with pytest.raises(ModelUnknown, match="neither a directory nor a model"):
+        _objective(recipe)

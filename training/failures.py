@@ -1,0 +1,59 @@
+"""What a user of the training commands can mend, and how it is said.
+
+TrainingError
+├── RecipeInvalid     a setting is missing or wrong
+├── DataInvalid       a file without a usable line
+├── ModelUnknown      neither a directory nor a model that paddlenlp knows
+├── RunMismatch       the run directory belongs to other settings
+├── RunDiverged       the loss is no number any more
+└── ParityError       an exported program computes something else
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+class TrainingError(Exception):
+    """The message says what to do."""
+
+
+class RecipeInvalid(TrainingError):
+    """A recipe that cannot be run; the message names the setting."""
+
+
+class DataInvalid(TrainingError):
+    """A file without a single usable line, or one that does not exist."""
+
+
+class ModelUnknown(TrainingError):
+    """The source of a model is neither a directory nor a name that paddlenlp knows."""
+
+
+class RunMismatch(TrainingError):
+    """The run directory belongs to a run with other settings."""
+
+
+class RunDiverged(TrainingError):
+    """The loss is infinite or no number."""
+
+
+class ParityError(TrainingError):
+    """The exported program does not compute what the network computes."""
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a user can mend is said in one line, with exit code 1."""
+    try:
+        yield
+    except TrainingError as error:
+        typer.echo(str(error), err=True)
+    except OSError as error:
+        typer.echo(
+            f"{error.filename}: {error.strerror}" if error.filename else str(error), err=True
+        )
+    else:
+        return
+    raise typer.Exit(1)
