@@ -129,19 +129,21 @@ class Client:
         format: InputFormat | str | None = None,
         mapping: Mapping[str, Any] | None = None,
         max_errors: int | None = None,
+        encoder: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submits a file, or documents, as a bulk job and returns it as accepted.
 
         A file's format is told by its name (.jsonl .csv .tsv .parquet .txt, also .gz) or by
         `format`. `mapping` names the columns, {"id": ..., "title": ..., "text": ...}; a job with
-        more than `max_errors` rejected documents stops. Every submission carries an idempotency
-        key, so that one sent again after a failure is still one job. Wait for its end with
-        `wait`, or follow it with `watch`.
+        more than `max_errors` rejected documents stops. A mapping with "vector" takes ready-made
+        vectors, made by the encoder of the fingerprint `encoder`. Every submission carries an
+        idempotency key, so that one sent again after a failure is still one job. Wait for its end
+        with `wait`, or follow it with `watch`.
         """
         with open_upload(source, format) as upload:
             headers = upload.headers(idempotency_key)
-            params = upload.params(collection, JobMode(mode), mapping, max_errors)
+            params = upload.params(collection, JobMode(mode), mapping, max_errors, encoder)
             call = calls.Call("POST", "/v1/index-jobs", JobAccepted, params, headers=headers)
             accepted = self._send(call, upload)
         return self.job(accepted.job_id)

@@ -55,12 +55,15 @@ class Upload:
         mode: JobMode,
         mapping: Mapping[str, Any] | None,
         max_errors: int | None,
+        encoder: str | None,
     ) -> dict[str, str]:
         params = {"collection": collection, "mode": mode.value, "format": self.format.value}
         if mapping is not None:
             params["mapping"] = json.dumps(mapping, ensure_ascii=False)
         if max_errors is not None:
             params["max_errors"] = str(max_errors)
+        if encoder is not None:
+            params["encoder"] = encoder
         return params
 
     def blocks(self) -> Iterator[bytes]:
