@@ -3,7 +3,13 @@
 import pytest
 
 from services.common.wire.jobs import InputFormat, JobMode, JobState
-from services.indexer.jobs.ledger import MAX_ATTEMPTS, PLANNING, JobLedger, LeaseLost
+from services.indexer.jobs.ledger import (
+    MAX_ATTEMPTS,
+    PLANNING,
+    PLANNING_ATTEMPTS,
+    JobLedger,
+    LeaseLost,
+)
 from services.indexer.jobs.manifest import JobManifest, PartKey, PartResult, Plan, Rejection, now
 
 SECONDS = 10.0
@@ -54,6 +60,17 @@ def test_a_part_that_is_being_written_cannot_be_taken_away() -> None:
     lease.writing = True
     job.expire(100.0)
     assert job.open[FIRST].lease is lease
+    with pytest.raises(LeaseLost):
+        job.claim(FIRST, "b", 100.0, SECONDS)
+
+
+def test_planning_is_not_given_up_for_some_dead_workers() -> None:
+    job = JobLedger.recover(ledger().manifest, None, {}, set(), cancelling=False, end=None)
+    for attempt in range(PLANNING_ATTEMPTS):
+        assert job.exhausted() == []
+        job.claim(PLANNING, "a", attempt * 20.0, SECONDS)
+        job.expire(attempt * 20.0 + 10.0)
+    assert job.exhausted() == [PLANNING]
 
 
 def test_after_a_restart_a_worker_goes_on_with_what_it_has() -> None:

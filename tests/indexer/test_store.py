@@ -78,6 +78,7 @@ async def test_no_way_leads_out_of_the_roots(tmp_path: Path) -> None:
         "s3://bucket/other",
         "s3://bucket/prefix-other/x",
         "s3://bucket/prefix/../other",
+        "s3://bucket/prefix/a::http://169.254.169.254/latest",
     ):
         with pytest.raises(Forbidden):
             await read(sources, address)
