@@ -1,12 +1,17 @@
 """What commands print, what they send, and how they end."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from tests.cli.conftest import Xunwen
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
+from xunwen.cli.main import app
 
 HIT = {
     "id": "1",
@@ -97,6 +102,31 @@ def test_jobs_and_collections_as_lists(gateway: ScriptedGateway, xunwen: Xunwen)
     assert json.loads(xunwen("jobs", "list", "-n", "1", "--json").out)["id"] == "j9"
     gateway.script[:] = [(200, {"collections": []}, {})]
     assert "no collections" in xunwen("collections", "list").out
+
+
+def test_jobs_of_one_collection(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, {"jobs": [job("running", job_id="06610ed3319eda3f1234")], "next": None})
+    ran = xunwen("jobs", "list", "-c", "notes")
+    assert gateway.asked[0].path == "/v1/index-jobs?collection=notes"
+    assert "06610ed3319eda3f1234" in ran.out, "an id must be there whole, to be copied"
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """All commands that do something, with their names."""
+    if not isinstance(group, TyperGroup):
+        yield " ".join(path), group
+        return
+    for name, command in group.commands.items():
+        yield from commands(command, *path, name)
+
+
+def test_every_command_speaks_json() -> None:
+    online = ("up", "down", "status", "logs", "search", "index", "jobs", "docs", "collections")
+    asked = [each for each in commands(get_command(app)) if each[0].split()[0] in online]
+    assert len(asked) > 20
+    for name, command in asked:
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert "--json" in options, name
 
 
 def test_the_rejected_lines_of_a_job(gateway: ScriptedGateway, xunwen: Xunwen) -> None:

@@ -8,7 +8,8 @@ from tests.docs.blocks import ROOT, RUN, blocks, missing
 from tests.docs.test_pages import run
 from tests.stack import Stack
 
-pytestmark = pytest.mark.soak
+# paddlenlp warns when it is imported.
+pytestmark = [pytest.mark.soak, pytest.mark.filterwarnings("ignore")]
 
 
 def test_from_the_log_to_the_model(stack: Stack, tmp_path: Path) -> None:

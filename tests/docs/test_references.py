@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from tests.docs.blocks import ROOT, Block, blocks, pages
@@ -49,8 +49,8 @@ def test_commands_and_their_options_exist() -> None:
             _parse(app, words)
         except typer.Exit:
             continue  # --help
-        except click.ClickException as error:
-            pytest.fail(f"{block}: xunwen {' '.join(words)}: {error.format_message()}")
+        except TyperException as error:
+            pytest.fail(f"{block}: xunwen {' '.join(words)}: {error}")
     assert seen > 20
 
 

@@ -1,0 +1,57 @@
+"""The command line as a process, against the real system."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.stack import XUNWEN, Stack
+from xunwen import Client
+
+_SECONDS = 120
+COLLECTION = f"cli_watch_{os.getpid()}"
+
+
+def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "stations.csv"
+    rows = "".join(f"{n},第{n}号水文站的日均径流\n" for n in range(2500))
+    file.write_text(f"id,title\n{rows}", encoding="utf-8")
+    index = [XUNWEN, "index", str(file), "--collection", COLLECTION]
+    with Client(stack.url) as client:
+        process = subprocess.Popen(index, env=stack.env, stderr=subprocess.PIPE, text=True)
+        job_id = _running(client)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=_SECONDS)
+        assert process.returncode == 130
+        assert f"xunwen jobs watch {job_id}" in said
+        watched = stack.xunwen("jobs", "watch", job_id)
+        assert watched.returncode == 0, watched.stderr
+        assert "succeeded: 2,500 read, 2,500 indexed" in watched.stdout
+        client.delete_collection(COLLECTION)
+
+
+def _running(client: Client) -> str:
+    """The id of the job once its first part is written; by then the command watches it."""
+    give_up = time.monotonic() + _SECONDS
+    while time.monotonic() < give_up:
+        for job in client.jobs(collection=COLLECTION):
+            if job.counts.indexed:
+                return job.id
+        time.sleep(0.05)
+    raise TimeoutError("the job does not run")
+
+
+def test_shell_completion() -> None:
+    asked = {"_XUNWEN_COMPLETE": "complete_bash", "COMP_WORDS": "xunwen coll", "COMP_CWORD": "1"}
+    ran = subprocess.run(
+        [XUNWEN], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["collections"]
+
+
+def test_up_and_status_for_programs(stack: Stack) -> None:
+    assert json.loads(stack.xunwen("up", "--json").stdout)["url"] == stack.url
+    parts = [json.loads(line) for line in stack.xunwen("status", "--json").stdout.splitlines()]
+    assert {part["name"] for part in parts} >= {"gateway", "recall", "rank", "indexer", "worker"}
