@@ -1,6 +1,7 @@
 """Every stage: the loss goes down, a run that was cut short ends as one that was not."""
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,19 @@ def test_evaluation_papers_are_not_trained_on(ernie: Path, data: Path, tmp_path:
     some.write_text("".join(papers.read_text("utf-8").splitlines(keepends=True)[:20]), "utf-8")
     recipe = _recipe("simcse", ernie, data, tmp_path / "run", exclude=(some,), validation=0.0)
     assert len(_objective(recipe).examples(np.random.default_rng(0))) == 4
+    rows = [json.loads(line) for line in papers.read_text("utf-8").splitlines()]
+    documents = tmp_path / "documents.jsonl"
+    documents.write_text(
+        "".join(
+            json.dumps({"id": row["id"], "title": row["title"], "text": row["abstract"]}) + "\n"
+            for row in rows
+        ),
+        "utf-8",
+    )
+    for form in (papers, documents):
+        recipe = _recipe("inbatch", ernie, data, tmp_path / "run", exclude=(form,))
+        with pytest.raises(DataInvalid, match="nothing is left"):
+            _objective(recipe)
     everything = _recipe("pretrain", ernie, data, tmp_path / "run", exclude=(papers,))
     with pytest.raises(DataInvalid, match="nothing is left"):
         _objective(everything)

@@ -12,6 +12,8 @@ import numpy as np
 from training.data.phrases import key_terms, sentences, title_like
 from training.data.readers import columns, read_lines, record
 
+PAPER_TEXTS = ("title", "abstract", "text")
+
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -33,11 +35,14 @@ def normal(text: str) -> str:
 
 
 def texts_of(papers: Iterable[Path]) -> frozenset[str]:
-    """Normalised titles and abstracts of evaluation papers, which training must not see."""
+    """Normalised titles and abstracts of evaluation papers, which training must not see.
+
+    Papers as CSL writes them (`abstract`) or as documents (`text`).
+    """
     texts: set[str] = set()
     for path in papers:
         for row in read_lines(path, record("id"))[0]:
-            texts.update(normal(row[name]) for name in ("title", "abstract") if row.get(name))
+            texts.update(normal(row[name]) for name in PAPER_TEXTS if row.get(name))
     return frozenset(texts - {""})
 
 
