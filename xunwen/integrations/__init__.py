@@ -1,0 +1,1 @@
+"""Retrievers for other frameworks, each behind the extra of its name."""

@@ -1,0 +1,60 @@
+"""A Haystack retriever over a collection: the whole cascade in one component.
+
+Needs the extra `haystack`.
+"""
+
+from typing import Any
+
+from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.utils import Secret, deserialize_secrets_inplace
+
+from xunwen.client import Client, Hit, SearchOptions
+from xunwen.client.exchange import DEFAULT_URL
+
+
+@component
+class XunwenRetriever:
+    """Hits become documents: the text (the title where there is none), with the rest in `meta`."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: Secret | None = None,
+        timeout: float = 30.0,
+        options: SearchOptions | None = None,
+    ) -> None:
+        """`timeout` in seconds; `options` as a search takes them: collection, top_k, filter, ..."""
+        self.url = url
+        self.api_key = api_key
+        self.timeout = timeout
+        self.options = options or SearchOptions()
+
+    @component.output_types(documents=list[Document])
+    def run(self, query: str) -> dict[str, list[Document]]:
+        """Raises ApiError and ConnectionFailed, as the client does."""
+        key = self.api_key.resolve_value() if self.api_key else None
+        with Client(self.url, api_key=key, timeout=self.timeout) as client:
+            hits = client.search(query, **self.options).hits
+        return {"documents": [_document(hit) for hit in hits]}
+
+    def to_dict(self) -> dict[str, Any]:
+        written: dict[str, Any] = default_to_dict(
+            self,
+            url=self.url,
+            api_key=self.api_key.to_dict() if self.api_key else None,
+            timeout=self.timeout,
+            options=dict(self.options),
+        )
+        return written
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "XunwenRetriever":
+        deserialize_secrets_inplace(data["init_parameters"], keys=["api_key"])
+        read: XunwenRetriever = default_from_dict(cls, data)
+        return read
+
+
+def _document(hit: Hit) -> Document:
+    meta = {**hit.fields, "title": hit.title or ""}
+    return Document(id=hit.id, content=hit.text or hit.title or "", meta=meta, score=hit.score)

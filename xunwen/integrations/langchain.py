@@ -1,0 +1,53 @@
+"""A LangChain retriever over a collection: the whole cascade, where a vector store has one leg.
+
+Needs the extra `langchain`.
+"""
+
+from typing import Any
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForRetrieverRun,
+    CallbackManagerForRetrieverRun,
+)
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import Field, SecretStr
+
+from xunwen.client import AsyncClient, Client, Hit
+from xunwen.client.exchange import DEFAULT_URL
+
+
+class XunwenRetriever(BaseRetriever):
+    """Hits become documents: the text (the title where there is none), with the rest as metadata.
+
+    Raises ApiError and ConnectionFailed, as the client does.
+    """
+
+    url: str = DEFAULT_URL
+    api_key: SecretStr | None = None
+    timeout: float = 30.0
+    """Seconds."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What a search may say: collection, top_k, filter, mode, rank, budget_ms."""
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        with Client(self.url, **self._connection()) as client:
+            return [_document(hit) for hit in client.search(query, **self.options).hits]
+
+    async def _aget_relevant_documents(
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        async with AsyncClient(self.url, **self._connection()) as client:
+            answer = await client.search(query, **self.options)
+        return [_document(hit) for hit in answer.hits]
+
+    def _connection(self) -> dict[str, Any]:
+        key = self.api_key.get_secret_value() if self.api_key else None
+        return {"api_key": key, "timeout": self.timeout}
+
+
+def _document(hit: Hit) -> Document:
+    metadata = {**hit.fields, "id": hit.id, "title": hit.title or "", "score": hit.score}
+    return Document(id=hit.id, page_content=hit.text or hit.title or "", metadata=metadata)
