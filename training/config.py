@@ -114,12 +114,16 @@ class RankRecipe(Recipe):
     margin: float = Field(default=0.1, gt=0)
     lists: tuple[Path, ...] = ()
     """`query<TAB>title<TAB>neg_title...` with several negatives each: a choice among them."""
+    general_lists: tuple[Path, ...] = ()
+    """The same, of which only those on the training side of the evaluation split are used."""
     exclude: tuple[Path, ...] = ()
 
     @model_validator(mode="after")
     def _has_data(self) -> Self:
-        if not (self.triples or self.general_triples or self.graded or self.lists):
-            raise ValueError("give triples, general_triples, graded or lists")
+        if not any(
+            (self.triples, self.general_triples, self.graded, self.lists, self.general_lists)
+        ):
+            raise ValueError("give triples, general_triples, graded, lists or general_lists")
         return self
 
 

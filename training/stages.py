@@ -105,6 +105,8 @@ def rank_objective(recipe: RankRecipe) -> RankObjective:
     general = [
         each for path in recipe.general_triples for each in read_ranked(path, Form.PAIRWISE, 3)
     ]
+    for path in recipe.general_lists:
+        general += read_ranked(path, Form.LISTWISE, 32)
     for path in recipe.graded:
         general += read_graded(path, recipe.top_grade)
     judged += [each for each in general if not held_out_query(each.query)]
