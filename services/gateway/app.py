@@ -39,6 +39,9 @@ from services.gateway.versions import RedisVersions
 from services.gateway.warming import Warmer
 from services.gateway.web import add_web_page
 
+_FEWEST = 2
+"""Searches at once that are always let in: two people must not shut each other out."""
+
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
@@ -67,7 +70,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             watch = ModelWatch(recall, rank, cache)
             await watch.begin()
             admission = AdmissionControl(
-                AdaptiveLimit(settings.concurrency, 1, settings.max_concurrency)
+                AdaptiveLimit(settings.concurrency, _FEWEST, settings.max_concurrency)
             )
             watch_admission(registry, admission)
             cache_metrics = CacheMetrics(registry)

@@ -16,10 +16,10 @@ from services.common.errors import DeadlineExceeded, Overloaded, RateLimited, Se
 from services.common.request_context import Deadline
 from services.gateway.adaptive_limit import AdaptiveLimit
 
-_MOMENT_SHARE = 0.25
+_MOMENT_SHARE = 0.4
 _MOMENT_SECONDS = 0.1
 """Where no unloaded search has been seen yet."""
-_LONGEST_MOMENT = 0.25
+_LONGEST_MOMENT = 0.5
 _WAITING_PER_PLACE = 2
 _RETRY_SECONDS = 1.0
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import FieldValue
@@ -13,6 +13,14 @@ from services.common.wire.stages import Stage
 DEFAULT_COLLECTION = "literature"
 MAX_BATCH = 100
 MAX_BUDGET_MS = 60_000
+
+
+def _whole(given: object) -> object:
+    """JSON has one kind of number: 10.0 is a whole one."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
 
 Query = Annotated[
     str,
@@ -28,9 +36,9 @@ class SearchOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     collection: str = Field(default=DEFAULT_COLLECTION, pattern=NAME_PATTERN)
-    top_k: int = Field(default=10, ge=1, le=MAX_TOP_K, strict=True, description="Hits wanted")
-    recall_k: int = Field(
-        default=1000, ge=1, le=MAX_CANDIDATES, strict=True, description="Candidates to recall"
+    top_k: Whole = Field(default=10, ge=1, le=MAX_TOP_K, description="Hits wanted")
+    recall_k: Whole = Field(
+        default=1000, ge=1, le=MAX_CANDIDATES, description="Candidates to recall"
     )
     mode: Mode = Mode.HYBRID
     filter: dict[str, Any] | None = Field(
@@ -42,8 +50,8 @@ class SearchOptions(BaseModel):
     diversity: float = Field(
         default=0.0, ge=0, le=1, strict=True, description="Weight of variety among the hits"
     )
-    budget_ms: int | None = Field(
-        default=None, ge=1, le=MAX_BUDGET_MS, strict=True, description="Time the answer may take"
+    budget_ms: Whole | None = Field(
+        default=None, ge=1, le=MAX_BUDGET_MS, description="Time the answer may take"
     )
     explain: StrictBool = Field(default=False, description="All features of each hit in `scores`")
     fields: list[FieldName] | None = Field(

@@ -47,9 +47,9 @@ class GatewaySettings(ServiceSettings):
     warm_queries: int = Field(default=50, ge=0, le=1000)
     """How many of a collection's most asked queries are computed after a rebuild."""
 
-    concurrency: int = Field(default=16, ge=1)
+    concurrency: int = Field(default=16, ge=2)
     """Searches computed at once, at the start; measured latencies move it."""
-    max_concurrency: int = Field(default=256, ge=1)
+    max_concurrency: int = Field(default=256, ge=2)
 
     max_requests: int = Field(default=1_000, ge=1)
     """Requests at once of all kinds; beyond it they are refused at once."""

@@ -23,6 +23,13 @@ class Outcome:
     seconds: float
     degraded: tuple[str, ...] = ()
     retry_after: str | None = None
+    code: str = ""
+    """Of the problem, if it is one."""
+
+    @property
+    def refused(self) -> bool:
+        """For load, and with the time after which to come again."""
+        return self.code in ("overloaded", "rate_limited") and self.retry_after is not None
 
 
 @dataclass(slots=True)
@@ -50,6 +57,7 @@ class Load:
                 self.now() - at,
                 degraded,
                 answer.headers.get("retry-after"),
+                body.get("code", ""),
             )
         except httpx.TransportError:
             outcome = Outcome(at, kind, 0, self.now() - at)

@@ -1,0 +1,68 @@
+"""schemathesis, operation by operation: its pytest plugin does not know pytest 9 yet."""
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from services.gateway.app import create_app
+from services.gateway.settings import GatewaySettings
+
+Described = schemathesis.schemas.BaseSchema
+
+OPERATIONS = [
+    (method.upper(), path)
+    for path, methods in create_app(GatewaySettings()).openapi()["paths"].items()
+    for method in methods
+]
+
+
+def described(url: str) -> Described:
+    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+MORE_THAN_SCHEMA = {
+    ("POST", "/v1/search"): "a query of white space; unknown fields in a filter",
+    ("GET", "/v1/search"): "a query of white space",
+    ("POST", "/v1/search:batch"): "a query of white space",
+    ("POST", "/v1/index-jobs"): "a format that neither type nor name tells",
+    ("POST", "/v1/collections/{collection}/documents:delete"): "ids or filter, not both",
+    ("PUT", "/v1/collections/{collection}/documents/{document_id}"): "a title or a text",
+    ("POST", "/v1/embeddings"): "texts that are not empty",
+    ("POST", "/v1/rerank"): "documents that are not empty",
+    ("POST", "/v2/rerank"): "documents that are not empty",
+    ("POST", "/rerank"): "documents that are not empty",
+}
+"""Where a request may fit the schema and still be refused, and for what."""
+
+
+def fuzz(schema: Described, method: str, path: str, headers: dict[str, str], examples: int) -> None:
+    """Sends what the schema allows and what it does not. Raises what any check found."""
+    operation = schema[path][method]
+    excluded = [positive_data_acceptance] if (method, path) in MORE_THAN_SCHEMA else []
+    for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
+
+        @given(case=operation.as_strategy(generation_mode=mode))
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        def check(case: schemathesis.Case) -> None:
+            answer = case.call(headers=headers)
+            # A budget of a millisecond is a legal wish; that it ran out is the answer.
+            late = answer.status_code == 504 and answer.json()["code"] == "deadline_exceeded"
+            case.validate_response(
+                answer,
+                excluded_checks=[*excluded, *([not_a_server_error] if late else [])],
+                headers=headers,
+            )
+
+        try:
+            check()
+        except Unsatisfiable:
+            if mode is GenerationMode.POSITIVE:
+                raise  # nothing can be wrong with a request that has no parts
