@@ -39,8 +39,8 @@ def main(
 ) -> None:
     """Find hard negatives: what the recall model ranks high although it is not the answer.
 
-    The output trains `train rank` (as `lists` or `general_lists`, or as `triples` with one negative) and
-    `train inbatch` (as `pairs`, with `negatives` set).
+    The output trains `train rank` (as `lists` or `general_lists`, or with one negative as
+    `triples`) and `train inbatch` (as `pairs`, with `negatives` set).
     """
     runtime.prepare()
     logging.basicConfig(format="%(message)s")
