@@ -54,7 +54,7 @@ class Program:
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
         try:
-            process.wait(30)
+            process.wait(120)  # Paddle's programs end slowly on a busy machine
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -189,9 +189,9 @@ class Installation:
     def ids(self, collection: str) -> list[str]:
         return sorted(row.id for row in self.rows(collection))
 
-    def found(self, collection: str, query: str) -> list[str]:
+    def found(self, collection: str, query: str, mode: str = "hybrid") -> list[str]:
         """Ids that a search through the recall service gives."""
-        body = {"query": query, "collection": collection, "top_n": 10}
+        body = {"query": query, "collection": collection, "top_n": 10, "mode": mode}
         response = self.search.post("/search", json=body)
         assert response.status_code == 200, response.text
         return [hit["id"] for hit in response.json()["candidates"]]

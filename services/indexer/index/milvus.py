@@ -23,6 +23,13 @@ _CALL_SECONDS = 30.0
 _SLOW_SECONDS = 300.0
 """For flush, load and index building, which wait for background work."""
 _SCAN_ROWS = 1000
+_GRPC = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,  # else a long outage is noticed minutes late
+    # The client's default, a ping each 10 s, makes milvus-lite hang up: "too many pings".
+    "grpc.keepalive_time_ms": 300_000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
 _RATE_LIMITED = 8
 _INVALID = 1100
 _REFUSED = (DataNotMatchException, ParamError)
@@ -223,7 +230,7 @@ class MilvusIndex:
     def _milvus(self) -> MilvusClient:
         with self._opening:
             if self._client is None:
-                client = MilvusClient(self._uri, token=self._token, timeout=5)
+                client = MilvusClient(self._uri, token=self._token, timeout=5, grpc_options=_GRPC)
                 self._version = str(client.get_server_version(timeout=5))
                 self._client = client
             return self._client

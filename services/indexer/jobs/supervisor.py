@@ -57,7 +57,8 @@ class JobSupervisor:
         self._rebuilds = rebuilds
         self._retention = retention
         self._retained_jobs = retained_jobs
-        self._begun: set[str] = set()
+        self._begun: set[tuple[str, int]] = set()
+        """Jobs with their versions, which a rebuild that starts over changes."""
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._tidied = 0.0
         self._term = 0
@@ -97,7 +98,7 @@ class JobSupervisor:
             job = ledger.manifest.id
             if job in self._busy:
                 continue
-            if ledger.cancelling or ledger.complete or job not in self._begun:
+            if ledger.cancelling or ledger.complete or _run_of(ledger) not in self._begun:
                 self._busy[job] = asyncio.create_task(self._advance(ledger))
                 continue
             await self._settle_exhausted(ledger)
@@ -111,12 +112,14 @@ class JobSupervisor:
             if ledger.cancelling:
                 if not ledger.writing:
                     await self._finisher.cancelled(ledger)
+                    self._begun.discard(_run_of(ledger))
             elif ledger.complete:
                 await self._finisher.begin(ledger)
                 await self._finisher.end(ledger)
+                self._begun.discard(_run_of(ledger))
             else:
                 await self._finisher.begin(ledger)
-                self._begun.add(job)
+                self._begun.add(_run_of(ledger))
         except SearchError as error:
             logger.warning("job waits", extra={"job": job, "reason": error.detail})
             await asyncio.sleep(_TICK_SECONDS)
@@ -214,6 +217,10 @@ class JobSupervisor:
             await asyncio.to_thread(state.tombstones.prune, oldest)
             if self._book.rebuilding(name) is None:
                 await self._rebuilds.collect(name)
+
+
+def _run_of(ledger: JobLedger) -> tuple[str, int]:
+    return ledger.manifest.id, ledger.manifest.version
 
 
 def _priority(ledger: JobLedger, key: PartKey) -> int:
