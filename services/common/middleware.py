@@ -109,7 +109,10 @@ class RequestContextMiddleware:
         method = scope["method"] if route != "unmatched" else "any"
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.seconds.labels(method, route).observe(seconds)
-        level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
+        quiet = scope["path"] in _PROBES or scope.get("quiet", False)
+        level = logging.DEBUG if quiet else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
         logger.log(
             level,
             "request",

@@ -44,9 +44,11 @@ async def overload(stack: Stack, warm_seconds: float, seconds: float, *, strict:
             f" answered again after {recovery:.2f} s"
         )
         assert accepted
-        assert {outcome.status for outcome in refused} <= {429, 503}
-        assert all(outcome.retry_after for outcome in refused)
-        if strict:
+        late = [outcome for outcome in refused if outcome.status == 504]
+        assert {outcome.status for outcome in refused} <= {429, 503, 504}
+        assert all(outcome.retry_after for outcome in refused if outcome not in late)
+        if strict:  # else the machine may have other things to do
+            assert late == []
             assert refused
             assert percentile(accepted, 0.99) < 2 * alone[0]
             assert recovery < 5

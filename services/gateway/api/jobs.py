@@ -51,8 +51,9 @@ JobId = Annotated[str, Depends(_seen)]
 
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
-    "required": True,
-    "description": "A file as the raw body or as the part `file` of a form, or documents in JSON",
+    "required": False,
+    "description": "A file as the raw body or as the part `file` of a form, or documents in JSON;"
+    " nothing with `source`",
     "content": {
         "application/json": {"schema": InlineDocuments.model_json_schema()},
         "multipart/form-data": {
@@ -110,6 +111,18 @@ async def create_job(
             " a column of ready-made ones",
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        Query(
+            max_length=2_000,
+            description="Instead of a body: a path or s3:// address under a root that the"
+            " operator allowed",
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        Query(max_length=2_000, description="The same of a .npy matrix, a row per document"),
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -132,11 +145,17 @@ async def create_job(
             params["max_errors"] = str(max_errors)
         if encoder is not None:
             params["encoder"] = encoder
+        if source is not None:
+            params["source"] = source
+        if vectors is not None:
+            params["vectors"] = vectors
         headers = extra if sent.encoding is None else extra | {"content-encoding": sent.encoding}
         return await upload(
             indexer, "/index-jobs", content=sent.content, params=params, headers=headers
         )
 
+    if source is not None:
+        return await send(Upload(_nothing(), stated or InputFormat.JSONL, None))
     if kind == "application/json" and stated in (None, InputFormat.JSONL):
         if encoding:
             raise UnsupportedFormat("Documents in JSON come uncompressed; compress a jsonl file.")
@@ -156,6 +175,11 @@ async def _inline(request: Request) -> InlineDocuments:
 
 def _located(error: ValidationError) -> list[Mapping[str, Any]]:
     return [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)]
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for block in ():
+        yield block
 
 
 async def _lines(inline: InlineDocuments) -> AsyncIterator[bytes]:
