@@ -8,8 +8,8 @@ import { named, t } from "./messages.js";
 const EVERY_MS = 15_000;
 
 export function pulse() {
-  const label = h("span", {}, t("pulse.unknown"));
-  const link = h("a.pulse", { href: viewHref("health"), data: { state: "unknown" } }, label);
+  const label = h("span");
+  const link = h("a.pulse", { href: viewHref("health") }, label);
   const show = (state, text) => {
     link.dataset.state = state;
     label.textContent = text;
@@ -27,6 +27,7 @@ export function pulse() {
       show("away", t("pulse.away"));
     }
   };
+  show("unknown", t("pulse.unknown")); // named at once: on narrow screens the label is not shown
   ask();
   const timer = setInterval(ask, EVERY_MS);
   return { element: link, stop: () => clearInterval(timer) };
