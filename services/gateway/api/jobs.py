@@ -178,7 +178,8 @@ def _located(error: ValidationError) -> list[Mapping[str, Any]]:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for block in ():
+    blocks: tuple[bytes, ...] = ()
+    for block in blocks:
         yield block
 
 
