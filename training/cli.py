@@ -99,6 +99,7 @@ def _started(recipe: str, kind: type[R], overrides: list[str] | None) -> Iterato
         ]
         package = logging.getLogger("training")
         package.setLevel(logging.INFO)
+        package.propagate = False  # paddlenlp gives the root logger a handler of its own
         for handler in handlers:
             handler.setFormatter(form)
             package.addHandler(handler)
