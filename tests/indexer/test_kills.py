@@ -50,7 +50,7 @@ def survive(indexer: Installation, count: int, worker_kills: int, collection: st
 
 
 def test_a_job_survives_the_death_of_every_part(indexer: Installation) -> None:
-    survive(indexer, 1200, 2, "killed")
+    survive(indexer, 1000, 2, "killed")
 
 
 @pytest.mark.soak
