@@ -22,6 +22,11 @@ def main() -> None:
                         help=f"of {', '.join(names)}; default: all")  # fmt: skip
     parser.add_argument("--peers", default=",".join(peers.REQUIREMENTS),
                         help="comma-separated; empty for none")  # fmt: skip
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="embed and rerank: count processor seconds, on a machine that others use too",
+    )
     parser.add_argument("--url", default=None, help="of the gateway; default: `xunwen up`'s")
     parser.add_argument("--milvus", default=None, help="of the Milvus server that scale fills")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="of scale")
@@ -34,9 +39,9 @@ def main() -> None:
         parser.error(f"there is no peer {unknown.pop()}; {', '.join(peers.REQUIREMENTS)}")
     with tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder:
         if "embed" in wanted:
-            embed.main(Path(folder), chosen)
+            embed.main(Path(folder), chosen, processor_time=options.processor_time)
         if "rerank" in wanted:
-            rerank.main(Path(folder), chosen)
+            rerank.main(Path(folder), chosen, processor_time=options.processor_time)
     if "search" in wanted:
         url = options.url or local_url()
         try:

@@ -1,9 +1,9 @@
 """One peer, run in the environment of the peers: `python peer.py NAME < request > answer`.
 
-The request is JSON: `kind` (embed or rerank), `model` (a folder), `threads`, `rounds`, and
-`sets`: {name: [texts or pairs]}. The answer is {name: [seconds of each round]}. Nothing of the
-project is imported here. torch peers build a model of the same size with random weights:
-speed does not depend on them.
+The request is JSON: `kind` (embed or rerank), `model` (a folder), `threads`, `rounds`,
+`processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
+{name: [seconds of each round]}. Nothing of the project is imported here. torch peers build a
+model of the same size with random weights: speed does not depend on them.
 """
 
 import json
@@ -18,14 +18,15 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(request["threads"])
     run = PEERS[sys.argv[1]](request)
+    clock = time.process_time if request["processor_time"] else time.perf_counter
     answer = {}
     for name, inputs in request["sets"].items():
         run(inputs[:4])
         answer[name] = []
         for _ in range(request["rounds"]):
-            started = time.perf_counter()
+            started = clock()
             run(inputs)
-            answer[name].append(time.perf_counter() - started)
+            answer[name].append(clock() - started)
     sys.stdout.write("\n" + json.dumps(answer))
 
 
