@@ -85,7 +85,8 @@ async def run_task(
                 candidates = await _recalled(recall, query.text, collection, mode, run)
                 run.rankings[row][query.id] = candidates
             hits = await _ranked(gateway, query.text, collection, run)
-        by_coarse = sorted(hits, key=lambda hit: -hit.scores["coarse"])
+        # Without the rank service the hits have no such score: `degraded` counts it.
+        by_coarse = sorted(hits, key=lambda hit: -hit.scores.get("coarse", hit.score))
         by_score = sorted(hits, key=lambda hit: -hit.score)
         for row, order in ((COARSE, by_coarse), (FINE, by_score), (RERANK, hits)):
             run.rankings[row][query.id] = [hit.id for hit in order]
