@@ -16,7 +16,7 @@ from xunwen.cli.context import local_url
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="xunwen bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ("embed", "rerank", "search", "scale")
     parser.add_argument("which", nargs="*", metavar="WHICH",
                         help=f"of {', '.join(names)}; default: all")  # fmt: skip
