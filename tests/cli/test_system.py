@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.stack import XUNWEN, Stack
 from xunwen import Client
 
-_SECONDS = 120
+_SECONDS = 300
 COLLECTION = f"cli_watch_{os.getpid()}"
 
 

@@ -15,7 +15,7 @@ PAGES = ["quick-start", "tutorial", "click-log", "api", "cli", "client", "compat
 """Of docs/, those whose commands are run here."""
 _FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
 """Otherwise an error answer is a success to the shell."""
-_SECONDS = 120
+_SECONDS = 300
 
 
 def to_run(page: Path) -> list[Block]:
