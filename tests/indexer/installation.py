@@ -78,6 +78,7 @@ class Installation:
         redis: Server,
         model: Path,
         part_documents: int = PART_DOCUMENTS,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.folder = folder
         self.milvus = milvus
@@ -97,7 +98,7 @@ class Installation:
             "XUNWEN_INDEXER_RECALL_URL": f"http://127.0.0.1:{recall_port}",
             "XUNWEN_INDEXER_MODEL_DIR": str(model),
             "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
-            "XUNWEN_INDEXER_LEASE_SECONDS": str(LEASE_SECONDS),
+            "XUNWEN_INDEXER_LEASE_SECONDS": str(lease_seconds),
             "XUNWEN_INDEXER_ROLE_SECONDS": "4",
             "XUNWEN_INDEXER_PART_DOCUMENTS": str(part_documents),
             "XUNWEN_INDEXER_THREADS": "1",
@@ -202,10 +203,12 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, part_documents: int = PART_DOCUMENTS) -> Iterator[Installation]:
+def installation(
+    folder: Path, part_documents: int = PART_DOCUMENTS, lease_seconds: float = LEASE_SECONDS
+) -> Iterator[Installation]:
     model = tiny_encoder(folder / "model")
     with milvus_lite(folder) as milvus, valkey(folder) as redis:
-        running = Installation(folder, milvus, redis, model, part_documents)
+        running = Installation(folder, milvus, redis, model, part_documents, lease_seconds)
         programs = [running.api, running.worker, running.recall]
         try:
             for program in programs:

@@ -62,14 +62,14 @@ def test_an_upload_does_not_grow_the_memory(indexer: Installation) -> None:
 
 @pytest.mark.soak
 def test_a_huge_upload_does_not_grow_the_memory(tmp_path: Path) -> None:
-    with installation(tmp_path, part_documents=1000) as large:
+    with installation(tmp_path, part_documents=1000, lease_seconds=30) as large:
         upload(large, SOAK_BYTES, "uploaded")
 
 
 @pytest.mark.soak
 def test_a_million_lines_are_planned_in_bounded_memory(tmp_path: Path) -> None:
     """Planned and then cancelled: milvus-lite is not made for a million documents."""
-    with installation(tmp_path, part_documents=1000) as large:
+    with installation(tmp_path, part_documents=1000, lease_seconds=30) as large:
         worker = peak(large.worker)
         path = large.sources / "lines.txt.gz"
         with gzip.open(path, "wt", compresslevel=1, encoding="utf-8") as stream:

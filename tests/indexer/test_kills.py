@@ -55,7 +55,7 @@ def test_a_job_survives_the_death_of_every_part(indexer: Installation) -> None:
 
 @pytest.mark.soak
 def test_a_large_job_survives_the_death_of_every_part(tmp_path: Path) -> None:
-    with installation(tmp_path, part_documents=1000) as large:
+    with installation(tmp_path, part_documents=1000, lease_seconds=30) as large:
         survive(large, SOAK_DOCUMENTS, 10, "killed")
 
 
