@@ -1,0 +1,55 @@
+"""`load`: extracted vectors are what a collection is searched by; nothing is embedded again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from services.common.engine import PredictorOptions, open_encoder
+from tests.stack import Stack
+from training.extract.extraction import extract
+from training.extract.shards import ShardFolder
+from xunwen.client import Client
+
+ENCODER = Path(__file__).parents[2] / "models" / "literature-encoder"
+_ROWS = [
+    {"id": "rice", "title": "水稻种植技术", "year": 2001},
+    {"id": "sea", "title": "海洋生态保护", "year": 2002},
+    {"id": "firm", "title": "国有企业改革", "year": 2003},
+]
+
+
+def test_vectors_of_files_are_searched_by(stack: Stack, tmp_path: Path) -> None:
+    source = tmp_path / "corpus.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in _ROWS), "utf-8")
+    folder = tmp_path / "vectors"
+    encoder = open_encoder(ENCODER, PredictorOptions(threads=1, precision="fp32"))
+    extract(source, folder, encoder, shard_lines=2)
+    # Two documents exchange their vectors: whoever embeds again would not find it out.
+    matrix = ShardFolder(folder).file(0, "npy")
+    np.save(matrix, np.load(matrix)[::-1])
+
+    loaded = stack.xunwen("load", str(folder), "--collection", "loaded")
+    assert loaded.returncode == 0, loaded.stderr
+    assert "3 documents in loaded, 0 rejected" in loaded.stdout
+    with Client(stack.url) as client:
+        found = client.search("水稻种植技术", collection="loaded", mode="dense", rank=False)
+        assert found.hits[0].id == "sea"
+        assert found.hits[0].fields["year"] == 2002
+        client.delete_collection("loaded")
+
+
+def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -> None:
+    nothing = stack.xunwen("load", str(tmp_path), "--collection", "loaded")
+    assert nothing.returncode == 1
+    assert "holds no extraction" in nothing.stderr
+
+    source = tmp_path / "corpus.jsonl"
+    source.write_text(json.dumps(_ROWS[0]) + "\n", "utf-8")
+    folder = tmp_path / "vectors"
+    extract(source, folder, open_encoder(ENCODER, PredictorOptions(threads=1)))
+    plan = json.loads((folder / "extraction.json").read_text())
+    (folder / "extraction.json").write_text(json.dumps(plan | {"encoder": "0" * 16}))
+    other = stack.xunwen("load", str(folder), "--collection", "loaded")
+    assert other.returncode == 1
+    assert "this installation has" in other.stderr
