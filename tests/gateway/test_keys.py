@@ -166,5 +166,6 @@ async def test_a_burst_of_two_seconds_is_admitted(redis: GuardedRedis) -> None:
     limiter = RateLimiter(redis)
     for _ in range(20):
         await limiter.admit("burst", 10)
-    with pytest.raises(RateLimited):
-        await asyncio.gather(*(limiter.admit("burst", 10) for _ in range(100)))
+    asked = (limiter.admit("burst", 10) for _ in range(100))
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)  # all end before Redis closes
+    assert any(isinstance(outcome, RateLimited) for outcome in outcomes)
