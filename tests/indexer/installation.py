@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -209,17 +209,14 @@ def installation(
     model = tiny_encoder(folder / "model")
     with milvus_lite(folder) as milvus, valkey(folder) as redis:
         running = Installation(folder, milvus, redis, model, part_documents, lease_seconds)
-        programs = [running.api, running.worker, running.recall]
-        try:
-            for program in programs:
+        with ExitStack() as stack:
+            stack.callback(running.client.close)
+            stack.callback(running.search.close)
+            for program in (running.api, running.worker, running.recall):
                 program.start()
+                stack.callback(program.stop)
             running.await_ready()
             yield running
-        finally:
-            running.client.close()
-            running.search.close()
-            for program in programs[::-1]:
-                program.stop()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
