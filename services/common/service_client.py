@@ -241,7 +241,7 @@ def _reported(response: httpx.Response) -> SearchError:
         code, detail = str(problem["code"]), str(problem["detail"])
     except (ValueError, KeyError, TypeError):
         code, detail = "", "A service of the cascade failed."
-    if response.status_code in (401, 403):  # it is we who are refused, not our caller
+    if response.status_code == 401:  # it is we who are refused, not our caller
         return ServiceUnavailable(
             "A service of the cascade refuses calls of this gateway; both need the same"
             " INTERNAL_TOKEN."

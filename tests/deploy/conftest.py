@@ -31,12 +31,14 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     with PAPERS.open(encoding="utf-8") as papers:
         few.write_text("".join(islice(papers, DOCUMENTS)), encoding="utf-8")
     port = free_port()
-    with collector() as traces, pytest.MonkeyPatch.context() as patch:
-        for service in ("GATEWAY", "RECALL", "RANK", "INDEXER"):
-            patch.setenv(f"XUNWEN_{service}_TRACE_ENDPOINT", traces.url)
-        patch.setenv("XUNWEN_INDEXER_WORKER_PORT", str(port))
-        patch.setenv("XUNWEN_INDEXER_PART_DOCUMENTS", str(PART_DOCUMENTS))
-        with running_stack(folder, few) as stack:
+    with collector() as traces:
+        settings = {
+            f"{service}_trace_endpoint": traces.url
+            for service in ("gateway", "recall", "rank", "indexer")
+        }
+        settings["indexer_worker_port"] = str(port)
+        settings["indexer_part_documents"] = str(PART_DOCUMENTS)
+        with running_stack(folder, few, **settings) as stack:
             body = {"query": "图像分割 神经网络", "collection": "literature"}
             httpx.post(f"{stack.url}/v1/search", json=body, timeout=60).raise_for_status()
             yield Observed(stack, traces, f"http://127.0.0.1:{port}")

@@ -60,6 +60,7 @@ def follow_the_page(stack: Stack, folder: Path) -> None:
     run(restore)
 
 
+@pytest.mark.soak
 def test_a_restored_system_is_as_it_was(observed: Observed, tmp_path: Path) -> None:
     stack = observed.stack
     put(stack, "kept", KEPT)

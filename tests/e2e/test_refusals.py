@@ -67,6 +67,11 @@ def test_a_format_that_is_none(http: httpx.Client) -> None:
     refused(http.post("/v1/index-jobs", params=params, content=b"PK"), 415, 422)
 
 
+def test_a_source_outside_the_allowed_roots(http: httpx.Client) -> None:
+    params = {"collection": "notes", "source": "/etc/passwd"}
+    assert "allowed root" in refused(http.post("/v1/index-jobs", params=params), 403)
+
+
 def test_documents_that_cannot_be_one(http: httpx.Client) -> None:
     path = "/v1/collections/notes/documents/1"
     assert "title or a text" in refused(http.put(path, json={}), 422)
