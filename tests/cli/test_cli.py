@@ -1,6 +1,7 @@
 """What commands print, what they send, and how they end."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from tests.cli.conftest import Xunwen
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
+from tests.stack import XUNWEN
 from xunwen.cli.main import app
 
 HIT = {
@@ -151,3 +153,9 @@ def test_status_where_nothing_runs(
         ran = xunwen(command)
         assert ran.code == 1
         assert ran.err.startswith("xunwen: ")
+
+
+def test_an_unknown_benchmark_is_refused_in_words() -> None:
+    ran = subprocess.run([XUNWEN, "bench", "nothing"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "there is no benchmark nothing" in ran.stderr

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xunwen.cli import collections, docs, index, jobs, offline, searching, system
+from xunwen.cli import bench, collections, docs, index, jobs, offline, searching, system
 from xunwen.cli.context import Connection
 from xunwen.cli.exits import EXPECTED, Exit, fail
 from xunwen.client.exchange import DEFAULT_URL
@@ -25,6 +25,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(docs.app, name="docs")
 app.add_typer(collections.app, name="collections")
 offline.register(app)
+bench.register(app)
 
 
 @app.callback()

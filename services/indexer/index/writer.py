@@ -1,5 +1,5 @@
 """The one place that writes rows. Check and write happen under the collection's lock, in the
-one process that holds the writer's role, so the newest write of an id wins (docs/adr/0010)."""
+one process that holds the writer's role, so the newest write of an id wins (docs/adr/0009)."""
 
 import asyncio
 import time

@@ -1,7 +1,7 @@
 """The ledger of one job: which parts are open, who holds them, what came of them.
 
 Pure state with an explicit clock; `JobBook` makes its changes durable. It is kept by one
-process (docs/adr/0010), so a check and the change that follows it cannot be interleaved.
+process (docs/adr/0009), so a check and the change that follows it cannot be interleaved.
 """
 
 import secrets
