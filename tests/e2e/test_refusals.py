@@ -39,7 +39,7 @@ def refused(answer: httpx.Response, *statuses: int) -> str:
         ({"query": "a", "top_k": 10**9}, 422, "top_k"),
         ({"query": "a", "mode": "magic"}, 422, "mode"),
         ({"query": "a", "collection": "unknown"}, 404, "unknown"),
-        ({"query": "a", "filter": {"discipline": {"like": 1}}}, 422, "filter"),
+        ({"query": "a", "filter": {"discipline": {"like": 1}}}, 422, "no operator"),
         ({}, 422, "query"),
         ({"query": "a", "surprise": 1}, 422, "surprise"),
     ],
