@@ -76,3 +76,16 @@ def test_a_killed_part(part: str, system: Stack, client: Client) -> None:
     assert len(answered_in_full(client, "中西方语言与文化的差异").hits) == 10
     assert client.collection("literature").count == 9000
     client.delete_collection(collection)
+
+
+@pytest.mark.parametrize("part", BACK_AT_ONCE)
+def test_what_stays_away_is_named(part: str, system: Stack) -> None:
+    """Those that a kill brings back too fast to be seen, stopped for as long as it takes."""
+    give_up = time.monotonic() + SECONDS
+    with system.without(part), httpx.Client(base_url=system.url, timeout=5) as http:
+        while True:
+            checks = http.get("/readyz").json()["checks"]
+            if any(not check["ok"] for check in checks.values()):
+                break
+            assert time.monotonic() < give_up
+    print(f"{part}: {[check['detail'] for check in checks.values() if not check['ok']]}")
