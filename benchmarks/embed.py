@@ -45,11 +45,7 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
         "processor_time": processor_time, "max_tokens": encoder.manifest.max_tokens,
         "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
     }  # fmt: skip
-    for peer in wanted:
-        found = peers.measure(peer, request, work)
-        figures[peer] = found if isinstance(found, str) else {
-            name: len(sets[name]) / seconds for name, seconds in found.items()
-        }  # fmt: skip
+    figures |= peers.rates(wanted, request, sets, work)
     figures["precision"] = encoder.precision
     figures["processor_time"] = processor_time
     report.save("embed", figures, _table(figures, list(sets)))

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,19 @@ def onnx_of(model: Path, work: Path) -> Path:
             capture_output=True, check=True,
         )  # fmt: skip
     return target
+
+
+def rates(
+    wanted: Sequence[str], request: dict[str, Any], sets: Mapping[str, Sized], work: Path
+) -> dict[str, Figures | str]:
+    """Items of each set a second, by peer, or why a peer has none."""
+    figures: dict[str, Figures | str] = {}
+    for peer in wanted:
+        found = measure(peer, request, work)
+        figures[peer] = found if isinstance(found, str) else {
+            name: len(sets[name]) / seconds for name, seconds in found.items()
+        }  # fmt: skip
+    return figures
 
 
 def measure(peer: str, request: dict[str, Any], work: Path) -> Figures | str:

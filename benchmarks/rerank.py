@@ -44,11 +44,7 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
         "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
         "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
     }  # fmt: skip
-    for peer in wanted:
-        found = peers.measure(peer, request, work)
-        figures[peer] = found if isinstance(found, str) else {
-            name: len(sets[name]) / seconds for name, seconds in found.items()
-        }  # fmt: skip
+    figures |= peers.rates(wanted, request, sets, work)
     figures["cascade"] = asyncio.run(_cascade(options))
     figures["processor_time"] = processor_time
     report.save("rerank", figures, _table(figures, list(sets)))
