@@ -28,8 +28,8 @@ dev: $(VENV)/.dev models/.unpacked  ## the same with training and test tools
 up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
-test: dev  ## unit tests and tests against the real servers
-	$(BIN)/pytest
+test: dev  ## unit tests and tests against the real servers, two at a time
+	$(BIN)/pytest --numprocesses 2
 
 chart: dev  ## render, lint and validate the Helm chart, the Dockerfile and the compose file
 	$(BIN)/pytest tests/deploy/test_chart.py tests/deploy/test_dockerfile.py tests/deploy/test_compose.py

@@ -18,6 +18,8 @@ from xunwen.embedded.supervision import socket_path
 XUNWEN = Path(sys.executable).with_name("xunwen")
 DATA = Path(__file__).parents[1] / "data"
 PAPERS = DATA / "literature_papers.jsonl"
+DOCUMENTS = 600
+"""Of the stack that tests share."""
 START_SECONDS = 300
 BUDGET_MS = "20000"
 """Of a search that names none: on a busy machine too, what is tested is the whole cascade."""

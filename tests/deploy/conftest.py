@@ -23,7 +23,7 @@ class Observed:
     """Where its worker answers /livez and /metrics."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """A few papers in small parts, so that a job has many of them; one search was answered."""
     folder = tmp_path_factory.mktemp("observed")

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from tests.stack import Stack
+from tests.stack import DOCUMENTS, Stack
 from xunwen import Client, Document
 from xunwen.client import ApiError, SearchAnswer
 from xunwen.embedded.supervision import Supervisor
@@ -18,16 +18,16 @@ BACK_AT_ONCE = ("state", "cache", "worker")
 """The supervisor starts these again before anybody can notice; the others load a model or data."""
 
 
-def pid_of(system: Stack, part: str) -> int:
-    processes = Supervisor(system.settings).processes()
+def pid_of(stack: Stack, part: str) -> int:
+    processes = Supervisor(stack.settings).processes()
     return next(process.pid for process in processes if process.name == part)
 
 
-def named_until_ready(system: Stack, part: str, killed: int) -> set[str]:
+def named_until_ready(stack: Stack, part: str, killed: int) -> set[str]:
     """What /readyz named until the part was replaced and all was ready again."""
     named: set[str] = set()
     give_up = time.monotonic() + SECONDS
-    with httpx.Client(base_url=system.url, timeout=5) as http:
+    with httpx.Client(base_url=stack.url, timeout=5) as http:
         while time.monotonic() < give_up:
             try:
                 answer = http.get("/readyz").json()
@@ -37,7 +37,7 @@ def named_until_ready(system: Stack, part: str, killed: int) -> set[str]:
             named |= {name for name, check in answer["checks"].items() if not check["ok"]}
             # Ready is also a gateway without rank or caches: all of it must be back.
             whole = all(check["ok"] for check in answer["checks"].values())
-            if whole and pid_of(system, part) not in (0, killed):
+            if whole and pid_of(stack, part) not in (0, killed):
                 return named
     raise AssertionError(f"{part} did not come back; /readyz named {named}")
 
@@ -60,13 +60,13 @@ def answered_in_full(client: Client, query: str, collection: str = "literature")
 @pytest.mark.parametrize(
     "part", ["recall", "rank", "indexer", "worker", "milvus", "state", "cache", "gateway"]
 )
-def test_a_killed_part(part: str, system: Stack, client: Client) -> None:
+def test_a_killed_part(part: str, stack: Stack, client: Client) -> None:
     collection = f"kill_{part}"
     note = Document(id="1", title=f"{part} 的确认写入", text="在此之前已经确认")
     client.put(note, collection=collection)
-    killed = pid_of(system, part)
+    killed = pid_of(stack, part)
     os.kill(killed, signal.SIGKILL)
-    named = named_until_ready(system, part, killed)
+    named = named_until_ready(stack, part, killed)
     print(f"{part}: /readyz named {sorted(named)}")
     assert named or part in BACK_AT_ONCE
 
@@ -74,15 +74,15 @@ def test_a_killed_part(part: str, system: Stack, client: Client) -> None:
     answer = answered_in_full(client, "确认写入", collection)
     assert [hit.id for hit in answer.hits] == ["1"]
     assert len(answered_in_full(client, "中西方语言与文化的差异").hits) == 10
-    assert client.collection("literature").count == 9000
+    assert client.collection("literature").count == DOCUMENTS
     client.delete_collection(collection)
 
 
 @pytest.mark.parametrize("part", BACK_AT_ONCE)
-def test_what_stays_away_is_named(part: str, system: Stack) -> None:
+def test_what_stays_away_is_named(part: str, stack: Stack) -> None:
     """Those that a kill brings back too fast to be seen, stopped for as long as it takes."""
     give_up = time.monotonic() + SECONDS
-    with system.without(part), httpx.Client(base_url=system.url, timeout=5) as http:
+    with stack.without(part), httpx.Client(base_url=stack.url, timeout=5) as http:
         while True:
             checks = http.get("/readyz").json()["checks"]
             if any(not check["ok"] for check in checks.values()):

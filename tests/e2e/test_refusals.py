@@ -12,8 +12,8 @@ from xunwen.client import JobState
 
 
 @pytest.fixture
-def http(system: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=system.url, timeout=60) as http:
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
         yield http
 
 

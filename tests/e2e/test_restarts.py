@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from tests.stack import START_SECONDS, XUNWEN, Stack
+from tests.stack import DOCUMENTS, START_SECONDS, XUNWEN, Stack
 from xunwen import Client
 from xunwen.embedded.leftovers import leftovers
 
@@ -24,10 +24,10 @@ def until(condition: Callable[[], object]) -> None:
 
 
 @contextmanager
-def foreground(system: Stack) -> Iterator["subprocess.Popen[str]"]:
+def foreground(stack: Stack) -> Iterator["subprocess.Popen[str]"]:
     """`xunwen up` as in a terminal of its own, started and ready."""
     with subprocess.Popen(
-        [XUNWEN, "up"], env=system.env, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [XUNWEN, "up"], env=stack.env, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             assert process.stdout is not None
@@ -44,40 +44,55 @@ def foreground(system: Stack) -> Iterator["subprocess.Popen[str]"]:
                 process.send_signal(signal.SIGTERM)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def up_again(stack: Stack) -> Iterator[None]:
+    """For the tests that follow this module."""
+    yield
+    assert stack.xunwen("up", "--detach").returncode == 0
+
+
 @pytest.fixture
-def stopped(system: Stack) -> Iterator[Stack]:
-    """The system while it is down; it is up again for the tests that follow."""
-    ended = system.xunwen("down")
-    assert ended.returncode == 0, ended.stderr
-    assert leftovers(system.settings) == []
-    yield system
-    system.xunwen("down")
-    assert system.xunwen("up", "--detach").returncode == 0
+def stopped(stack: Stack) -> Stack:
+    """The system while it is down, and a test may leave it so."""
+    stack.xunwen("down")  # exits with 1 where the test before has left it so
+    assert leftovers(stack.settings) == []
+    return stack
 
 
-def test_a_second_start_says_so(system: Stack) -> None:
+def test_a_second_start_says_so(stack: Stack) -> None:
     for words in (["up"], ["up", "--detach"]):
-        second = system.xunwen(*words)
+        second = stack.xunwen(*words)
         assert second.returncode == 0
         assert "running already" in second.stdout.replace("\n", " ")
-        assert system.url in second.stdout
+        assert stack.url in second.stdout
 
 
-def test_status_shows_every_part_ready(system: Stack) -> None:
-    ran = system.xunwen("status", "--json")
+def test_status_shows_every_part_ready(stack: Stack) -> None:
+    ran = stack.xunwen("status", "--json")
     assert ran.returncode == 0, ran.stdout
     parts = [json.loads(line) for line in ran.stdout.splitlines()]
     assert {part["name"] for part in parts if part["ready"]} == {
         *("state", "cache", "milvus"),
         *("recall", "rank", "indexer", "worker", "gateway"),
     }
-    assert "gateway" in system.xunwen("logs", "gateway", "-n", "1").stdout
+    assert "gateway" in stack.xunwen("logs", "gateway", "-n", "1").stdout
+
+
+def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> None:
+    env = {**stopped.env, "XUNWEN_RANKER": str(stopped.home)}
+    ran = subprocess.run(
+        [XUNWEN, "up"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert "XUNWEN_RANKER" in ran.stderr
+    assert leftovers(stopped.settings) == []
 
 
 def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
     with foreground(stopped) as process, Client(stopped.url) as client:
         (collection,) = [c for c in client.collections() if c.name == "literature"]
-        assert collection.count == 9000
+        assert collection.count == DOCUMENTS
         assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
         assert client.search("中西方语言与文化的差异", budget_ms=30_000).degraded == []
         process.send_signal(signal.SIGINT)
@@ -95,15 +110,4 @@ def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
     assert again.returncode == 0, again.stderr
     assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts)
     with Client(stopped.url) as client:
-        assert client.collection("literature").count == 9000
-
-
-def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> None:
-    env = {**stopped.env, "XUNWEN_RANKER": str(stopped.home)}
-    ran = subprocess.run(
-        [XUNWEN, "up"], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ran.returncode == 1
-    assert ran.stderr.count("\n") == 1
-    assert "XUNWEN_RANKER" in ran.stderr
-    assert leftovers(stopped.settings) == []
+        assert client.collection("literature").count == DOCUMENTS

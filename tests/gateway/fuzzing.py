@@ -1,7 +1,7 @@
 """schemathesis, operation by operation: its pytest plugin does not know pytest 9 yet."""
 
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -55,6 +55,7 @@ def fuzz(schema: Described, method: str, path: str, headers: dict[str, str], exa
             max_examples=examples,
             deadline=None,
             database=None,
+            phases=(Phase.explicit, Phase.generate),  # what it found is short enough to read
             suppress_health_check=list(HealthCheck),
         )
         def check(case: schemathesis.Case) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.indexer.installation import Installation, installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def indexer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One installation for all tests of this area; each uses collections of its own."""
     with installation(tmp_path_factory.mktemp("indexer")) as running:

@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from tests.stack import DOCUMENTS
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
 
@@ -9,7 +10,7 @@ from tests.web.conftest import OpenPage
 def test_what_a_collection_tells(open_page: OpenPage, screenshots: Screenshots) -> None:
     page = open_page("?view=collections")
     card = page.locator(".collection[data-name=literature]")
-    expect(card.get_by_text("1,000")).to_be_visible()
+    expect(card.get_by_text(f"{DOCUMENTS}", exact=True)).to_be_visible()
     for fact in ("编码器", "维度", "索引版本", "物理索引"):
         expect(card.locator("dt", has_text=fact)).to_be_visible()
     screenshots.take(page, "collections")

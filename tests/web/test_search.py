@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
@@ -136,6 +136,25 @@ def test_three_modes_side_by_side(open_page: OpenPage, screenshots: Screenshots)
     same = page.locator(f".leg-hit.same[data-id='{identifier}']")
     assert same.count() == page.locator(f".leg-hit[data-id='{identifier}']").count()
     screenshots.take(page, "compare")
+
+
+def test_a_leg_that_is_refused_for_now_is_asked_again(open_page: OpenPage) -> None:
+    page = open_page()
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.fallback()
+            return
+        refused.append(route.request.url)
+        route.fulfill(status=503, headers={"retry-after": "1"}, json={"code": "overloaded"})
+
+    page.route("**/v1/search", refuse_once)
+    page.goto(f"?q={QUERY}&mode=compare")
+    for name in ("混合", "语义", "词面"):
+        leg = page.get_by_role("region", name=name)
+        expect(leg.locator(".leg-hit").first).to_be_visible()
+    assert refused
 
 
 def test_nothing_found(open_page: OpenPage, screenshots: Screenshots) -> None:

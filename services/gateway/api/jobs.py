@@ -94,7 +94,7 @@ async def create_job(
     mapping: Annotated[
         str | None,
         Query(
-            max_length=10_000,
+            max_length=2_000,
             description="The columns as JSON, `id`, `title`, `text`, the list `fields` and"
             " `vector`",
             examples=['{"id": "no", "title": "name", "text": "body"}'],

@@ -67,6 +67,28 @@ const part = encodeURIComponent;
 export const search = (body, signal) =>
   callJson("v1/search", { method: "POST", json: body, signal });
 
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
+
+/** The answer of `ask`; a refusal that says when to come back is obeyed, up to `times`. */
+export async function patiently(ask, signal, times = 5) {
+  for (let left = times; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (!problem.retryAfter || left === 0) throw problem;
+      await pause(problem.retryAfter, signal);
+    }
+  }
+}
+
 /** Vectors of the texts, each an array of numbers. */
 export async function embed(texts, signal) {
   const json = { model: "xunwen", input: texts };

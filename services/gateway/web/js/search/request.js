@@ -23,9 +23,14 @@ export const search = (state, signal) => api.search(body(state), signal);
 export const unfiltered = (state, signal) =>
   api.search(body({ ...state, filters: new Map() }), signal);
 
-/** One mode of the side-by-side view: the leg alone, so without the fine ranking. */
-export const leg = (state, mode, signal) =>
-  api.search({ ...body({ ...state, mode, rank: false }), top_k: COMPARE_DEPTH }, signal);
+/**
+ * One mode of the side-by-side view: the leg alone, so without the fine ranking. Three are asked
+ * at once, which a busy system may refuse; the page then waits instead of showing a gap.
+ */
+export const leg = (state, mode, signal) => {
+  const asked = { ...body({ ...state, mode, rank: false }), top_k: COMPARE_DEPTH };
+  return api.patiently(() => api.search(asked, signal), signal);
+};
 
 /** The same search again with all features of each hit. */
 export const explained = (state, signal) =>

@@ -1,0 +1,134 @@
+"""What the deployment page types: no cluster and no Docker here, so its arguments are carried out.
+
+Every `helm` line is rendered by Helm's own engine with the values that the page shows, every image
+target, compose service and profile exists, and the Secrets made by hand are those that are read.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.dockerfile import read_stages
+from tests.deploy.manifests import Manifest, containers, pods, render
+from tests.docs.blocks import ROOT, Block, blocks
+
+PAGE = ROOT / "docs" / "deployment.md"
+COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+_OWN = "values.yaml"
+"""The file that the page itself shows."""
+
+
+def commands(program: str) -> Iterator[tuple[Block, list[str]]]:
+    for block in blocks(PAGE):
+        if block.language == "sh":
+            for line in block.code.replace("\\\n", " ").splitlines():
+                if line.strip().startswith(f"{program} "):
+                    yield block, shlex.split(line.partition("|")[0], comments=True)
+
+
+def own_values() -> dict[str, Any]:
+    (shown,) = [
+        block.code
+        for block in blocks(PAGE)
+        if block.language == "yaml" and block.code.startswith(f"# {_OWN}")
+    ]
+    values: dict[str, Any] = yaml.safe_load(shown)
+    return values
+
+
+def options(words: list[str], *names: str) -> list[str]:
+    return [value for name, value in pairwise(words) if name in names]
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """As Helm lays one values file over another."""
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def values_of(words: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in options(words, "-f", "--values"):
+        file = own_values() if name == _OWN else yaml.safe_load((ROOT / name).read_text())
+        values = merged(values, file)
+    for setting in options(words, "--set"):
+        path, _, text = setting.partition("=")
+        nested: Any = yaml.safe_load(text)
+        for key in reversed(path.split(".")):
+            nested = {key: nested}
+        values = merged(values, nested)
+    return values
+
+
+def test_every_helm_line_renders() -> None:
+    rendered = 0
+    for block, words in commands("helm"):
+        if {"install", "upgrade", "template"} & set(words):
+            assert "deploy/helm/xunwen" in words, block
+            manifests = render(values_of(words))
+            images = [each["image"] for _, spec, _ in pods(manifests) for each in containers(spec)]
+            assert images, block
+            assert all(image.startswith("registry.example/") for image in images), block
+            rendered += 1
+    assert rendered >= 4
+
+
+def secret_keys(manifests: list[Manifest], secret: str) -> set[str]:
+    """The keys of a Secret that containers read one by one."""
+    return {
+        reference["key"]
+        for _, spec, _ in pods(manifests)
+        for container in containers(spec)
+        for variable in container.get("env", [])
+        if (reference := variable.get("valueFrom", {}).get("secretKeyRef", {})).get("name")
+        == secret
+        and not reference.get("optional")
+    }
+
+
+def test_the_secrets_made_by_hand_are_those_that_are_read() -> None:
+    manifests = render(own_values())
+    text = yaml.safe_dump_all(manifests)
+    made = 0
+    for block, words in commands("kubectl"):
+        if "secret" not in words:
+            continue
+        name = words[words.index("generic") + 1]
+        keys = {re.split("=", word)[1] for word in words if word.startswith("--from-literal=")}
+        assert f"name: {name}\n" in text, f"{block}: nothing reads {name}"
+        assert secret_keys(manifests, name) <= keys, f"{block}: {name} lacks keys"
+        made += 1
+    assert made == 4
+
+
+def test_image_targets_exist() -> None:
+    (built,) = [
+        block.code for block in blocks(PAGE) if block.language == "sh" and "--target" in block.code
+    ]
+    (loop,) = re.findall(r"for target in ([\w ]+);", built)
+    assert set(loop.split()) <= read_stages(ROOT / "deploy/Dockerfile").keys()
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("--scale", set(COMPOSE["services"])),
+        ("--profile", {p for s in COMPOSE["services"].values() for p in s.get("profiles", [])}),
+    ],
+)
+def test_compose_names_exist(option: str, known: set[str]) -> None:
+    named = set()
+    for block, words in commands("docker"):
+        if "compose" in words:
+            assert (ROOT / options(words, "-f")[0]).is_file(), block
+            named |= {value.partition("=")[0] for value in options(words, option)}
+    assert named
+    assert named <= known
