@@ -17,8 +17,8 @@ class ServiceSettings(BaseSettings):
     log_level: str = "INFO"
     internal_token: SecretStr | None = None
     """When set, calls between services must carry it."""
-    drain_seconds: float = Field(default=20.0, gt=0)
-    """How long a stopping service waits for requests in flight."""
+    drain_seconds: float = Field(default=32.0, gt=0)
+    """How long a stopping service waits for requests in flight: the longest budget is 30 s."""
     head_seconds: float = Field(default=20.0, gt=0)
     """In which the head of a request must have arrived."""
     trace_endpoint: str | None = None

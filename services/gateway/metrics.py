@@ -1,9 +1,12 @@
 """What the gateway counts: stages of searches, what was degraded, services it cannot reach."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from services.common.metrics import LATENCY_BUCKETS
 from services.common.service_client import ServiceClient
@@ -107,6 +110,16 @@ def watch_admission(registry: CollectorRegistry, admission: AdmissionControl) ->
         ("limit", "Searches that may be computed at once", lambda: admission.limit.value),
         ("in_flight", "Searches that are being computed", lambda: admission.in_flight),
         ("waiting", "Searches that wait for their turn", lambda: admission.waiting),
-        ("refused", "Searches refused for load since the start", lambda: admission.refused),
     ):
         Gauge(f"xunwen_admission_{name}", text, registry=registry).set_function(read)
+    registry.register(_Refusals(admission))
+
+
+class _Refusals(Collector):
+    def __init__(self, admission: AdmissionControl) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "xunwen_admission_refused", "Searches refused for load", value=self._admission.refused
+        )

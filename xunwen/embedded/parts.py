@@ -28,7 +28,7 @@ class Part:
     data: Path | None = None
     """What it keeps on disk and reads at start."""
     stop_signal: str = "TERM"
-    stop_seconds: int = 25
+    stop_seconds: int = 40
 
     @property
     def port_setting(self) -> str:
