@@ -1,24 +1,17 @@
 """What tests of several areas share."""
 
-from collections.abc import Generator, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.stack import DOCUMENTS, PAPERS, Stack, running_stack
-from tests.turns import SystemScheduling, turn
+from tests.scheduling import SystemScheduling
+from tests.stack import DOCUMENTS, Stack, first_papers, running_stack
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return SystemScheduling(config, log)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with turn(item):
-        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +21,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     The fine phase reads 20 candidates, not 100, so that tests wait less for a busy machine.
     """
     folder = tmp_path_factory.mktemp("stack")
-    sample = folder / PAPERS.name
-    with PAPERS.open(encoding="utf-8") as papers:
-        sample.write_text("".join(islice(papers, DOCUMENTS)), encoding="utf-8")
+    sample = first_papers(folder, DOCUMENTS)
     with running_stack(folder, sample, rank_keep="20") as stack:
         yield stack

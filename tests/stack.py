@@ -7,13 +7,14 @@ import time
 import xmlrpc.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import httpx
 from supervisor.xmlrpc import SupervisorTransport
 
 from xunwen.embedded.settings import PORTS, EmbeddedSettings, last_settings, variable
-from xunwen.embedded.supervision import socket_path
+from xunwen.embedded.supervision import Supervisor, socket_path
 
 XUNWEN = Path(sys.executable).with_name("xunwen")
 DATA = Path(__file__).parents[1] / "data"
@@ -50,6 +51,11 @@ class Stack:
             env=self.env, capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
+    def pid_of(self, part: str) -> int:
+        """0 while it does not run."""
+        processes = Supervisor(self.settings).processes()
+        return next(process.pid for process in processes if process.name == part)
+
     @contextmanager
     def without(self, part: str) -> Iterator[None]:
         """One part is stopped, and stays so, while the block runs."""
@@ -75,6 +81,14 @@ class Stack:
         transport = SupervisorTransport(None, None, f"unix://{socket_path(self.settings)}")
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             getattr(proxy.supervisor, method)(part)
+
+
+def first_papers(folder: Path, count: int) -> Path:
+    """A file of so many of the sample's papers, to be indexed as the collection `literature`."""
+    some = folder / PAPERS.name
+    with PAPERS.open(encoding="utf-8") as papers:
+        some.write_text("".join(islice(papers, count)), encoding="utf-8")
+    return some
 
 
 @contextmanager

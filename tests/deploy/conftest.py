@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import httpx
 import pytest
 
 from tests.collector import Traces, collector
 from tests.servers import free_port
-from tests.stack import PAPERS, Stack, running_stack
+from tests.stack import Stack, first_papers, running_stack
 
 DOCUMENTS = 150
 PART_DOCUMENTS = 50
@@ -27,9 +26,7 @@ class Observed:
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """A few papers in small parts, so that a job has many of them; one search was answered."""
     folder = tmp_path_factory.mktemp("observed")
-    few = folder / "literature_few.jsonl"
-    with PAPERS.open(encoding="utf-8") as papers:
-        few.write_text("".join(islice(papers, DOCUMENTS)), encoding="utf-8")
+    few = first_papers(folder, DOCUMENTS)
     port = free_port()
     with collector() as traces:
         settings = {

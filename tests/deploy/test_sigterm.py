@@ -14,7 +14,6 @@ import pytest
 
 from tests.deploy.conftest import PART_DOCUMENTS, Observed
 from tests.stack import PAPERS, Stack
-from xunwen.embedded.supervision import Supervisor
 
 SECONDS = 120.0
 CALLERS = 4
@@ -33,17 +32,12 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def pid_of(stack: Stack, part: str) -> int:
-    processes = Supervisor(stack.settings).processes()
-    return next(process.pid for process in processes if process.name == part)
-
-
 def address(stack: Stack, service: str) -> str:
     return f"http://127.0.0.1:{getattr(stack.settings, f'{service}_port')}"
 
 
 def terminate(stack: Stack, part: str) -> int:
-    pid = pid_of(stack, part)
+    pid = stack.pid_of(part)
     os.kill(pid, signal.SIGTERM)
     return pid
 
@@ -58,7 +52,7 @@ def back(stack: Stack, part: str, old: int) -> None:
             return False
         return all(check["ok"] for check in checks.values())
 
-    eventually(lambda: pid_of(stack, part) not in (0, old), f"{part} did not come back")
+    eventually(lambda: stack.pid_of(part) not in (0, old), f"{part} did not come back")
     eventually(ready, f"the system is not ready after {part} came back")
 
 

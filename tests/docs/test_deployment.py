@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.dockerfile import read_stages
-from tests.deploy.manifests import Manifest, containers, pods, render
+from tests.deploy.manifests import Manifest, containers, pods, render, values_of
 from tests.docs.blocks import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "deployment.md"
@@ -54,10 +54,10 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def values_of(words: list[str]) -> dict[str, Any]:
+def given_values(words: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in options(words, "-f", "--values"):
-        file = own_values() if name == _OWN else yaml.safe_load((ROOT / name).read_text())
+        file = own_values() if name == _OWN else values_of(ROOT / name)
         values = merged(values, file)
     for setting in options(words, "--set"):
         path, _, text = setting.partition("=")
@@ -73,7 +73,7 @@ def test_every_helm_line_renders() -> None:
     for block, words in commands("helm"):
         if {"install", "upgrade", "template"} & set(words):
             assert "deploy/helm/xunwen" in words, block
-            manifests = render(values_of(words))
+            manifests = render(given_values(words))
             images = [each["image"] for _, spec, _ in pods(manifests) for each in containers(spec)]
             assert images, block
             assert all(image.startswith("registry.example/") for image in images), block
@@ -102,7 +102,7 @@ def test_the_secrets_made_by_hand_are_those_that_are_read() -> None:
         if "secret" not in words:
             continue
         name = words[words.index("generic") + 1]
-        keys = {re.split("=", word)[1] for word in words if word.startswith("--from-literal=")}
+        keys = {word.split("=")[1] for word in words if word.startswith("--from-literal=")}
         assert f"name: {name}\n" in text, f"{block}: nothing reads {name}"
         assert secret_keys(manifests, name) <= keys, f"{block}: {name} lacks keys"
         made += 1

@@ -10,17 +10,11 @@ import pytest
 from tests.stack import DOCUMENTS, Stack
 from xunwen import Client, Document
 from xunwen.client import ApiError, SearchAnswer
-from xunwen.embedded.supervision import Supervisor
 
 SECONDS = 60.0
 PATIENT_MS = 30_000
 BACK_AT_ONCE = ("state", "cache", "worker")
 """The supervisor starts these again before anybody can notice; the others load a model or data."""
-
-
-def pid_of(stack: Stack, part: str) -> int:
-    processes = Supervisor(stack.settings).processes()
-    return next(process.pid for process in processes if process.name == part)
 
 
 def named_until_ready(stack: Stack, part: str, killed: int) -> set[str]:
@@ -37,7 +31,7 @@ def named_until_ready(stack: Stack, part: str, killed: int) -> set[str]:
             named |= {name for name, check in answer["checks"].items() if not check["ok"]}
             # Ready is also a gateway without rank or caches: all of it must be back.
             whole = all(check["ok"] for check in answer["checks"].values())
-            if whole and pid_of(stack, part) not in (0, killed):
+            if whole and stack.pid_of(part) not in (0, killed):
                 return named
     raise AssertionError(f"{part} did not come back; /readyz named {named}")
 
@@ -64,7 +58,7 @@ def test_a_killed_part(part: str, stack: Stack, client: Client) -> None:
     collection = f"kill_{part}"
     note = Document(id="1", title=f"{part} 的确认写入", text="在此之前已经确认")
     client.put(note, collection=collection)
-    killed = pid_of(stack, part)
+    killed = stack.pid_of(part)
     os.kill(killed, signal.SIGKILL)
     named = named_until_ready(stack, part, killed)
     print(f"{part}: /readyz named {sorted(named)}")

@@ -5,28 +5,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.docs.blocks import ROOT, Block, blocks
+from tests.e2e.foreground import foreground
 from tests.e2e.titles import titles_found
 from tests.servers import free_port
 from tests.stack import PAPERS
 from xunwen import Client
 from xunwen.client import JobState
-from xunwen.embedded.settings import PORTS, variable
+from xunwen.embedded.leftovers import leftovers
+from xunwen.embedded.settings import PORTS, EmbeddedSettings, variable
 
 ADDRESS = "http://127.0.0.1:8000"
 INSTALL_SECONDS = 1800
 SAMPLE = 9000
 CSV = "id,title,text\n1,神经网络的剪枝方法,一种压缩卷积网络的方法\n2,土壤改良,盐碱地\n"
-_READY = "Ctrl-C"
 
 
 def readme(first: str) -> Block:
@@ -34,46 +31,10 @@ def readme(first: str) -> Block:
     return block
 
 
-@contextmanager
-def made_up(clone: Path, env: dict[str, str]) -> Iterator[None]:
-    """`make up` until it is ready, ended with Ctrl-C."""
-    lines: list[str] = []
-    ready = threading.Event()
-    with subprocess.Popen(
-        ["make", "up", f"PYTHON={sys.executable}"],
-        cwd=clone, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-
-        def read() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                if _READY in line:
-                    ready.set()
-            ready.set()
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        assert ready.wait(INSTALL_SECONDS), "".join(lines)
-        assert process.poll() is None, "".join(lines)
-        try:
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(60)
-            reader.join(60)
-
-
-def children_of(clone: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if str(clone) in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+def ctrl_c(process: "subprocess.Popen[str]") -> None:
+    """As a terminal does it: to all that run in it."""
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
 
 
 @pytest.mark.soak
@@ -94,14 +55,21 @@ def test_an_empty_clone(tmp_path: Path) -> None:
         assert ran.returncode == 0, f"{code}\n{ran.stdout}{ran.stderr}"
         return ran.stdout
 
+    make_up = ["make", "up", f"PYTHON={sys.executable}"]
     began = time.monotonic()
-    with made_up(clone, env):
+    with foreground(make_up, env, seconds=INSTALL_SECONDS, cwd=clone) as process:
         first = time.monotonic() - began
         with Client(url) as client:
             (job,) = client.jobs()
             assert job.state is JobState.SUCCEEDED
-            assert (job.counts.read, job.counts.indexed) == (SAMPLE, SAMPLE)
-            assert client.collection("literature").count == SAMPLE
+            assert job.counts.model_dump() == {
+                "read": SAMPLE,
+                "indexed": SAMPLE,
+                "rejected": 0,
+                "deduplicated": 0,
+            }
+            (collection,) = client.collections()
+            assert (collection.name, collection.count) == ("literature", SAMPLE)
             papers = [json.loads(line) for line in PAPERS.read_text("utf-8").splitlines()]
             found = titles_found(client, papers)
             assert found >= 0.95 * len(papers)
@@ -112,13 +80,15 @@ def test_an_empty_clone(tmp_path: Path) -> None:
         code = readme("from xunwen import Client").code.replace("Client()", f'Client("{url}")')
         script.write_text(code, encoding="utf-8")
         assert "神经网络" in bash(".venv/bin/python script.py")
-    assert children_of(clone) == []
+        ctrl_c(process)
+    assert leftovers(EmbeddedSettings(home=clone / "var")) == []
     began = time.monotonic()
-    with made_up(clone, env):
+    with foreground(make_up, env, seconds=INSTALL_SECONDS, cwd=clone) as process:
         second = time.monotonic() - began
         jobs = bash(".venv/bin/xunwen jobs list --json").splitlines()
         assert len([job for job in jobs if '"literature"' in job]) == 1, "indexed again"
-    assert children_of(clone) == []
+        ctrl_c(process)
+    assert leftovers(EmbeddedSettings(home=clone / "var")) == []
     print(
         f"ready {first:.0f} s after `make up` in an empty clone, {second:.0f} s the second time;"
         f" {found} of {len(papers)} titles find their paper in the top 10"

@@ -4,44 +4,20 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import psutil
 import pytest
 
+from tests.e2e.foreground import foreground
 from tests.stack import DOCUMENTS, START_SECONDS, XUNWEN, Stack
 from xunwen import Client
 from xunwen.embedded.leftovers import leftovers
 
 
-def until(condition: Callable[[], object]) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-
-@contextmanager
-def foreground(stack: Stack) -> Iterator["subprocess.Popen[str]"]:
-    """`xunwen up` as in a terminal of its own, started and ready."""
-    with subprocess.Popen(
-        [XUNWEN, "up"], env=stack.env, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if "Ctrl-C" in line:
-                    break
-            else:
-                raise AssertionError("".join(lines))
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+def up_in_foreground(stack: Stack) -> AbstractContextManager["subprocess.Popen[str]"]:
+    return foreground([XUNWEN, "up"], stack.env, seconds=START_SECONDS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +30,9 @@ def up_again(stack: Stack) -> Iterator[None]:
 @pytest.fixture
 def stopped(stack: Stack) -> Stack:
     """The system while it is down, and a test may leave it so."""
-    stack.xunwen("down")  # exits with 1 where the test before has left it so
+    if leftovers(stack.settings):  # the test before may have left it so
+        ended = stack.xunwen("down")
+        assert ended.returncode == 0, ended.stderr
     assert leftovers(stack.settings) == []
     return stack
 
@@ -90,7 +68,7 @@ def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> N
 
 
 def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
-    with foreground(stopped) as process, Client(stopped.url) as client:
+    with up_in_foreground(stopped) as process, Client(stopped.url) as client:
         (collection,) = [c for c in client.collections() if c.name == "literature"]
         assert collection.count == DOCUMENTS
         assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
@@ -101,7 +79,7 @@ def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
 
 
 def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
-    with foreground(stopped) as process:
+    with up_in_foreground(stopped) as process:
         parts = leftovers(stopped.settings)
         assert len(parts) >= 9
         os.kill(process.pid, signal.SIGKILL)

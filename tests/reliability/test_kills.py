@@ -9,7 +9,6 @@ import pytest
 
 from tests.reliability.load import Load, Outcome, load_on
 from tests.stack import Stack
-from xunwen.embedded.supervision import Supervisor
 
 OPTIONS = {"rank": False, "budget_ms": 20_000}
 KNOWN = [f"已经问过的问题 {number}" for number in range(5)]
@@ -18,13 +17,8 @@ MAY_FAIL = frozenset({"recall", "milvus"})
 LONGEST_SECONDS = 120.0
 
 
-def pid_of(stack: Stack, part: str) -> int:
-    processes = Supervisor(stack.settings).processes()
-    return next(process.pid for process in processes if process.name == part)
-
-
 def kill(stack: Stack, part: str) -> int:
-    killed = pid_of(stack, part)
+    killed = stack.pid_of(part)
     os.kill(killed, signal.SIGKILL)
     return killed
 
@@ -66,7 +60,7 @@ async def survives(stack: Stack, load: Load, part: str, per_second: float) -> fl
         at = load.now()
         while True:
             assert load.now() - at < LONGEST_SECONDS, f"{part} did not come back"
-            if await asyncio.to_thread(pid_of, stack, part) in (0, killed):
+            if await asyncio.to_thread(stack.pid_of, part) in (0, killed):
                 await asyncio.sleep(0.1)
             elif await whole(load):
                 break

@@ -77,9 +77,11 @@ function pause(seconds, signal) {
   });
 }
 
-/** The answer of `ask`; a refusal that says when to come back is obeyed, up to `times`. */
-export async function patiently(ask, signal, times = 5) {
-  for (let left = times; ; left -= 1) {
+const RETRIES = 5;
+
+/** The answer of `ask`; a refusal that says when to come back is obeyed. */
+export async function patiently(ask, signal) {
+  for (let left = RETRIES; ; left -= 1) {
     try {
       return await ask();
     } catch (problem) {
