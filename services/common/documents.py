@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MAX_ID_BYTES = 512
+ID_PATTERN = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
+"""Of an id: not blank, and no control characters, which an expression of Milvus cannot name."""
 MAX_TITLE_BYTES = 4_096
 MAX_TEXT_BYTES = 60_000
 """Below Milvus's 65,535 bytes for a VARCHAR, so that a row always fits."""
@@ -43,7 +45,7 @@ class Document(BaseModel):
     @field_validator("id")
     @classmethod
     def _id_fits(cls, value: str) -> str:
-        if not value.strip() or any(ord(char) < 32 for char in value):
+        if not re.match(ID_PATTERN, value):
             raise ValueError("id is blank or holds control characters")
         return _fits(value, MAX_ID_BYTES, "id")
 

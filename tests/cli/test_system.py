@@ -5,8 +5,9 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.stack import XUNWEN, Stack
@@ -26,15 +27,24 @@ def paused(pid: int) -> Iterator[None]:
 
 
 def in_a_terminal(
-    command: Sequence[str | Path], env: Mapping[str, str]
-) -> tuple["subprocess.Popen[str]", Callable[[], str]]:
-    """The process, and how to read what its terminal shows next. Raises OSError at its end."""
+    command: Sequence[str | Path], env: Mapping[str, str], awaited: str
+) -> tuple["subprocess.Popen[str]", threading.Event]:
+    """The process, and when its terminal has shown what is awaited. A terminal is always read."""
     ours, its = pty.openpty()
     process = subprocess.Popen(
         command, env={**env, "TERM": "xterm"}, stdout=its, stderr=subprocess.PIPE, text=True
     )
     os.close(its)
-    return process, lambda: os.read(ours, 65_536).decode(errors="replace")
+    shown = threading.Event()
+
+    def read() -> None:
+        with suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123
+            while piece := terminal.read(65_536):
+                if awaited.encode() in piece:
+                    shown.set()
+
+    threading.Thread(target=read).start()
+    return process, shown
 
 
 def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: Path) -> None:
@@ -44,9 +54,8 @@ def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: 
     index = [XUNWEN, "index", str(file), "--collection", COLLECTION]
     with Client(stack.url) as client:
         with paused(stack.pid_of("worker")):  # else a fast machine is done before the signal
-            process, shown = in_a_terminal(index, stack.env)
-            while "queued" not in shown():
-                pass  # its bar: by then the command watches
+            process, shown = in_a_terminal(index, stack.env, "queued")
+            assert shown.wait(_SECONDS), "its bar does not appear"
             (job,) = client.jobs(collection=COLLECTION)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=_SECONDS)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -77,6 +78,19 @@ def test_documents_that_cannot_be_one(http: httpx.Client) -> None:
     assert "title or a text" in refused(http.put(path, json={}), 422)
     refused(http.put(path, json={"title": "长" * 10_000}), 422)
     refused(http.put(path, json={"title": "a", "fields": {"a b": 1}}), 422)
+
+
+@pytest.mark.parametrize("character", ["%00", "%0E", "%1F"])
+def test_ids_that_no_document_has(http: httpx.Client, character: str) -> None:
+    """Milvus has no way to write such a character in an expression."""
+    path = f"/v1/collections/literature/documents/a{character}b"
+    for method in ("GET", "DELETE", "PUT"):
+        body = {"title": "a"} if method == "PUT" else None
+        assert "document_id" in refused(http.request(method, path, json=body), 422)
+    ids = [unquote(f"a{character}b")]
+    deletion = "/v1/collections/literature/documents:delete"
+    assert "ids" in refused(http.post(deletion, json={"ids": ids}), 422)
+    refused(http.delete("/v1/collections/literature/documents/%20"), 422)
 
 
 def test_bad_lines_of_a_file_are_rejected_one_by_one(client: Client, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]

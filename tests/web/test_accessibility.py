@@ -4,8 +4,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.stack import Stack
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
+from xunwen import Client
 
 VIEWS = {
     "home": ("", ".steps"),
@@ -51,6 +53,18 @@ def test_axe_in_the_drawer(open_page: OpenPage) -> None:
     page.locator(".hit-title").first.click()
     expect(page.get_by_role("dialog").locator("table")).to_be_visible()
     assert findings(page) == []
+
+
+def test_the_longest_collection_name_fits_a_phone(open_page: OpenPage, stack: Stack) -> None:
+    name = "w" * 48
+    with Client(stack.url) as client:
+        client.create_collection(name)
+        try:
+            page = open_page(f"?q=卫星姿态&c={name}", viewport=PHONE)
+            expect(page.get_by_role("combobox", name="文献集")).to_have_value(name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        finally:
+            client.delete_collection(name)
 
 
 @pytest.mark.parametrize("view", VIEWS)

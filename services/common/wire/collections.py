@@ -1,9 +1,11 @@
 """Collections and single documents, as the indexer serves them and the gateway passes them on."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
-from services.common.documents import FieldValue
+from services.common.documents import ID_PATTERN, FieldValue
 
 
 class CollectionCreate(BaseModel):
@@ -47,7 +49,9 @@ class DeleteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: list[str] | None = Field(default=None, min_length=1, max_length=10_000)
+    ids: list[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(
+        default=None, min_length=1, max_length=10_000
+    )
     filter: dict[str, object] | None = None
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 
 from services.common.collection import NAME_PATTERN
-from services.common.documents import Document
+from services.common.documents import ID_PATTERN, Document
 from services.common.wire.collections import (
     Collection,
     CollectionCreate,
@@ -29,7 +29,7 @@ async def _seen(caller: Caller, collection: Annotated[str, Path(pattern=NAME_PAT
 
 Name = Annotated[str, Depends(_seen)]
 """A collection that the caller's key sees."""
-DocumentId = Annotated[str, Path(min_length=1, max_length=512)]
+DocumentId = Annotated[str, Path(min_length=1, max_length=512, pattern=ID_PATTERN)]
 
 
 @router.get("", response_model=CollectionList, summary="All collections")
