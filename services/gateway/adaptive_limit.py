@@ -9,6 +9,9 @@ own unloaded time, and only the ratio is compared.
 from dataclasses import dataclass, field
 
 TOLERANCE = 1.5
+_WORTH = 1.9
+"""Times what it takes alone, within which a search that had to wait shall still end."""
+_SHORTEST_WAIT = 0.1
 _INCREASE = 1.0
 _DECREASE = 0.93
 _PUSHED_BACK = 0.8
@@ -29,9 +32,15 @@ class AdaptiveLimit:
     def __post_init__(self) -> None:
         self.value = self.initial
 
-    def unloaded(self, kind: str) -> float | None:
-        """Seconds that a search of this kind takes alone; None when none was seen."""
-        return self._unloaded.get(kind)
+    def worth_waiting(self, kind: str) -> float | None:
+        """Seconds that a search of this kind may wait for a place; None when none was seen.
+
+        Long while searches are quick, so that a burst is served; short once they are slow.
+        """
+        unloaded = self._unloaded.get(kind)
+        if unloaded is None:
+            return None
+        return unloaded * max(_WORTH - self._ratio, _SHORTEST_WAIT)
 
     def took(self, kind: str, seconds: float, *, alone: bool, busy: bool) -> None:
         """A search ended. `busy`: the limit was used, so a higher one might be used too."""

@@ -8,10 +8,20 @@ MAX_PASSAGES = 3
 MAX_TEXT_CHARS = 20_000
 """Marks are searched for in the first part of very long texts only."""
 
+_FUNCTION_WORDS = frozenset(
+    {*"的地得了着过和与及或在是对将把被为以于之其而也都就等不这那有从由向", "一种", "一个", "基于"}
+    | {"a", "an", "and", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"}
+)
+"""They say nothing of why a document was found; a text full of marked 的 cannot be read."""
+
 
 def term_pattern(terms: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for all words of a query, the longest first; None when there are none."""
-    words = sorted({term for term in terms if term.strip()}, key=lambda word: (-len(word), word))
+    """One pattern for all words of a query, the longest first; None when there are none.
+
+    Function words are left out, unless the query consists of them.
+    """
+    asked = {term for term in terms if term.strip()}
+    words = sorted(asked - _FUNCTION_WORDS or asked, key=lambda word: (-len(word), word))
     if not words:
         return None
     return re.compile("|".join(_whole(word) for word in words), re.IGNORECASE)

@@ -1,8 +1,8 @@
 """Admission of searches: as many at once as the services behind can take, fair between keys.
 
-Who finds no place waits a moment, a fraction of an unloaded search; a place that becomes free goes
-to the key that holds the fewest. Who is not served within the moment is refused, at once enough to
-go elsewhere, instead of everybody becoming slow.
+Who finds no place waits as long as it may still end within twice what a search takes alone; a place
+that becomes free goes to the key that holds the fewest. Who is not served by then is refused, soon
+enough to go elsewhere, instead of everybody becoming slow.
 """
 
 import asyncio
@@ -16,10 +16,9 @@ from services.common.errors import DeadlineExceeded, Overloaded, RateLimited, Se
 from services.common.request_context import Deadline
 from services.gateway.adaptive_limit import AdaptiveLimit
 
-_MOMENT_SHARE = 0.4
-_MOMENT_SECONDS = 0.1
-"""Where no unloaded search has been seen yet."""
-_LONGEST_MOMENT = 0.5
+_WAIT_SECONDS = 0.1
+"""Where no search of the kind has been seen yet."""
+_LONGEST_WAIT = 0.5
 _WAITING_PER_PLACE = 2
 _RETRY_SECONDS = 1.0
 
@@ -102,9 +101,9 @@ class AdmissionControl:
         else:
             self._make_room(key)
             self._hurried.setdefault(key, deque()).append(waiter)
-        unloaded = self.limit.unloaded(kind)
-        moment = _MOMENT_SECONDS if unloaded is None else unloaded * _MOMENT_SHARE
-        seconds = min(patience or min(moment, _LONGEST_MOMENT), deadline.remaining())
+        wait = self.limit.worth_waiting(kind)
+        hurried = min(_WAIT_SECONDS if wait is None else wait, _LONGEST_WAIT)
+        seconds = min(patience or hurried, deadline.remaining())
         try:
             async with asyncio.timeout(seconds):
                 await waiter.granted

@@ -28,10 +28,10 @@ def values_of(variant: Path) -> dict[str, Any]:
     return yaml.safe_load(variant.read_text()) or {}
 
 
-def render(values: dict[str, Any]) -> list[Manifest]:
+def render(values: dict[str, Any], release: str = "demo") -> list[Manifest]:
     """Raises helm.HelmValuesError or helm.HelmRenderError, as `helm install` would."""
     with helm.Chart.load(CHART) as chart:
-        files = chart.render(values, name="demo", namespace="search")
+        files = chart.render(values, name=release, namespace="search")
     return [
         manifest
         for path, text in files.items()

@@ -149,6 +149,23 @@ def test_kinds_are_compared_with_themselves() -> None:
     assert limit.value == 8
 
 
+def test_waiting_is_worth_it_while_the_whole_stays_below_twice_an_unloaded_search() -> None:
+    limit = AdaptiveLimit(4, 2, 8)
+    assert limit.worth_waiting("kind") is None
+    limit.took("kind", 1.0, alone=True, busy=False)
+    quick = limit.worth_waiting("kind")
+    assert quick is not None
+    assert 0.5 < quick < 1.0
+    for _ in range(50):
+        limit.took("kind", 1.5, alone=False, busy=True)
+    loaded = limit.worth_waiting("kind")
+    assert loaded is not None
+    assert 0.1 < loaded < 0.5
+    for _ in range(50):
+        limit.took("kind", 3.0, alone=False, busy=True)
+    assert limit.worth_waiting("kind") == pytest.approx(0.1)
+
+
 def test_a_push_back_lowers_it_at_once_but_never_below_its_minimum() -> None:
     limit = AdaptiveLimit(initial=10, minimum=2, maximum=20)
     limit.pushed_back()

@@ -84,7 +84,8 @@ class Load:
         async def caller() -> None:
             nonlocal accepted
             while self.now() < until:
-                accepted += (await self.search("closed", **options)).status == 200
+                outcome = await self.search("closed", **options)
+                accepted += outcome.status == 200  # not in one line: += reads before it awaits
 
         await asyncio.gather(*(caller() for _ in range(callers)))
         return accepted / seconds

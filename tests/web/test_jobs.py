@@ -96,3 +96,59 @@ def test_unknown_format_is_refused_before_sending(open_page: OpenPage, tmp_path:
     page = open_page("?view=jobs")
     choose(page, "literature", file)
     expect(page.get_by_role("alert")).to_contain_text("thesis.docx：看不出格式")
+
+
+def test_a_table_with_other_names(
+    open_page: OpenPage, screenshots: Screenshots, tmp_path: Path
+) -> None:
+    file = tmp_path / "文献.csv"
+    file.write_text(
+        '编号,标题,摘要,年份,学科\nA1,冻土区路基的变形,"用光纤测量,逐年对比",2019,土木工程\n'
+        "A2,水稻稻瘟病的识别,在田间拍摄叶片,2021,农学\n",
+        encoding="utf-8",
+    )
+    page = open_page("?view=jobs")
+    choose(page, "web_table", file)
+    dialog = page.get_by_role("dialog", name="文献.csv 的各列")
+    roles = {"编号": "id", "标题": "title", "摘要": "text", "年份": "field", "学科": "field"}
+    for column, role in roles.items():
+        expect(dialog.get_by_label(f"{column} 用作")).to_have_value(role)
+    expect(dialog).to_contain_text("用光纤测量,逐年对比")
+    dialog.get_by_label("年份 的字段名").fill("year")
+    dialog.get_by_label("学科 的字段名").fill("year")
+    dialog.get_by_role("button", name="上传").click()
+    expect(dialog.get_by_role("alert")).to_have_text("有两个字段同名。")
+    dialog.get_by_label("学科 用作").select_option("none")
+    expect(dialog.get_by_label("学科 的字段名")).to_be_disabled()
+    screenshots.take(page, "columns")
+    dialog.get_by_role("button", name="上传").click()
+    job = page.locator(".job", has_text="web_table").first
+    expect(job.locator(".badge")).to_have_text("已完成")
+    expect(job.locator("[data-count=indexed] dd")).to_have_text("2")
+    found = page.request.post(
+        "v1/search",
+        data={"query": "路基", "collection": "web_table", "filter": {"year": {"gte": 2019}}},
+    ).json()
+    assert found["hits"][0]["fields"] == {"year": 2019}
+    assert found["hits"][0]["text"] == "用光纤测量,逐年对比"
+
+
+def test_leaving_the_columns_uploads_nothing(open_page: OpenPage, tmp_path: Path) -> None:
+    file = tmp_path / "left.tsv"
+    file.write_text("no\t题目\n1\t冻土\n", encoding="utf-8")
+    page = open_page("?view=jobs")
+    choose(page, "web_left", file)
+    page.get_by_role("dialog").get_by_role("button", name="取消").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.request.get("v1/index-jobs?collection=web_left").json()["jobs"] == []
+
+
+def test_a_table_with_the_expected_names_is_sent_at_once(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    file = tmp_path / "plain.csv"
+    file.write_text("id,title,year\n1,冻土,2020\n", encoding="utf-8")
+    page = open_page("?view=jobs")
+    choose(page, "web_plain", file)
+    job = page.locator(".job", has_text="web_plain").first
+    expect(job.locator(".badge")).to_have_text("已完成")

@@ -133,9 +133,11 @@ export async function readiness(signal) {
  * Starts a bulk job from a file or blob. fetch reports no upload progress, so this is XMLHttpRequest.
  * `onprogress(sent, total)` in bytes. Returns {done: promise of {job_id, state}, abort()}.
  */
-export function upload(blob, { collection, mode, format, encoding, idempotencyKey }, onprogress) {
+export function upload(blob, target, onprogress) {
+  const { collection, mode, format, encoding, mapping, idempotencyKey } = target;
   const request = new XMLHttpRequest();
   const query = new URLSearchParams({ collection, mode, format });
+  if (mapping) query.set("mapping", JSON.stringify(mapping));
   const done = new Promise((resolve, reject) => {
     request.open("POST", `v1/index-jobs?${query}`);
     request.setRequestHeader("content-type", "application/octet-stream");

@@ -3,6 +3,7 @@
 
 import { language } from "./preferences.js";
 import collections from "./messages/collections.js";
+import columns from "./messages/columns.js";
 import health from "./messages/health.js";
 import jobs from "./messages/jobs.js";
 import problems from "./messages/problems.js";
@@ -10,7 +11,7 @@ import search from "./messages/search.js";
 import shell from "./messages/shell.js";
 import vectors from "./messages/vectors.js";
 
-export const messages = { ...shell, ...search, ...problems, ...vectors, ...jobs, ...collections, ...health };
+export const messages = { ...shell, ...search, ...problems, ...vectors, ...jobs, ...columns, ...collections, ...health };
 
 /** The text for a key. An unknown key is a bug and throws. */
 export function t(key, ...values) {

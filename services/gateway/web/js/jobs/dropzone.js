@@ -3,7 +3,9 @@
 import { button, fill, h, icon } from "../dom.js";
 import { DEFAULT_COLLECTION } from "../address.js";
 import { t } from "../messages.js";
+import { askColumns } from "./columns.js";
 import { ACCEPT, formatOf } from "./formats.js";
+import { columnsOf, speaksForItself } from "./table.js";
 import { send } from "./uploads.js";
 
 const NAME = "[a-z](_?[a-z0-9]){0,47}"; // what the API takes as a collection's name
@@ -31,8 +33,19 @@ export function dropzone() {
         },
       }), h("span", {}, t(`upload.mode.${name}`)))));
 
-  function take(files) {
+  /** Sends a file; a table whose header does not say what is what, once the reader has. */
+  async function dispatch(file, kind, target) {
+    const columns = await columnsOf(file, kind);
+    if (!columns || speaksForItself(columns)) send(file, { ...target, ...kind });
+    else {
+      const mapping = await askColumns(file.name, columns);
+      if (mapping) send(file, { ...target, ...kind, mapping });
+    }
+  }
+
+  async function take(files) {
     const wrong = [];
+    const known = [];
     const name = collection.value.trim();
     if (!new RegExp(`^${NAME}$`).test(name)) {
       fill(complaints, h("p", {}, t("upload.collection.bad", name)));
@@ -41,16 +54,18 @@ export function dropzone() {
     }
     for (const file of files) {
       const kind = formatOf(file.name);
-      if (kind) send(file, { collection: name, mode, ...kind });
+      if (kind) known.push([file, kind]);
       else wrong.push(h("p", {}, t("upload.unknown", file.name)));
     }
     fill(complaints, wrong);
+    const target = { collection: name, mode };
+    for (const [file, kind] of known) await dispatch(file, kind, target); // one question at a time
   }
 
   const chooser = h("input.visually-hidden", {
     type: "file", multiple: true, accept: ACCEPT, tabIndex: -1, ariaLabel: t("upload.choose"),
     onchange: () => {
-      take(chooser.files);
+      take([...chooser.files]);
       chooser.value = "";
     },
   });
@@ -65,7 +80,7 @@ export function dropzone() {
     ondrop: (event) => {
       event.preventDefault();
       zone.classList.remove("over");
-      take(event.dataTransfer.files);
+      take([...event.dataTransfer.files]);
     },
   },
   icon("jobs"),

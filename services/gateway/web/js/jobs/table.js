@@ -1,0 +1,64 @@
+// The beginning of a CSV or TSV file: its columns, and what each of them is likely to be.
+
+const HEAD_BYTES = 256 * 1024;
+/** What the API takes as a field's name. */
+export const FIELD_NAME = "[A-Za-z_][A-Za-z0-9_]{0,63}";
+const DELIMITERS = { csv: ",", tsv: "\t" };
+const ROLE_NAMES = {
+  id: ["id", "doc_id", "docid", "no", "编号", "文献编号", "序号", "标识", "主键"],
+  title: ["title", "name", "subject", "标题", "题目", "题名", "篇名", "名称"],
+  text: ["text", "abstract", "content", "body", "summary", "摘要", "正文", "内容", "全文", "文本"],
+};
+
+/** [{name, sample}] of a table, or null for what has no header that can be read here. */
+export async function columnsOf(file, { format, encoding }) {
+  const delimiter = DELIMITERS[format];
+  if (!delimiter || encoding) return null;
+  const head = await file.slice(0, HEAD_BYTES).text();
+  const [header, first = []] = rows(head.replace(/\uFFFD$/, ""), delimiter, 2);
+  if (header?.some((name) => name.includes("\uFFFD"))) return null; // not UTF-8: the API says so
+  return header?.map((name, index) => ({ name: name.trim(), sample: first[index] ?? "" })) ?? null;
+}
+
+/** The first `count` rows. In TSV a quote is a character like any other. */
+function rows(text, delimiter, count) {
+  const quotes = delimiter === ",";
+  const found = [];
+  let row = [""];
+  let quoted = false;
+  for (let at = 0; at < text.length && found.length < count; at += 1) {
+    const char = text[at];
+    if (quotes && char === '"') {
+      if (quoted && text[at + 1] === '"') row[row.length - 1] += text[at += 1];
+      else quoted = !quoted;
+    } else if (quoted || ![delimiter, "\r", "\n"].includes(char)) {
+      row[row.length - 1] += char;
+    } else if (char === delimiter) {
+      row.push("");
+    } else if (char === "\n") {
+      found.push(row);
+      row = [""];
+    }
+  }
+  if (found.length < count && row.some(Boolean)) found.push(row);
+  return found;
+}
+
+/** Whether the indexer reads these columns without being told which is which. */
+export function speaksForItself(columns) {
+  const names = new Set(columns.map(({ name }) => name));
+  const valid = new RegExp(`^${FIELD_NAME}$`);
+  return names.has("id") && (names.has("title") || names.has("text"))
+    && columns.every(({ name }) => valid.test(name));
+}
+
+/** The likely role of each column, in their order: id, title, text or field. */
+export function guess(columns) {
+  const left = new Set(Object.keys(ROLE_NAMES));
+  return columns.map(({ name }) => {
+    const role = [...left].find((each) => ROLE_NAMES[each].includes(name.toLowerCase()));
+    if (!role) return "field";
+    left.delete(role);
+    return role;
+  });
+}
