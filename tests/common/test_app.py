@@ -1,5 +1,7 @@
 """The scaffold that every service stands on, over real HTTP."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from services.common.app import create_service_app
+from services.common.app import bind, create_service_app
 from services.common.errors import IndexUnavailable
 from services.common.request_context import Deadline, deadline_var
 
@@ -136,3 +138,25 @@ async def test_internal_token_is_needed_when_set() -> None:
 
 def test_deadline_header_never_negative() -> None:
     assert Deadline.after(-1).header() == "0"
+
+
+async def test_answers_do_not_wait_for_acknowledgements() -> None:
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = bind("127.0.0.1", 0)
+    async with await asyncio.start_server(answer, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await asyncio.wait_for(accepted, 5) != 0
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_an_address_that_is_taken_is_an_os_error() -> None:
+    with bind("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
+        taken.listen()
+        bind("127.0.0.1", taken.getsockname()[1])
