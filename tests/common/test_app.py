@@ -157,6 +157,7 @@ async def test_answers_do_not_wait_for_acknowledgements() -> None:
 
 
 def test_an_address_that_is_taken_is_an_os_error() -> None:
-    with bind("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
+    with bind("127.0.0.1", 0) as taken:
         taken.listen()
-        bind("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            bind("127.0.0.1", taken.getsockname()[1])
