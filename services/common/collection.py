@@ -1,7 +1,7 @@
 """How a collection lies in Milvus: names, fields, and what a name tells about its content.
 
 A collection that users name `literature` is an *alias* of a physical collection whose name
-carries all that decides whether it can be searched: the encoder's fingerprint, the version
+carries all that decides whether it can be searched: the encoder's fingerprint, the identity
 of the word analysis, and the generation (a time, so that later rebuilds sort later). Names
 work alike on milvus-lite, Milvus 2.3 and a cluster; descriptions and properties do not.
 """
@@ -15,7 +15,8 @@ from services.common.errors import InvalidRequest
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9]){0,47}")
 NAME_PATTERN = r"^[a-z](?:_?[a-z0-9]){0,47}$"
 _PHYSICAL = re.compile(
-    r"(?P<name>.+?)__e(?P<encoder>[0-9a-f]{16})__a(?P<analyzer>\d+)__g(?P<generation>[0-9a-f]{16})"
+    r"(?P<name>.+?)__e(?P<encoder>[0-9a-f]{16})__a(?P<analyzer>\d+(?:d[0-9a-f]{8})?)"
+    r"__g(?P<generation>[0-9a-f]{16})"
 )
 
 
@@ -42,7 +43,8 @@ class PhysicalName:
     name: str
     encoder: str
     """Fingerprint, 16 hex digits."""
-    analyzer: int
+    analyzer: str
+    """Identity of the word analysis: its version, and the digest of a user dictionary."""
     generation: int
     """Nanoseconds since the epoch at its creation."""
 
@@ -55,9 +57,7 @@ class PhysicalName:
         match = _PHYSICAL.fullmatch(physical)
         if match is None:
             return None
-        return cls(
-            match["name"], match["encoder"], int(match["analyzer"]), int(match["generation"], 16)
-        )
+        return cls(match["name"], match["encoder"], match["analyzer"], int(match["generation"], 16))
 
 
 def check_collection_name(name: str) -> str:

@@ -146,6 +146,12 @@ class ModelInvalid(SearchError):
     code, title = "model_invalid", "The model directory is not valid"
 
 
+class DictionaryInvalid(SearchError):
+    """A user dictionary that cannot be read; raised at start-up, before any request."""
+
+    code, title = "dictionary_invalid", "The user dictionary is not valid"
+
+
 def _tree(cls: type[SearchError]) -> Iterator[type[SearchError]]:
     yield cls
     for child in cls.__subclasses__():

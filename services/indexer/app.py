@@ -14,7 +14,7 @@ from services.common.app import Resources, create_service_app
 from services.common.errors import Unavailable
 from services.common.model_dir import ModelManifest
 from services.common.service_client import ServiceClient
-from services.common.text import ANALYZER_VERSION, WordAnalyzer
+from services.common.text import Analyzers
 from services.indexer.api import collections, documents, jobs, work
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections, Encoding
@@ -39,13 +39,13 @@ from services.indexer.versions import RedisVersions
 _ENCODE_SECONDS = 20.0
 
 
-def create_app(settings: IndexerSettings, manifest: ModelManifest) -> FastAPI:
+def create_app(settings: IndexerSettings, manifest: ModelManifest, analyzers: Analyzers) -> FastAPI:
     """The indexer for one encoder, whose manifest was read and verified before."""
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
         async with AsyncExitStack() as stack:
-            yield await _open(stack, settings, manifest, registry)
+            yield await _open(stack, settings, manifest, analyzers, registry)
 
     return create_service_app(
         title="Xunwen indexer",
@@ -60,6 +60,7 @@ async def _open(
     stack: AsyncExitStack,
     settings: IndexerSettings,
     manifest: ModelManifest,
+    analyzers: Analyzers,
     registry: CollectorRegistry,
 ) -> Resources:
     redis = Redis.from_url(
@@ -83,8 +84,8 @@ async def _open(
     book = JobBook(JobFiles(store))
     clock = VersionClock()
     assert manifest.dimension is not None  # noqa: S101 - it is an encoder's
-    encoding = Encoding(manifest.fingerprint, manifest.dimension, ANALYZER_VERSION)
-    known = Collections(index, store, versions, clock, encoding, book.newest)
+    encoding = Encoding(manifest.fingerprint, manifest.dimension)
+    known = Collections(index, store, versions, clock, encoding, analyzers, book.newest)
     writer = IndexWriter(known, index, versions, role, clock, book)
     rebuilds = Rebuilds(known, writer, role)
     finisher = JobFinisher(book, writer, rebuilds)
@@ -134,7 +135,7 @@ async def _open(
         "collections": known,
         "rebuilds": rebuilds,
         "writer": writer,
-        "singles": SingleDocuments(recall, manifest, writer, await asyncio.to_thread(WordAnalyzer)),
+        "singles": SingleDocuments(recall, manifest, writer, analyzers),
     }
 
 

@@ -26,6 +26,8 @@ class IndexerSettings(ServiceSettings):
     """Directories or s3:// prefixes from which a job may name its input; none by default."""
     recall_url: str = "http://127.0.0.1:8001"
     model_dir: Path = Path("models/literature-encoder")
+    dictionaries: Path | None = None
+    """A folder of user dictionaries, <collection>.txt."""
     queue: str = "xunwen-index"
     """Celery queue; installations that share a Redis need different names."""
 

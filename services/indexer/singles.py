@@ -10,7 +10,7 @@ from services.common.documents import Document
 from services.common.errors import EncoderMismatch, ServiceUnavailable
 from services.common.model_dir import ModelManifest
 from services.common.service_client import ServiceClient
-from services.common.text import WordAnalyzer
+from services.common.text import Analyzers
 from services.common.wire.recall import EncodeRequest, EncodeResponse
 from services.indexer.index.writer import IndexWriter
 from services.indexer.rows import Vector, document_row
@@ -21,14 +21,15 @@ class SingleDocuments:
     recall: ServiceClient
     manifest: ModelManifest
     writer: IndexWriter
-    analyzer: WordAnalyzer
+    analyzers: Analyzers
 
     async def put(self, name: str, document: Document) -> str:
         """Returns the index version. Raises EncoderMismatch, Unavailable."""
         await self.writer.collections.fitting(name)
         version = await self.writer.accept(name)
         vector = await self._encode(document)
-        row = await asyncio.to_thread(document_row, document, vector, self.analyzer)
+        analyzer = self.analyzers.of(name)
+        row = await asyncio.to_thread(document_row, document, vector, analyzer)
         return await self.writer.put(name, row, version)
 
     async def _encode(self, document: Document) -> Vector:

@@ -21,10 +21,10 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.engine.metrics import EngineMetrics
-from services.common.errors import ModelInvalid, SearchError
+from services.common.errors import DictionaryInvalid, ModelInvalid, SearchError
 from services.common.logs import configure_logs
 from services.common.settings import read_settings
-from services.common.text import WordAnalyzer
+from services.common.text import Analyzers
 from services.common.tracing import span, tracing
 from services.indexer.jobs.files import JobFiles
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
@@ -50,7 +50,8 @@ def main() -> int:
             settings.model_dir,
             PredictorOptions(threads=settings.threads, precision=settings.precision),
         )
-    except ModelInvalid as error:
+        analyzers = Analyzers(settings.dictionaries)
+    except (ModelInvalid, DictionaryInvalid) as error:
         sys.stderr.write(f"worker: {error.detail}\n")
         return 1
     name = f"{socket.gethostname()}-{os.getpid()}"
@@ -65,7 +66,7 @@ def main() -> int:
         buckets=_TASK_SECONDS,
         registry=registry,
     )
-    parts = PartEncoder(encoder, WordAnalyzer(), metrics)
+    parts = PartEncoder(encoder, analyzers, metrics)
     tasks = Tasks(client, JobFiles(store), parts)
 
     app = celery_app(settings.state_redis_url, settings.queue)

@@ -4,8 +4,9 @@ import sys
 
 from services.common.app import serve
 from services.common.engine import open_encoder
-from services.common.errors import ModelInvalid
+from services.common.errors import DictionaryInvalid, ModelInvalid
 from services.common.settings import read_settings
+from services.common.text import Analyzers
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
 
@@ -14,10 +15,11 @@ def main() -> int:
     settings = read_settings(RecallSettings, "recall")
     try:
         encoder = open_encoder(settings.model_dir, settings.predictor_options())
-    except ModelInvalid as error:
+        analyzers = Analyzers(settings.dictionaries)
+    except (ModelInvalid, DictionaryInvalid) as error:
         sys.stderr.write(f"recall: {error.detail}\n")
         return 1
-    serve(create_app(settings, encoder), settings, "recall")
+    serve(create_app(settings, encoder, analyzers), settings, "recall")
     return 0
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from services.common.app import Resources, create_service_app
 from services.common.engine import Encoder, batched_encoder
-from services.common.text import WordAnalyzer
+from services.common.text import Analyzers
 from services.recall.api import router
 from services.recall.encoder import EngineQueryEncoder
 from services.recall.milvus import milvus_index
@@ -17,8 +17,8 @@ from services.recall.recaller import Recaller
 from services.recall.settings import RecallSettings
 
 
-def create_app(settings: RecallSettings, encoder: Encoder) -> FastAPI:
-    """The application. The encoder is loaded before: a bad model directory ends the process."""
+def create_app(settings: RecallSettings, encoder: Encoder, analyzers: Analyzers) -> FastAPI:
+    """The application. What it is given is loaded before: what is bad there ends the process."""
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
@@ -36,7 +36,7 @@ def create_app(settings: RecallSettings, encoder: Encoder) -> FastAPI:
                 )
             )
             recaller = Recaller(
-                index, EngineQueryEncoder(batched), WordAnalyzer(), settings.fusion_of_legs()
+                index, EngineQueryEncoder(batched), analyzers, settings.fusion_of_legs()
             )
             yield {
                 "checks": {"milvus": index.check},

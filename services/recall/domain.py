@@ -20,8 +20,8 @@ class Index:
     physical: str
     encoder: str
     """Fingerprint of the encoder that filled it."""
-    analyzer: int
-    """Version of the word analysis that filled it."""
+    analyzer: str
+    """Identity of the word analysis that filled it."""
     lexical: bool
     """Whether the server searches it by words."""
 

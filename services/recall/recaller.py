@@ -10,7 +10,7 @@ from services.common.errors import Conflict, DeadlineExceeded, EncoderMismatch, 
 from services.common.filters import compile_filter
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
-from services.common.text import ANALYZER_VERSION, WordAnalyzer
+from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.recall import Mode
 from services.common.wire.stages import Stage
 from services.recall.domain import (
@@ -47,7 +47,7 @@ class Recaller:
 
     index: DocumentIndex
     encoder: QueryEncoder
-    analyzer: WordAnalyzer
+    analyzers: Analyzers
     fusion: Fusion
 
     async def search(
@@ -68,18 +68,19 @@ class Recaller:
         """
         expression = compile_filter(condition)
         watch = Stopwatch()
-        words = self.analyzer.words(query)
+        analyzer = self.analyzers.of(collection)
+        words = analyzer.words(query)
         # The query is encoded while the server tells what the collection is.
         encoding = asyncio.create_task(self._encode(query, mode, deadline, watch))
         try:
             index = await self.index.resolve(collection, deadline)
-            self._check(index, collection, mode)
+            self._check(index, collection, mode, analyzer)
             legs: dict[str, asyncio.Task[list[Found]]] = {}
             if mode is not Mode.LEXICAL:
                 legs["dense"] = asyncio.create_task(
                     self._dense(encoding, index, n, expression, deadline, watch)
                 )
-            if mode is not Mode.DENSE and self._has_words(index):
+            if mode is not Mode.DENSE and _has_words(index, analyzer):
                 legs["lexical"] = asyncio.create_task(
                     self._lexical(words, index, n, expression, deadline, watch)
                 )
@@ -94,22 +95,19 @@ class Recaller:
         degraded = [leg for leg in wanted if leg not in found]
         return Recalled(candidates, index, list(dict.fromkeys(words)), watch.stages, degraded)
 
-    def _check(self, index: Index, collection: str, mode: Mode) -> None:
+    def _check(self, index: Index, collection: str, mode: Mode, analyzer: WordAnalyzer) -> None:
         if index.encoder != self.encoder.fingerprint:
             raise EncoderMismatch(
                 f"The collection {collection} was filled by encoder {index.encoder}, this service"
                 f" runs {self.encoder.fingerprint}: rebuild the collection, or start the service"
                 " with the encoder that filled it."
             )
-        if mode is Mode.LEXICAL and not self._has_words(index):
+        if mode is Mode.LEXICAL and not _has_words(index, analyzer):
             raise Conflict(
                 f"The collection {collection} cannot be searched by words: its Milvus has no BM25"
-                " or its words were cut by another version. Use mode dense, or rebuild it."
+                " or its words were cut by another version or user dictionary. Use mode dense, or"
+                " rebuild it."
             )
-
-    @staticmethod
-    def _has_words(index: Index) -> bool:
-        return index.lexical and index.analyzer == ANALYZER_VERSION
 
     async def _encode(
         self, query: str, mode: Mode, deadline: Deadline, watch: Stopwatch
@@ -150,6 +148,10 @@ class Recaller:
             )
             lap.candidates = len(found)
         return found
+
+
+def _has_words(index: Index, analyzer: WordAnalyzer) -> bool:
+    return index.lexical and index.analyzer == analyzer.identity
 
 
 async def _first_come(

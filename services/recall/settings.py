@@ -30,6 +30,8 @@ class RecallSettings(ServiceSettings):
     fusion: Literal["weighted", "reciprocal_rank"] = "weighted"
     dense_weight: float = Field(default=0.7, ge=0, le=1)
     rank_constant: int = Field(default=10, ge=1)
+    dictionaries: Path | None = None
+    """A folder of user dictionaries, <collection>.txt."""
     ef: int = Field(default=128, ge=1, le=32_768)
     """HNSW: size of the search's candidate list; at least as many as are asked for are used."""
     nprobe: int = Field(default=32, ge=1, le=65_536)

@@ -10,8 +10,11 @@ from services.common.errors import InvalidRequest
 names = st.from_regex(NAME_PATTERN.removesuffix("$") + r"\Z")
 
 
-@given(names, st.from_regex(r"\A[0-9a-f]{16}\Z"), st.integers(0, 99), st.integers(0, 2**63 - 1))
-def test_a_physical_name_reads_back(name: str, encoder: str, analyzer: int, made: int) -> None:
+analyzers = st.from_regex(r"\A[0-9]{1,2}(d[0-9a-f]{8})?\Z")
+
+
+@given(names, st.from_regex(r"\A[0-9a-f]{16}\Z"), analyzers, st.integers(0, 2**63 - 1))
+def test_a_physical_name_reads_back(name: str, encoder: str, analyzer: str, made: int) -> None:
     physical = PhysicalName(name, encoder, analyzer, made)
     assert PhysicalName.parse(str(physical)) == physical
     assert len(str(physical)) <= 255

@@ -1,10 +1,13 @@
 """Word analysis: what queries and documents share."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.text import WordAnalyzer, index_text
+from services.common.errors import DictionaryInvalid
+from services.common.text import Analyzers, WordAnalyzer, index_text
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,35 @@ def test_punctuation_is_dropped_and_joined_names_stay_one_word(analyzer: WordAna
 def test_user_words_stay_whole(analyzer: WordAnalyzer) -> None:
     assert "寻文系统" not in analyzer.words("用寻文系统检索")
     assert "寻文系统" in WordAnalyzer(["尋文系統"]).words("用寻文系统检索")
+
+
+def test_the_identity_tells_the_words_apart(analyzer: WordAnalyzer) -> None:
+    one, same = WordAnalyzer(["寻文", "系统"]), WordAnalyzer(["系統", "寻文", "寻文"])
+    assert one.identity == same.identity != analyzer.identity
+    assert WordAnalyzer(["寻文"]).identity != one.identity
+
+
+def test_a_dictionary_belongs_to_its_collection(tmp_path: Path) -> None:
+    (tmp_path / "papers.txt").write_text("\ufeff寻文系统 100 n\n\n  引力波\n", encoding="utf-8")
+    analyzers = Analyzers(tmp_path)
+    assert "寻文系统" in analyzers.of("papers").words("用寻文系统检索")
+    assert "寻文系统" not in analyzers.of("others").words("用寻文系统检索")
+    assert analyzers.of("papers").identity == WordAnalyzer(["引力波", "寻文系统"]).identity
+    assert Analyzers(tmp_path / "missing").of("papers").identity == WordAnalyzer().identity
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("词".encode("gb18030"), "UTF-8"),
+        (("好" * 65).encode(), "line 1: a word has at most 64"),
+        (b"w\n" * 200_001, "more than 200,000"),
+    ],
+)
+def test_a_bad_dictionary_is_refused_in_words(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "papers.txt").write_bytes(content)
+    with pytest.raises(DictionaryInvalid, match=rf"papers\.txt.*{says}"):
+        Analyzers(tmp_path)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))

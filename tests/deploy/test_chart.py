@@ -317,6 +317,25 @@ def test_models_are_checked_before_a_service_starts() -> None:
     ]
 
 
+def test_dictionaries_reach_those_who_cut_words() -> None:
+    values = values_of(CHART / "ci/external-values.yaml")
+    manifests = render(values)
+    (dictionaries,) = [
+        each
+        for each in of_kind(manifests, "ConfigMap")
+        if each["metadata"]["name"].endswith("dictionaries")
+    ]
+    assert dictionaries["data"] == {"papers.txt": values["dictionaries"]["papers"]}
+    mounted = {
+        labels["app.kubernetes.io/component"]
+        for _, spec, labels in pods(manifests)
+        for container in containers(spec)
+        for mount in container.get("volumeMounts", [])
+        if mount["mountPath"] == "/dictionaries"
+    }
+    assert mounted == {"recall", "indexer", "worker"}
+
+
 def test_changed_settings_restart_the_pods() -> None:
     def checksums(values: dict[str, Any]) -> dict[str, str]:
         return {

@@ -86,6 +86,8 @@ class Installation:
         self.model = model
         self.sources = folder / "sources"
         self.sources.mkdir()
+        self.dictionaries = folder / "dictionaries"
+        self.dictionaries.mkdir()
         port, recall_port = free_port(), free_port()
         self.env = {
             **os.environ,
@@ -102,10 +104,12 @@ class Installation:
             "XUNWEN_INDEXER_ROLE_SECONDS": "4",
             "XUNWEN_INDEXER_PART_DOCUMENTS": str(part_documents),
             "XUNWEN_INDEXER_THREADS": "1",
+            "XUNWEN_INDEXER_DICTIONARIES": str(self.dictionaries),
             "XUNWEN_RECALL_PORT": str(recall_port),
             "XUNWEN_RECALL_MILVUS_URI": milvus.url,
             "XUNWEN_RECALL_MODEL_DIR": str(model),
             "XUNWEN_RECALL_THREADS": "1",
+            "XUNWEN_RECALL_DICTIONARIES": str(self.dictionaries),
         }
         self.api = Program("services.indexer", self.env, folder / "indexer.log")
         self.worker = Program("services.indexer.worker", self.env, folder / "worker.log")

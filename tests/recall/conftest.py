@@ -10,7 +10,7 @@ from pymilvus import MilvusClient
 from services.common.collection import Field, PhysicalName
 from services.common.documents import Document, lexical_source
 from services.common.engine import Encoder, PredictorOptions, open_encoder
-from services.common.text import ANALYZER_VERSION, WordAnalyzer, index_text
+from services.common.text import WordAnalyzer, index_text
 from services.indexer.index.schema import collection_indexes, collection_schema
 from tests.models import tiny_encoder
 from tests.servers import Server, milvus_lite
@@ -61,7 +61,7 @@ def fill(encoder: Encoder) -> Filler:
         *,
         fingerprint: str | None = None,
         lexical: bool = True,
-        analyzed: int = ANALYZER_VERSION,
+        analyzed: str = analyzer.identity,
     ) -> PhysicalName:
         name = PhysicalName(
             alias, fingerprint or encoder.manifest.fingerprint, analyzed, time.time_ns()

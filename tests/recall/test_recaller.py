@@ -17,19 +17,20 @@ from services.common.errors import (
     SearchError,
 )
 from services.common.request_context import Deadline
-from services.common.text import ANALYZER_VERSION, WordAnalyzer
+from services.common.text import Analyzers
 from services.common.wire.recall import Mode
 from services.recall.domain import Found, Fusion, Index, Vector
 from services.recall.recaller import Recalled, Recaller
 
-ANALYZER = WordAnalyzer()
+ANALYZERS = Analyzers()
+IDENTITY = ANALYZERS.of("c").identity
 
 
 @dataclass
 class FakeIndex:
     """Two legs of one document each; either can fail or take its time."""
 
-    described: Index = field(default_factory=lambda: Index("p", "e", ANALYZER_VERSION, True))
+    described: Index = field(default_factory=lambda: Index("p", "e", IDENTITY, True))
     dense_error: SearchError | None = None
     lexical_error: SearchError | None = None
     lexical_seconds: float = 0.0
@@ -77,7 +78,7 @@ async def search(
     mode: Mode = Mode.HYBRID,
     seconds: float = 10,
 ) -> Recalled:
-    recaller = Recaller(index, encoder or FakeEncoder(), ANALYZER, Fusion())
+    recaller = Recaller(index, encoder or FakeEncoder(), ANALYZERS, Fusion())
     return await recaller.search(
         query, "c", n=10, mode=mode, condition=None, deadline=Deadline.after(seconds)
     )
@@ -128,7 +129,7 @@ async def test_no_leg_is_the_first_error() -> None:
 
 
 async def test_a_server_without_bm25_degrades_hybrid_and_refuses_lexical() -> None:
-    index = FakeIndex(Index("p", "e", ANALYZER_VERSION, lexical=False))
+    index = FakeIndex(Index("p", "e", IDENTITY, lexical=False))
     recalled = await search(index)
     assert (ids(recalled), recalled.degraded) == ({"dense"}, ["lexical"])
     with pytest.raises(Conflict, match="mode dense"):
@@ -136,13 +137,13 @@ async def test_a_server_without_bm25_degrades_hybrid_and_refuses_lexical() -> No
 
 
 async def test_words_of_another_analysis_are_not_compared() -> None:
-    recalled = await search(FakeIndex(Index("p", "e", ANALYZER_VERSION + 1, lexical=True)))
+    recalled = await search(FakeIndex(Index("p", "e", f"{IDENTITY}d0123abcd", lexical=True)))
     assert recalled.degraded == ["lexical"]
 
 
 async def test_a_collection_of_another_encoder_is_refused_in_words() -> None:
     with pytest.raises(EncoderMismatch, match="rebuild the collection"):
-        await search(FakeIndex(Index("p", "other", ANALYZER_VERSION, True)))
+        await search(FakeIndex(Index("p", "other", IDENTITY, True)))
 
 
 async def test_punctuation_alone_asks_no_lexical_leg() -> None:

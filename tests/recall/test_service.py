@@ -12,6 +12,7 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
+from services.common.text import Analyzers
 from services.common.wire.recall import EncodeResponse, RecallResponse
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
@@ -24,7 +25,7 @@ from tests.servers import Server
 async def client(
     milvus: Server, literature: PhysicalName, encoder: Encoder
 ) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(RecallSettings(milvus_uri=milvus.url), encoder)
+    app = create_app(RecallSettings(milvus_uri=milvus.url), encoder, Analyzers())
     async with client_of(app) as http:
         yield http
 
@@ -97,7 +98,7 @@ async def test_model_says_who_answers(client: httpx.AsyncClient, encoder: Encode
 
 async def test_ready_only_with_an_index(client: httpx.AsyncClient, encoder: Encoder) -> None:
     assert (await client.get("/readyz")).status_code == 200
-    app = create_app(RecallSettings(milvus_uri="http://127.0.0.1:1"), encoder)
+    app = create_app(RecallSettings(milvus_uri="http://127.0.0.1:1"), encoder, Analyzers())
     async with client_of(app) as alone:
         ready = await alone.get("/readyz")
         assert ready.status_code == 503

@@ -29,7 +29,7 @@ def run(milvus: Server, model: Path, *words: str) -> str:
 def test_a_graph_is_measured_and_a_setting_recommended(
     milvus: Server, encoder: Encoder, encoder_dir: Path
 ) -> None:
-    name = PhysicalName("tuned", encoder.manifest.fingerprint, 1, time.time_ns())
+    name = PhysicalName("tuned", encoder.manifest.fingerprint, "1", time.time_ns())
     client = MilvusClient(milvus.url)
     client.create_collection(
         str(name),

@@ -73,6 +73,11 @@ class EmbeddedSettings(BaseSettings):
         return self.home / "logs"
 
     @property
+    def dictionaries(self) -> Path:
+        """Of user dictionaries, <collection>.txt; read at each start."""
+        return self.home / "dictionaries"
+
+    @property
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway_port}"
 

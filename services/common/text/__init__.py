@@ -1,5 +1,6 @@
 """Analysis of Chinese and mixed text into words, the same at index and at query time."""
 
-from services.common.text.analyzer import ANALYZER_VERSION, WordAnalyzer, index_text
+from services.common.text.analyzer import WordAnalyzer, index_text
+from services.common.text.dictionaries import Analyzers
 
-__all__ = ["ANALYZER_VERSION", "WordAnalyzer", "index_text"]
+__all__ = ["Analyzers", "WordAnalyzer", "index_text"]

@@ -6,6 +6,7 @@ Every word is one run of letters and digits. That is what Milvus's `standard` to
 whole, on milvus-lite and on a cluster, so what is indexed is exactly what is returned here.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ import opencc
 import rjieba
 
 ANALYZER_VERSION = 1
-"""Part of a collection's physical name. Raise it with any change of what `words` returns."""
+"""Part of an analyzer's identity. Raise it with any change of what `words` returns."""
 
 MAX_INDEX_BYTES = 65_535
 """Milvus's limit for a VARCHAR."""
@@ -26,14 +27,18 @@ class WordAnalyzer:
     """Cuts text into words. Thread-safe; loading takes about 0.1 s.
 
     `user_words` are kept whole beside the built-in dictionary. They change what `words`
-    returns, so an index and its queries need the same ones.
+    returns, so an index and its queries need the same ones: `identity` tells.
     """
 
     def __init__(self, user_words: Iterable[str] = ()) -> None:
         self._simplify = opencc.OpenCC("t2s").convert
         self._jieba = rjieba.Jieba()
-        for word in user_words:
-            self._jieba.add_word(self.fold(word), None, None)
+        own = sorted({self.fold(word) for word in user_words})
+        for word in own:
+            self._jieba.add_word(word, None, None)
+        digest = hashlib.sha256("\n".join(own).encode()).hexdigest()[:8]
+        self.identity = f"{ANALYZER_VERSION}d{digest}" if own else f"{ANALYZER_VERSION}"
+        """Part of a collection's physical name; equal where `words` returns the same."""
 
     def fold(self, text: str) -> str:
         """The form in which texts are compared: NFKC, simplified characters, lower case."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.common.collection import PhysicalName, check_collection_name
 from services.common.errors import CollectionExists, CollectionNotFound, EncoderMismatch
+from services.common.text import Analyzers
 from services.common.versions import IndexVersions
 from services.common.wire.collections import Collection
 from services.indexer.index.clock import VersionClock
@@ -23,11 +24,10 @@ class Versions(IndexVersions, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What decides whether rows fit into a collection."""
+    """What decides, with the words of its analyzer, whether rows fit into a collection."""
 
     encoder: str
     dimension: int
-    analyzer: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,12 @@ class Collections:
         versions: Versions,
         clock: VersionClock,
         encoding: Encoding,
+        analyzers: Analyzers,
         newest_job: Callable[[str], int],
     ) -> None:
         self.index = index
         self.encoding = encoding
+        self.analyzers = analyzers
         self._store = store
         self._versions = versions
         self._clock = clock
@@ -101,14 +103,15 @@ class Collections:
         physical = await asyncio.to_thread(self.index.resolve, check_collection_name(name))
         if physical is not None and not self.fits(physical):
             raise EncoderMismatch(
-                f"Collection {name!r} was filled by another encoder or word analysis"
-                f" ({physical.encoder}); this one is {self.encoding.encoder}. Rebuild it with"
+                f"Collection {name!r} was filled by another encoder, word analysis or user"
+                f" dictionary ({physical.encoder}, {physical.analyzer}); here they are"
+                f" {self.encoding.encoder}, {self.analyzers.of(name).identity}. Rebuild it with"
                 f" POST /v1/collections/{name}:rebuild, or with an index job of mode=rebuild."
             )
         return physical
 
     def fits(self, physical: PhysicalName) -> bool:
-        wanted = (self.encoding.encoder, self.encoding.analyzer)
+        wanted = (self.encoding.encoder, self.analyzers.of(physical.name).identity)
         return (physical.encoder, physical.analyzer) == wanted
 
     async def ensure(self, name: str) -> PhysicalName:
@@ -121,7 +124,8 @@ class Collections:
         return physical
 
     def physical(self, name: str, generation: int) -> PhysicalName:
-        return PhysicalName(name, self.encoding.encoder, self.encoding.analyzer, generation)
+        analyzer = self.analyzers.of(name).identity
+        return PhysicalName(name, self.encoding.encoder, analyzer, generation)
 
     async def create(self, name: str) -> Collection:
         """Raises CollectionExists."""

@@ -70,6 +70,7 @@ class WorkDesk:
             manifest=ledger.manifest,
             plan_token=ledger.plan.token if ledger.plan else None,
             dimension=encoding.dimension,
+            analyzer=self.collections.analyzers.of(ledger.manifest.collection).identity,
             part_documents=self.part_documents,
         )
 

@@ -9,7 +9,7 @@ from services.common.engine import Encoder
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
-from services.common.text import WordAnalyzer
+from services.common.text import Analyzers, WordAnalyzer
 from services.indexer.rows import PlannedDocument, Row, Vector, document_row
 
 _CHECK_DOCUMENTS = 64
@@ -23,10 +23,10 @@ class PartEncoder:
     """Shared by the worker's threads: while one encodes, others read, tokenize and write."""
 
     def __init__(
-        self, encoder: Encoder, analyzer: WordAnalyzer, metrics: EngineMetrics | None = None
+        self, encoder: Encoder, analyzers: Analyzers, metrics: EngineMetrics | None = None
     ) -> None:
         self._encoder = encoder
-        self._analyzer = analyzer
+        self.analyzers = analyzers
         self._metrics = metrics
         self._computing_since: float | None = None
         # One thread for good: oneDNN caches a shape per thread, and three threads that took
@@ -43,12 +43,17 @@ class PartEncoder:
         since = self._computing_since
         return since is not None and time.monotonic() - since > _STUCK_SECONDS
 
-    def rows(self, documents: Sequence[PlannedDocument], check: Callable[[], None]) -> list[Row]:
+    def rows(
+        self,
+        documents: Sequence[PlannedDocument],
+        analyzer: WordAnalyzer,
+        check: Callable[[], None],
+    ) -> list[Row]:
         """In the order of the documents. `check` is called often and raises to stop."""
         vectors = self._vectors(documents, check)
         rows = []
         for planned, vector in zip(documents, vectors, strict=True):
-            row = document_row(planned.document, vector, self._analyzer)
+            row = document_row(planned.document, vector, analyzer)
             rows.append(replace(row, version=planned.version))
         return rows
 

@@ -22,6 +22,7 @@ class Granted(_Message):
     manifest: JobManifest
     plan_token: str | None = Field(default=None, description="Where the parts lie; None: plan")
     dimension: int
+    analyzer: str = Field(description="Identity of the word analysis that its collection has")
     part_documents: int
 
 

@@ -33,6 +33,9 @@
 {{- if $svc.model }}
 - {name: {{ $prefix }}MODEL_DIR, value: {{ include "xunwen.modelDir" (list $root $svc.model) | quote }}}
 {{- end }}
+{{- if and (eq ($svc.model | default "") "encoder") $root.Values.dictionaries }}
+- {name: {{ $prefix }}DICTIONARIES, value: /dictionaries}
+{{- end }}
 {{- if $svc.threads }}
 - name: {{ $prefix }}THREADS
   valueFrom:

@@ -1,0 +1,52 @@
+"""User dictionaries: the words of a collection's own trade, beside those of the language.
+
+They are files, `<collection>.txt`, in one folder that recall, the indexer and its workers share.
+A line is a word, as jieba's own user dictionaries have it: what follows a space (its frequency,
+its part of speech) is read over. Which dictionary filled an index is part of its name, so an
+index is never searched with other words than it was made of.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from services.common.errors import DictionaryInvalid
+from services.common.text.analyzer import WordAnalyzer
+
+MAX_WORDS = 200_000
+_MAX_WORD_CHARS = 64
+
+
+class Analyzers:
+    """The word analysis of each collection. A changed file is read at the next start."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Raises DictionaryInvalid, so that a service with a bad file does not start."""
+        paths = sorted(folder.glob("*.txt")) if folder is not None else []
+        self._own = {path.stem: WordAnalyzer(read_words(path)) for path in paths}
+
+    @cached_property
+    def _common(self) -> WordAnalyzer:
+        return WordAnalyzer()
+
+    def of(self, collection: str) -> WordAnalyzer:
+        return self._own.get(collection) or self._common
+
+
+def read_words(path: Path) -> list[str]:
+    """The words of a dictionary, in the order of its lines. Raises DictionaryInvalid."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DictionaryInvalid(f"{path.name} is no file of words in UTF-8") from error
+    words = []
+    for number, line in enumerate(lines, start=1):
+        word = line.split()[0] if line.strip() else ""
+        if len(word) > _MAX_WORD_CHARS:
+            raise DictionaryInvalid(
+                f"{path.name}, line {number}: a word has at most {_MAX_WORD_CHARS} characters"
+            )
+        if word:
+            words.append(word)
+    if len(words) > MAX_WORDS:
+        raise DictionaryInvalid(f"{path.name} has more than {MAX_WORDS:,} words")
+    return words
