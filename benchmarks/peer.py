@@ -1,9 +1,10 @@
 """One peer, run in the environment of the peers: `python peer.py NAME < request > answer`.
 
-The request is JSON: `kind` (embed or rerank), `model` (a folder), `threads`, `rounds`,
-`processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
+The request is JSON: `kind` (embed or rerank), `model` (a folder), `precision` (bf16 or fp32),
+`threads`, `rounds`, `processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
 {name: [seconds of each round]}. Nothing of the project is imported here. torch peers build a
-model of the same size with random weights: speed does not depend on them.
+model of the same size with random weights, which speed does not depend on, and run it in the
+precision that was asked for; ONNX Runtime computes in fp32 only on a processor.
 """
 
 import json
@@ -28,6 +29,8 @@ def main() -> None:
             run(inputs)
             answer[name].append(clock() - started)
     sys.stdout.write("\n" + json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)  # a peer's own threads may wait for work for ever
 
 
 def onnxruntime(request):
@@ -61,6 +64,9 @@ def onnxruntime(request):
     return run
 
 
+TORCH_TYPES = {"bf16": "bfloat16", "fp32": "float32"}
+
+
 def _torch_model(request, labels):
     """A folder that transformers loads: BERT of the starter's size with the same tokenizer."""
     import torch
@@ -91,11 +97,17 @@ def sentence_transformers(request):
     if request["kind"] == "rerank":
         from sentence_transformers import CrossEncoder
 
-        judge = CrossEncoder(_torch_model(request, 1), max_length=request["max_tokens"])
+        judge = CrossEncoder(
+            _torch_model(request, 1), max_length=request["max_tokens"], device="cpu",
+            model_kwargs={"torch_dtype": TORCH_TYPES[request["precision"]]},
+        )  # fmt: skip
         return lambda pairs: judge.predict(pairs, show_progress_bar=False)
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(_torch_model(request, 0), device="cpu")
+    model = SentenceTransformer(
+        _torch_model(request, 0), device="cpu",
+        model_kwargs={"torch_dtype": TORCH_TYPES[request["precision"]]},
+    )  # fmt: skip
     model.max_seq_length = request["max_tokens"]
     return lambda texts: model.encode(texts, show_progress_bar=False)
 
@@ -109,8 +121,11 @@ def infinity(request):
     folder = _torch_model(request, labels)
     loop = asyncio.new_event_loop()
     engine = AsyncEmbeddingEngine.from_args(
-        EngineArgs(model_name_or_path=folder, device="cpu", engine="torch", compile=False)
-    )
+        EngineArgs(
+            model_name_or_path=folder, device="cpu", engine="torch", compile=False,
+            dtype=TORCH_TYPES[request["precision"]],
+        )
+    )  # fmt: skip
     loop.run_until_complete(engine.astart())
     if labels:
         return lambda pairs: loop.run_until_complete(

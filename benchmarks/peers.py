@@ -14,7 +14,7 @@ ENVIRONMENT = HERE / ".peers"
 REQUIREMENTS = {
     "onnxruntime": ["onnxruntime", "paddle2onnx==2.0.1", "tokenizers"],
     "sentence-transformers": ["sentence-transformers", "tokenizers"],
-    "infinity-emb": ["infinity-emb[torch]", "optimum<2", "tokenizers"],
+    "infinity-emb": ["infinity-emb[torch]", "optimum<2", "transformers<4.49", "tokenizers"],
 }
 _RUN_SECONDS = 1200
 _CONVERT = """

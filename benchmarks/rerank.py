@@ -40,12 +40,13 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
         figures["ours"][name] = len(documents) / min(seconds)
     request = {
         "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS,
+        "rounds": ROUNDS, "precision": ranker.precision,
         "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
         "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
     }  # fmt: skip
     figures |= peers.rates(wanted, request, sets, work)
     figures["cascade"] = asyncio.run(_cascade(options))
+    figures["precision"] = ranker.precision
     figures["processor_time"] = processor_time
     report.save("rerank", figures, _table(figures, list(sets)))
 
@@ -80,7 +81,7 @@ async def _cascade(options: PredictorOptions) -> dict[str, float]:
 def _table(figures: dict[str, Any], sets: Sequence[str]) -> str:
     rows = []
     for name, found in figures.items():
-        if name in ("cascade", "processor_time"):
+        if name in ("cascade", "precision", "processor_time"):
             continue
         if isinstance(found, str):
             rows.append([name, found, *[""] * (len(sets) - 1)])

@@ -1,8 +1,9 @@
 """The code blocks of the documentation, as a reader meets them.
 
-A block of bash or Python is run in its page's order. A comment on the line above says otherwise:
+A block of bash or Python is run in its page's order. A comment on the line above says otherwise;
+a block of sh, which needs a cluster or takes hours, has one always:
 
-    <!-- tested by tests/embedded/test_x.py -->   it takes long or stops the system
+    <!-- tested by tests/embedded/test_x.py -->   the test that runs it, or what it is made of
     <!-- runs in: clients -->                     it needs the environment of that name
 
 A block ```output right after it holds what it prints: each line must come, whatever its numbers.

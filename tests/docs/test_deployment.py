@@ -1,9 +1,10 @@
-"""What the deployment page types: no cluster and no Docker here, so its arguments are carried out.
+"""What the deployment page and the README type at a cluster, as far as none is needed.
 
 Every `helm` line is rendered by Helm's own engine with the values that the page shows, every image
 target, compose service and profile exists, and the Secrets made by hand are those that are read.
 """
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -18,13 +19,14 @@ from tests.deploy.manifests import Manifest, containers, pods, render, values_of
 from tests.docs.blocks import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "deployment.md"
+TYPED = (PAGE, ROOT / "README.md")
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
 _OWN = "values.yaml"
 """The file that the page itself shows."""
 
 
 def commands(program: str) -> Iterator[tuple[Block, list[str]]]:
-    for block in blocks(PAGE):
+    for block in itertools.chain.from_iterable(map(blocks, TYPED)):
         if block.language == "sh":
             for line in block.code.replace("\\\n", " ").splitlines():
                 if line.strip().startswith(f"{program} "):

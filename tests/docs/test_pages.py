@@ -50,8 +50,12 @@ def run(block: Block, stack: Stack, folder: Path) -> "subprocess.CompletedProces
     )
 
 
-def test_what_is_said_to_be_tested_elsewhere_is() -> None:
+def test_every_command_is_run_here_or_says_which_test_runs_it() -> None:
     for page in pages():
+        run_here = page.parent.name == "docs" and page.stem in PAGES
         for block in blocks(page):
             if block.tested_by:
                 assert (ROOT / block.tested_by).is_file(), f"{block}: no {block.tested_by}"
+            elif block.language in (*RUN, "sh") and not block.environment:
+                assert run_here, f"{block} is run by no test"
+                assert block.language in RUN, f"{block} is run by no test"

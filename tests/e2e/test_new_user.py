@@ -31,6 +31,14 @@ def readme(first: str) -> Block:
     return block
 
 
+def quality_rows() -> list[list[str]]:
+    """Task and its figures for BM25, dense and hybrid, as the README has them."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| task (") :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+    return [[task, *figures] for task, _, *figures in cells]
+
+
 def ctrl_c(process: "subprocess.Popen[str]") -> None:
     """As a terminal does it: to all that run in it."""
     os.killpg(process.pid, signal.SIGINT)
@@ -47,10 +55,10 @@ def test_an_empty_clone(tmp_path: Path) -> None:
     env |= {"XUNWEN_GATEWAY_PORT": url.rpartition(":")[2], "XUNWEN_URL": url}
     (clone / "your.csv").write_text(CSV, encoding="utf-8")
 
-    def bash(code: str) -> str:
+    def bash(code: str, seconds: float = 300) -> str:
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", code.replace(ADDRESS, url)],
-            cwd=clone, env=env, capture_output=True, text=True, timeout=300, check=False,
+            cwd=clone, env=env, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{code}\n{ran.stdout}{ran.stderr}"
         return ran.stdout
@@ -89,6 +97,11 @@ def test_an_empty_clone(tmp_path: Path) -> None:
         assert len([job for job in jobs if '"literature"' in job]) == 1, "indexed again"
         ctrl_c(process)
     assert leftovers(EmbeddedSettings(home=clone / "var")) == []
+    measured = bash(readme(".venv/bin/xunwen eval offline").code, seconds=INSTALL_SECONDS)
+    for task, *figures in quality_rows():
+        for figure in figures:
+            assert figure in measured, f"the README says {figure} for {task}:\n{measured}"
+    assert "simcse" in bash(readme("make dev").code, seconds=INSTALL_SECONDS)
     print(
         f"ready {first:.0f} s after `make up` in an empty clone, {second:.0f} s the second time;"
         f" {found} of {len(papers)} titles find their paper in the top 10"

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
-from tests.models import tiny_encoder, tiny_ranker
 from tests.training.literature import write_literature
 from training.evaluation import fuse, legs
 from training.evaluation.bm25 import Bm25
@@ -27,14 +26,6 @@ _TASK = Task(
         Query("q2", "水稻种植技术", (3,)),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    tiny_encoder(folder / "encoder")
-    tiny_ranker(folder / "ranker")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,60 @@
+"""Each benchmark runs to its end and prints its figures; which they are is the machine's affair."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT
+from tests.stack import Stack
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A place of its own for the results, which are the repository's otherwise."""
+    shutil.copytree(
+        ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns(".peers")
+    )
+    for name in ("models", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+    ran = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode in codes, ran.stderr
+    return ran.stdout
+
+
+def test_cached_search(stack: Stack, folder: Path) -> None:
+    printed = run(
+        folder, "benchmarks/cached_search.py", "--url", stack.url, "--seconds", "1",
+        codes=(0, 1),  # 1: below the goal, which a busy machine may be
+    )  # fmt: skip
+    assert "ratio" in printed
+
+
+@pytest.mark.soak
+def test_search(stack: Stack, folder: Path) -> None:
+    assert "| 16 |" in run(folder, "-m", "benchmarks", "search", "--url", stack.url)
+
+
+@pytest.mark.soak
+def test_embed_and_rerank(folder: Path) -> None:
+    printed = run(folder, "-m", "benchmarks", "embed", "rerank", "--peers", "")
+    assert "padded to the longest" in printed
+
+
+@pytest.mark.soak
+def test_capacity(folder: Path) -> None:
+    assert "| work | a second of one core |" in run(folder, "benchmarks/capacity.py")
+
+
+@pytest.mark.soak
+def test_indexing(folder: Path) -> None:
+    small = ("--documents", "200", "--part-documents", "100", "--repeats", "1")
+    assert "ratio" in run(folder, "-m", "benchmarks.indexing", *small)
