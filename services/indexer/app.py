@@ -69,7 +69,7 @@ async def _open(
     stack.push_async_callback(redis.aclose)
     store = await asyncio.to_thread(ObjectStore, settings.storage_url)
     token = settings.milvus_token.get_secret_value() if settings.milvus_token else None
-    index = MilvusIndex(settings.milvus_uri, token)
+    index = MilvusIndex(settings.milvus_uri, token, settings.index_choice())
     stack.callback(index.close)
     recall = await stack.enter_async_context(
         ServiceClient(

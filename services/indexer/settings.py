@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.indexer.index.choice import IndexChoice, IndexKind
 
 
 class IndexerSettings(ServiceSettings):
@@ -19,6 +20,12 @@ class IndexerSettings(ServiceSettings):
     """Where workers reach the service."""
     milvus_uri: str = "http://127.0.0.1:19530"
     milvus_token: SecretStr | None = None
+    vector_index: IndexKind = IndexKind.AUTO
+    """AUTO: FLAT on milvus-lite; else HNSW, and IVF_SQ8 where a rebuild finds many millions."""
+    hnsw_m: int = Field(default=16, ge=4, le=64)
+    hnsw_ef_construction: int = Field(default=200, ge=8, le=2048)
+    ivf_lists: int = Field(default=0, ge=0, le=65_536)
+    """0: by the number of documents."""
     state_redis_url: str = "redis://127.0.0.1:6379/0"
     storage_url: str = "var/indexer"
     """A directory or an fsspec address such as s3://bucket/prefix; holds accepted input."""
@@ -47,3 +54,8 @@ class IndexerSettings(ServiceSettings):
     threads: int = Field(default=0, ge=0)
     """Threads of a worker's encoder; 0 takes every core."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    def index_choice(self) -> IndexChoice:
+        return IndexChoice(
+            self.vector_index, self.hnsw_m, self.hnsw_ef_construction, self.ivf_lists
+        )

@@ -11,6 +11,7 @@ from services.common.collection import Field, PhysicalName
 from services.common.documents import Document, lexical_source
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.text import WordAnalyzer, index_text
+from services.indexer.index.choice import IndexChoice
 from services.indexer.index.schema import collection_indexes, collection_schema
 from tests.models import tiny_encoder
 from tests.servers import Server, milvus_lite
@@ -70,7 +71,7 @@ def fill(encoder: Encoder) -> Filler:
         client.create_collection(
             str(name),
             schema=collection_schema(encoder.dimension, lexical=lexical),
-            index_params=collection_indexes(lexical=lexical, exact=True),
+            index_params=collection_indexes(*IndexChoice().of(0, embedded=True), lexical=lexical),
         )
         texts = [encoder.manifest.document_text(each.title, each.text) for each in DOCUMENTS]
         rows = []

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
+from services.indexer.index.choice import IndexChoice
 from services.indexer.index.schema import collection_indexes, collection_schema
 from tests.servers import Server
 from xunwen.cli.tuning import app
@@ -34,7 +35,7 @@ def test_a_graph_is_measured_and_a_setting_recommended(
     client.create_collection(
         str(name),
         schema=collection_schema(encoder.dimension, lexical=False),
-        index_params=collection_indexes(lexical=False, exact=False),
+        index_params=collection_indexes(*IndexChoice().of(0, embedded=False), lexical=False),
     )
     titles = [f"第{number}篇论文关于{chr(0x4E00 + number)}" for number in range(300)]
     client.upsert(

@@ -119,7 +119,7 @@ class Collections:
         physical = await self.fitting(name)
         if physical is None:
             physical = self.physical(name, self._clock.next())
-            await asyncio.to_thread(self.index.create, physical, self.encoding.dimension)
+            await asyncio.to_thread(self.index.create, physical, self.encoding.dimension, 0)
             await asyncio.to_thread(self.index.point, name, physical)
         return physical
 

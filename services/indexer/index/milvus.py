@@ -12,6 +12,7 @@ from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamErr
 from services.common.collection import Field, PhysicalName
 from services.common.errors import IndexUnavailable, InvalidRequest, Overloaded
 from services.common.tracing import span
+from services.indexer.index.choice import IndexChoice
 from services.indexer.index.entities import ROW_FIELDS, among, chunks, entity, row_of
 from services.indexer.index.schema import collection_indexes, collection_schema
 from services.indexer.rows import Row, Vector
@@ -68,9 +69,10 @@ def _translated(
 class MilvusIndex:
     """One client, opened at the first call, so that the service starts without Milvus."""
 
-    def __init__(self, uri: str, token: str | None) -> None:
+    def __init__(self, uri: str, token: str | None, choice: IndexChoice | None = None) -> None:
         self._uri = uri
         self._token = token or ""
+        self._choice = choice or IndexChoice()
         self._client: MilvusClient | None = None
         self._version = ""
         self._lexical: dict[PhysicalName, bool] = {}
@@ -112,16 +114,17 @@ class MilvusIndex:
         return PhysicalName.parse(answer["collection_name"])
 
     @_translated
-    def create(self, physical: PhysicalName, dimension: int) -> None:
+    def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
         client, name = self._milvus(), str(physical)
         if not client.has_collection(name, timeout=_CALL_SECONDS):
             lexical = not self._version.startswith(("2.3", "v2.3", "2.4", "v2.4"))
+            kind, parameters = self._choice.of(
+                documents, embedded=self._version.startswith("milvus_lite")
+            )
             client.create_collection(
                 name,
                 schema=collection_schema(dimension, lexical=lexical),
-                index_params=collection_indexes(
-                    lexical=lexical, exact=self._version.startswith("milvus_lite")
-                ),
+                index_params=collection_indexes(kind, parameters, lexical=lexical),
                 timeout=_SLOW_SECONDS,
             )
         client.load_collection(name, timeout=_SLOW_SECONDS)

@@ -25,8 +25,9 @@ class VectorIndex(Protocol):
 
     def resolve(self, name: str) -> PhysicalName | None: ...
 
-    def create(self, physical: PhysicalName, dimension: int) -> None:
-        """Creates, indexes and loads it; no error if it exists."""
+    def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
+        """Creates, indexes and loads it, for about so many documents (0: nobody knows); no
+        error if it exists."""
 
     def point(self, name: str, physical: PhysicalName) -> None:
         """Lets the user's name mean this collection, at once for all readers."""

@@ -33,13 +33,18 @@ class Rebuilds:
         self._role = role
 
     async def begin(self, name: str, version: int, since: int) -> PhysicalName:
-        """From when this returns, writes accepted after `since` go into the new one as well."""
+        """From when this returns, writes accepted after `since` go into the new one as well.
+
+        Its index is chosen for as many documents as the collection has now.
+        """
         state = await self._collections.state(name)
         physical = self._collections.physical(name, version)
         if state.building is None or state.building.physical != physical:
             self._role.check()
+            live = await asyncio.to_thread(self._index.resolve, name)
+            documents = await asyncio.to_thread(self._index.count, live) if live else 0
             await asyncio.to_thread(
-                self._index.create, physical, self._collections.encoding.dimension
+                self._index.create, physical, self._collections.encoding.dimension, documents
             )
             async with state.lock:
                 state.building = Building(physical, since)

@@ -6,10 +6,9 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 
 from services.common.collection import Field
 from services.common.documents import MAX_ID_BYTES, MAX_TITLE_BYTES
+from services.indexer.index.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535
-# M and efConstruction as in the literature's recommendation for some hundred dimensions.
-_HNSW = {"M": 16, "efConstruction": 200}
 
 
 def collection_schema(dimension: int, *, lexical: bool) -> Any:
@@ -40,13 +39,9 @@ def collection_schema(dimension: int, *, lexical: bool) -> Any:
     return schema
 
 
-def collection_indexes(*, lexical: bool, exact: bool) -> Any:
-    """HNSW, or exact search: milvus-lite loses hits of filtered searches on a graph."""
+def collection_indexes(kind: IndexKind, parameters: dict[str, Any], *, lexical: bool) -> Any:
     indexes = MilvusClient.prepare_index_params()
-    if exact:
-        indexes.add_index(Field.VECTOR, index_type="FLAT", metric_type="IP", params={})
-    else:
-        indexes.add_index(Field.VECTOR, index_type="HNSW", metric_type="IP", params=_HNSW)
+    indexes.add_index(Field.VECTOR, index_type=kind.value, metric_type="IP", params=parameters)
     if lexical:
         indexes.add_index(
             Field.LEXICAL, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params={}
