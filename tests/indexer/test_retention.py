@@ -1,0 +1,45 @@
+"""Old jobs go, the newest stay, and no document goes with them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.indexer.installation import Installation, documents, eventually
+
+
+@pytest.fixture
+def forgetful(indexer: Installation) -> Iterator[Installation]:
+    """An indexer whose settings of retention a test changes; as before afterwards."""
+    before = dict(indexer.env)
+    yield indexer
+    indexer.env.clear()
+    indexer.env.update(before)
+    restarted(indexer)
+
+
+def restarted(indexer: Installation) -> None:
+    indexer.api.stop()
+    indexer.api.start()
+    indexer.await_ready()
+
+
+def gone(indexer: Installation, job: str) -> bool:
+    answer = indexer.client.get(f"/index-jobs/{job}")
+    return answer.status_code == 404 and not (indexer.folder / "storage" / "jobs" / job).exists()
+
+
+def test_the_newest_are_kept_by_number_and_by_age(forgetful: Installation) -> None:
+    jobs = [forgetful.submit("retained", documents(5, prefix)) for prefix in "abcd"]
+    for job in jobs:
+        assert forgetful.ended(job)["state"] == "succeeded"
+
+    forgetful.env["XUNWEN_INDEXER_RETAINED_JOBS"] = "2"
+    restarted(forgetful)
+    eventually(lambda: all(gone(forgetful, job) for job in jobs[:2]))
+    listed = forgetful.client.get("/index-jobs").json()["jobs"]
+    assert [job["id"] for job in listed] == jobs[:1:-1]
+
+    forgetful.env["XUNWEN_INDEXER_RETENTION_DAYS"] = "0.00001"  # less than a second
+    restarted(forgetful)
+    eventually(lambda: all(gone(forgetful, job) for job in jobs))
+    assert len(forgetful.ids("retained")) == 20
