@@ -120,3 +120,15 @@ def valkey(directory: Path, *options: str) -> Iterator[Server]:
 
     with _running(make) as server:
         yield server
+
+
+@contextmanager
+def object_store(directory: Path) -> Iterator[Server]:
+    """An S3-compatible server in memory: what is killed here is whoever uses it."""
+
+    def make(port: int) -> Server:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        return Server(f"http://127.0.0.1:{port}", port, command, directory / "objects.log")
+
+    with _running(make) as server:
+        yield server

@@ -5,6 +5,7 @@ an object store gives it by itself when a write is closed.
 """
 
 import asyncio
+import io
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -12,11 +13,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import IO, Any
 
 import fsspec
+from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem
 
 from services.common.errors import Unavailable
 
 _TEMPORARY = ".writing-"
+_FAILURES = (OSError, BotoCoreError)
+_BUFFER_BYTES = 1 << 20
 
 
 class NoSuchObject(LookupError):
@@ -27,7 +31,8 @@ class ObjectStore:
     """Synchronous; call it from threads. Failures of the medium are Unavailable."""
 
     def __init__(self, url: str) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(url)
+        # Other processes write there too: what a listing said before means nothing.
+        self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._local = isinstance(self._fs, LocalFileSystem)
 
     def check(self) -> None:
@@ -45,9 +50,11 @@ class ObjectStore:
         """A stream over the object. Raises NoSuchObject, Unavailable."""
         try:
             stream = self._fs.open(self._path(key), "rb")
+            if not self._local:  # whose files lack a bounded readline
+                stream = io.BufferedReader(stream, _BUFFER_BYTES)
         except FileNotFoundError:
             raise NoSuchObject(key) from None
-        except OSError as error:
+        except _FAILURES as error:
             raise _unavailable(error) from error
         with stream:
             yield stream
@@ -67,7 +74,7 @@ class ObjectStore:
             else:
                 with self._remote_writer(path) as stream:
                     yield stream
-        except OSError as error:
+        except _FAILURES as error:
             raise _unavailable(error) from error
 
     @asynccontextmanager
@@ -109,6 +116,7 @@ class ObjectStore:
             yield stream
         except BaseException:
             stream.discard()
+            stream.closed = True  # else the collector of garbage writes it after all
             raise
         stream.close()
 
@@ -118,13 +126,16 @@ class ObjectStore:
             found: list[dict[str, Any]] = self._fs.ls(self._path(prefix), detail=True)
         except FileNotFoundError:
             return []
-        except OSError as error:
+        except _FAILURES as error:
             raise _unavailable(error) from error
         names = [str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in found]
         return sorted(name for name in names if _TEMPORARY not in name)
 
     def exists(self, key: str) -> bool:
-        return bool(self._fs.exists(self._path(key)))
+        try:
+            return bool(self._fs.exists(self._path(key)))
+        except _FAILURES as error:
+            raise _unavailable(error) from error
 
     def remove(self, prefix: str) -> None:
         """Removes an object or all objects under a prefix; no error if there are none."""
@@ -132,7 +143,7 @@ class ObjectStore:
             self._fs.rm(self._path(prefix), recursive=True)
         except FileNotFoundError:
             return
-        except OSError as error:
+        except _FAILURES as error:
             raise _unavailable(error) from error
 
     def _path(self, key: str) -> str:
@@ -147,8 +158,8 @@ def _sync_directory(path: str) -> None:
         os.close(handle)
 
 
-def _unavailable(error: OSError) -> Unavailable:
-    reason = (error.strerror or "it cannot be used").lower()
+def _unavailable(error: Exception) -> Unavailable:
+    reason = (getattr(error, "strerror", None) or "it cannot be used").lower()
     return Unavailable(
         f"The indexer's storage fails: {reason}. Nothing was accepted.", retry_after=10
     )

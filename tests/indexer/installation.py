@@ -79,6 +79,7 @@ class Installation:
         model: Path,
         part_documents: int = PART_DOCUMENTS,
         lease_seconds: float = LEASE_SECONDS,
+        **variables: str,
     ) -> None:
         self.folder = folder
         self.milvus = milvus
@@ -110,6 +111,7 @@ class Installation:
             "XUNWEN_RECALL_MODEL_DIR": str(model),
             "XUNWEN_RECALL_THREADS": "1",
             "XUNWEN_RECALL_DICTIONARIES": str(self.dictionaries),
+            **variables,
         }
         self.api = Program("services.indexer", self.env, folder / "indexer.log")
         self.worker = Program("services.indexer.worker", self.env, folder / "worker.log")
@@ -208,11 +210,17 @@ class Installation:
 
 @contextmanager
 def installation(
-    folder: Path, part_documents: int = PART_DOCUMENTS, lease_seconds: float = LEASE_SECONDS
+    folder: Path,
+    part_documents: int = PART_DOCUMENTS,
+    lease_seconds: float = LEASE_SECONDS,
+    **variables: str,
 ) -> Iterator[Installation]:
+    """Started; `variables` are further ones of the environment."""
     model = tiny_encoder(folder / "model")
     with milvus_lite(folder) as milvus, valkey(folder) as redis:
-        running = Installation(folder, milvus, redis, model, part_documents, lease_seconds)
+        running = Installation(
+            folder, milvus, redis, model, part_documents, lease_seconds, **variables
+        )
         with ExitStack() as stack:
             stack.callback(running.client.close)
             stack.callback(running.search.close)

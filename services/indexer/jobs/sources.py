@@ -60,7 +60,7 @@ class Sources:
 def _open(address: str) -> Any:
     """Each scheme by its own file system, never by fsspec's guess from the address."""
     if _scheme(address) == _REMOTE:
-        return fsspec.filesystem(_REMOTE).open(address, "rb")
+        return fsspec.filesystem(_REMOTE, use_listings_cache=False).open(address, "rb")
     return Path(address).open("rb")
 
 
