@@ -55,6 +55,14 @@ def test_axe_in_the_drawer(open_page: OpenPage) -> None:
     assert findings(page) == []
 
 
+def test_axe_where_columns_are_asked_for(open_page: OpenPage) -> None:
+    page = open_page("?view=jobs")
+    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": "编号,题目\n1,冻土\n".encode()}
+    page.get_by_label("选择文件").set_input_files(table)  # type: ignore[arg-type]
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert findings(page) == []
+
+
 def test_the_longest_collection_name_fits_a_phone(open_page: OpenPage, stack: Stack) -> None:
     name = "w" * 48
     with Client(stack.url) as client:

@@ -24,10 +24,10 @@ export function askColumns(fileName, columns) {
     };
     const dialog = openDialog(
       t("columns.title", fileName),
-      h("form.stack", { onsubmit },
+      h("form.stack", { onsubmit, onchange: () => fill(complaint) },
         h("p.muted", {}, t("columns.text")),
         h("div.table-scroll", {},
-          h("table.table.columns", {},
+          h("table.table.mapping", {},
             h("thead", {}, h("tr", {},
               ["columns.column", "columns.sample", "columns.role", "columns.field"].map((key) =>
                 h("th", { scope: "col" }, t(key))))),
