@@ -1,11 +1,12 @@
 """What every request passes before a route sees it: load, key, body. Refusals are problem+json."""
 
 import logging
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.common.errors import Overloaded, SearchError, Unavailable
+from services.common.errors import InvalidRequest, Overloaded, SearchError, Unavailable
 from services.common.problem import problem_response
 from services.common.request_context import request_id_var
 from services.gateway.body_limits import BodyLimits, replay
@@ -53,6 +54,7 @@ class Gate:
         if doorkeeper is not None:
             caller = await doorkeeper.admit(headers.get("authorization"), method, path)
         scope["state"]["caller"] = caller
+        _check_parameters(scope["query_string"])
         if is_audited(method, path):
             await _note(caller, scope)
         if method not in ("POST", "PUT", "PATCH", "DELETE"):
@@ -61,6 +63,17 @@ class Gate:
         if path == _UPLOAD and kind != "application/json":
             return self._limits.streamed(headers, receive)
         return replay(await self._limits.whole(headers, receive), receive)
+
+
+def _check_parameters(query_string: bytes) -> None:
+    """No parameter takes several values: of two, a caller would not know which one counted."""
+    if b"&" not in query_string:
+        return
+    seen: set[str] = set()
+    for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        if name in seen:
+            raise InvalidRequest(f"{name[:80]!r} is given more than once; send it once.")
+        seen.add(name)
 
 
 async def _note(caller: ApiKey, scope: Scope) -> None:

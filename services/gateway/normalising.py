@@ -3,6 +3,7 @@
 import unicodedata
 
 from services.common.errors import InvalidRequest
+from services.common.filters import compile_filter
 from services.gateway.domain import Search
 from services.gateway.schemas import SearchOptions
 
@@ -19,6 +20,8 @@ def normalise(query: str) -> str:
 
 
 def search_of(query: str, options: SearchOptions) -> Search:
+    """Raises InvalidRequest for a query or a filter that recall would refuse."""
+    compile_filter(options.filter)
     return Search(
         query=normalise(query),
         collection=options.collection,

@@ -156,3 +156,24 @@ def test_a_client_that_sends_its_body_slowly_is_told(stack: Stack) -> None:
             started = time.monotonic()
             assert b" 408 " in slow.recv(4000)
             assert time.monotonic() - started < 20
+
+
+HUGE = 2**64
+
+
+@pytest.mark.parametrize("condition", [{"year": HUGE}, {"bad name": 1}, {"year": {"like": 1}}])
+def test_a_filter_is_refused_before_anything_is_computed(
+    http: httpx.Client, condition: dict[str, object]
+) -> None:
+    body = {"filter": condition, "rank": False}
+    refused = http.post("/v1/search", json={"query": "水稻", **body})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_filter")
+    batch = http.post("/v1/search:batch", json={"queries": ["水稻", "桥梁"], **body}).json()
+    assert {answer["error"]["code"] for answer in batch["answers"]} == {"invalid_filter"}
+
+
+def test_a_parameter_is_given_once(http: httpx.Client) -> None:
+    assert http.get("/v1/search?q=水稻&top_k=1&rank=false").status_code == 200
+    refused = http.get("/v1/search?q=水稻&top_k=1&top_k=2")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert "'top_k'" in refused.json()["detail"]
