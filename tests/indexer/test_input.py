@@ -81,6 +81,7 @@ def test_a_million_lines_are_planned_in_bounded_memory(tmp_path: Path) -> None:
             timeout=600,
         ).json()["job_id"]
         eventually(lambda: large.job(job)["total"] == SOAK_LINES, 3600)
+        large.indexed(job, 1)
         large.client.post(f"/index-jobs/{job}:cancel").raise_for_status()
         ended = large.ended(job)
         assert ended["counts"]["read"] == SOAK_LINES
