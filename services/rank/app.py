@@ -1,5 +1,6 @@
 """The rank service: what it opens, and its application."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,6 +17,8 @@ from services.rank.cascade import Cascade
 from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 
+logger = logging.getLogger(__name__)
+
 
 def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
     """The application. The ranker is loaded before: a bad model directory ends the process.
@@ -23,6 +26,12 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
     Raises ModelInvalid when the blend's file cannot be used.
     """
     blend = read_blend(settings.blend)
+    if blend.ranker and blend.ranker != ranker.manifest.fingerprint:
+        logger.warning(
+            "the weights were fitted for another ranker, so scores are not calibrated;"
+            " fit them with `xunwen eval blend` and name the file in XUNWEN_RANK_BLEND",
+            extra={"fitted_for": blend.ranker, "ranker": ranker.manifest.fingerprint},
+        )
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:

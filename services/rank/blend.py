@@ -30,6 +30,8 @@ class Blend:
     fine_coarse: float
     """Of the coarse log-odds, where the ranker was asked."""
     fine_bias: float
+    ranker: str = ""
+    """Fingerprint of the ranker whose log-odds they weigh; empty where it is not known."""
 
     @property
     def uses_ranker(self) -> bool:
@@ -67,6 +69,7 @@ def read_blend(path: Path = BLEND) -> Blend:
             fine=float(read["fine"]),
             fine_coarse=float(read["fine_coarse"]),
             fine_bias=float(read["fine_bias"]),
+            ranker=str(read.get("ranker", "")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelInvalid(

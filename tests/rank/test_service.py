@@ -1,12 +1,18 @@
 """The cascade through the service's routes, with the real ranker."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from services.common.engine import Ranker
 from services.common.request_context import DEADLINE_HEADER
 from services.common.wire.rank import RankResponse, RerankResponse
+from services.rank.app import create_app
 from services.rank.features import NAMES
+from services.rank.settings import RankSettings
 from tests.rank.candidates import QUERY, candidates
 
 _LONG = "本文以上市公司为样本，研究混合所有制改革、资本结构与技术创新之间的关系。" * 12
@@ -113,3 +119,19 @@ async def test_rerank_scores_plain_texts(client: httpx.AsyncClient) -> None:
     assert len(scores) == 3
     assert all(0 <= score <= 1 for score in scores)
     assert scores[0] > scores[1]
+
+
+@pytest.mark.parametrize(("fitted_for", "warned"), [("", False), ("other", True), (None, False)])
+def test_weights_of_another_ranker_are_named_in_the_log(
+    ranker: Ranker,
+    blend: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    fitted_for: str | None,
+    warned: bool,
+) -> None:
+    own = ranker.manifest.fingerprint if fitted_for is None else fitted_for
+    path = tmp_path / "blend.json"
+    path.write_text(json.dumps(json.loads(blend.read_bytes()) | {"ranker": own}))
+    create_app(RankSettings(blend=path), ranker)
+    assert ("eval blend" in caplog.text) is warned

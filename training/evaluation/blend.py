@@ -8,7 +8,7 @@ not lower MRR@10: a ranker that lowers what recall got right is worse than none.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -84,10 +84,8 @@ def main(
             row = " ".join(f"{weight}: {100 * np.mean(gains[weight]):.1f}" for weight in gains)
             typer.echo(f"{task.name}, MRR@10 by dense weight: {row}")
         blend = _fit(pools, depth)
-        written = blend.as_json() | {
-            "encoder": vectors.manifest.fingerprint,
-            "ranker": judge.manifest.fingerprint,
-        }
+        blend = replace(blend, ranker=judge.manifest.fingerprint)
+        written = blend.as_json() | {"encoder": vectors.manifest.fingerprint}
     for name in dict.fromkeys(pool.task for pool in pools):
         typer.echo(f"{name}: {_report([pool for pool in pools if pool.task == name], blend)}")
     output.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
