@@ -56,7 +56,7 @@ def test_an_image_installs_its_own_extra_pinned(stages: dict[str, Stage], image:
         word == "ENV" and "PIP_CONSTRAINT=/src/constraints.txt" in rest for word, rest in steps
     )
     installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
-    extra = "training" if image == "trainer" else image
+    extra = {"trainer": "training", "gateway": "gateway,cli"}.get(image, image)
     assert installs[0].endswith(f'pip install ".[{extra}]"')
     assert all("--no-deps" in later for later in installs[1:])
 

@@ -101,6 +101,24 @@ def test_gateway_image_installs_and_starts_without_paddle(tmp_path: Path) -> Non
             assert subprocess.run(check, cwd=tmp_path, check=False).returncode == code
 
 
+def test_keys_are_made_in_the_gateway_image(tmp_path: Path) -> None:
+    """As docs/deployment.md does it: with the environment that the pod has."""
+    image = build("gateway", tmp_path / "image")
+    (python, *_), environment = image.command()
+    with valkey(tmp_path) as redis:
+        environment |= {"XUNWEN_GATEWAY_STATE_REDIS_URL": redis.url}
+
+        def keys(*words: str) -> str:
+            command = [python, str(Path(python).with_name("xunwen")), "keys", *words]
+            return subprocess.run(
+                command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+            ).stdout
+
+        given = ("--scope", "search", "--collection", "literature", "--rate", "50")
+        assert "xw_" in keys("create", "website", *given)
+        assert "website" in keys("list")
+
+
 def missing_libraries(image: Image) -> dict[str, str]:
     """Shared libraries that neither the packages nor the base image bring, and who needs them."""
     packages = image.root / "opt/xunwen/lib"
