@@ -6,8 +6,8 @@ import sys
 from services.common.app import serve
 from services.common.errors import Unavailable
 from services.common.settings import read_settings
+from services.gateway.access.keystore import KeyStore
 from services.gateway.app import create_app
-from services.gateway.keystore import KeyStore
 from services.gateway.redis_client import GuardedRedis, connect
 from services.gateway.settings import GatewaySettings
 

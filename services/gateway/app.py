@@ -11,32 +11,32 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.common.app import Resources, create_service_app
 from services.common.service_client import ServiceClient
-from services.gateway.adaptive_limit import AdaptiveLimit
+from services.gateway.access.body_limits import BodyLimits
+from services.gateway.access.described_keys import describe_keys
+from services.gateway.access.doorkeeper import Doorkeeper
+from services.gateway.access.gate import Gate
+from services.gateway.access.keystore import KeyStore
+from services.gateway.access.rate_limit import RateLimiter
+from services.gateway.access.security_headers import SecurityHeaders
+from services.gateway.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.admission.control import AdmissionControl
 from services.gateway.api import admin, collections, compatible, jobs, search
 from services.gateway.background import running
-from services.gateway.body_limits import BodyLimits
-from services.gateway.cache import RedisCache
-from services.gateway.caching import Lifetimes
+from services.gateway.cache.hot import HotQueries
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import Lifetimes
+from services.gateway.cache.quick_hits import QuickHits
+from services.gateway.cache.redis import RedisCache
+from services.gateway.cache.versions import RedisVersions
+from services.gateway.cache.warming import Warmer
 from services.gateway.clients import RankService, RecallService
-from services.gateway.described_keys import describe_keys
 from services.gateway.domain import Cascade
-from services.gateway.doorkeeper import Doorkeeper
-from services.gateway.gate import Gate
-from services.gateway.hot import HotQueries
-from services.gateway.keystore import KeyStore
-from services.gateway.local_cache import LocalCache
 from services.gateway.metrics import CacheMetrics, SearchMetrics, watch_admission
 from services.gateway.models import ModelWatch
-from services.gateway.overload import AdmissionControl
-from services.gateway.quick_hits import QuickHits
-from services.gateway.rate_limit import RateLimiter
 from services.gateway.redis_client import GuardedRedis, connect
 from services.gateway.searcher import Searcher
-from services.gateway.security_headers import SecurityHeaders
 from services.gateway.settings import MIB, GatewaySettings
 from services.gateway.state_reader import StateReader
-from services.gateway.versions import RedisVersions
-from services.gateway.warming import Warmer
 from services.gateway.web import add_web_page
 
 _FEWEST = 2

@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from services.common.metrics import LATENCY_BUCKETS
 from services.common.service_client import ServiceClient
+from services.gateway.admission.control import AdmissionControl
 from services.gateway.answering import CacheState
-from services.gateway.local_cache import LocalCache
-from services.gateway.overload import AdmissionControl
+from services.gateway.cache.local import LocalCache
 
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 

@@ -14,7 +14,7 @@ import orjson
 from services.common.errors import SearchError, Unavailable
 from services.common.service_client import ServiceClient
 from services.common.wire.recall import ModelInfo
-from services.gateway.caching import Models
+from services.gateway.cache.policy import Models
 from services.gateway.redis_client import GuardedRedis
 
 _KEY = "xunwen:models"

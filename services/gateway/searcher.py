@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from services.common.errors import DeadlineExceeded, Overloaded, Unavailable
 from services.common.request_context import Deadline, request_id_var
+from services.gateway.admission.control import AdmissionControl
 from services.gateway.answering import CacheState, Served, shared_part, whole
-from services.gateway.cache import Lease, RedisCache
-from services.gateway.caching import CacheUse, Entry, Lifetimes, Phase, cache_key
+from services.gateway.cache.flights import Flights
+from services.gateway.cache.hot import HotQueries
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import CacheUse, Entry, Lifetimes, Phase, cache_key
+from services.gateway.cache.redis import Lease, RedisCache
+from services.gateway.cache.versions import RedisVersions
 from services.gateway.domain import Answer, Cascade, Search, is_complete
-from services.gateway.flights import Flights
-from services.gateway.hot import HotQueries
-from services.gateway.local_cache import LocalCache
 from services.gateway.metrics import CacheMetrics, SearchMetrics
 from services.gateway.models import ModelWatch
-from services.gateway.overload import AdmissionControl
-from services.gateway.versions import RedisVersions
 
 _POLL_SECONDS = 0.02
 _WAIT_SHARE = 0.5

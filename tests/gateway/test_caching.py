@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.wire.recall import Mode
-from services.gateway.caching import (
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import (
     CacheUse,
     Entry,
     Lifetimes,
@@ -16,7 +17,6 @@ from services.gateway.caching import (
     cache_key,
     cache_use,
 )
-from services.gateway.local_cache import LocalCache
 from tests.gateway.cascades import search
 
 MODELS = Models("encoder", "ranker")

@@ -12,13 +12,13 @@ from services.common.errors import (
     Unauthenticated,
     Unavailable,
 )
+from services.gateway.access.doorkeeper import Doorkeeper
+from services.gateway.access.keys import ApiKey, Scope, key_id, matches, new_key, rotated
+from services.gateway.access.keystore import KEY_PREFIX, KeyStore
+from services.gateway.access.rate_limit import RateLimiter
+from services.gateway.access.rights import needs_key, scope_of
 from services.gateway.app import create_app
-from services.gateway.doorkeeper import Doorkeeper
-from services.gateway.keys import ApiKey, Scope, key_id, matches, new_key, rotated
-from services.gateway.keystore import KEY_PREFIX, KeyStore
-from services.gateway.rate_limit import RateLimiter
 from services.gateway.redis_client import GuardedRedis
-from services.gateway.rights import needs_key, scope_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.state_reader import StateReader
 

@@ -8,8 +8,8 @@ import pytest
 
 from services.common.errors import Overloaded, RateLimited, SearchError
 from services.common.request_context import Deadline
-from services.gateway.adaptive_limit import TOLERANCE, AdaptiveLimit
-from services.gateway.overload import AdmissionControl
+from services.gateway.admission.adaptive_limit import TOLERANCE, AdaptiveLimit
+from services.gateway.admission.control import AdmissionControl
 
 
 def control(places: float) -> AdmissionControl:

@@ -14,21 +14,21 @@ from services.common.errors import IndexUnavailable, ServiceUnavailable
 from services.common.request_context import Deadline
 from services.common.service_client import ServiceClient
 from services.common.versions import new_version, version_key
-from services.gateway.adaptive_limit import AdaptiveLimit
+from services.gateway.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.admission.control import AdmissionControl
 from services.gateway.answering import CacheState, Served
-from services.gateway.cache import RedisCache
-from services.gateway.caching import CacheUse, Lifetimes, Models, cache_key
+from services.gateway.cache.hot import HotQueries
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import CacheUse, Lifetimes, Models, cache_key
+from services.gateway.cache.redis import RedisCache
+from services.gateway.cache.versions import RedisVersions
+from services.gateway.cache.warming import Warmer
 from services.gateway.domain import Cascade
-from services.gateway.hot import HotQueries
-from services.gateway.local_cache import LocalCache
 from services.gateway.metrics import CacheMetrics, SearchMetrics
 from services.gateway.models import ModelWatch
-from services.gateway.overload import AdmissionControl
 from services.gateway.redis_client import GuardedRedis, connect
 from services.gateway.searcher import Asker, Searcher
 from services.gateway.state_reader import StateReader
-from services.gateway.versions import RedisVersions
-from services.gateway.warming import Warmer
 from tests.gateway.cascades import ENCODER, RANKER, CountingRecall, PlainRank, search
 from tests.servers import Server, valkey
 

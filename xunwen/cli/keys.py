@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from services.common.errors import SearchError
-from services.gateway.keys import ApiKey, Scope, new_key
-from services.gateway.keystore import KeyStore
+from services.gateway.access.keys import ApiKey, Scope, new_key
+from services.gateway.access.keystore import KeyStore
 from services.gateway.redis_client import GuardedRedis, connect
 from xunwen.cli.context import AsJson, console, print_json, time_of
 from xunwen.client import XunwenError

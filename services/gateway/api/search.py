@@ -14,7 +14,7 @@ from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import MAX_CANDIDATES, MAX_QUERY_CHARS, Mode
 from services.gateway.answering import Served
 from services.gateway.api.state import As, Caller, Search, Settings, check_sees
-from services.gateway.caching import CacheUse, cache_use
+from services.gateway.cache.policy import CacheUse, cache_use
 from services.gateway.normalising import search_of
 from services.gateway.schemas import (
     DEFAULT_COLLECTION,

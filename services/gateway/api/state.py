@@ -6,8 +6,8 @@ from fastapi import Depends, Request
 
 from services.common.errors import CollectionNotFound
 from services.common.service_client import ServiceClient
-from services.gateway.hot import HotQueries
-from services.gateway.keys import ApiKey
+from services.gateway.access.keys import ApiKey
+from services.gateway.cache.hot import HotQueries
 from services.gateway.searcher import Asker, Searcher
 from services.gateway.settings import GatewaySettings
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from services.common.errors import NotFound
-from services.gateway.keys import ApiKey, rotated
+from services.gateway.access.keys import ApiKey, rotated
 from services.gateway.redis_client import GuardedRedis
 
 KEY_PREFIX = "xunwen:key:"

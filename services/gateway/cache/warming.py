@@ -11,8 +11,8 @@ from typing import Any
 
 from services.common.errors import SearchError, Unavailable
 from services.common.request_context import Deadline
-from services.gateway.caching import CacheUse
-from services.gateway.hot import HotQueries, HotQuery
+from services.gateway.cache.hot import HotQueries, HotQuery
+from services.gateway.cache.policy import CacheUse
 from services.gateway.redis_client import GuardedRedis
 from services.gateway.searcher import Asker, Searcher
 

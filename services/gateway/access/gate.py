@@ -9,11 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.common.errors import InvalidRequest, Overloaded, SearchError, Unavailable
 from services.common.problem import problem_response
 from services.common.request_context import request_id_var
-from services.gateway.body_limits import BodyLimits, replay
-from services.gateway.doorkeeper import EVERYBODY, Doorkeeper
-from services.gateway.keys import ApiKey
-from services.gateway.keystore import KeyStore
-from services.gateway.rights import is_audited, needs_key
+from services.gateway.access.body_limits import BodyLimits, replay
+from services.gateway.access.doorkeeper import EVERYBODY, Doorkeeper
+from services.gateway.access.keys import ApiKey
+from services.gateway.access.keystore import KeyStore
+from services.gateway.access.rights import is_audited, needs_key
 
 audit = logging.getLogger("services.audit")
 

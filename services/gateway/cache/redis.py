@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from services.common.errors import Unavailable
-from services.gateway.caching import Entry
+from services.gateway.cache.policy import Entry
 from services.gateway.redis_client import GuardedRedis
 
 _ENTRY = "xunwen:answer:"

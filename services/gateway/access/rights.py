@@ -2,7 +2,7 @@
 
 import re
 
-from services.gateway.keys import Scope
+from services.gateway.access.keys import Scope
 
 _OPEN = re.compile(r"/(livez|readyz|metrics|openapi\.json|docs(/.*)?|redoc)")
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from services.gateway.caching import Entry
+from services.gateway.cache.policy import Entry
 
 _ENTRY_BYTES = 400
 """About what an entry costs besides its body: the objects and the key."""

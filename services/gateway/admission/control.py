@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from services.common.errors import DeadlineExceeded, Overloaded, RateLimited, SearchError
 from services.common.request_context import Deadline
-from services.gateway.adaptive_limit import AdaptiveLimit
+from services.gateway.admission.adaptive_limit import AdaptiveLimit
 
 _WAIT_SECONDS = 0.1
 """Where no search of the kind has been seen yet."""

@@ -9,11 +9,11 @@ from collections import OrderedDict
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.gateway.access.body_limits import replay
+from services.gateway.access.keys import ApiKey
 from services.gateway.answering import Served
-from services.gateway.body_limits import replay
-from services.gateway.caching import canonical
+from services.gateway.cache.policy import canonical
 from services.gateway.domain import Search
-from services.gateway.keys import ApiKey
 from services.gateway.searcher import Asker, Searcher
 
 _PATH = "/v1/search"

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.gateway.rights import needs_key
+from services.gateway.access.rights import needs_key
 
 _SCHEME = "apiKey"
 

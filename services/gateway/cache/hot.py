@@ -10,7 +10,7 @@ import orjson
 
 from services.common.errors import Unavailable
 from services.common.wire.recall import Mode
-from services.gateway.caching import canonical
+from services.gateway.cache.policy import canonical
 from services.gateway.domain import Search
 from services.gateway.redis_client import GuardedRedis
 

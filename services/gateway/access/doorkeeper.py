@@ -4,10 +4,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from services.common.errors import Forbidden, Unauthenticated, Unavailable
-from services.gateway.keys import ApiKey, Scope, key_id, key_of_operator, matches
-from services.gateway.keystore import KEY_PREFIX
-from services.gateway.rate_limit import RateLimiter
-from services.gateway.rights import scope_of
+from services.gateway.access.keys import ApiKey, Scope, key_id, key_of_operator, matches
+from services.gateway.access.keystore import KEY_PREFIX
+from services.gateway.access.rate_limit import RateLimiter
+from services.gateway.access.rights import scope_of
 from services.gateway.state_reader import StateReader
 
 _REMEMBERED = 10_000

@@ -1,0 +1,1 @@
+"""What a request passes before a route sees it: who calls, what they may, how much they send."""

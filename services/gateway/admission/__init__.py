@@ -1,0 +1,1 @@
+"""How many searches may run at once, and who waits or is refused."""

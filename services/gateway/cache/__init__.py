@@ -1,0 +1,1 @@
+"""Answers that were computed before: in this process, in Redis, and which of them still count."""
