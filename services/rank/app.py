@@ -7,7 +7,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
+from services.common.abandoned import DropAbandoned
 from services.common.app import Resources, create_service_app
 from services.common.engine import Ranker, batched_ranker
 from services.common.text import WordAnalyzer
@@ -51,4 +53,5 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
         routers=[router],
         lifespan=lifespan,
         internal_token=settings.token(),
+        layers=[Middleware(DropAbandoned)],
     )

@@ -6,7 +6,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
+from services.common.abandoned import DropAbandoned
 from services.common.app import Resources, create_service_app
 from services.common.engine import Encoder, batched_encoder
 from services.common.text import Analyzers
@@ -52,4 +54,5 @@ def create_app(settings: RecallSettings, encoder: Encoder, analyzers: Analyzers)
         routers=[router],
         lifespan=lifespan,
         internal_token=settings.token(),
+        layers=[Middleware(DropAbandoned)],
     )

@@ -1,0 +1,74 @@
+"""Work whose caller has gone is dropped, instead of being finished for nobody."""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_CLIENT_CLOSED = 499
+"""As nginx counts them; nobody receives it."""
+
+
+class DropAbandoned:
+    """A layer that cancels the route when the connection ends before the answer.
+
+    For routes that only compute: what is cancelled half-way must leave nothing half-done. The
+    body is read whole first, so it is for services whose callers are our own.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = await _whole(receive)
+        if body is None:
+            await _note(send)
+            return
+        gone = asyncio.create_task(_disconnected(receive))
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                await asyncio.shield(gone)
+                return {"type": "http.disconnect"}
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        work = asyncio.ensure_future(self.app(scope, again, send))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+            if work.cancelled():
+                await _note(send)
+            else:
+                work.result()
+        finally:
+            gone.cancel()
+            work.cancel()
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body; None when the connection ended before it did."""
+    blocks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        blocks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(blocks)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _note(send: Send) -> None:
+    await send({"type": "http.response.start", "status": _CLIENT_CLOSED, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
