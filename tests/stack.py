@@ -106,8 +106,8 @@ def running_stack(folder: Path, *samples: Path, **settings: str) -> Iterator[Sta
     env["XUNWEN_GATEWAY_BUDGET_MS"] = BUDGET_MS
     env |= {variable(name): value for name, value in settings.items()}
     stack = Stack(home, env)
-    up = stack.xunwen("up", "--detach")
     try:
+        up = stack.xunwen("up", "--detach")
         if up.returncode:
             raise RuntimeError(f"xunwen up failed:\n{up.stdout}{up.stderr}")
         yield stack
