@@ -45,7 +45,7 @@ class Document(BaseModel):
     @field_validator("id")
     @classmethod
     def _id_fits(cls, value: str) -> str:
-        if not re.match(ID_PATTERN, value):
+        if not re.fullmatch(ID_PATTERN, value):
             raise ValueError("id is blank or holds control characters")
         return _fits(value, MAX_ID_BYTES, "id")
 

@@ -14,6 +14,7 @@ from services.common.documents import MAX_TEXT_BYTES, Document, lexical_source
         ({"title": "t"}, "Field required"),
         ({"id": "", "title": "t"}, "at least 1 character"),
         ({"id": "a\nb", "title": "t"}, "control characters"),
+        ({"id": "a\n", "title": "t"}, "control characters"),
         ({"id": "文" * 200, "title": "t"}, "600 bytes, at most 512"),
         ({"id": "1", "text": "文" * MAX_TEXT_BYTES}, "at most 60,000"),
         ({"id": "1", "title": "\ud800"}, "half a character"),
