@@ -4,7 +4,9 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_CLIENT_CLOSED = 499
+from services.common.replay import replay
+
+CLIENT_CLOSED = 499
 """As nginx counts them; nobody receives it."""
 
 
@@ -27,17 +29,8 @@ class DropAbandoned:
             await _note(send)
             return
         gone = asyncio.create_task(_disconnected(receive))
-        given = False
-
-        async def again() -> Message:
-            nonlocal given
-            if given:
-                await asyncio.shield(gone)
-                return {"type": "http.disconnect"}
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        work = asyncio.ensure_future(self.app(scope, again, send))
+        heard = replay(body, lambda: asyncio.shield(gone))
+        work = asyncio.ensure_future(self.app(scope, heard, send))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -64,11 +57,12 @@ async def _whole(receive: Receive) -> bytes | None:
             return b"".join(blocks)
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
+async def _disconnected(receive: Receive) -> Message:
+    while (message := await receive())["type"] != "http.disconnect":
         pass
+    return message
 
 
 async def _note(send: Send) -> None:
-    await send({"type": "http.response.start", "status": _CLIENT_CLOSED, "headers": []})
+    await send({"type": "http.response.start", "status": CLIENT_CLOSED, "headers": []})
     await send({"type": "http.response.body", "body": b""})

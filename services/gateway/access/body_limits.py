@@ -85,20 +85,6 @@ class BodyLimits:
         return bounded
 
 
-def replay(body: bytes, receive: Receive) -> Receive:
-    """A Receive that gives a body that was read already, and then what comes after it."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
 def _check_length(headers: Headers, limit: int) -> None:
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:19]) > limit:

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.common.errors import InvalidRequest, Overloaded, SearchError, Unavailable
 from services.common.problem import problem_response
+from services.common.replay import replay
 from services.common.request_context import request_id_var
-from services.gateway.access.body_limits import BodyLimits, replay
+from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.doorkeeper import EVERYBODY, Doorkeeper
 from services.gateway.access.keys import ApiKey
 from services.gateway.access.keystore import KeyStore

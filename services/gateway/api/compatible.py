@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import InvalidRequest
 from services.common.request_context import request_id_var
 from services.common.wire.rank import RerankRequest, RerankResponse
@@ -27,7 +28,6 @@ from services.gateway.compatible import (
 router = APIRouter(tags=["compatible"])
 
 _FLOAT_BYTES = 4
-_CLIENT_GONE = 499
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Vectors of texts")
@@ -36,7 +36,7 @@ async def embeddings(body: EmbeddingsRequest, request: Request, recall: Recall) 
     tokens, encoder = 0, ""
     for texts in portions(body.input):
         if await request.is_disconnected():
-            return Response(status_code=_CLIENT_GONE)
+            return Response(status_code=CLIENT_CLOSED)
         encoded = await recall.ask(
             "POST", "/encode", EncodeResponse, body=EncodeRequest(texts=texts, kind=body.input_type)
         )
@@ -74,7 +74,7 @@ async def rerank(body: RerankBody, request: Request, rank: Rank) -> Response:
     tokens, ranker = 0, ""
     for texts in portions(body.documents, body.query):
         if await request.is_disconnected():
-            return Response(status_code=_CLIENT_GONE)
+            return Response(status_code=CLIENT_CLOSED)
         reranked = await rank.ask(
             "POST", "/rerank", RerankResponse, body=RerankRequest(query=body.query, documents=texts)
         )

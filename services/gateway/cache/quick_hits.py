@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway.access.body_limits import replay
+from services.common.replay import replay
 from services.gateway.access.keys import ApiKey
 from services.gateway.answering import Served
 from services.gateway.cache.policy import canonical
