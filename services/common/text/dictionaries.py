@@ -6,7 +6,6 @@ its part of speech) is read over. Which dictionary filled an index is part of it
 index is never searched with other words than it was made of.
 """
 
-from functools import cached_property
 from pathlib import Path
 
 from services.common.errors import DictionaryInvalid
@@ -23,13 +22,10 @@ class Analyzers:
         """Raises DictionaryInvalid, so that a service with a bad file does not start."""
         paths = sorted(folder.glob("*.txt")) if folder is not None else []
         self._own = {path.stem: WordAnalyzer(read_words(path)) for path in paths}
-
-    @cached_property
-    def _common(self) -> WordAnalyzer:
-        return WordAnalyzer()
+        self._common = WordAnalyzer()  # here, so that no first query waits for it
 
     def of(self, collection: str) -> WordAnalyzer:
-        return self._own.get(collection) or self._common
+        return self._own.get(collection, self._common)
 
 
 def read_words(path: Path) -> list[str]:

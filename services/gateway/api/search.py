@@ -12,6 +12,7 @@ from services.common.errors import SearchError
 from services.common.request_context import Deadline, request_id_var
 from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import MAX_CANDIDATES, MAX_QUERY_CHARS, Mode
+from services.gateway import domain
 from services.gateway.answering import Served
 from services.gateway.api.state import As, Caller, Search, Settings, check_sees
 from services.gateway.cache.policy import CacheUse, cache_use
@@ -72,8 +73,9 @@ async def search(
     """Recalls candidates, ranks them, and answers with the best."""
     check_sees(caller, body.collection)
     use = cache_use(cache_control)
-    served = await _within_budget(body.query, body, searcher, settings, asker, use)
-    request.state.asked = search_of(body.query, body)  # next time it need not be parsed
+    found = search_of(body.query, body)
+    served = await _within_budget(found, _budget_ms(body, settings), searcher, asker, use)
+    request.state.asked = found  # next time it need not be parsed
     return _answer(served)
 
 
@@ -109,7 +111,9 @@ async def search_by_url(
         budget_ms=budget_ms,
     )
     use = cache_use(cache_control)
-    return _answer(await _within_budget(q, options, searcher, settings, asker, use))
+    found = search_of(q, options)
+    budget_ms = _budget_ms(options, settings)
+    return _answer(await _within_budget(found, budget_ms, searcher, asker, use))
 
 
 @router.post("/search:batch", response_model=BatchAnswer, summary="Many queries in one call")
@@ -158,21 +162,13 @@ def _budget_ms(options: SearchOptions, settings: GatewaySettings) -> int:
 
 
 async def _within_budget(
-    query: str,
-    options: SearchOptions,
-    searcher: Searcher,
-    settings: GatewaySettings,
-    asker: Asker,
-    use: CacheUse,
+    found: domain.Search, budget_ms: int, searcher: Searcher, asker: Asker, use: CacheUse
 ) -> Served:
-    budget_ms = _budget_ms(options, settings)
     seconds = budget_ms / 1000
     try:
         # The cascade keeps to the budget by itself; what it has then is worth a moment more.
         async with asyncio.timeout(seconds * _GRACE):
-            return await searcher.answer(
-                search_of(query, options), Deadline.after(seconds), asker, use
-            )
+            return await searcher.answer(found, Deadline.after(seconds), asker, use)
     except TimeoutError as error:
         raise late(budget_ms) from error
 

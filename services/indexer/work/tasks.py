@@ -94,12 +94,12 @@ class Tasks:
         key = PartKey.parse(part)
         if key is None or granted.plan_token is None:
             raise LeaseLost
-        name = self.files.part_key(job, granted.plan_token, key.part)
-        documents = unpack_planned(self.files.store.read(name), key.start, key.stop)
         analyzer = self.encoder.analyzers.of(granted.manifest.collection)
         if analyzer.identity != granted.analyzer:
             logger.warning("another user dictionary than the indexer's", extra={"job": job})
             raise Unavailable("This worker cuts words in another way than the indexer.")
+        name = self.files.part_key(job, granted.plan_token, key.part)
+        documents = unpack_planned(self.files.store.read(name), key.start, key.stop)
         return pack_rows(self.encoder.rows(documents, analyzer, lease.check))
 
     def _give_back(self, job: str, part: str, token: str) -> None:
