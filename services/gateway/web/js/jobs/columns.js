@@ -3,7 +3,7 @@
 import { openDialog } from "../dialogs.js";
 import { button, fill, h } from "../dom.js";
 import { t } from "../messages.js";
-import { FIELD_NAME, guess } from "./table.js";
+import { FIELD_NAME, guess, isFieldName } from "./table.js";
 
 const ROLES = ["id", "title", "text", "field", "none"];
 const SAMPLE_CHARS = 60;
@@ -43,7 +43,7 @@ export function askColumns(fileName, columns) {
 
 function row({ name, sample }, guessed, index) {
   const field = h("input.input", {
-    value: new RegExp(`^${FIELD_NAME}$`).test(name) ? name : `column_${index + 1}`,
+    value: isFieldName(name) ? name : `column_${index + 1}`,
     pattern: FIELD_NAME, required: true, title: t("columns.field.note"), autocomplete: "off",
     spellcheck: false, ariaLabel: t("columns.field.of", name),
   });

@@ -36,11 +36,9 @@ export function dropzone() {
   /** Sends a file; a table whose header does not say what is what, once the reader has. */
   async function dispatch(file, kind, target) {
     const columns = await columnsOf(file, kind);
-    if (!columns || speaksForItself(columns)) send(file, { ...target, ...kind });
-    else {
-      const mapping = await askColumns(file.name, columns);
-      if (mapping) send(file, { ...target, ...kind, mapping });
-    }
+    const clear = !columns || speaksForItself(columns);
+    const mapping = clear ? undefined : await askColumns(file.name, columns);
+    if (clear || mapping) send(file, { ...target, ...kind, mapping });
   }
 
   async function take(files) {

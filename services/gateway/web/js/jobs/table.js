@@ -3,12 +3,15 @@
 const HEAD_BYTES = 256 * 1024;
 /** What the API takes as a field's name. */
 export const FIELD_NAME = "[A-Za-z_][A-Za-z0-9_]{0,63}";
+const WHOLE_FIELD_NAME = new RegExp(`^${FIELD_NAME}$`);
 const DELIMITERS = { csv: ",", tsv: "\t" };
 const ROLE_NAMES = {
   id: ["id", "doc_id", "docid", "no", "编号", "文献编号", "序号", "标识", "主键"],
   title: ["title", "name", "subject", "标题", "题目", "题名", "篇名", "名称"],
   text: ["text", "abstract", "content", "body", "summary", "摘要", "正文", "内容", "全文", "文本"],
 };
+
+export const isFieldName = (name) => WHOLE_FIELD_NAME.test(name);
 
 /** [{name, sample}] of a table, or null for what has no header that can be read here. */
 export async function columnsOf(file, { format, encoding }) {
@@ -47,9 +50,8 @@ function rows(text, delimiter, count) {
 /** Whether the indexer reads these columns without being told which is which. */
 export function speaksForItself(columns) {
   const names = new Set(columns.map(({ name }) => name));
-  const valid = new RegExp(`^${FIELD_NAME}$`);
   return names.has("id") && (names.has("title") || names.has("text"))
-    && columns.every(({ name }) => valid.test(name));
+    && columns.every(({ name }) => isFieldName(name));
 }
 
 /** The likely role of each column, in their order: id, title, text or field. */
