@@ -19,7 +19,8 @@ from fsspec.implementations.local import LocalFileSystem
 from services.common.errors import Unavailable
 
 _TEMPORARY = ".writing-"
-_FAILURES = (OSError, BotoCoreError)
+FAILURES = (OSError, BotoCoreError)
+"""Of a disk or an object store."""
 _BUFFER_BYTES = 1 << 20
 
 
@@ -54,7 +55,7 @@ class ObjectStore:
                 stream = io.BufferedReader(stream, _BUFFER_BYTES)
         except FileNotFoundError:
             raise NoSuchObject(key) from None
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
         with stream:
             yield stream
@@ -74,7 +75,7 @@ class ObjectStore:
             else:
                 with self._remote_writer(path) as stream:
                     yield stream
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     @asynccontextmanager
@@ -126,7 +127,7 @@ class ObjectStore:
             found: list[dict[str, Any]] = self._fs.ls(self._path(prefix), detail=True)
         except FileNotFoundError:
             return []
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
         names = [str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in found]
         return sorted(name for name in names if _TEMPORARY not in name)
@@ -134,7 +135,7 @@ class ObjectStore:
     def exists(self, key: str) -> bool:
         try:
             return bool(self._fs.exists(self._path(key)))
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     def remove(self, prefix: str) -> None:
@@ -143,7 +144,7 @@ class ObjectStore:
             self._fs.rm(self._path(prefix), recursive=True)
         except FileNotFoundError:
             return
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     def _path(self, key: str) -> str:

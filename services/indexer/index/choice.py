@@ -34,13 +34,7 @@ class IndexChoice:
 
     def of(self, documents: int, *, embedded: bool) -> tuple[IndexKind, dict[str, Any]]:
         """Kind and build parameters for about so many documents, 0 when nobody knows yet."""
-        kind = self.kind
-        if kind is IndexKind.AUTO:
-            if embedded:  # milvus-lite loses hits of filtered searches on a graph
-                kind = IndexKind.FLAT
-            else:
-                many = documents > _GRAPH_DOCUMENTS
-                kind = IndexKind.IVF_SQ8 if many else IndexKind.HNSW
+        kind = self._kind(documents, embedded=embedded)
         graph = {"M": self.m, "efConstruction": self.ef_construction}
         if kind is IndexKind.HNSW:
             return kind, graph
@@ -50,3 +44,10 @@ class IndexChoice:
             lists = self.lists or _LISTS_PER_ROOT * isqrt(documents)
             return kind, {"nlist": min(max(lists, _LEAST_LISTS), _MOST_LISTS)}
         return kind, {}
+
+    def _kind(self, documents: int, *, embedded: bool) -> IndexKind:
+        if self.kind is not IndexKind.AUTO:
+            return self.kind
+        if embedded:  # milvus-lite loses hits of filtered searches on a graph
+            return IndexKind.FLAT
+        return IndexKind.IVF_SQ8 if documents > _GRAPH_DOCUMENTS else IndexKind.HNSW

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import fsspec
-from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 
 from services.common.errors import Forbidden, InvalidRequest, NotFound, Unavailable
+from services.indexer.store import FAILURES
 
 _BLOCK_BYTES = 4 << 20
 _REMOTE = "s3"
@@ -35,7 +35,7 @@ class Sources:
                     yield block
         except FileNotFoundError:
             raise NotFound("There is no such input.") from None
-        except (OSError, BotoCoreError) as error:
+        except FAILURES as error:
             raise Unavailable("The input cannot be read; check its permissions.") from error
 
     def _allowed(self, address: str) -> str:

@@ -33,7 +33,7 @@
 {{- if $svc.model }}
 - {name: {{ $prefix }}MODEL_DIR, value: {{ include "xunwen.modelDir" (list $root $svc.model) | quote }}}
 {{- end }}
-{{- if and (eq ($svc.model | default "") "encoder") $root.Values.dictionaries }}
+{{- if include "xunwen.cutsWords" (list $root $svc) }}
 - {name: {{ $prefix }}DICTIONARIES, value: /dictionaries}
 {{- end }}
 {{- if $svc.threads }}

@@ -94,3 +94,8 @@ http://{{ include "xunwen.name" . }}:{{ $svc.port }}
 {{- $models := (first .).Values.models -}}
 {{- ternary $models.path "/models" (eq $models.source "image") }}/{{ index $models (last .) }}
 {{- end -}}
+
+{{/* (list $ $svc) -> "true" where a service cuts words and there are user dictionaries for it */}}
+{{- define "xunwen.cutsWords" -}}
+{{- if and (eq ((index . 1).model | default "") "encoder") (index . 0).Values.dictionaries }}true{{ end }}
+{{- end -}}
