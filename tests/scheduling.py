@@ -3,15 +3,15 @@
 from xdist.scheduler import LoadScopeScheduling
 
 _ON_THE_STACK = (
-    *(
-        "tests/benchmarks/",
-        "tests/cli/",
-        "tests/compatible/",
-        "tests/docs/",
-        "tests/e2e/",
-        "tests/gateway/",
-    ),
-    *("tests/reliability/", "tests/training/test_load.py", "tests/web/"),
+    "tests/benchmarks/",
+    "tests/cli/",
+    "tests/compatible/",
+    "tests/docs/",
+    "tests/e2e/",
+    "tests/gateway/",
+    "tests/reliability/",
+    "tests/training/test_load.py",
+    "tests/web/",
 )
 """Whose tests share the fixture `stack`, which takes long to start."""
 

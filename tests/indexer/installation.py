@@ -176,6 +176,13 @@ class Installation:
         part.kill()
         part.start()
 
+    def restart_with_settings(self, *programs: Program) -> None:
+        """Stopped in order and started on what the environment and the files say now."""
+        for program in programs:
+            program.stop()
+            program.start()
+        self.await_ready()
+
     @contextmanager
     def second_worker(self) -> Iterator[None]:
         other = Program("services.indexer.worker", self.env, self.folder / "worker2.log")

@@ -13,10 +13,7 @@ TEXTS = [
 
 
 def restarted(indexer: Installation) -> None:
-    for program in (indexer.api, indexer.worker, indexer.recall):
-        program.stop()
-        program.start()
-    indexer.await_ready()
+    indexer.restart_with_settings(indexer.api, indexer.worker, indexer.recall)
 
 
 @pytest.fixture
@@ -67,6 +64,4 @@ def test_a_bad_dictionary_stops_the_start_with_one_line(indexer: Installation) -
         assert last == "recall: bad.txt is no file of words in UTF-8"
     finally:
         bad.unlink()
-        indexer.recall.stop()
-        indexer.recall.start()
-        indexer.await_ready()
+        indexer.restart_with_settings(indexer.recall)

@@ -14,13 +14,7 @@ def forgetful(indexer: Installation) -> Iterator[Installation]:
     yield indexer
     indexer.env.clear()
     indexer.env.update(before)
-    restarted(indexer)
-
-
-def restarted(indexer: Installation) -> None:
-    indexer.api.stop()
-    indexer.api.start()
-    indexer.await_ready()
+    indexer.restart_with_settings(indexer.api)
 
 
 def gone(indexer: Installation, job: str) -> bool:
@@ -34,12 +28,12 @@ def test_the_newest_are_kept_by_number_and_by_age(forgetful: Installation) -> No
         assert forgetful.ended(job)["state"] == "succeeded"
 
     forgetful.env["XUNWEN_INDEXER_RETAINED_JOBS"] = "2"
-    restarted(forgetful)
+    forgetful.restart_with_settings(forgetful.api)
     eventually(lambda: all(gone(forgetful, job) for job in jobs[:2]))
     listed = forgetful.client.get("/index-jobs").json()["jobs"]
     assert [job["id"] for job in listed] == jobs[:1:-1]
 
     forgetful.env["XUNWEN_INDEXER_RETENTION_DAYS"] = "0.00001"  # less than a second
-    restarted(forgetful)
+    forgetful.restart_with_settings(forgetful.api)
     eventually(lambda: all(gone(forgetful, job) for job in jobs))
     assert len(forgetful.ids("retained")) == 20

@@ -1,7 +1,11 @@
-"""A small literature in the files' real form."""
+"""A small literature in the files' real form, and an evaluation of it."""
 
 import json
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from training.evaluation.cli import app
 
 _SUBJECTS = [
     "国有企业",
@@ -41,3 +45,14 @@ def write_literature(folder: Path) -> None:
     ):
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / name).write_text(text, "utf-8")
+
+
+def evaluate(command: str, models: Path, folder: Path, **files: Path) -> str:
+    """What `xunwen eval COMMAND` prints for it, written into `folder`; `files` are options."""
+    write_literature(folder)
+    options = {"data-dir": folder, "encoder": models / "encoder", "ranker": models / "ranker"}
+    options |= {name.replace("_", "-"): path for name, path in files.items()}
+    arguments = [word for name, path in options.items() for word in (f"--{name}", str(path))]
+    result = CliRunner().invoke(app, [command, *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output

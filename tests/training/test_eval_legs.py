@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
-from tests.training.literature import write_literature
+from tests.training.literature import evaluate
 from training.evaluation import fuse, legs
 from training.evaluation.bm25 import Bm25
-from training.evaluation.cli import app
 from training.evaluation.exact import top
 from training.evaluation.reranking import BLEND, RANKER, rerank
 from training.evaluation.tasks import Corpus, Query, Task
@@ -110,18 +108,9 @@ def test_rerank_reorders_the_head_only(ranker: Ranker) -> None:
 
 
 def test_offline_command_prints_the_tables(models: Path, tmp_path: Path) -> None:
-    write_literature(tmp_path)
     figures = tmp_path / "figures.json"
-    options = {
-        "--data-dir": tmp_path,
-        "--encoder": models / "encoder",
-        "--ranker": models / "ranker",
-        "--json-file": figures,
-    }
-    arguments = [str(part) for option in options.items() for part in option]
-    result = CliRunner().invoke(app, ["offline", *arguments])
-    assert result.exit_code == 0, result.output
+    printed = evaluate("offline", models, tmp_path, json_file=figures)
     for row in ("| BM25 |", "| dense |", "| hybrid |", "| hybrid + ranker |"):
-        assert row in result.output
-    assert "general is left out: pairs_general.tsv" in result.output
+        assert row in printed
+    assert "general is left out: pairs_general.tsv" in printed
     assert '"first_sentence_to_title"' in figures.read_text()
