@@ -13,9 +13,10 @@ from training.backbone import Encoder
 from training.config import InbatchRecipe
 from training.data.pairs import Pair
 from training.data.stream import Batching
+from training.forward import forward
 from training.networks import save_network
 from training.objectives import StepResult
-from training.tokenization import IdArray, Ids, TextCodec, save_tokenizer
+from training.tokenization import Ids, TextCodec, save_tokenizer
 
 PairSource = Callable[[np.random.Generator], Sequence[Pair]]
 FAR = -1e4
@@ -86,17 +87,17 @@ class InbatchObjective:
         return self._held_back
 
     def backward(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
-        queries, titles = self._encode(batch, rng)
+        items = self._encode(batch, rng)
         if self._recipe.chunk is not None:
-            return self._backward_cached(batch, queries, titles, self._recipe.chunk)
-        loss = self._loss(batch, self._vectors(queries), self._vectors(titles))
+            return self._backward_cached(batch, items, self._recipe.chunk)
+        vectors, tokens = forward(self.network, self._codec, items)
+        loss = self._loss(batch, vectors)
         loss.backward()
-        return StepResult(float(loss), _size(queries) + _size(titles))
+        return StepResult(float(loss), tokens)
 
     def evaluate(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
-        queries, titles = self._encode(batch, rng)
-        loss = self._loss(batch, self._vectors(queries), self._vectors(titles))
-        return StepResult(float(loss), _size(queries) + _size(titles))
+        vectors, tokens = forward(self.network, self._codec, self._encode(batch, rng))
+        return StepResult(float(self._loss(batch, vectors)), tokens)
 
     def save(self, directory: Path) -> None:
         kept = self._recipe.average_with_start
@@ -112,25 +113,20 @@ class InbatchObjective:
         save_tokenizer(self._codec.tokenizer, self._recipe.model.source, directory)
         self.network.set_state_dict(trained)
 
-    def _encode(
-        self, batch: list[Pair], rng: np.random.Generator
-    ) -> tuple[list[tuple[Ids, Ids]], list[tuple[Ids, Ids]]]:
+    def _encode(self, batch: list[Pair], rng: np.random.Generator) -> list[tuple[Ids, Ids]]:
+        """Queries, then titles, then mined negatives."""
         recipe = self._recipe
         texts = [pair.title for pair in batch]
         for pair in batch:
             drawn = rng.permutation(len(pair.negatives))[: recipe.negatives]
             texts += [pair.negatives[index] for index in drawn]
         queries = self._codec.texts([pair.query for pair in batch], recipe.query_max_tokens)
-        return queries, self._codec.texts(texts, recipe.max_tokens)
+        return queries + self._codec.texts(texts, recipe.max_tokens)
 
-    def _vectors(self, items: Sequence[tuple[Ids, Ids]]) -> Tensor:
-        vectors: Tensor = self.network(*_tensors(self._codec.batch(items)))
-        return vectors
-
-    def _loss(self, batch: list[Pair], queries: Tensor, titles: Tensor) -> Tensor:
+    def _loss(self, batch: list[Pair], vectors: Tensor) -> Tensor:
         return contrastive_loss(
-            queries,
-            titles,
+            vectors[: len(batch)],
+            vectors[len(batch) :],
             [pair.key for pair in batch],
             self._recipe.margin,
             self._recipe.scale,
@@ -140,37 +136,32 @@ class InbatchObjective:
     def _backward_cached(
         self,
         batch: list[Pair],
-        queries: Sequence[tuple[Ids, Ids]],
-        titles: Sequence[tuple[Ids, Ids]],
+        items: Sequence[tuple[Ids, Ids]],
         chunk: int,
     ) -> StepResult:
         """Gradient cache: the loss's gradient by vectors first, then chunk by chunk by weights.
 
         Dropout must fall alike in both passes of a chunk, so each starts from the same seed.
         """
-        chunks = [
-            items[start : start + chunk]
-            for items in (queries, titles)
-            for start in range(0, len(items), chunk)
-        ]
-        states, blocks = [], []
+        starts = range(0, len(items), chunk)
+        states, blocks, tokens = [], [], 0
         with paddle.no_grad():
-            for items in chunks:
+            for start in starts:
                 states.append(paddle.get_rng_state())
-                blocks.append(self._vectors(items))
+                block, read = forward(self.network, self._codec, items[start : start + chunk])
+                blocks.append(block)
+                tokens += read
         vectors = paddle.concat(blocks)
         vectors.stop_gradient = False
-        loss = self._loss(batch, vectors[: len(batch)], vectors[len(batch) :])
+        loss = self._loss(batch, vectors)
         loss.backward()
         gradient, after = cast("Tensor", vectors.grad), paddle.get_rng_state()
-        start = 0
-        for items, state in zip(chunks, states, strict=True):
+        for start, state in zip(starts, states, strict=True):
             paddle.set_rng_state(state)
-            block = self._vectors(items)
-            (block * gradient[start : start + len(items)]).sum().backward()
-            start += len(items)
+            block, _ = forward(self.network, self._codec, items[start : start + chunk])
+            (block * gradient[start : start + chunk]).sum().backward()
         paddle.set_rng_state(after)
-        return StepResult(float(loss), _size(queries) + _size(titles))
+        return StepResult(float(loss), tokens)
 
 
 def project_to_principal_axes(
@@ -187,17 +178,10 @@ def project_to_principal_axes(
     with paddle.no_grad():
         for start in range(0, len(texts), 64):
             items = codec.texts(texts[start : start + 64], max_tokens)
-            blocks.append(F.normalize(encoder.pooled(*_tensors(codec.batch(items)))).numpy())
+            input_ids, type_ids = map(paddle.to_tensor, codec.batch(items))
+            blocks.append(F.normalize(encoder.pooled(input_ids, type_ids)).numpy())
     vectors = np.concatenate(blocks)
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     encoder.projection.weight.set_value(
         np.ascontiguousarray(axes[:, ::-1][:, : encoder.dimension]).astype(np.float32)
     )
-
-
-def _tensors(arrays: tuple[IdArray, IdArray]) -> tuple[Tensor, Tensor]:
-    return paddle.to_tensor(arrays[0]), paddle.to_tensor(arrays[1])
-
-
-def _size(items: Sequence[tuple[Ids, Ids]]) -> int:
-    return len(items) * max(len(ids) for ids, _ in items)

@@ -9,9 +9,11 @@ import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
 from paddlenlp.transformers import ErnieForMaskedLM
 
+from services.common.engine.batches import plan_batches
 from training.backbone import Encoder
 from training.config import PretrainRecipe
 from training.data.stream import Batching
+from training.forward import PASS_TOKENS
 from training.masking import IGNORED, mask_words, padded
 from training.networks import save_network
 from training.objectives import StepResult
@@ -70,11 +72,15 @@ class PretrainObjective:
             )
             for text in batch
         ]
-        input_ids, labels = padded(rows, self._codec.pad_id)
-        states, _ = self.network.ernie(paddle.to_tensor(input_ids))
-        # Only hidden tokens meet the vocabulary: a tenth of the work.
-        at = np.flatnonzero(labels.reshape(-1) != IGNORED)
-        hidden = paddle.gather(states.reshape([-1, states.shape[-1]]), paddle.to_tensor(at))
-        logits = self.network.cls.predictions(hidden)
-        wanted = paddle.to_tensor(labels.reshape(-1)[at])
-        return F.cross_entropy(logits, wanted), int(input_ids.size)
+        hidden, wanted, tokens = [], [], 0
+        for positions in plan_batches([len(row.input_ids) for row in rows], PASS_TOKENS):
+            input_ids, labels = padded([rows[each] for each in positions], self._codec.pad_id)
+            states, _ = self.network.ernie(paddle.to_tensor(input_ids))
+            # Only hidden tokens meet the vocabulary: a tenth of the work.
+            at = np.flatnonzero(labels.reshape(-1) != IGNORED)
+            states = states.reshape([-1, states.shape[-1]])
+            hidden.append(paddle.gather(states, paddle.to_tensor(at)))
+            wanted.append(labels.reshape(-1)[at])
+            tokens += input_ids.size
+        logits = self.network.cls.predictions(paddle.concat(hidden))
+        return F.cross_entropy(logits, paddle.to_tensor(np.concatenate(wanted))), tokens

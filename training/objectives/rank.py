@@ -12,6 +12,7 @@ from paddle import Tensor
 
 from training.config import RankRecipe
 from training.data.stream import Batching
+from training.forward import forward
 from training.networks import save_network
 from training.objectives import StepResult
 from training.ranker import Ranker
@@ -105,8 +106,8 @@ class RankObjective:
 
     def _loss(self, batch: list[Judged]) -> tuple[Tensor, int]:
         pairs = [(judged.query, title) for judged in batch for title in judged.titles]
-        input_ids, type_ids = self._codec.batch(self._codec.pairs(pairs, self._recipe.max_tokens))
-        logits = self.network(paddle.to_tensor(input_ids), paddle.to_tensor(type_ids))
+        items = self._codec.pairs(pairs, self._recipe.max_tokens)
+        logits, tokens = forward(self.network, self._codec, items)
         if batch[0].form is Form.GRADED:
             grades = np.array([judged.grade for judged in batch], dtype=np.float32)
             loss = graded_loss(logits, paddle.to_tensor(grades))
@@ -117,4 +118,4 @@ class RankObjective:
                 if batch[0].form is Form.PAIRWISE
                 else listwise_loss(table)
             )
-        return loss, int(input_ids.size)
+        return loss, tokens

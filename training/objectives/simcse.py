@@ -9,6 +9,7 @@ import paddle
 from training.backbone import Encoder
 from training.config import SimcseRecipe
 from training.data.stream import Batching
+from training.forward import forward
 from training.networks import save_network
 from training.objectives import StepResult
 from training.objectives.inbatch import contrastive_loss
@@ -76,13 +77,10 @@ class SimcseObjective:
     def _views(
         self, batch: list[str], rng: np.random.Generator
     ) -> tuple[StepResult, paddle.Tensor]:
-        vectors, tokens = [], 0
-        for _ in range(2):
-            texts = [crop(text, rng) for text in batch] if self._crops else batch
-            ids, types = self._codec.batch(self._codec.texts(texts, self._recipe.max_tokens))
-            vectors.append(self.network(paddle.to_tensor(ids), paddle.to_tensor(types)))
-            tokens += int(ids.size)
-        first, second = vectors
+        texts = [crop(text, rng) if self._crops else text for _ in range(2) for text in batch]
+        items = self._codec.texts(texts, self._recipe.max_tokens)
+        vectors, tokens = forward(self.network, self._codec, items)
+        first, second = vectors[: len(batch)], vectors[len(batch) :]
         loss = contrastive_loss(first, second, batch, margin=0.0, scale=self._recipe.scale)
         return StepResult(float(loss), tokens), loss
 
