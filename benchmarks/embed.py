@@ -41,7 +41,7 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
     }  # fmt: skip
     request = {
         "kind": "embed", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": encoder.precision,
+        "rounds": ROUNDS, "precision": peers.precision(),
         "processor_time": processor_time, "max_tokens": encoder.manifest.max_tokens,
         "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
     }  # fmt: skip

@@ -4,7 +4,7 @@ The request is JSON: `kind` (embed or rerank), `model` (a folder), `precision` (
 `threads`, `rounds`, `processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
 {name: [seconds of each round]}. Nothing of the project is imported here. torch peers build a
 model of the same size with random weights, which speed does not depend on, and run it in the
-precision that was asked for; ONNX Runtime computes in fp32 only on a processor.
+precision that was asked for; ONNX Runtime runs the program in fp32, and our int8 program.
 """
 
 import json
@@ -35,6 +35,15 @@ def main() -> None:
 
 def onnxruntime(request):
     """The engine alone on the same graph and weights, batches sorted by length, nothing padded."""
+    return _engine_alone(request, request["onnx"])
+
+
+def onnxruntime_int8(request):
+    """The engine alone on our int8 program."""
+    return _engine_alone(request, str(Path(request["model"]) / "inference.int8.onnx"))
+
+
+def _engine_alone(request, program):
     import numpy as np
     import onnxruntime
     from tokenizers import Tokenizer
@@ -42,7 +51,7 @@ def onnxruntime(request):
     folder = Path(request["model"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = request["threads"]
-    session = onnxruntime.InferenceSession(request["onnx"], options)
+    session = onnxruntime.InferenceSession(program, options)
     names = [each.name for each in session.get_inputs()]
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
@@ -136,6 +145,7 @@ def infinity(request):
 
 PEERS = {
     "onnxruntime": onnxruntime,
+    "onnxruntime-int8": onnxruntime_int8,
     "sentence-transformers": sentence_transformers,
     "infinity-emb": infinity,
 }

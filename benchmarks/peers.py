@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import HERE
+from services.common.engine.processor import computes_in_bfloat16
 
 ENVIRONMENT = HERE / ".peers"
 REQUIREMENTS = {
     "onnxruntime": ["onnxruntime", "paddle2onnx==2.0.1", "tokenizers"],
+    "onnxruntime-int8": ["onnxruntime", "tokenizers"],
     "sentence-transformers": ["sentence-transformers", "tokenizers"],
     "infinity-emb": ["infinity-emb[torch]", "optimum<2", "transformers<4.49", "tokenizers"],
 }
@@ -62,6 +64,11 @@ def onnx_of(model: Path, work: Path) -> Path:
             capture_output=True, check=True,
         )  # fmt: skip
     return target
+
+
+def precision() -> str:
+    """The faster of the two in which torch peers compute as they come."""
+    return "bf16" if computes_in_bfloat16() else "fp32"
 
 
 def rates(

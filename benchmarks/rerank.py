@@ -40,7 +40,7 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
         figures["ours"][name] = len(documents) / min(seconds)
     request = {
         "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": ranker.precision,
+        "rounds": ROUNDS, "precision": peers.precision(),
         "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
         "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
     }  # fmt: skip

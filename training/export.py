@@ -1,12 +1,11 @@
 """A trained network to a model directory: static program, weights, tokenizer, manifest."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import paddle
 from paddle.inference import Config, create_predictor
 from paddle.static import InputSpec
@@ -22,6 +21,7 @@ from services.common.model_dir import (
 )
 from training.backbone import Encoder
 from training.failures import ParityError
+from training.parity import Floats, correlation, cosine
 from training.ranker import Ranker
 from training.tokenization import TOKENIZER_FILE, IdArray, TextCodec, save_tokenizer
 
@@ -31,11 +31,6 @@ PROGRAM = "inference.json"
 WEIGHTS = "inference.pdiparams"
 MIN_PARITY = {"fp32": 0.999, "bf16": 0.99}
 """Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
-
-PROBE = ["学术文献检索", "国有企业混合所有制改革与创新绩效", "semantic search of Chinese text"]
-"""Texts on which an exported program is compared to its network."""
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ def export(
     tokenizer_source: str | Path,
     directory: Path,
     options: ExportOptions,
-    probe: list[str],
+    probe: Sequence[str],
 ) -> dict[str, float]:
     """Write `directory` and check it on `probe` texts; returns the parity per precision.
 
@@ -106,17 +101,17 @@ def _check(
     codec: TextCodec,
     directory: Path,
     options: ExportOptions,
-    probe: list[str],
+    probe: Sequence[str],
 ) -> dict[str, float]:
     if isinstance(network, Encoder):
         items = codec.texts(probe, options.max_tokens)
     else:
-        rotated = probe[1:] + probe[:1]
+        rotated = [*probe[1:], probe[0]]
         items = codec.pairs([*zip(probe, rotated, strict=True)], options.max_tokens)
     input_ids, type_ids = codec.batch(items)
     with paddle.no_grad():
         expected = network(paddle.to_tensor(input_ids), paddle.to_tensor(type_ids)).numpy()
-    agreement = _cosine if isinstance(network, Encoder) else _correlation
+    agreement = cosine if isinstance(network, Encoder) else correlation
     parity = {}
     for precision, least in MIN_PARITY.items():
         run = _predictor(directory, bfloat16=precision == "bf16")
@@ -147,12 +142,3 @@ def _predictor(directory: Path, *, bfloat16: bool) -> Callable[[IdArray, IdArray
         return output
 
     return run
-
-
-def _cosine(expected: Floats, got: Floats) -> float:
-    scale = np.linalg.norm(expected, axis=1) * np.linalg.norm(got, axis=1)
-    return float(((expected * got).sum(axis=1) / scale).min())
-
-
-def _correlation(expected: Floats, got: Floats) -> float:
-    return float(np.corrcoef(expected, got)[0, 1])

@@ -9,7 +9,7 @@ import typer
 
 from services.common.model_dir import Calibration
 from training import runtime
-from training.failures import ModelUnknown, plain_errors
+from training.failures import ModelUnknown, ParityError, plain_errors
 
 app = typer.Typer(add_completion=False)
 
@@ -31,16 +31,19 @@ def export(
 ) -> None:
     """Write what the services load, and check that it computes what the network does.
 
-    The directory gets the static program, bfloat16-rounded weights, the tokenizer, and the
-    manifest with fingerprint and checksums; weights.packed is what git holds.
+    The directory gets the static program, bfloat16-rounded weights, an int8 program where that
+    is near enough, the tokenizer, and the manifest with fingerprint and checksums; git holds
+    weights.packed for the weights.
     """
     runtime.prepare()
-    logging.basicConfig(format="%(message)s")
+    logging.basicConfig(format="%(message)s", level=logging.ERROR)
     logging.getLogger("training").setLevel(logging.INFO)
     with plain_errors():
-        from training.export import PROBE, ExportOptions
+        from training.export import ExportOptions
         from training.export import export as write
         from training.networks import kind_of, load_encoder, load_ranker
+        from training.parity import PROBE
+        from training.quantise import write_int8
         from training.tokenization import TextCodec, load_tokenizer
 
         if not (checkpoint / "config.json").is_file():
@@ -58,6 +61,10 @@ def export(
             ),
         )
         parity = write(network, codec, checkpoint, directory, options, PROBE)
+        try:
+            parity["int8"] = write_int8(directory, PROBE)
+        except ParityError as error:
+            typer.echo(f"no int8 program: {error}", err=True)
     typer.echo(f"{directory} written; parity {json.dumps(parity)}")
 
 

@@ -1,11 +1,11 @@
 """Settings of the indexer's two programs, one environment prefix."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
 from services.indexer.index.choice import IndexChoice, IndexKind
 
@@ -53,7 +53,7 @@ class IndexerSettings(ServiceSettings):
     """Where a worker answers /livez and /metrics; 0: nowhere."""
     threads: int = Field(default=0, ge=0)
     """Threads of a worker's encoder; 0 takes every core."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: WantedPrecision = "auto"
 
     def index_choice(self) -> IndexChoice:
         return IndexChoice(

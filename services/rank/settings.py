@@ -1,12 +1,12 @@
 """Settings of the rank service, from the environment with the prefix XUNWEN_RANK_."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.common.engine import BatcherLimits, PredictorOptions
+from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
 from services.rank.blend import BLEND
 
@@ -18,7 +18,7 @@ class RankSettings(ServiceSettings):
     model_dir: Path = Path("models/literature-ranker")
     threads: int = Field(default=0, ge=0)
     """Threads of one forward pass; 0 takes every core."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: WantedPrecision = "auto"
     predictors: int = Field(default=1, ge=1, le=64)
     """Forward passes at the same time; raise it with more than about 8 cores."""
     queued_tokens: int = Field(default=200_000, gt=0)

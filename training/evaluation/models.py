@@ -1,7 +1,7 @@
 """The models under evaluation, opened as they would be served.
 
 A training checkpoint is exported to a temporary model directory first: what is measured is
-the static program in the precision of serving, not the network that was trained.
+the static program as Paddle Inference runs it, not the network that was trained.
 """
 
 import tempfile
@@ -40,8 +40,9 @@ def ranker_at(path: Path) -> Iterator[Ranker]:
 
 def _export(checkpoint: Path, kind: str, directory: Path) -> None:
     # paddlenlp takes seconds to import and is needed for checkpoints only.
-    from training.export import PROBE, ExportOptions, export
+    from training.export import ExportOptions, export
     from training.networks import load_encoder, load_ranker
+    from training.parity import PROBE
     from training.tokenization import TextCodec, load_tokenizer
 
     network = load_encoder(checkpoint) if kind == "encoder" else load_ranker(checkpoint)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from services.common.errors import SearchError
+from services.common.model_dir import WantedPrecision
 from training.extract.shards import ExtractionError
 
 ENCODER = Path("models/literature-encoder")
 
 EncoderOption = Annotated[Path, typer.Option(help="Model directory of an encoder")]
 PrecisionOption = Annotated[
-    Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the CPU computes in it")
+    WantedPrecision, typer.Option(help="auto: the fastest on this machine")
 ]
 
 

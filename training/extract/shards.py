@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.documents import Document
+from services.common.model_dir import Precision
 
 PLAN = "extraction.json"
 
@@ -31,7 +32,7 @@ class Plan(BaseModel):
     source_bytes: int
     encoder: str
     """Fingerprint."""
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     dimension: int
     dtype: Literal["float32", "float16"]
     shard_lines: int

@@ -14,6 +14,7 @@ _COMMANDS = {
     "eval": ("training.evaluation.cli", "Measure the quality of search and models."),
     "mine": ("training.mining_cli", "Hard negatives for training, by the recall model."),
     "export": ("training.export_cli", "A trained network to a model directory."),
+    "quantise": ("training.quantise_cli", "An int8 program for an exported model."),
     "extract": ("training.extract.cli", "Vectors of many texts to files."),
     "load": ("training.extract.load_cli", "Put such files into a collection."),
     "predict": ("training.extract.predict_cli", "Similarity of pairs, vectors of texts."),

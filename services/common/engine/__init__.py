@@ -1,4 +1,4 @@
-"""Models in service: tokens, length-sorted batches, Paddle Inference, and fair dynamic batching.
+"""Models in service: tokens, length-sorted batches, engines, and fair dynamic batching.
 
 `Encoder` and `Ranker` are plain synchronous classes. `BatchedEncoder` and `BatchedRanker`
 share them between the tasks of an event loop.

@@ -7,17 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from services.common.engine.batches import padded_length, plan_batches
-from services.common.engine.predictor import (
-    FloatArray,
-    Precision,
-    Predictor,
-    PredictorOptions,
-    choose_precision,
-    open_predictor,
-)
+from services.common.engine.choice import open_predictor
+from services.common.engine.predictor import FloatArray, Predictor, PredictorOptions
 from services.common.engine.tokens import TextTokenizer, Tokens, pad
 from services.common.errors import ModelInvalid
-from services.common.model_dir import Kind, ModelManifest, load_manifest
+from services.common.model_dir import Kind, ModelManifest, Precision, load_manifest
 
 TOKEN_BUDGET = 1024
 """Padded tokens of one forward pass. More is slower: activations leave the caches."""
@@ -150,11 +144,5 @@ def _manifest(directory: Path, kind: Kind) -> ModelManifest:
 def _open(
     directory: Path, manifest: ModelManifest, options: PredictorOptions
 ) -> tuple[Forward, Precision]:
-    precision = choose_precision(options.precision, manifest.precisions)
-    predictor = open_predictor(
-        directory / manifest.files.program.file,
-        directory / manifest.files.weights.file,
-        threads=options.thread_count(),
-        precision=precision,
-    )
+    predictor, precision = open_predictor(directory, manifest, options)
     return Forward(predictor, manifest.pad_id), precision

@@ -1,22 +1,16 @@
-"""Paddle Inference: the only module that imports Paddle for serving."""
+"""What runs a model's program, whichever engine it is, and how it may use the machine."""
 
 import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from services.common.engine.tokens import IntArray
-from services.common.errors import ModelInvalid, ModelUnavailable
+from services.common.model_dir import WantedPrecision
 
 FloatArray = npt.NDArray[np.float32]
-Precision = Literal["fp32", "bf16"]
-
-_SHAPES_CACHED = 16
-"""With 64, random shapes grew a process to 1.9 GB, with 16 to 1.0 GB, and no slower."""
 
 
 class Predictor(Protocol):
@@ -35,82 +29,7 @@ class PredictorOptions:
 
     threads: int = 0
     """Threads of one forward pass; 0 takes every core this process may use."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` takes bfloat16 where the processor computes in it and the model allows it."""
+    precision: WantedPrecision = "auto"
 
     def thread_count(self) -> int:
         return self.threads or len(os.sched_getaffinity(0))
-
-
-class PaddlePredictor:
-    """A Paddle Inference predictor with oneDNN."""
-
-    def __init__(self, native: Any) -> None:
-        self._native = native
-        self._ids = native.get_input_handle("input_ids")
-        self._types = native.get_input_handle("token_type_ids")
-        self._output = native.get_output_handle(native.get_output_names()[0])
-
-    def run(self, ids: IntArray, types: IntArray) -> FloatArray:
-        try:
-            self._ids.copy_from_cpu(ids)
-            self._types.copy_from_cpu(types)
-            self._native.run()
-            values: FloatArray = self._output.copy_to_cpu()
-        except Exception as error:
-            raise ModelUnavailable("The model failed on this input.") from error
-        return values
-
-    def clone(self) -> "PaddlePredictor":
-        return PaddlePredictor(self._native.clone())
-
-
-def open_predictor(
-    program: Path, weights: Path, *, threads: int, precision: Precision
-) -> PaddlePredictor:
-    """Loads a static program with inputs `input_ids` and `token_type_ids`. Raises ModelInvalid."""
-    inference = _paddle_inference()
-    config = inference.Config(str(program), str(weights))
-    config.disable_gpu()
-    config.disable_glog_info()
-    config.set_cpu_math_library_num_threads(threads)
-    # enable_memory_optim() is left out: with the new executor of 3.3.1 it crashes creation.
-    config.enable_onednn()
-    config.set_onednn_cache_capacity(_SHAPES_CACHED)
-    if precision == "bf16":
-        config.enable_onednn_bfloat16()
-    try:
-        return PaddlePredictor(inference.create_predictor(config))
-    except Exception as error:
-        raise ModelInvalid(
-            f"{program.parent.name}: Paddle cannot load {program.name} with {weights.name};"
-            " export the model again with this version of Paddle"
-        ) from error
-
-
-def choose_precision(
-    wanted: Literal["auto", "fp32", "bf16"], allowed: tuple[Precision, ...]
-) -> Precision:
-    """The precision to serve in. Raises ModelInvalid when the model forbids the wanted one."""
-    if wanted != "auto":
-        if wanted not in allowed:
-            raise ModelInvalid(f"the model allows {', '.join(allowed)}, not {wanted}")
-        return wanted
-    fast = "bf16" in allowed and _computes_in_bfloat16()
-    return "bf16" if fast or "fp32" not in allowed else "fp32"
-
-
-def _computes_in_bfloat16() -> bool:
-    """Whether the processor has AVX512_BF16 or AMX; elsewhere bfloat16 is emulated and slow."""
-    _paddle_inference()
-    from paddle.base import core
-
-    return bool(core.supports_bfloat16_fast_performance())
-
-
-def _paddle_inference() -> Any:
-    os.environ.setdefault("GLOG_minloglevel", "2")  # its lines are no JSON
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # importing Paddle warns that there is no ccache
-        from paddle import inference
-    return inference

@@ -16,6 +16,9 @@ PACKED = "weights.packed"
 _READ_BYTES = 1 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Precision = Literal["fp32", "bf16", "int8"]
+WantedPrecision = Literal["auto", "fp32", "bf16", "int8"]
+"""`auto`: what is fastest on this machine of what the model allows."""
 
 
 class Kind(StrEnum):
@@ -38,13 +41,17 @@ class ModelFiles(_Part):
     program: ModelFile
     weights: ModelFile
     tokenizer: ModelFile
+    int8: ModelFile | None = Field(
+        default=None, description="An ONNX program that takes its larger weights from `weights`"
+    )
 
     def named(self) -> list[tuple[str, ModelFile]]:
-        return [
+        named = [
             ("program", self.program),
             ("weights", self.weights),
             ("tokenizer", self.tokenizer),
         ]
+        return named if self.int8 is None else [*named, ("int8", self.int8)]
 
 
 class Templates(_Part):
@@ -76,7 +83,7 @@ class ModelManifest(_Part):
     metric: Literal["IP"] = "IP"
     templates: Templates = Templates()
     pad_id: int = Field(ge=0)
-    precisions: tuple[Literal["fp32", "bf16"], ...] = ("fp32", "bf16")
+    precisions: tuple[Precision, ...] = Field(default=("fp32", "bf16"), min_length=1)
     calibration: Calibration | None = None
     files: ModelFiles
     fingerprint: str = Field(default="", description="16 hex digits over all that decides output")
@@ -87,6 +94,8 @@ class ModelManifest(_Part):
             raise ValueError("an encoder has a dimension, a ranker has none")
         if self.kind is Kind.ENCODER and self.calibration is not None:
             raise ValueError("only a ranker is calibrated")
+        if "int8" in self.precisions and self.files.int8 is None:
+            raise ValueError("the precision int8 needs a file of that name")
         expected = self.expected_fingerprint()
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", expected)
@@ -98,9 +107,14 @@ class ModelManifest(_Part):
         return self
 
     def expected_fingerprint(self) -> str:
+        # Precisions are approximations of one model: what they answer may be mixed.
         deciding = self.model_dump(
-            mode="json", exclude={"name", "version", "precisions", "fingerprint"}
-        )
+            mode="json",
+            exclude={
+                "name": True, "version": True, "precisions": True, "fingerprint": True,
+                "files": {"int8"},
+            },
+        )  # fmt: skip
         canonical = json.dumps(deciding, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
