@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from services.common.model_dir import load_manifest
 from tests.training.ernie import paddle, tiny_ernie
-from training import quantise, quantise_cli
+from training import quantise_cli
 from training.export import round_to_bfloat16
 from training.export_cli import app
 from training.networks import load_encoder, load_ranker, save_network
 from training.parity import PROBE
-from training.quantise import INT8
+from training.quantisation import INT8, int8
 from training.tokenization import TextCodec, load_tokenizer, save_tokenizer
 
 # Paddle warns while it traces.
@@ -84,8 +84,8 @@ def test_an_int8_program_for_a_model_exported_before(
 ) -> None:
     checkpoint = _saved(ernie, "ranker", tmp_path / "best")
     target = tmp_path / "model"
-    monkeypatch.setattr(quantise, "MIN_PARITY", 1.1)
-    monkeypatch.setattr(quantise, "MOST_KEPT", 1)
+    monkeypatch.setattr(int8, "MIN_PARITY", 1.1)
+    monkeypatch.setattr(int8, "MOST_KEPT", 1)
     result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
     assert result.exit_code == 0, result.output
     assert "at least 1.1 is needed" in result.stderr

@@ -14,9 +14,7 @@ from training.extract.shards import ExtractionError
 ENCODER = Path("models/literature-encoder")
 
 EncoderOption = Annotated[Path, typer.Option(help="Model directory of an encoder")]
-PrecisionOption = Annotated[
-    WantedPrecision, typer.Option(help="auto: the fastest on this machine")
-]
+PrecisionOption = Annotated[WantedPrecision, typer.Option(help="auto: the fastest on this machine")]
 
 
 @contextmanager

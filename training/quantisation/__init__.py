@@ -1,0 +1,9 @@
+"""The int8 program of a model directory, made from Paddle's program for ONNX Runtime.
+
+int8: converts, quantises, checks. smoothing: evens out activations before. sharing: keeps what
+stays float32 in Paddle's weights file.
+"""
+
+from training.quantisation.int8 import INT8, write_int8
+
+__all__ = ["INT8", "write_int8"]

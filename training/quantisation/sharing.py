@@ -1,0 +1,34 @@
+"""What the int8 program keeps in float32 stays in Paddle's weights file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.external_data_helper import set_external_data
+
+from services.common.model_dir.pdiparams import FLOAT32, tensor_spans
+
+_EXTERNAL_BYTES = 1024
+
+
+def share_weights(model: Any, weights: Path, pad_id: int) -> None:
+    """Read what stayed float32 from the file that Paddle reads, instead of holding it twice."""
+    content = weights.read_bytes()
+    spans = [span for span in tensor_spans(content) if span.data_type == FLOAT32]
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) < _EXTERNAL_BYTES or tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        for span in spans:
+            if span.end - span.start != values.nbytes:
+                continue
+            theirs = np.frombuffer(content[span.start : span.end], np.float32)
+            differing = np.flatnonzero((values != theirs.reshape(values.shape)).reshape(
+                len(values), -1).any(axis=1))  # fmt: skip
+            # Paddle embeds padding as zeros whatever its row says, and attention masks it.
+            if not set(differing.tolist()) - {pad_id}:
+                set_external_data(tensor, weights.name, span.start, values.nbytes)
+                tensor.ClearField("raw_data")
+                break

@@ -1,0 +1,85 @@
+"""Moves outliers of activations into the weights that meet them (SmoothQuant: Xiao et al., 2023).
+
+One scale for all activations of a product wastes its 8 bits on the largest channel. Dividing each
+channel by a factor and multiplying the weight's row by it changes nothing in float32 and evens
+both out. The division is a product of its own: the residual branch needs the plain values.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+from services.common.engine.tokens import IntArray
+from training.parity import Floats
+
+SHARE = 0.65
+"""How much of a channel's range goes to the weight. 0.5 and 0.8 agreed less with float32."""
+_LEAST = 1e-5
+
+
+def weighted_products(model: Any) -> list[Any]:
+    """The MatMul nodes whose right side is a weight."""
+    weights = {each.name for each in model.graph.initializer}
+    return [
+        node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in weights
+    ]
+
+
+def smooth(model: Any, batches: Sequence[tuple[IntArray, IntArray]], folder: Path) -> None:
+    """Smooth every product of `model` in place, by the activations of `batches`."""
+    products = weighted_products(model)
+    peaks = _peaks(model, dict.fromkeys(node.input[0] for node in products), batches, folder)
+    weights = {each.name: each for each in model.graph.initializer}
+    readers: dict[str, list[Any]] = {name: [] for name in peaks}
+    for node in products:
+        readers[node.input[0]].append(node)
+    divisions = {}
+    for name, nodes in readers.items():
+        rows = [numpy_helper.to_array(weights[node.input[1]]) for node in nodes]
+        factors = _factors(peaks[name], np.max([np.abs(row).max(axis=1) for row in rows], axis=0))
+        inverse, smoothed = f"{name}.smoothing", f"{name}.smooth"
+        model.graph.initializer.append(numpy_helper.from_array(1 / factors, inverse))
+        first = min(list(model.graph.node).index(node) for node in nodes)
+        divisions[first] = helper.make_node("Mul", [name, inverse], [smoothed], name=smoothed)
+        for node, row in zip(nodes, rows, strict=True):
+            scaled = numpy_helper.from_array(row * factors[:, None], node.input[1])
+            weights[node.input[1]].CopyFrom(scaled)
+            node.input[0] = smoothed
+    ordered = []
+    for at, node in enumerate(model.graph.node):
+        ordered += [divisions[at], node] if at in divisions else [node]
+    del model.graph.node[:]
+    model.graph.node.extend(ordered)
+
+
+def _factors(peaks: Floats, weights: Floats) -> Floats:
+    factors = np.maximum(peaks, _LEAST) ** SHARE / np.maximum(weights, _LEAST) ** (1 - SHARE)
+    even: Floats = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    return even
+
+
+def _peaks(
+    model: Any, names: dict[str, None], batches: Sequence[tuple[IntArray, IntArray]], folder: Path
+) -> dict[str, Floats]:
+    """The largest absolute value of each channel of the named activations."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    for name in names:
+        watched.graph.output.append(
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        )
+    path = folder / "watched.onnx"
+    onnx.save(watched, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    peaks: dict[str, Floats] = {}
+    for ids, types in batches:
+        values = session.run([*names], {"input_ids": ids, "token_type_ids": types})
+        for name, value in zip(names, values, strict=True):
+            peak = np.abs(value.reshape(-1, value.shape[-1])).max(axis=0)
+            peaks[name] = np.maximum(peaks.get(name, 0), peak)
+    return peaks
