@@ -43,7 +43,7 @@ def export(
         from training.export import export as write
         from training.networks import kind_of, load_encoder, load_ranker
         from training.parity import PROBE
-        from training.quantisation import write_int8
+        from training.quantisation.int8 import write_int8
         from training.tokenization import TextCodec, load_tokenizer
 
         if not (checkpoint / "config.json").is_file():

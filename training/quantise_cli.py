@@ -25,7 +25,7 @@ def quantise(
     logging.getLogger("training").setLevel(logging.INFO)
     with plain_errors():
         from training.parity import PROBE
-        from training.quantisation import write_int8
+        from training.quantisation.int8 import write_int8
 
         parity = write_int8(directory, PROBE)
     typer.echo(f"{directory} has an int8 program; parity {parity:.4f}")

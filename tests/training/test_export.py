@@ -16,7 +16,8 @@ from training.export import round_to_bfloat16
 from training.export_cli import app
 from training.networks import load_encoder, load_ranker, save_network
 from training.parity import PROBE
-from training.quantisation import INT8, int8
+from training.quantisation import int8
+from training.quantisation.int8 import INT8
 from training.tokenization import TextCodec, load_tokenizer, save_tokenizer
 
 # Paddle warns while it traces.

@@ -3,7 +3,3 @@
 int8: converts, quantises, checks. smoothing: evens out activations before. sharing: keeps what
 stays float32 in Paddle's weights file.
 """
-
-from training.quantisation.int8 import INT8, write_int8
-
-__all__ = ["INT8", "write_int8"]
