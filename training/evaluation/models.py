@@ -9,33 +9,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.common.engine import Encoder, Ranker, open_encoder, open_ranker
-from services.common.model_dir import MANIFEST
+from services.common.engine import (
+    Encoder,
+    PredictorOptions,
+    Ranker,
+    open_encoder,
+    open_ranker,
+)
+from services.common.model_dir import MANIFEST, WantedPrecision
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64
 
 
 @contextmanager
-def encoder_at(path: Path) -> Iterator[Encoder]:
+def encoder_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Encoder]:
     """The encoder of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
+    options = PredictorOptions(precision=precision)
     if (path / MANIFEST).is_file():
-        yield open_encoder(path)
+        yield open_encoder(path, options)
         return
     with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
         _export(path, "encoder", Path(exported))
-        yield open_encoder(exported)
+        yield open_encoder(exported, options)
 
 
 @contextmanager
-def ranker_at(path: Path) -> Iterator[Ranker]:
+def ranker_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Ranker]:
     """The ranker of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
+    options = PredictorOptions(precision=precision)
     if (path / MANIFEST).is_file():
-        yield open_ranker(path)
+        yield open_ranker(path, options)
         return
     with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
         _export(path, "ranker", Path(exported))
-        yield open_ranker(exported)
+        yield open_ranker(exported, options)
 
 
 def _export(checkpoint: Path, kind: str, directory: Path) -> None:

@@ -20,6 +20,7 @@ from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.reranking import rerank
 from training.evaluation.splits import Split
 from training.evaluation.tasks import TASKS, DataMissing, Task, load_task
+from training.extract.options import PrecisionOption
 
 
 def main(
@@ -36,6 +37,7 @@ def main(
     dense_weight: Annotated[float, typer.Option(min=0, max=1)] = legs.DENSE_WEIGHT,
     rank_depth: Annotated[int, typer.Option(min=1, help="Candidates the ranker sees")] = 50,
     ranker_weight: Annotated[float, typer.Option(min=0, max=1)] = 0.5,
+    precision: PrecisionOption = "auto",
     cache: Annotated[Path | None, typer.Option(help="Keeps document vectors here")] = None,
     json_file: Annotated[Path | None, typer.Option(help="Also writes the figures here")] = None,
 ) -> None:
@@ -45,8 +47,12 @@ def main(
     analyzer = WordAnalyzer()
     figures: dict[str, object] = {}
     with ExitStack() as stack:
-        vectors: Encoder | None = stack.enter_context(encoder_at(encoder)) if encoder else None
-        judge: Ranker | None = stack.enter_context(ranker_at(ranker)) if ranker else None
+        vectors: Encoder | None = None
+        if encoder:
+            vectors = stack.enter_context(encoder_at(encoder, precision))
+        judge: Ranker | None = None
+        if ranker:
+            judge = stack.enter_context(ranker_at(ranker, precision))
         for task in load_tasks(tasks, data_dir, split, sample):
             if vectors is None:
                 rankings = legs.rank_with_words(task, analyzer)
