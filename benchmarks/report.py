@@ -12,7 +12,15 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 HISTORY = HERE / "history.jsonl"
-_PACKAGES = ("paddlepaddle", "tokenizers", "numpy", "pymilvus", "milvus-lite", "fastapi")
+_PACKAGES = (
+    "paddlepaddle",
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+    "pymilvus",
+    "milvus-lite",
+    "fastapi",
+)
 
 
 def machine() -> dict[str, Any]:
