@@ -27,7 +27,8 @@ class Forward:
 
     def batch(self, sequences: Sequence[Tokens]) -> FloatArray:
         """All sequences in one forward pass: float32 [n, ...]. Raises ModelUnavailable."""
-        columns = padded_length(max(len(tokens) for tokens in sequences))
+        longest = max(len(tokens) for tokens in sequences)
+        columns = longest if self.predictor.any_shape else padded_length(longest)
         return self.predictor.run(*pad(sequences, self.pad_id, columns))
 
     def many(self, sequences: Sequence[Tokens]) -> FloatArray:

@@ -14,6 +14,8 @@ _ERRORS_ONLY = 3
 
 
 class OnnxPredictor:
+    any_shape = True
+
     def __init__(self, session: Any) -> None:
         self._session = session
 

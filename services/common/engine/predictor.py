@@ -16,6 +16,9 @@ FloatArray = npt.NDArray[np.float32]
 class Predictor(Protocol):
     """One instance per thread: not thread-safe."""
 
+    any_shape: bool
+    """Whether a new shape costs nothing; else lengths are rounded up to few."""
+
     def run(self, ids: IntArray, types: IntArray) -> FloatArray:
         """int64 [rows, columns] twice -> float32 [rows, ...]. Raises ModelUnavailable."""
 
