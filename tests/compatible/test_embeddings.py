@@ -78,7 +78,8 @@ def test_more_than_one_call_of_the_encoder_takes_is_answered(http: httpx.Client)
     (last,) = embed(http, input=texts[-1])["data"]
     raw = base64.b64decode(answer["data"][-1]["embedding"])
     vector = struct.unpack(f"<{len(raw) // 4}f", raw)
-    assert sum(a * b for a, b in zip(vector, last["embedding"], strict=True)) > 0.999
+    # int8 has one scale for a pass, so a vector depends a little on its neighbours there.
+    assert sum(a * b for a, b in zip(vector, last["embedding"], strict=True)) > 0.99
 
 
 @pytest.mark.parametrize(
