@@ -9,6 +9,7 @@ from onnx import numpy_helper
 from onnx.external_data_helper import set_external_data
 
 from services.common.model_dir.pdiparams import FLOAT32, tensor_spans
+from training.parity import Floats
 
 _EXTERNAL_BYTES = 1024
 
@@ -22,13 +23,17 @@ def share_weights(model: Any, weights: Path, pad_id: int) -> None:
             continue
         values = numpy_helper.to_array(tensor)
         for span in spans:
-            if span.end - span.start != values.nbytes:
-                continue
-            theirs = np.frombuffer(content[span.start : span.end], np.float32)
-            differing = np.flatnonzero((values != theirs.reshape(values.shape)).reshape(
-                len(values), -1).any(axis=1))  # fmt: skip
-            # Paddle embeds padding as zeros whatever its row says, and attention masks it.
-            if not set(differing.tolist()) - {pad_id}:
+            if _holds(content[span.start : span.end], values, pad_id):
                 set_external_data(tensor, weights.name, span.start, values.nbytes)
                 tensor.ClearField("raw_data")
                 break
+
+
+def _holds(stored: bytes, values: Floats, pad_id: int) -> bool:
+    if len(stored) != values.nbytes:
+        return False
+    same = (np.frombuffer(stored, np.float32).reshape(values.shape) == values).reshape(
+        len(values), -1
+    )
+    # Paddle embeds padding as zeros whatever its row says, and attention masks it.
+    return set(np.flatnonzero(~same.all(axis=1))) <= {pad_id}

@@ -1,6 +1,6 @@
 """Which engine and precision run a model here: what was asked for, or what is fastest.
 
-Without native bfloat16 int8 won on every processor that was measured, in speed, memory and start,
+Without native bfloat16 int8 won clearly where it was measured (AVX2), in speed, memory and start,
 so nothing else is loaded; with it the answer depends on the processor and a trial decides.
 """
 
