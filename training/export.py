@@ -1,15 +1,17 @@
 """A trained network to a model directory: static program, weights, tokenizer, manifest."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import paddle
-from paddle.inference import Config, create_predictor
 from paddle.static import InputSpec
 
+from services.common.engine import PredictorOptions
+from services.common.engine.paddle_inference import open_paddle
 from services.common.model_dir import (
     Calibration,
     Kind,
@@ -21,15 +23,15 @@ from services.common.model_dir import (
 )
 from training.backbone import Encoder
 from training.failures import ParityError
-from training.parity import Floats, correlation, cosine
+from training.parity import correlation, cosine
 from training.ranker import Ranker
-from training.tokenization import TOKENIZER_FILE, IdArray, TextCodec, save_tokenizer
+from training.tokenization import TOKENIZER_FILE, TextCodec, save_tokenizer
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "inference.json"
 WEIGHTS = "inference.pdiparams"
-MIN_PARITY = {"fp32": 0.999, "bf16": 0.99}
+MIN_PARITY: dict[Literal["fp32", "bf16"], float] = {"fp32": 0.999, "bf16": 0.99}
 """Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
 
 
@@ -112,10 +114,13 @@ def _check(
     with paddle.no_grad():
         expected = network(paddle.to_tensor(input_ids), paddle.to_tensor(type_ids)).numpy()
     agreement = cosine if isinstance(network, Encoder) else correlation
-    parity = {}
+    threads = PredictorOptions().thread_count()
+    parity: dict[str, float] = {}
     for precision, least in MIN_PARITY.items():
-        run = _predictor(directory, bfloat16=precision == "bf16")
-        parity[precision] = agreement(expected, run(input_ids, type_ids))
+        predictor = open_paddle(
+            directory / PROGRAM, directory / WEIGHTS, threads=threads, precision=precision
+        )
+        parity[precision] = agreement(expected, predictor.run(input_ids, type_ids))
         log.info("parity %s: %.6f", precision, parity[precision])
         if not parity[precision] >= least:
             raise ParityError(
@@ -123,22 +128,3 @@ def _check(
                 f"{precision}, at least {least} is needed"
             )
     return parity
-
-
-def _predictor(directory: Path, *, bfloat16: bool) -> Callable[[IdArray, IdArray], Floats]:
-    config = Config(str(directory / PROGRAM), str(directory / WEIGHTS))
-    config.disable_gpu()
-    config.enable_mkldnn()
-    if bfloat16:
-        config.enable_mkldnn_bfloat16()
-    config.disable_glog_info()
-    predictor = create_predictor(config)
-
-    def run(input_ids: IdArray, type_ids: IdArray) -> Floats:
-        for name, values in zip(predictor.get_input_names(), (input_ids, type_ids), strict=True):
-            predictor.get_input_handle(name).copy_from_cpu(values)
-        predictor.run()
-        output: Floats = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
-        return output
-
-    return run

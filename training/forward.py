@@ -1,10 +1,10 @@
 """A batch through a network in passes of similar length that stay in the processor's caches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import paddle
-from paddle import Tensor, nn
+from paddle import Tensor
 
 from services.common.engine.batches import plan_batches
 from training.tokenization import Ids, TextCodec
@@ -14,7 +14,7 @@ PASS_TOKENS = 1024
 
 
 def forward(
-    network: nn.Layer, codec: TextCodec, items: Sequence[tuple[Ids, Ids]]
+    network: Callable[[Tensor, Tensor], Tensor], codec: TextCodec, items: Sequence[tuple[Ids, Ids]]
 ) -> tuple[Tensor, int]:
     """The network's output of each item in their order, and how many padded tokens it read."""
     plan = plan_batches([len(ids) for ids, _ in items], PASS_TOKENS)

@@ -174,13 +174,9 @@ def project_to_principal_axes(
     if encoder.projection is None:
         return
     encoder.eval()
-    blocks = []
     with paddle.no_grad():
-        for start in range(0, len(texts), 64):
-            items = codec.texts(texts[start : start + 64], max_tokens)
-            input_ids, type_ids = map(paddle.to_tensor, codec.batch(items))
-            blocks.append(F.normalize(encoder.pooled(input_ids, type_ids)).numpy())
-    vectors = np.concatenate(blocks)
+        pooled, _ = forward(encoder.pooled, codec, codec.texts(texts, max_tokens))
+    vectors = F.normalize(pooled).numpy()
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     encoder.projection.weight.set_value(
         np.ascontiguousarray(axes[:, ::-1][:, : encoder.dimension]).astype(np.float32)

@@ -44,15 +44,16 @@ def smooth(model: Any, batches: Sequence[tuple[IntArray, IntArray]], folder: Pat
         factors = _factors(peaks[name], np.max([np.abs(row).max(axis=1) for row in rows], axis=0))
         inverse, smoothed = f"{name}.smoothing", f"{name}.smooth"
         model.graph.initializer.append(numpy_helper.from_array(1 / factors, inverse))
-        first = min(list(model.graph.node).index(node) for node in nodes)
-        divisions[first] = helper.make_node("Mul", [name, inverse], [smoothed], name=smoothed)
+        division = helper.make_node("Mul", [name, inverse], [smoothed], name=smoothed)
+        divisions[nodes[0].output[0]] = division
         for node, row in zip(nodes, rows, strict=True):
             scaled = numpy_helper.from_array(row * factors[:, None], node.input[1])
             weights[node.input[1]].CopyFrom(scaled)
             node.input[0] = smoothed
     ordered = []
-    for at, node in enumerate(model.graph.node):
-        ordered += [divisions[at], node] if at in divisions else [node]
+    for node in model.graph.node:
+        first = divisions.get(node.output[0])
+        ordered += [node] if first is None else [first, node]
     del model.graph.node[:]
     model.graph.node.extend(ordered)
 
