@@ -3,6 +3,8 @@
 import ctypes
 import os
 
+from services.common.engine.processor import made_by_amd
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
@@ -10,8 +12,10 @@ def prepare() -> None:
     """Set threads, MKL and malloc; what the environment already says wins."""
     # Paddle takes one thread by default.
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
-    # Paddle's wheel carries Intel MKL, which takes its slow path on AMD without this (2x).
-    os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+    if made_by_amd():
+        # Paddle's wheel carries Intel MKL, which takes its slow path there without this (2x).
+        # Elsewhere it would do harm: it holds MKL to AVX2 where AVX-512 is twice as fast.
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
     _keep_freed_memory()
 
 
