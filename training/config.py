@@ -91,6 +91,8 @@ class InbatchRecipe(Recipe):
     query_max_tokens: int = Field(default=64, ge=8)
     negatives: int = Field(default=0, ge=0)
     """Mined negatives per pair that enter the batch."""
+    alike: bool = False
+    """Make batches of pairs whose texts the starting network finds alike: harder negatives."""
     chunk: int | None = Field(default=None, ge=1)
     """Gradient cache: so many texts' activations are held at once (Gao et al., 2021)."""
     average_with_start: float = Field(default=0.0, ge=0, lt=1)

@@ -14,6 +14,7 @@ from training.evaluation.exact import top
 from training.evaluation.reranking import BLEND, RANKER, rerank
 from training.evaluation.tasks import Corpus, Query, Task
 
+_SHIPPED = Path(__file__).parents[2] / "models" / "literature-encoder"
 _TITLES = ("国有企业改革", "民营企业创新", "海洋生态保护", "水稻种植技术")
 _TASK = Task(
     "tiny",
@@ -95,6 +96,19 @@ def test_cached_vectors_are_those_of_the_encoder(encoder: Encoder, tmp_path: Pat
     assert np.array_equal(first, legs.document_vectors(_TASK.corpus, encoder, tmp_path))
     other = Corpus(("x",), ("别的",), ("",))
     assert legs.document_vectors(other, encoder, tmp_path).shape == (1, encoder.dimension)
+
+
+def test_vectors_of_another_int8_program_are_not_taken(tmp_path: Path) -> None:
+    encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, precision="int8"))
+    legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    files = encoder.manifest.files
+    assert files.int8 is not None
+    quantised_again = files.int8.model_copy(update={"sha256": "0" * 64})
+    encoder.manifest = encoder.manifest.model_copy(
+        update={"files": files.model_copy(update={"int8": quantised_again})}
+    )
+    legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_rerank_reorders_the_head_only(ranker: Ranker) -> None:

@@ -74,7 +74,7 @@ def _recipe(stage: str, ernie: Path, data: Path, output: Path, **settings: Any) 
     if stage == "simcse":
         return SimcseRecipe(texts=papers, views="crop", **shared)
     if stage == "inbatch":
-        return InbatchRecipe(abstracts=papers, titles=papers, dimension=8, **shared)
+        return InbatchRecipe(abstracts=papers, titles=papers, dimension=8, alike=True, **shared)
     # A few queries only: at 0.2 none of them is held back.
     return RankRecipe(triples=(data / "triples.tsv",), **(shared | {"validation": 0.4}))
 

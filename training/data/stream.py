@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from training.data.neighbours import Floats, neighbourhoods
+
 E = TypeVar("E")
 
 SORTED_BATCHES = 32
@@ -29,14 +31,24 @@ class Batching(Generic[E]):
     tokens: int
     length: Callable[[E], int]
     group: Callable[[E], Hashable]
+    vectors: Callable[[Sequence[E]], Floats] | None = None
+    """float32 [examples, dimension]; where given, examples with near ones share a batch."""
 
     def batches(self, examples: Sequence[E], rng: np.random.Generator) -> list[list[E]]:
-        """Every example once. Neighbours in length share a batch; batches come in random order."""
+        """Every example once; batches come in random order.
+
+        Who shares a batch is alike by `vectors`, or in length.
+        """
         groups: dict[Hashable, list[E]] = defaultdict(list)
         for index in rng.permutation(len(examples)):
             groups[self.group(examples[index])].append(examples[index])
         batches: list[list[E]] = []
         for members in groups.values():
+            if self.vectors is not None:
+                near = neighbourhoods(self.vectors(members), rng)
+                rows = np.concatenate([near[index] for index in rng.permutation(len(near))])
+                batches += self._cut([members[row] for row in rows])
+                continue
             window = self.size * SORTED_BATCHES
             for start in range(0, len(members), window):
                 batches += self._cut(sorted(members[start : start + window], key=self.length))
@@ -44,11 +56,12 @@ class Batching(Generic[E]):
 
     def _cut(self, ordered: Sequence[E]) -> Iterator[list[E]]:
         batch: list[E] = []
+        longest = 0
         for example in ordered:
-            full = len(batch) == self.size
-            if batch and (full or (len(batch) + 1) * self.length(example) > self.tokens):
+            longest = max(longest, self.length(example))
+            if batch and (len(batch) == self.size or (len(batch) + 1) * longest > self.tokens):
                 yield batch
-                batch = []
+                batch, longest = [], self.length(example)
             batch.append(example)
         if batch:
             yield batch

@@ -1,6 +1,6 @@
 """In-batch negatives: a query should find its own title among all titles of the batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +11,7 @@ from paddle import Tensor
 
 from training.backbone import Encoder
 from training.config import InbatchRecipe
+from training.data.neighbours import Floats
 from training.data.pairs import Pair
 from training.data.stream import Batching
 from training.forward import forward
@@ -20,6 +21,8 @@ from training.tokenization import Ids, TextCodec, save_tokenizer
 
 PairSource = Callable[[np.random.Generator], Sequence[Pair]]
 FAR = -1e4
+VECTORS_AT_ONCE = 4096
+"""So many texts are sorted by length together."""
 
 
 def contrastive_loss(
@@ -60,8 +63,11 @@ class InbatchObjective:
         codec: TextCodec,
         source: PairSource,
         held_back: Sequence[Pair],
+        near: Mapping[str, Floats] | None = None,
     ) -> None:
+        """`near`: a vector for each pair's key; where given, batches are of alike pairs."""
         self.network = encoder
+        self._near = near
         self._recipe, self._codec = recipe, codec
         self._source, self._held_back = source, held_back
         self._start = (
@@ -78,7 +84,12 @@ class InbatchObjective:
             tokens=recipe.batch_tokens,
             length=lambda pair: min(recipe.max_tokens, 8 + int(len(pair.title) * 0.7)),
             group=lambda pair: pair.group,
+            vectors=self._vectors if self._near else None,
         )
+
+    def _vectors(self, pairs: Sequence[Pair]) -> Floats:
+        assert self._near is not None  # noqa: S101 - asked only where it is
+        return np.stack([self._near[pair.key] for pair in pairs])
 
     def examples(self, rng: np.random.Generator) -> Sequence[Pair]:
         return self._source(rng)
@@ -162,6 +173,22 @@ class InbatchObjective:
             (block * gradient[start : start + chunk]).sum().backward()
         paddle.set_rng_state(after)
         return StepResult(float(loss), tokens)
+
+
+def vectors_by_key(
+    encoder: Encoder, codec: TextCodec, texts: Mapping[str, str], max_tokens: int
+) -> dict[str, Floats]:
+    """A vector for each key, float32 [dimension], of the text that stands for it."""
+    encoder.eval()
+    keys = sorted(texts)
+    vectors: dict[str, Floats] = {}
+    with paddle.no_grad():
+        for start in range(0, len(keys), VECTORS_AT_ONCE):
+            some = keys[start : start + VECTORS_AT_ONCE]
+            items = codec.texts([texts[key] for key in some], max_tokens)
+            found, _ = forward(encoder, codec, items)
+            vectors.update(zip(some, found.numpy(), strict=True))
+    return vectors
 
 
 def project_to_principal_axes(

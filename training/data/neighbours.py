@@ -1,0 +1,41 @@
+"""Brings alike examples together, so that the negatives of a batch are hard.
+
+Among random texts the right one is soon too easy to tell. Batches of similar texts teach more in
+the same time (TAS-Balanced: Hofstätter et al., 2021).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+GROUP = 96
+"""Most rows of a group. Groups of a batch's size: smaller ones would find fewer neighbours."""
+_ROUNDS = 4
+
+
+def neighbourhoods(vectors: Floats, rng: np.random.Generator) -> list[Rows]:
+    """The rows of `vectors`, float32 [rows, dimension], in groups that are alike; each row once.
+
+    Halves the rows again and again across a direction of much variance. `rng` chooses where the
+    search for it starts, so that each epoch has other neighbours.
+    """
+    return list(_halves(vectors, np.arange(len(vectors)), rng))
+
+
+def _halves(vectors: Floats, rows: Rows, rng: np.random.Generator) -> Iterator[Rows]:
+    if len(rows) <= GROUP:
+        yield rows
+        return
+    centred = vectors[rows] - vectors[rows].mean(axis=0)
+    direction = rng.standard_normal(vectors.shape[1], dtype=np.float32)
+    for _ in range(_ROUNDS):
+        direction = centred.T @ (centred @ direction)
+        direction /= np.linalg.norm(direction) + np.finfo(np.float32).tiny
+    ordered = rows[np.argsort(centred @ direction)]
+    middle = len(rows) // 2
+    yield from _halves(vectors, ordered[:middle], rng)
+    yield from _halves(vectors, ordered[middle:], rng)
