@@ -36,7 +36,8 @@ def test_what_is_set_is_taken() -> None:
     chosen = IndexChoice(IndexKind.HNSW_SQ, m=32, ef_construction=400)
     graph = {"M": 32, "efConstruction": 400, "sq_type": "SQ8"}
     assert chosen.of(0, embedded=True) == (IndexKind.HNSW_SQ, graph)
-    assert IndexChoice(IndexKind.IVF_FLAT, lists=64).of(0, embedded=False)[1] == {"nlist": 128}
+    assert IndexChoice(IndexKind.IVF_FLAT, lists=64).of(0, embedded=False)[1] == {"nlist": 64}
+    assert IndexChoice(IndexKind.IVF_FLAT).of(0, embedded=False)[1] == {"nlist": 128}
     assert IndexChoice(IndexKind.DISKANN).of(10**9, embedded=False) == (IndexKind.DISKANN, {})
 
 

@@ -41,8 +41,8 @@ class IndexChoice:
         if kind is IndexKind.HNSW_SQ:
             return kind, graph | {"sq_type": "SQ8"}
         if kind in (IndexKind.IVF_FLAT, IndexKind.IVF_SQ8):
-            lists = self.lists or _LISTS_PER_ROOT * isqrt(documents)
-            return kind, {"nlist": min(max(lists, _LEAST_LISTS), _MOST_LISTS)}
+            by_size = min(max(_LISTS_PER_ROOT * isqrt(documents), _LEAST_LISTS), _MOST_LISTS)
+            return kind, {"nlist": self.lists or by_size}
         return kind, {}
 
     def _kind(self, documents: int, *, embedded: bool) -> IndexKind:
