@@ -4,7 +4,8 @@ The request is JSON: `kind` (embed or rerank), `model` (a folder), `precision` (
 `threads`, `rounds`, `processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
 {name: [seconds of each round]}. Nothing of the project is imported here. torch peers build a
 model of the same size with random weights, which speed does not depend on, and run it in the
-precision that was asked for; ONNX Runtime runs the program in fp32, and our int8 program.
+precision that was asked for, as OpenVINO does our graph; ONNX Runtime runs it in fp32, and our
+int8 program.
 """
 
 import json
@@ -34,25 +35,47 @@ def main() -> None:
 
 
 def onnxruntime(request):
-    """The engine alone on the same graph and weights, batches sorted by length, nothing padded."""
-    return _engine_alone(request, request["onnx"])
+    """The engine alone on the same graph and weights."""
+    return _engine_alone(request, _onnxruntime_session(request, request["onnx"]))
 
 
 def onnxruntime_int8(request):
     """The engine alone on our int8 program."""
-    return _engine_alone(request, str(Path(request["model"]) / "inference.int8.onnx"))
+    program = str(Path(request["model"]) / "inference.int8.onnx")
+    return _engine_alone(request, _onnxruntime_session(request, program))
 
 
-def _engine_alone(request, program):
-    import numpy as np
+def openvino(request):
+    """The engine alone on the same graph and weights, in the precision that was asked for."""
+    from openvino import Core
+
+    precision = {"bf16": "bf16", "fp32": "f32"}[request["precision"]]
+    options = {
+        "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": request["threads"],
+    }  # fmt: skip
+    inference = Core().compile_model(request["onnx"], "CPU", options).create_infer_request()
+    return _engine_alone(
+        request, lambda ids, types: inference.infer({"input_ids": ids, "token_type_ids": types})
+    )
+
+
+def _onnxruntime_session(request, program):
     import onnxruntime
-    from tokenizers import Tokenizer
 
-    folder = Path(request["model"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = request["threads"]
     session = onnxruntime.InferenceSession(program, options)
     names = [each.name for each in session.get_inputs()]
+    return lambda ids, types: session.run(None, dict(zip(names, (ids, types), strict=False)))
+
+
+def _engine_alone(request, infer):
+    """Batches sorted by length, nothing padded beyond its batch."""
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    folder = Path(request["model"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(request["max_tokens"])
@@ -67,7 +90,7 @@ def _engine_alone(request, program):
             ids = np.full((len(batch), columns), 1, dtype=np.int64)
             for row, each in enumerate(batch):
                 ids[row, : len(each.ids)] = each.ids
-            session.run(None, dict(zip(names, (ids, np.zeros_like(ids)), strict=False)))
+            infer(ids, np.zeros_like(ids))
             start += len(batch)
 
     return run
@@ -146,6 +169,7 @@ def infinity(request):
 PEERS = {
     "onnxruntime": onnxruntime,
     "onnxruntime-int8": onnxruntime_int8,
+    "openvino": openvino,
     "sentence-transformers": sentence_transformers,
     "infinity-emb": infinity,
 }

@@ -15,6 +15,7 @@ ENVIRONMENT = HERE / ".peers"
 REQUIREMENTS = {
     "onnxruntime": ["onnxruntime", "paddle2onnx==2.0.1", "tokenizers"],
     "onnxruntime-int8": ["onnxruntime", "tokenizers"],
+    "openvino": ["openvino", "tokenizers"],
     "sentence-transformers": ["sentence-transformers", "tokenizers"],
     "infinity-emb": ["infinity-emb[torch]", "optimum<2", "transformers<4.49", "tokenizers"],
 }
@@ -54,6 +55,7 @@ def onnx_of(model: Path, work: Path) -> Path:
     """The same graph and weights for ONNX Runtime."""
     target = work / f"{model.name}.onnx"
     if not target.is_file():
+        install("onnxruntime")
         # The converter reads the program with our Paddle, which its environment lacks.
         packages = sysconfig.get_path("purelib")
         subprocess.run(
@@ -90,7 +92,7 @@ def measure(peer: str, request: dict[str, Any], work: Path) -> Figures | str:
         return reason
     request = request | {"work": str(work)}
     try:
-        if peer == "onnxruntime":
+        if peer in ("onnxruntime", "openvino"):
             request["onnx"] = str(onnx_of(Path(request["model"]), work))
         run = subprocess.run(
             [ENVIRONMENT / peer / "bin" / "python", HERE / "peer.py", peer],

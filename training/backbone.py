@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import paddle
 import paddle.nn.functional as F  # noqa: N812 - the name that every Paddle text uses
 from paddle import Tensor, nn
 from paddlenlp.transformers import ErnieForMaskedLM, ErnieModel
@@ -64,8 +65,16 @@ def _pool(body: ErnieModel, pooling: Pooling, input_ids: Tensor, token_type_ids:
     if pooling == "cls":
         first: Tensor = states[:, 0]
         return first
-    present = (input_ids != body.config.pad_token_id).astype(states.dtype).unsqueeze(-1)
-    mean: Tensor = (states * present).sum(axis=1) / present.sum(axis=1)
+    return mean_of(states, (input_ids != body.config.pad_token_id).astype(states.dtype))
+
+
+def mean_of(states: Tensor, chosen: Tensor) -> Tensor:
+    """The mean of the chosen tokens: states [batch, tokens, hidden], chosen 0 or 1 [batch, tokens].
+
+    As a product: oneDNN sums over a middle axis, and broadcasts to both sides, by a slow reference.
+    """
+    total = paddle.matmul(chosen.unsqueeze(1), states).squeeze(1)
+    mean: Tensor = total / paddle.clip(chosen.sum(axis=1, keepdim=True), min=1.0)
     return mean
 
 

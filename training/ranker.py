@@ -12,10 +12,11 @@ import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor, nn
 from paddlenlp.transformers import ErnieModel
 
-from training.backbone import Pooling
+from training.backbone import Pooling, mean_of
 
 MASKED = -1e4
 _START_SLOPE = 5.0
+_LEAST_SQUARE = 1e-24
 
 
 class Ranker(nn.Layer):
@@ -43,13 +44,13 @@ class Ranker(nn.Layer):
         states = self._states(input_ids, token_type_ids, present, on_right)
         left = paddle.logical_and(present, paddle.logical_not(on_right)).astype(states.dtype)
         right = paddle.logical_and(present, on_right).astype(states.dtype)
-        whole = F.cosine_similarity(_mean(states, left), _mean(states, right), axis=-1)
+        whole = F.cosine_similarity(mean_of(states, left), mean_of(states, right), axis=-1)
         # Specials mark the sides; they are no words to match.
         words = (input_ids != self.separator_id).astype(states.dtype)
         words = words * (paddle.cumsum(paddle.ones_like(input_ids), axis=1) > 1).astype(words.dtype)
         matched = self._matched(states, left * words, right * words)
         features = paddle.stack([whole, *matched], axis=-1)
-        together = F.tanh(self.dense(_mean(states, left + right)))
+        together = F.tanh(self.dense(mean_of(states, left + right)))
         logits: Tensor = (self.match(features) + self.joint(together)).squeeze(-1)
         return logits
 
@@ -61,8 +62,10 @@ class Ranker(nn.Layer):
         offset = paddle.logical_not(on_right).astype("int64").sum(axis=1, keepdim=True)
         positions = index - offset * on_right.astype("int64")
         absent = (1.0 - present.astype("float32")).unsqueeze([1, 2]) * MASKED
-        side = on_right.astype("float32")
-        across = (side.unsqueeze(2) - side.unsqueeze(1)).abs().unsqueeze(1) * MASKED
+        # 1 where two tokens are of different sides. As a product, see `mean_of`.
+        right = on_right.astype("float32")
+        own, other = paddle.stack([right, 1.0 - right], 2), paddle.stack([1.0 - right, right], 2)
+        across = paddle.matmul(own, other, transpose_y=True).unsqueeze(1) * MASKED
         states: Tensor = self.body.embeddings(
             input_ids, token_type_ids=token_type_ids, position_ids=positions
         )
@@ -74,7 +77,9 @@ class Ranker(nn.Layer):
 
     def _matched(self, states: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """How well the words of each side are met on the other, by importance: float32 [batch]."""
-        unit = F.normalize(states, axis=-1)
+        # F.normalize would take its norms one by one, outside oneDNN.
+        squares = (states * states).sum(axis=-1, keepdim=True)
+        unit = states * paddle.rsqrt(paddle.clip(squares, min=_LEAST_SQUARE))
         similar = paddle.matmul(unit, unit, transpose_y=True)
         weight = self.importance(states).squeeze(-1)
         result = []
@@ -86,7 +91,3 @@ class Ranker(nn.Layer):
             result.append((best * share).sum(axis=1))
         return result[0], result[1]
 
-
-def _mean(states: Tensor, chosen: Tensor) -> Tensor:
-    total = paddle.clip(chosen.sum(axis=1, keepdim=True), min=1.0)
-    return (states * chosen.unsqueeze(-1)).sum(axis=1) / total
