@@ -106,6 +106,8 @@ class InbatchRecipe(Recipe):
 
 
 class RankRecipe(Recipe):
+    joint_layers: int = Field(default=1, ge=0)
+    """The last so many layers attend across query and title; the others keep them apart."""
     triples: tuple[Path, ...] = ()
     """`query<TAB>title<TAB>neg_title`: the title should score above its negative."""
     general_triples: tuple[Path, ...] = ()

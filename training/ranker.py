@@ -90,4 +90,3 @@ class Ranker(nn.Layer):
             share = F.softmax(weight + (1.0 - own) * MASKED, axis=1)
             result.append((best * share).sum(axis=1))
         return result[0], result[1]
-

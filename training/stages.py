@@ -129,7 +129,10 @@ def rank_objective(recipe: RankRecipe) -> RankObjective:
     log.info("%d judgements to train on, %d to validate on", len(trained), len(validation))
     paddle.seed(recipe.seed)
     ranker = load_ranker(
-        recipe.model.source, dropout=recipe.model.dropout, layers=recipe.model.layers
+        recipe.model.source,
+        dropout=recipe.model.dropout,
+        layers=recipe.model.layers,
+        joint_layers=recipe.joint_layers,
     )
     codec = _codec(recipe, ranker.body.config.pad_token_id)
     return RankObjective(recipe, ranker, codec, trained, validation)

@@ -113,8 +113,8 @@ def test_an_empty_clone(tmp_path: Path) -> None:
     assert "simcse" in bash(readme("make dev").code, seconds=INSTALL_SECONDS)
     measured = bash(readme("# after `make dev`").code, seconds=INSTALL_SECONDS)
     for written, found in zip(readme_quality(), measured_quality(measured), strict=True):
-        # The README's are of fp32; bfloat16 moves the last digit.
-        assert found == pytest.approx(written, abs=0.2), measured
+        # Processors round int8 products differently.
+        assert found == pytest.approx(written, abs=0.5), measured
     print(
         f"ready {first:.0f} s after `make up` in an empty clone, {second:.0f} s the second time;"
         f" {found} of {len(papers)} titles find their paper in the top 10"

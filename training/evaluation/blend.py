@@ -60,6 +60,8 @@ def main(
     ),
 ) -> None:
     """Fit the weights of the coarse and the fine phase, and say what fusion weight is best."""
+    if not output.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     analyzer = WordAnalyzer()
     pools: list[_Pool] = []
     with encoder_at(encoder) as vectors, ranker_at(ranker) as judge:
