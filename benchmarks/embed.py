@@ -34,18 +34,22 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
         "ours": encoder.encode,
         "Paddle Inference, padded to the longest": _plain(options.thread_count()),
     }
-    figures: dict[str, Any] = {
-        name: {each: _fastest(run, inputs, clock=clock, single=each.startswith("single"))
-               for each, inputs in sets.items()}
-        for name, run in runs.items()
-    }  # fmt: skip
     request = {
         "kind": "embed", "model": str(MODEL.resolve()), "threads": options.thread_count(),
         "rounds": ROUNDS, "precision": peers.precision(),
         "processor_time": processor_time, "max_tokens": encoder.manifest.max_tokens,
         "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
     }  # fmt: skip
-    figures |= peers.rates(wanted, request, sets, work)
+
+    def turn() -> dict[str, peers.Figures | str]:
+        own = {
+            name: {each: _fastest(run, inputs, clock=clock, single=each.startswith("single"))
+                   for each, inputs in sets.items()}
+            for name, run in runs.items()
+        }  # fmt: skip
+        return own | peers.rates(wanted, request, sets, work)
+
+    figures = peers.in_turns(turn)
     figures["precision"] = encoder.precision
     figures["processor_time"] = processor_time
     report.save("embed", figures, _table(figures, list(sets)))

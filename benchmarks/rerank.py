@@ -29,22 +29,26 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
     titles = [paper["title"] for paper in papers()]
     sets = {f"{count} titles": titles[:count] for count in COUNTS}
     sets["100 abstracts"] = [paper["text"] for paper in papers()[:100]]
-    figures: dict[str, Any] = {"ours": {}}
-    for name, documents in sets.items():
-        ranker.score(QUERY, documents[:4])
-        seconds = []
-        for _ in range(ROUNDS):
-            started = clock()
-            ranker.score(QUERY, documents)
-            seconds.append(clock() - started)
-        figures["ours"][name] = len(documents) / min(seconds)
     request = {
         "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
         "rounds": ROUNDS, "precision": peers.precision(),
         "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
         "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
     }  # fmt: skip
-    figures |= peers.rates(wanted, request, sets, work)
+
+    def turn() -> dict[str, peers.Figures | str]:
+        own = {}
+        for name, documents in sets.items():
+            ranker.score(QUERY, documents[:4])
+            seconds = []
+            for _ in range(ROUNDS):
+                started = clock()
+                ranker.score(QUERY, documents)
+                seconds.append(clock() - started)
+            own[name] = len(documents) / min(seconds)
+        return {"ours": own} | peers.rates(wanted, request, sets, work)
+
+    figures = peers.in_turns(turn)
     figures["cascade"] = asyncio.run(_cascade(options))
     figures["precision"] = ranker.precision
     figures["processor_time"] = processor_time
