@@ -77,9 +77,15 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_gateway_image_installs_and_starts_without_paddle(tmp_path: Path) -> None:
-    image = build("gateway", tmp_path)
-    assert [module for module in ENGINES if importable(image, module)] == []
+@pytest.fixture(scope="module")
+def gateway_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    return build("gateway", tmp_path_factory.mktemp("gateway"))
+
+
+def test_gateway_image_installs_and_starts_without_paddle(
+    gateway_image: Image, tmp_path: Path
+) -> None:
+    assert [module for module in ENGINES if importable(gateway_image, module)] == []
     port, nobody = free_port(), f"http://127.0.0.1:{free_port()}"
     settings = {
         "XUNWEN_GATEWAY_HOST": "127.0.0.1",
@@ -89,22 +95,21 @@ def test_gateway_image_installs_and_starts_without_paddle(tmp_path: Path) -> Non
         "XUNWEN_GATEWAY_INDEXER_URL": nobody,
     }
     base = f"http://127.0.0.1:{port}"
-    with started(image, settings, ready=lambda: answers(f"{base}/livez")):
+    with started(gateway_image, settings, ready=lambda: answers(f"{base}/livez")):
         answer = httpx.post(f"{base}/v1/search", json={"query": "语义检索"}, timeout=10)
         # Nothing is behind it: the answer says so in words.
         assert answer.status_code == 503
         assert answer.json()["code"] == "service_unavailable"
         assert httpx.get(f"{base}/", timeout=10).status_code == 200
-        python = image.command()[0][0]
+        python = gateway_image.command()[0][0]
         for path, code in (("/livez", 0), ("/readyz", 1)):
             check = [python, "-m", "services.common.alive", str(port), path]
             assert subprocess.run(check, cwd=tmp_path, check=False).returncode == code
 
 
-def test_keys_are_made_in_the_gateway_image(tmp_path: Path) -> None:
+def test_keys_are_made_in_the_gateway_image(gateway_image: Image, tmp_path: Path) -> None:
     """As docs/deployment.md does it: with the environment that the pod has."""
-    image = build("gateway", tmp_path / "image")
-    (python, *_), environment = image.command()
+    (python, *_), environment = gateway_image.command()
     with valkey(tmp_path) as redis:
         environment |= {"XUNWEN_GATEWAY_STATE_REDIS_URL": redis.url}
 
