@@ -53,7 +53,7 @@ def install(peer: str) -> str | None:
 
 
 def onnx_of(model: Path, work: Path) -> Path:
-    """The same graph and weights for ONNX Runtime."""
+    """The same graph and weights, as ONNX Runtime and OpenVINO read them."""
     target = work / f"{model.name}.onnx"
     if not target.is_file():
         install("onnxruntime")

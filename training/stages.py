@@ -20,8 +20,8 @@ from training.failures import DataInvalid
 from training.networks import load_encoder, load_ranker
 from training.objectives.inbatch import (
     InbatchObjective,
+    pair_vectors,
     project_to_principal_axes,
-    vectors_by_key,
 )
 from training.objectives.pretrain import PretrainObjective
 from training.objectives.rank import Form, RankObjective
@@ -98,14 +98,14 @@ def inbatch_objective(recipe: InbatchRecipe) -> InbatchObjective:
     codec = _codec(recipe, encoder.body.config.pad_token_id)
     texts = [drawn[at].title for at in rng.permutation(len(drawn))[:AXES_TEXTS]]
     project_to_principal_axes(encoder, codec, texts, recipe.max_tokens)
-    near = None
+    vectors = None
     if recipe.alike:
         stand_ins = {pair.key: pair.title for pair in fixed}
         stand_ins |= {row["id"]: row["abstract"] for row in abstracts}
         stand_ins |= {row["id"]: row["title"] for row in titles}
         log.info("embedding %d texts to find which are alike", len(stand_ins))
-        near = vectors_by_key(encoder, codec, stand_ins, recipe.max_tokens)
-    return InbatchObjective(recipe, encoder, codec, source, validation, near)
+        vectors = pair_vectors(encoder, codec, stand_ins, recipe.max_tokens)
+    return InbatchObjective(recipe, encoder, codec, source, validation, vectors)
 
 
 def rank_objective(recipe: RankRecipe) -> RankObjective:

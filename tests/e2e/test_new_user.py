@@ -114,7 +114,7 @@ def test_an_empty_clone(tmp_path: Path) -> None:
     measured = bash(readme("# after `make dev`").code, seconds=INSTALL_SECONDS)
     for written, seen in zip(readme_quality(), measured_quality(measured), strict=True):
         # Processors round int8 products differently.
-        assert seen == pytest.approx(written, abs=0.5), measured
+        assert seen == pytest.approx(written, abs=0.2), measured
     print(
         f"ready {first:.0f} s after `make up` in an empty clone, {second:.0f} s the second time;"
         f" {found} of {len(papers)} titles find their paper in the top 10"

@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 GROUP = 96
-"""Most rows of a group. Groups of a batch's size: smaller ones would find fewer neighbours."""
+"""Most rows of a group: as many as the shipped recipe has pairs in a batch."""
 _ROUNDS = 4
 
 

@@ -58,11 +58,13 @@ class Batching(Generic[E]):
         batch: list[E] = []
         longest = 0
         for example in ordered:
-            longest = max(longest, self.length(example))
-            if batch and (len(batch) == self.size or (len(batch) + 1) * longest > self.tokens):
+            length = self.length(example)
+            padded = (len(batch) + 1) * max(longest, length)
+            if batch and (len(batch) == self.size or padded > self.tokens):
                 yield batch
-                batch, longest = [], self.length(example)
+                batch, longest = [], 0
             batch.append(example)
+            longest = max(longest, length)
         if batch:
             yield batch
 

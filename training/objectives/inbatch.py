@@ -20,9 +20,9 @@ from training.objectives import StepResult
 from training.tokenization import Ids, TextCodec, save_tokenizer
 
 PairSource = Callable[[np.random.Generator], Sequence[Pair]]
+PairVectors = Callable[[Sequence[Pair]], Floats]
+"""float32 [pairs, dimension]."""
 FAR = -1e4
-VECTORS_AT_ONCE = 4096
-"""So many texts are sorted by length together."""
 
 
 def contrastive_loss(
@@ -63,11 +63,11 @@ class InbatchObjective:
         codec: TextCodec,
         source: PairSource,
         held_back: Sequence[Pair],
-        near: Mapping[str, Floats] | None = None,
+        vectors: PairVectors | None = None,
     ) -> None:
-        """`near`: a vector for each pair's key; where given, batches are of alike pairs."""
+        """Batches are of pairs that are alike by `vectors`, where given."""
         self.network = encoder
-        self._near = near
+        self._vectors = vectors
         self._recipe, self._codec = recipe, codec
         self._source, self._held_back = source, held_back
         self._start = (
@@ -84,12 +84,8 @@ class InbatchObjective:
             tokens=recipe.batch_tokens,
             length=lambda pair: min(recipe.max_tokens, 8 + int(len(pair.title) * 0.7)),
             group=lambda pair: pair.group,
-            vectors=self._vectors if self._near else None,
+            vectors=self._vectors,
         )
-
-    def _vectors(self, pairs: Sequence[Pair]) -> Floats:
-        assert self._near is not None  # noqa: S101 - asked only where it is
-        return np.stack([self._near[pair.key] for pair in pairs])
 
     def examples(self, rng: np.random.Generator) -> Sequence[Pair]:
         return self._source(rng)
@@ -175,20 +171,15 @@ class InbatchObjective:
         return StepResult(float(loss), tokens)
 
 
-def vectors_by_key(
+def pair_vectors(
     encoder: Encoder, codec: TextCodec, texts: Mapping[str, str], max_tokens: int
-) -> dict[str, Floats]:
-    """A vector for each key, float32 [dimension], of the text that stands for it."""
+) -> PairVectors:
+    """What the encoder, as it is now, makes of the text that stands for a pair's key."""
     encoder.eval()
-    keys = sorted(texts)
-    vectors: dict[str, Floats] = {}
     with paddle.no_grad():
-        for start in range(0, len(keys), VECTORS_AT_ONCE):
-            some = keys[start : start + VECTORS_AT_ONCE]
-            items = codec.texts([texts[key] for key in some], max_tokens)
-            found, _ = forward(encoder, codec, items)
-            vectors.update(zip(some, found.numpy(), strict=True))
-    return vectors
+        found, _ = forward(encoder, codec, codec.texts([*texts.values()], max_tokens))
+    by_key = dict(zip(texts, found.numpy(), strict=True))
+    return lambda pairs: np.stack([by_key[pair.key] for pair in pairs])
 
 
 def project_to_principal_axes(
