@@ -1,4 +1,4 @@
-"""Texts of given lengths in tokens, cut from the sample literature."""
+"""Texts from the sample literature, as they come or cut to a length in tokens."""
 
 import json
 from itertools import islice
@@ -14,12 +14,26 @@ def papers() -> list[dict[str, str]]:
         return [json.loads(line) for line in lines]
 
 
+def documents(count: int) -> list[str]:
+    """As they come: every other paper with its abstract, the rest titles alone."""
+    return [
+        paper["title"] if at % 2 else f"{paper['title']}\n{paper['text']}"
+        for at, paper in enumerate(islice(papers(), count))
+    ]
+
+
 def texts(tokenizer: Tokenizer, tokens: int, count: int) -> list[str]:
-    """`count` different texts of about `tokens` tokens, special ones included."""
+    """`count` different texts of exactly `tokens` tokens, special ones included."""
     running = "".join(paper["text"] for paper in islice(papers(), 400))
     offsets = tokenizer.encode(running, add_special_tokens=False).offsets
-    step = tokens - 2
-    return [
-        running[offsets[at][0] : offsets[at + step - 1][1]]
-        for at in range(0, min(count * step, len(offsets) - step), step)
-    ]
+    found: list[str] = []
+    start = 0
+    while len(found) < count:
+        # What is cut out of its sentence may take a token more or less than it did there.
+        for end in range(start + tokens - 4, start + tokens):
+            text = running[offsets[start][0] : offsets[end][1]]
+            if len(tokenizer.encode(text)) == tokens:
+                found.append(text)
+                break
+        start += tokens
+    return found

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+_VECTOR = 16
+
 
 def padded_length(length: int) -> int:
-    """The column count for a longest sequence of `length` tokens.
+    """The column count for a longest sequence of `length` tokens, in whole vectors of 16.
 
-    Few distinct shapes keep oneDNN's per-shape caches small; the steps cost little padding.
+    oneDNN's softmax takes a slow path for what is left over, and few distinct shapes bound what
+    it keeps for each: all 211 within 1,024 tokens came to 0.7 GB of the shipped encoder's process.
     """
-    step = 4 if length <= 64 else 16
-    return -(-length // step) * step
+    return -(-length // _VECTOR) * _VECTOR
 
 
 def plan_batches(lengths: Sequence[int], token_budget: int) -> list[list[int]]:

@@ -5,12 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
+from services.common.engine.memory import keep_freed_memory
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray
 from services.common.errors import ModelInvalid, ModelUnavailable
 
-_SHAPES_CACHED = 16
-"""With 64, random shapes grew a process to 1.9 GB, with 16 to 1.0 GB, and no slower."""
+_ALL_SHAPES = 0
+"""What a shape needs is kept for good. With a limit, each holds its own copy of the weights, and
+beyond it Paddle drops the shape that came last: two in turns then cost 6 ms a pass."""
 
 
 class PaddlePredictor:
@@ -40,6 +42,7 @@ def open_paddle(
     program: Path, weights: Path, *, threads: int, precision: Literal["fp32", "bf16"]
 ) -> PaddlePredictor:
     """Loads a static program with inputs `input_ids` and `token_type_ids`. Raises ModelInvalid."""
+    keep_freed_memory()
     inference = _paddle_inference()
     config = inference.Config(str(program), str(weights))
     config.disable_gpu()
@@ -47,7 +50,7 @@ def open_paddle(
     config.set_cpu_math_library_num_threads(threads)
     # enable_memory_optim() is left out: with the new executor of 3.3.1 it crashes creation.
     config.enable_onednn()
-    config.set_onednn_cache_capacity(_SHAPES_CACHED)
+    config.set_onednn_cache_capacity(_ALL_SHAPES)
     if precision == "bf16":
         config.enable_onednn_bfloat16()
     try:
