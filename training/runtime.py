@@ -15,4 +15,3 @@ def prepare() -> None:
         # Elsewhere it would do harm: it holds MKL to AVX2 where AVX-512 is twice as fast.
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
     keep_freed_memory()
-

@@ -15,7 +15,7 @@ from services.common.errors import DeadlineExceeded, ModelUnavailable, Overloade
 from services.common.request_context import Deadline
 
 
-def tokens(value: int, length: int = 4) -> Tokens:
+def tokens(value: int, length: int = 16) -> Tokens:
     return Tokens([value] * length, [0] * length)
 
 
@@ -55,7 +55,7 @@ def send(
     value: int,
     priority: Priority = Priority.QUERY,
     deadline: Deadline | None = None,
-    length: int = 4,
+    length: int = 16,
 ) -> "asyncio.Task[FloatArray]":
     work = batcher.submit([tokens(value, length)], priority=priority, deadline=deadline)
     return asyncio.create_task(work)
@@ -73,7 +73,7 @@ async def test_each_caller_gets_its_own_rows() -> None:
 
 async def test_what_waits_shares_one_pass_up_to_the_budget() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(token_budget=12)) as (batcher, first):
+    async with held(model, BatcherLimits(token_budget=48)) as (batcher, first):
         others = [send(batcher, value) for value in range(1, 6)]
         await asyncio.sleep(0)
         model.gate.set()
@@ -83,7 +83,7 @@ async def test_what_waits_shares_one_pass_up_to_the_budget() -> None:
 
 async def test_queries_go_before_bulk() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(token_budget=4)) as (batcher, first):
+    async with held(model, BatcherLimits(token_budget=16)) as (batcher, first):
         bulk = [send(batcher, value, Priority.BULK) for value in (10, 11)]
         await asyncio.sleep(0)
         query = send(batcher, 1)
@@ -95,7 +95,7 @@ async def test_queries_go_before_bulk() -> None:
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(queued_tokens=8)) as (batcher, _):
+    async with held(model, BatcherLimits(queued_tokens=32)) as (batcher, _):
         waiting = [send(batcher, value) for value in (1, 2)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
@@ -169,5 +169,5 @@ async def test_predictors_work_at_the_same_time() -> None:
         meet.wait()
         return np.ones(len(sequences), dtype=np.float32)
 
-    async with Batcher([model, model], BatcherLimits(token_budget=4)) as batcher:
+    async with Batcher([model, model], BatcherLimits(token_budget=16)) as batcher:
         await asyncio.gather(send(batcher, 1), send(batcher, 2))
