@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from services.common.engine.predictor import FloatArray
 from training.data.pairs import Pair, normal
 
 log = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float32]
 _BLOCK = 256
 
 
@@ -30,9 +29,9 @@ class MiningOptions:
 
 def mine(
     pairs: Sequence[Pair],
-    query_vectors: Floats,
+    query_vectors: FloatArray,
     corpus: Sequence[str],
-    corpus_vectors: Floats,
+    corpus_vectors: FloatArray,
     options: MiningOptions,
 ) -> list[Pair]:
     """The pairs with negatives from `corpus`; pairs without enough of them are left out.

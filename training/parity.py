@@ -1,9 +1,8 @@
 """How far two computations of the same model agree."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from services.common.engine.predictor import FloatArray
 
 PROBE = (
     "学术文献检索",
@@ -22,12 +21,12 @@ PROBE = (
 """Texts on which an exported program is compared to its network: short, long, mixed."""
 
 
-def cosine(expected: Floats, got: Floats) -> float:
+def cosine(expected: FloatArray, got: FloatArray) -> float:
     """The least cosine of two float32 [n, dimension]."""
     scale = np.linalg.norm(expected, axis=1) * np.linalg.norm(got, axis=1)
     return float(((expected * got).sum(axis=1) / scale).min())
 
 
-def correlation(expected: Floats, got: Floats) -> float:
+def correlation(expected: FloatArray, got: FloatArray) -> float:
     """Of two float32 [n]."""
     return float(np.corrcoef(expected, got)[0, 1])

@@ -5,14 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training.data.neighbours import GROUP, Floats, neighbourhoods
+from services.common.engine.predictor import FloatArray
+from training.data.neighbours import GROUP, neighbourhoods
 from training.data.stream import Batching
 
 TOPICS, EACH = 8, 60
 
 
 @pytest.fixture
-def vectors() -> Floats:
+def vectors() -> FloatArray:
     """Rows of eight topics far from each other, in turns."""
     rng = np.random.default_rng(0)
     topics = rng.standard_normal((TOPICS, 16)) * 10
@@ -21,7 +22,7 @@ def vectors() -> Floats:
 
 
 def test_a_neighbourhood_is_of_few_topics(
-    vectors: Floats,
+    vectors: FloatArray,
 ) -> None:
     near = neighbourhoods(vectors, np.random.default_rng(1))
     assert sorted(np.concatenate(near)) == list(range(len(vectors)))
@@ -37,7 +38,7 @@ def test_equal_vectors_are_divided_too() -> None:
 
 
 def test_batches_of_neighbours_keep_every_limit(
-    vectors: Floats,
+    vectors: FloatArray,
 ) -> None:
     batching: Batching[int] = Batching(
         size=32,

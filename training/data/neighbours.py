@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from services.common.engine.predictor import FloatArray
+
 Rows = NDArray[np.intp]
 
 GROUP = 96
@@ -17,7 +18,7 @@ GROUP = 96
 _ROUNDS = 4
 
 
-def neighbourhoods(vectors: Floats, rng: np.random.Generator) -> list[Rows]:
+def neighbourhoods(vectors: FloatArray, rng: np.random.Generator) -> list[Rows]:
     """The rows of `vectors`, float32 [rows, dimension], in groups that are alike; each row once.
 
     Halves the rows again and again across a direction of much variance. `rng` chooses where the
@@ -26,7 +27,7 @@ def neighbourhoods(vectors: Floats, rng: np.random.Generator) -> list[Rows]:
     return list(_halves(vectors, np.arange(len(vectors)), rng))
 
 
-def _halves(vectors: Floats, rows: Rows, rng: np.random.Generator) -> Iterator[Rows]:
+def _halves(vectors: FloatArray, rows: Rows, rng: np.random.Generator) -> Iterator[Rows]:
     if len(rows) <= GROUP:
         yield rows
         return

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.data.neighbours import Floats, neighbourhoods
+from services.common.engine.predictor import FloatArray
+from training.data.neighbours import neighbourhoods
 
 E = TypeVar("E")
 
@@ -31,7 +32,7 @@ class Batching(Generic[E]):
     tokens: int
     length: Callable[[E], int]
     group: Callable[[E], Hashable]
-    vectors: Callable[[Sequence[E]], Floats] | None = None
+    vectors: Callable[[Sequence[E]], FloatArray] | None = None
     """float32 [examples, dimension]; where given, examples with near ones share a batch."""
 
     def batches(self, examples: Sequence[E], rng: np.random.Generator) -> list[list[E]]:

@@ -9,9 +9,9 @@ import paddle
 import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
 
+from services.common.engine.predictor import FloatArray
 from training.backbone import Encoder
 from training.config import InbatchRecipe
-from training.data.neighbours import Floats
 from training.data.pairs import Pair
 from training.data.stream import Batching
 from training.forward import forward
@@ -20,7 +20,7 @@ from training.objectives import StepResult
 from training.tokenization import Ids, TextCodec, save_tokenizer
 
 PairSource = Callable[[np.random.Generator], Sequence[Pair]]
-PairVectors = Callable[[Sequence[Pair]], Floats]
+PairVectors = Callable[[Sequence[Pair]], FloatArray]
 """float32 [pairs, dimension]."""
 FAR = -1e4
 

@@ -21,6 +21,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from services.common.engine import PredictorOptions, Tokens, open_encoder, open_ranker
 from services.common.engine.models import Forward
 from services.common.engine.onnx_runtime import open_onnx
+from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray, pad
 from services.common.model_dir import (
     Kind,
@@ -30,7 +31,7 @@ from services.common.model_dir import (
     write_manifest,
 )
 from training.failures import ParityError
-from training.parity import Floats, correlation, cosine
+from training.parity import correlation, cosine
 from training.quantisation.sharing import share_weights
 from training.quantisation.smoothing import smooth, weighted_products
 
@@ -93,8 +94,8 @@ class _Reference:
     """What the float32 program makes of the probe."""
 
     tokens: list[Tokens]
-    expected: Floats
-    agree: Callable[[Floats, Floats], float]
+    expected: FloatArray
+    agree: Callable[[FloatArray, FloatArray], float]
     pad_id: int
 
     def batches(self) -> list[tuple[IntArray, IntArray]]:

@@ -8,8 +8,8 @@ import onnx
 from onnx import numpy_helper
 from onnx.external_data_helper import set_external_data
 
+from services.common.engine.predictor import FloatArray
 from services.common.model_dir.pdiparams import FLOAT32, tensor_spans
-from training.parity import Floats
 
 _EXTERNAL_BYTES = 1024
 
@@ -29,7 +29,7 @@ def share_weights(model: Any, weights: Path, pad_id: int) -> None:
                 break
 
 
-def _holds(stored: bytes, values: Floats, pad_id: int) -> bool:
+def _holds(stored: bytes, values: FloatArray, pad_id: int) -> bool:
     if len(stored) != values.nbytes:
         return False
     same = (np.frombuffer(stored, np.float32).reshape(values.shape) == values).reshape(

@@ -14,8 +14,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray
-from training.parity import Floats
 
 SHARE = 0.65
 """How much of a channel's range goes to the weight. 0.5 and 0.8 agreed less with float32."""
@@ -58,15 +58,15 @@ def smooth(model: Any, batches: Sequence[tuple[IntArray, IntArray]], folder: Pat
     model.graph.node.extend(ordered)
 
 
-def _factors(peaks: Floats, weights: Floats) -> Floats:
+def _factors(peaks: FloatArray, weights: FloatArray) -> FloatArray:
     factors = np.maximum(peaks, _LEAST) ** SHARE / np.maximum(weights, _LEAST) ** (1 - SHARE)
-    even: Floats = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    even: FloatArray = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
     return even
 
 
 def _peaks(
     model: Any, names: dict[str, None], batches: Sequence[tuple[IntArray, IntArray]], folder: Path
-) -> dict[str, Floats]:
+) -> dict[str, FloatArray]:
     """The largest absolute value of each channel of the named activations."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
@@ -77,7 +77,7 @@ def _peaks(
     path = folder / "watched.onnx"
     onnx.save(watched, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    peaks: dict[str, Floats] = {}
+    peaks: dict[str, FloatArray] = {}
     for ids, types in batches:
         values = session.run([*names], {"input_ids": ids, "token_type_ids": types})
         for name, value in zip(names, values, strict=True):
