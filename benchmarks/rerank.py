@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import peers, report
 from benchmarks.texts import papers
-from services.common.engine import BatcherLimits, PredictorOptions, batched_ranker, open_ranker
+from services.common.engine import PredictorOptions, batched_ranker, open_ranker
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
 from services.common.wire.recall import Candidate
@@ -65,7 +65,7 @@ async def _cascade(options: PredictorOptions) -> dict[str, float]:
         for at, paper in enumerate(papers())
     ]  # fmt: skip
     times: dict[str, list[float]] = {"fine": [], "all": []}
-    async with batched_ranker(open_ranker(MODEL, options), BatcherLimits()) as batched:
+    async with batched_ranker(open_ranker(MODEL, options)) as batched:
         fine = EngineRanker(batched)
         blend = read_blend()
         cascade = Cascade(fine, WordAnalyzer(), blend, 0.9)

@@ -52,7 +52,7 @@ class IndexerSettings(ServiceSettings):
     worker_port: int = Field(default=0, ge=0, le=65535)
     """Where a worker answers /livez and /metrics; 0: nowhere."""
     threads: int = Field(default=0, ge=0)
-    """Threads of a worker's encoder; 0 takes every core."""
+    """Cores of a worker's encoder; 0 takes every one."""
     precision: WantedPrecision = "auto"
 
     def index_choice(self) -> IndexChoice:

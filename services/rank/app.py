@@ -37,8 +37,9 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
-        limits = settings.batcher_limits()
-        async with batched_ranker(ranker, limits, settings.predictors, registry) as batched:
+        async with batched_ranker(
+            ranker, queued_tokens=settings.queued_tokens, registry=registry
+        ) as batched:
             fine = EngineRanker(batched)
             yield {
                 "vital_checks": {"model": batched.alive},

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.common.engine import BatcherLimits, PredictorOptions
+from services.common.engine import PredictorOptions
 from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
 from services.rank.blend import BLEND
@@ -17,10 +17,8 @@ class RankSettings(ServiceSettings):
     port: int = Field(default=8002, ge=0, le=65535)
     model_dir: Path = Path("models/literature-ranker")
     threads: int = Field(default=0, ge=0)
-    """Threads of one forward pass; 0 takes every core."""
+    """Cores that forward passes may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
-    predictors: int = Field(default=1, ge=1, le=64)
-    """Forward passes at the same time; raise it with more than about 8 cores."""
     queued_tokens: int = Field(default=200_000, gt=0)
     """Waiting work above which a call is refused."""
     timeout_seconds: float = Field(default=10.0, gt=0)
@@ -34,6 +32,3 @@ class RankSettings(ServiceSettings):
 
     def predictor_options(self) -> PredictorOptions:
         return PredictorOptions(threads=self.threads, precision=self.precision)
-
-    def batcher_limits(self) -> BatcherLimits:
-        return BatcherLimits(queued_tokens=self.queued_tokens)

@@ -27,7 +27,7 @@ def create_app(settings: RecallSettings, encoder: Encoder, analyzers: Analyzers)
         token = settings.milvus_token
         async with AsyncExitStack() as stack:
             batched = await stack.enter_async_context(
-                batched_encoder(encoder, settings.batcher_limits(), settings.predictors, registry)
+                batched_encoder(encoder, queued_tokens=settings.queued_tokens, registry=registry)
             )
             index = await stack.enter_async_context(
                 milvus_index(

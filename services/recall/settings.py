@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.common.engine import BatcherLimits, PredictorOptions
+from services.common.engine import PredictorOptions
 from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
 from services.recall.domain import Fusion
@@ -20,10 +20,8 @@ class RecallSettings(ServiceSettings):
     milvus_token: SecretStr | None = None
     model_dir: Path = Path("models/literature-encoder")
     threads: int = Field(default=0, ge=0)
-    """Threads of one forward pass; 0 takes every core."""
+    """Cores that forward passes may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
-    predictors: int = Field(default=1, ge=1, le=64)
-    """Forward passes at the same time; raise it with more than about 8 cores."""
     queued_tokens: int = Field(default=200_000, gt=0)
     """Waiting work, queries and documents each, above which a call is refused."""
     timeout_seconds: float = Field(default=10.0, gt=0)
@@ -40,9 +38,6 @@ class RecallSettings(ServiceSettings):
 
     def predictor_options(self) -> PredictorOptions:
         return PredictorOptions(threads=self.threads, precision=self.precision)
-
-    def batcher_limits(self) -> BatcherLimits:
-        return BatcherLimits(queued_tokens=self.queued_tokens)
 
     def fusion_of_legs(self) -> Fusion:
         return Fusion(self.fusion, self.dense_weight, self.rank_constant)

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from services.common.engine.batcher import Batcher, BatcherLimits, Priority
+from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
+from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
 from services.common.errors import DeadlineExceeded, ModelUnavailable, Overloaded
@@ -17,6 +18,10 @@ from services.common.request_context import Deadline
 
 def tokens(value: int, length: int = 16) -> Tokens:
     return Tokens([value] * length, [0] * length)
+
+
+def passes(token_budget: int = 1024, at_once: int = 1) -> Passes:
+    return Passes(at_once=at_once, token_budget=token_budget, own_tokens=200, step=16)
 
 
 class Echo:
@@ -37,11 +42,11 @@ class Echo:
 
 @asynccontextmanager
 async def held(
-    model: Echo, limits: BatcherLimits | None = None
+    model: Echo, *, token_budget: int = 1024, queued_tokens: int = QUEUED_TOKENS
 ) -> AsyncIterator[tuple[Batcher, "asyncio.Task[FloatArray]"]]:
     """A batcher whose model is busy with sequence 0 until the gate opens."""
     model.gate.clear()
-    async with Batcher([model], limits or BatcherLimits()) as batcher:
+    async with Batcher(model, passes(token_budget), queued_tokens=queued_tokens) as batcher:
         first = asyncio.create_task(batcher.submit([tokens(0)], priority=Priority.QUERY))
         await asyncio.to_thread(model.entered.wait, 10)
         try:
@@ -62,7 +67,7 @@ def send(
 
 
 async def test_each_caller_gets_its_own_rows() -> None:
-    async with Batcher([Echo()], BatcherLimits()) as batcher:
+    async with Batcher(Echo(), passes()) as batcher:
         work = [
             batcher.submit([tokens(value), tokens(value + 1)], priority=Priority.QUERY)
             for value in range(0, 100, 2)
@@ -73,7 +78,7 @@ async def test_each_caller_gets_its_own_rows() -> None:
 
 async def test_what_waits_shares_one_pass_up_to_the_budget() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(token_budget=48)) as (batcher, first):
+    async with held(model, token_budget=48) as (batcher, first):
         others = [send(batcher, value) for value in range(1, 6)]
         await asyncio.sleep(0)
         model.gate.set()
@@ -83,7 +88,7 @@ async def test_what_waits_shares_one_pass_up_to_the_budget() -> None:
 
 async def test_queries_go_before_bulk() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(token_budget=16)) as (batcher, first):
+    async with held(model, token_budget=16) as (batcher, first):
         bulk = [send(batcher, value, Priority.BULK) for value in (10, 11)]
         await asyncio.sleep(0)
         query = send(batcher, 1)
@@ -95,7 +100,7 @@ async def test_queries_go_before_bulk() -> None:
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
     model = Echo()
-    async with held(model, BatcherLimits(queued_tokens=32)) as (batcher, _):
+    async with held(model, queued_tokens=32) as (batcher, _):
         waiting = [send(batcher, value) for value in (1, 2)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
@@ -140,7 +145,7 @@ async def test_a_failing_model_fails_its_batch_and_no_other() -> None:
             raise RuntimeError("vendor text")
         return np.ones(len(sequences), dtype=np.float32)
 
-    async with Batcher([model], BatcherLimits()) as batcher:
+    async with Batcher(model, passes()) as batcher:
         with pytest.raises(ModelUnavailable) as failed:
             await send(batcher, 1)
         assert "vendor" not in failed.value.detail
@@ -162,12 +167,12 @@ async def test_stopping_settles_those_who_wait() -> None:
         assert (await first).tolist() == [0]
 
 
-async def test_predictors_work_at_the_same_time() -> None:
+async def test_passes_run_at_the_same_time() -> None:
     meet = threading.Barrier(2, timeout=10)
 
     def model(sequences: Sequence[Tokens]) -> FloatArray:
         meet.wait()
         return np.ones(len(sequences), dtype=np.float32)
 
-    async with Batcher([model, model], BatcherLimits(token_budget=16)) as batcher:
+    async with Batcher(model, passes(16, at_once=2)) as batcher:
         await asyncio.gather(send(batcher, 1), send(batcher, 2))

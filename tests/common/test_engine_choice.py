@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from services.common.engine import Encoder, PredictorOptions, batched_encoder, choice, open_encoder
-from services.common.engine.batcher import BatcherLimits
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import WantedPrecision, load_manifest, write_manifest
 from tests.models import tiny_encoder
@@ -40,9 +39,10 @@ def test_int8_answers_nearly_what_float32_does() -> None:
 
 
 async def test_one_session_serves_several_threads() -> None:
-    encoder = _open("int8")
+    encoder = open_encoder(_SHIPPED, PredictorOptions(threads=2, precision="int8"))
+    assert encoder.forward.predictor.passes.at_once == 2
     alone = encoder.encode(_TEXTS)
-    async with batched_encoder(encoder, BatcherLimits(), predictors=2) as shared:
+    async with batched_encoder(encoder) as shared:
         together, _ = await shared.encode(_TEXTS * 20)
     assert (together.reshape(20, len(_TEXTS), -1) * alone).sum(axis=2).min() > 0.99
 
@@ -53,7 +53,7 @@ def test_where_bfloat16_is_native_the_faster_one_is_taken(
     monkeypatch.setattr(choice, "computes_in_bfloat16", lambda: True)
     with caplog.at_level(logging.INFO, choice.__name__):
         chosen = _open("auto").precision
-    taken = dict(pair.split() for pair in caplog.messages[0].partition("pass: ")[2].split(", "))
+    taken = dict(pair.split() for pair in caplog.messages[0].partition("tokens: ")[2].split(", "))
     assert set(taken) == {"bf16", "int8"}
     assert chosen == min(taken, key=lambda precision: float(taken[precision]))
 

@@ -10,7 +10,6 @@ import pytest
 
 from services.common.engine import (
     BatchedEncoder,
-    BatcherLimits,
     PredictorOptions,
     batched_encoder,
     open_encoder,
@@ -48,7 +47,7 @@ async def _load(rate: int, seconds: int) -> tuple[Counter[str], list[float]]:
     outcomes: Counter[str] = Counter()
     resident: list[float] = []
     encoder = open_encoder(_MODEL, PredictorOptions())
-    async with batched_encoder(encoder, BatcherLimits(queued_tokens=20_000)) as shared:
+    async with batched_encoder(encoder, queued_tokens=20_000) as shared:
         sent = rate * seconds
         async with asyncio.TaskGroup() as group:
             start = asyncio.get_running_loop().time()

@@ -9,7 +9,6 @@ import pytest
 
 from services.common.engine import (
     BatchedEncoder,
-    BatcherLimits,
     Encoder,
     PredictorOptions,
     Ranker,
@@ -39,7 +38,7 @@ def ranker(tmp_path_factory: pytest.TempPathFactory) -> Ranker:
 
 @pytest.fixture
 async def batched(encoder: Encoder) -> AsyncIterator[BatchedEncoder]:
-    async with batched_encoder(encoder, BatcherLimits(), predictors=2) as shared:
+    async with batched_encoder(encoder) as shared:
         yield shared
 
 
@@ -82,7 +81,7 @@ async def test_shared_vectors_are_the_same(batched: BatchedEncoder, encoder: Enc
 
 
 async def test_ranker_scores_all_with_time_and_the_best_first_without(ranker: Ranker) -> None:
-    async with batched_ranker(ranker, BatcherLimits()) as shared:
+    async with batched_ranker(ranker) as shared:
         expected = ranker.score("企业", _TEXTS)
         logits, _ = await shared.score("企业", _TEXTS)
         np.testing.assert_allclose(logits, expected, atol=1e-6)

@@ -13,7 +13,7 @@ from services.common.engine.batches import plan_batches
 from training.backbone import Encoder
 from training.config import PretrainRecipe
 from training.data.stream import Batching
-from training.forward import PASS_TOKENS
+from training.forward import PASSES
 from training.masking import IGNORED, mask_words, padded
 from training.networks import save_network
 from training.objectives import StepResult
@@ -73,7 +73,7 @@ class PretrainObjective:
             for text in batch
         ]
         hidden, wanted, tokens = [], [], 0
-        for positions in plan_batches([len(row.input_ids) for row in rows], PASS_TOKENS):
+        for positions in plan_batches([len(row.input_ids) for row in rows], PASSES):
             input_ids, labels = padded([rows[each] for each in positions], self._codec.pad_id)
             states, _ = self.network.ernie(paddle.to_tensor(input_ids))
             # Only hidden tokens meet the vocabulary: a tenth of the work.

@@ -19,7 +19,7 @@ import paddle2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from services.common.engine import PredictorOptions, Tokens, open_encoder, open_ranker
-from services.common.engine.models import Forward
+from services.common.engine.forward import Forward
 from services.common.engine.onnx_runtime import open_onnx
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray, pad

@@ -10,7 +10,7 @@ from services.common.engine.batched import (
     batched_encoder,
     batched_ranker,
 )
-from services.common.engine.batcher import Batcher, BatcherLimits, Priority
+from services.common.engine.batcher import Batcher, Priority
 from services.common.engine.models import Encoder, Ranker, open_encoder, open_ranker
 from services.common.engine.predictor import PredictorOptions
 from services.common.engine.tokens import Tokens
@@ -19,7 +19,6 @@ __all__ = [
     "BatchedEncoder",
     "BatchedRanker",
     "Batcher",
-    "BatcherLimits",
     "Encoder",
     "PredictorOptions",
     "Priority",

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from services.common.engine.batcher import Batcher, BatcherLimits, ForwardBatch, Priority
+from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
 from services.common.engine.batches import plan_batches
 from services.common.engine.metrics import EngineMetrics
-from services.common.engine.models import Encoder, Forward, Ranker
+from services.common.engine.models import Encoder, Ranker
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
 from services.common.errors import DeadlineExceeded
@@ -95,7 +95,7 @@ class BatchedRanker:
                     break
                 pairs = await asyncio.to_thread(self.ranker.pair_tokens, query, texts[start:end])
                 lengths = [len(tokens) for tokens in pairs]
-                for positions in plan_batches(lengths, self._batcher.limits.token_budget):
+                for positions in plan_batches(lengths, self._batcher.passes):
                     unit = [pairs[position] for position in positions]
                     work = self._batcher.submit(unit, priority=Priority.QUERY, deadline=deadline)
                     units[asyncio.create_task(work)] = [start + each for each in positions]
@@ -123,7 +123,7 @@ async def _run(
 ) -> FloatArray:
     """Any number of sequences (at least one) in planned units; all of them or an error."""
     lengths = [len(tokens) for tokens in sequences]
-    plan = plan_batches(lengths, batcher.limits.token_budget)
+    plan = plan_batches(lengths, batcher.passes)
     tasks = [
         asyncio.create_task(
             batcher.submit(
@@ -157,29 +157,32 @@ def _blocks(count: int) -> Iterator[tuple[int, int]]:
 @asynccontextmanager
 async def batched_encoder(
     encoder: Encoder,
-    limits: BatcherLimits,
-    predictors: int = 1,
+    *,
+    queued_tokens: int = QUEUED_TOKENS,
     registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[BatchedEncoder]:
-    """Shares an encoder until the context ends; each predictor computes in its own thread."""
-    metrics = EngineMetrics(registry, encoder.manifest, encoder.precision) if registry else None
-    async with Batcher(_forwards(encoder.forward, predictors), limits, metrics) as batcher:
+    """Shares an encoder until the context ends."""
+    async with _batcher(encoder, queued_tokens, registry) as batcher:
         yield BatchedEncoder(encoder, batcher)
 
 
 @asynccontextmanager
 async def batched_ranker(
     ranker: Ranker,
-    limits: BatcherLimits,
-    predictors: int = 1,
+    *,
+    queued_tokens: int = QUEUED_TOKENS,
     registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[BatchedRanker]:
     """As `batched_encoder`, for a ranker."""
-    metrics = EngineMetrics(registry, ranker.manifest, ranker.precision) if registry else None
-    async with Batcher(_forwards(ranker.forward, predictors), limits, metrics) as batcher:
+    async with _batcher(ranker, queued_tokens, registry) as batcher:
         yield BatchedRanker(ranker, batcher)
 
 
-def _forwards(first: Forward, predictors: int) -> list[ForwardBatch]:
-    clones = [first.clone() for _ in range(predictors - 1)]
-    return [forward.batch for forward in (first, *clones)]
+def _batcher(
+    model: Encoder | Ranker, queued_tokens: int, registry: CollectorRegistry | None
+) -> Batcher:
+    metrics = EngineMetrics(registry, model.manifest, model.precision) if registry else None
+    forward = model.forward
+    return Batcher(
+        forward.batch, forward.predictor.passes, queued_tokens=queued_tokens, metrics=metrics
+    )

@@ -11,11 +11,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from services.common.engine.batches import padded_length
+from services.common.engine.batches import Passes
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _STUCK_SECONDS = 60.0
 """A pass takes a second at the most; one that takes this long will not end."""
 
+QUEUED_TOKENS = 200_000
 ForwardBatch = Callable[[Sequence[Tokens]], FloatArray]
 
 
@@ -42,38 +43,36 @@ class Priority(IntEnum):
     BULK = 1
 
 
-@dataclass(frozen=True, slots=True)
-class BatcherLimits:
-    token_budget: int = 1024
-    """Padded tokens of one forward pass."""
-    queued_tokens: int = 200_000
-    """Per priority. A unit that finds this much waiting is refused as Overloaded."""
-
-
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Unit:
     sequences: Sequence[Tokens]
+    columns: int
     deadline: Deadline | None
     result: asyncio.Future[FloatArray]
-    columns: int = field(init=False)
-    tokens: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.columns = padded_length(max(len(tokens) for tokens in self.sequences))
-        self.tokens = self.columns * len(self.sequences)
+    @property
+    def tokens(self) -> int:
+        return self.columns * len(self.sequences)
 
 
 class Batcher:
-    """Owns one thread per forward function. Use as an async context manager on one event loop."""
+    """Owns a thread for each pass that may run at the same time.
+
+    Use as an async context manager on one event loop.
+    """
 
     def __init__(
         self,
-        forwards: Sequence[ForwardBatch],
-        limits: BatcherLimits,
+        forward: ForwardBatch,
+        passes: Passes,
+        *,
+        queued_tokens: int = QUEUED_TOKENS,
         metrics: EngineMetrics | None = None,
     ) -> None:
-        self.limits = limits
-        self._forwards = forwards
+        """A unit that finds `queued_tokens` of its priority waiting is refused as Overloaded."""
+        self.passes = passes
+        self._most_queued = queued_tokens
+        self._forward = forward
         self._metrics = metrics
         self._started: dict[asyncio.Task[None] | None, float] = {}
         """When the pass of each worker that computes began."""
@@ -85,7 +84,7 @@ class Batcher:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._workers = [asyncio.create_task(self._work(run)) for run in self._forwards]
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self.passes.at_once)]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -119,36 +118,36 @@ class Batcher:
         if self._closed:
             raise _stopping()
         waiting = self._queued_tokens[priority]
-        if waiting >= self.limits.queued_tokens:
+        if waiting >= self._most_queued:
             if self._metrics:
                 self._metrics.refused.inc()
-            seconds = waiting * self._seconds_per_token / len(self._forwards)
+            seconds = waiting * self._seconds_per_token / self.passes.at_once
             raise Overloaded("Too many texts are waiting for the model.", retry_after=seconds)
-        unit = _Unit(sequences, deadline, asyncio.get_running_loop().create_future())
+        columns = self.passes.columns(max(len(tokens) for tokens in sequences))
+        result = asyncio.get_running_loop().create_future()
+        unit = _Unit(sequences, columns, deadline, result)
         self._queues[priority].append(unit)
         self._count(priority, unit.tokens)
         self._arrived.set()
         return await unit.result
 
-    async def _work(self, forward: ForwardBatch) -> None:
-        # A thread per predictor: Paddle's oneDNN caches are per thread.
+    async def _work(self) -> None:
+        # A thread of its own: Paddle's oneDNN caches are per thread.
         with ThreadPoolExecutor(1, thread_name_prefix="forward") as thread:
             while not self._closed:
                 if batch := self._take():
-                    await self._compute(thread, forward, batch)
+                    await self._compute(thread, batch)
                 else:
                     self._arrived.clear()
                     await self._arrived.wait()
 
-    async def _compute(
-        self, thread: ThreadPoolExecutor, forward: ForwardBatch, batch: list[_Unit]
-    ) -> None:
+    async def _compute(self, thread: ThreadPoolExecutor, batch: list[_Unit]) -> None:
         loop, worker = asyncio.get_running_loop(), asyncio.current_task()
         started = loop.time()
         sequences = [tokens for unit in batch for tokens in unit.sequences]
         self._started[worker] = started
         try:
-            output = await loop.run_in_executor(thread, forward, sequences)
+            output = await loop.run_in_executor(thread, self._forward, sequences)
         except Exception as error:
             logger.exception("forward pass failed")
             if self._metrics:
@@ -178,7 +177,7 @@ class Batcher:
                     continue
                 rows += len(unit.sequences)
                 columns = max(columns, unit.columns)
-                if batch and rows * columns > self.limits.token_budget:
+                if batch and rows * columns > self.passes.token_budget:
                     return batch
                 batch.append(self._pop(priority))
         return batch

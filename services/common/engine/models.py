@@ -1,47 +1,16 @@
 """The two kinds of model as plain synchronous classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from services.common.engine.batches import padded_length, plan_batches
 from services.common.engine.choice import open_predictor
-from services.common.engine.predictor import FloatArray, Predictor, PredictorOptions
-from services.common.engine.tokens import TextTokenizer, Tokens, pad
+from services.common.engine.forward import Forward
+from services.common.engine.predictor import FloatArray, PredictorOptions
+from services.common.engine.tokens import TextTokenizer, Tokens
 from services.common.errors import ModelInvalid
 from services.common.model_dir import Kind, ModelManifest, Precision, load_manifest
-
-TOKEN_BUDGET = 1024
-"""Padded tokens of one forward pass. More is slower: activations leave the caches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """One predictor and what it needs to read sequences. Not thread-safe; clone per thread."""
-
-    predictor: Predictor
-    pad_id: int
-    token_budget: int = TOKEN_BUDGET
-
-    def batch(self, sequences: Sequence[Tokens]) -> FloatArray:
-        """All sequences in one forward pass: float32 [n, ...]. Raises ModelUnavailable."""
-        longest = max(len(tokens) for tokens in sequences)
-        columns = longest if self.predictor.any_shape else padded_length(longest)
-        return self.predictor.run(*pad(sequences, self.pad_id, columns))
-
-    def many(self, sequences: Sequence[Tokens]) -> FloatArray:
-        """Any number of sequences in planned batches, results in their order; at least one."""
-        plan = plan_batches([len(tokens) for tokens in sequences], self.token_budget)
-        outputs = [self.batch([sequences[position] for position in batch]) for batch in plan]
-        result = np.empty((len(sequences), *outputs[0].shape[1:]), dtype=np.float32)
-        for batch, output in zip(plan, outputs, strict=True):
-            result[batch] = output
-        return result
-
-    def clone(self) -> "Forward":
-        return Forward(self.predictor.clone(), self.pad_id, self.token_budget)
 
 
 class Encoder:

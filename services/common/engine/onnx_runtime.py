@@ -6,6 +6,7 @@ Why there is a second engine: docs/adr/0010-int8-by-onnx-runtime.md.
 from pathlib import Path
 from typing import Any
 
+from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray
 from services.common.errors import ModelInvalid, ModelUnavailable
@@ -14,9 +15,8 @@ _ERRORS_ONLY = 3
 
 
 class OnnxPredictor:
-    any_shape = True
-
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, at_once: int) -> None:
+        self.passes = Passes(at_once=at_once, token_budget=256, own_tokens=16, step=1)
         self._session = session
 
     def run(self, ids: IntArray, types: IntArray) -> FloatArray:
@@ -27,25 +27,23 @@ class OnnxPredictor:
             raise ModelUnavailable("The model failed on this input.") from error
         return values
 
-    def clone(self) -> "OnnxPredictor":
-        return self  # a session may run in several threads at once
-
 
 def open_onnx(program: Path, *, threads: int) -> OnnxPredictor:
-    """Loads an ONNX program with inputs `input_ids` and `token_type_ids`. Raises ModelInvalid."""
+    """Loads an ONNX program with inputs `input_ids` and `token_type_ids`. Raises ModelInvalid.
+
+    Each pass takes one core: as many side by side do 1.1 to 1.4 times as much as one on all of
+    them, and a query alone is no slower.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    # Threads that spin while they wait for work take the core from the services beside them.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return OnnxPredictor(
-            onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
-        )
+        session = onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelInvalid(
             f"{program.parent.name}: ONNX Runtime cannot load {program.name};"
             " export the model again with this version of ONNX Runtime"
         ) from error
+    return OnnxPredictor(session, threads)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from services.common.engine.batches import Passes
 from services.common.engine.tokens import IntArray
 from services.common.model_dir import WantedPrecision
 
@@ -14,16 +15,12 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Predictor(Protocol):
-    """One instance per thread: not thread-safe."""
+    """Runs passes, in as many threads at the same time as `passes` says."""
 
-    any_shape: bool
-    """Whether a new shape costs nothing; else lengths are rounded up to few."""
+    passes: Passes
 
     def run(self, ids: IntArray, types: IntArray) -> FloatArray:
         """int64 [rows, columns] twice -> float32 [rows, ...]. Raises ModelUnavailable."""
-
-    def clone(self) -> "Predictor":
-        """Another predictor for another thread, on the same weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class PredictorOptions:
     """How a model uses the machine."""
 
     threads: int = 0
-    """Threads of one forward pass; 0 takes every core this process may use."""
+    """Cores that forward passes may use; 0 takes every one that this process has."""
     precision: WantedPrecision = "auto"
 
     def thread_count(self) -> int:

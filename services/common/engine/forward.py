@@ -1,0 +1,39 @@
+"""From sequences of any length to outputs: batches, padding, passes."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.common.engine.batches import plan_batches
+from services.common.engine.predictor import FloatArray, Predictor
+from services.common.engine.tokens import Tokens, pad
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A predictor and what it needs to read sequences."""
+
+    predictor: Predictor
+    pad_id: int
+
+    def batch(self, sequences: Sequence[Tokens]) -> FloatArray:
+        """All sequences in one forward pass: float32 [n, ...]. Raises ModelUnavailable."""
+        columns = self.predictor.passes.columns(max(len(tokens) for tokens in sequences))
+        return self.predictor.run(*pad(sequences, self.pad_id, columns))
+
+    def many(self, sequences: Sequence[Tokens]) -> FloatArray:
+        """Any number of sequences in planned batches, results in their order; at least one."""
+        at_once = self.predictor.passes.at_once
+        plan = plan_batches([len(tokens) for tokens in sequences], self.predictor.passes)
+        batches = [[sequences[position] for position in batch] for batch in plan]
+        if at_once == 1 or len(batches) == 1:
+            outputs = [*map(self.batch, batches)]
+        else:
+            with ThreadPoolExecutor(at_once) as threads:
+                outputs = [*threads.map(self.batch, batches)]
+        result = np.empty((len(sequences), *outputs[0].shape[1:]), dtype=np.float32)
+        for batch, output in zip(plan, outputs, strict=True):
+            result[batch] = output
+        return result
