@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks import embed, peers, rerank, scale, search
+from services.common.engine.processor import computes_in_bfloat16
 from xunwen.cli.context import local_url
 
 
@@ -27,6 +28,11 @@ def main() -> None:
         action="store_true",
         help="embed and rerank: count processor seconds, on a machine that others use too",
     )
+    parser.add_argument(
+        "--without-bfloat16",
+        action="store_true",
+        help="embed and rerank: as on a processor that lacks it, ours in int8, the peers in fp32",
+    )
     parser.add_argument("--url", default=None, help="of the gateway; default: `xunwen up`'s")
     parser.add_argument("--milvus", default=None, help="of the Milvus server that scale fills")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="of scale")
@@ -37,11 +43,13 @@ def main() -> None:
     chosen = [name for name in options.peers.split(",") if name]
     if unknown := set(chosen) - set(peers.REQUIREMENTS):
         parser.error(f"there is no peer {unknown.pop()}; {', '.join(peers.REQUIREMENTS)}")
+    bfloat16 = computes_in_bfloat16() and not options.without_bfloat16
     with tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder:
-        if "embed" in wanted:
-            embed.main(Path(folder), chosen, processor_time=options.processor_time)
-        if "rerank" in wanted:
-            rerank.main(Path(folder), chosen, processor_time=options.processor_time)
+        for name, benchmark in (("embed", embed.main), ("rerank", rerank.main)):
+            if name in wanted:
+                benchmark(
+                    Path(folder), chosen, processor_time=options.processor_time, bfloat16=bfloat16
+                )
     if "search" in wanted:
         url = options.url or local_url()
         try:

@@ -22,9 +22,9 @@ SINGLES = 16
 _PADDLENLP_BATCH = 32
 
 
-def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
+def main(work: Path, wanted: Sequence[str], *, processor_time: bool, bfloat16: bool) -> None:
     clock = time.process_time if processor_time else time.perf_counter
-    options = PredictorOptions()
+    options = PredictorOptions(precision="auto" if bfloat16 else "int8")
     encoder = open_encoder(MODEL, options)
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     sets = {f"{length} x{count}": texts(tokenizer, length, count)
@@ -36,7 +36,7 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
     }
     request = {
         "kind": "embed", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": peers.precision(),
+        "rounds": ROUNDS, "precision": "bf16" if bfloat16 else "fp32",
         "processor_time": processor_time, "max_tokens": encoder.manifest.max_tokens,
         "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
     }  # fmt: skip
@@ -52,7 +52,9 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
     figures = peers.in_turns(turn)
     figures["precision"] = encoder.precision
     figures["processor_time"] = processor_time
-    report.save("embed", figures, _table(figures, list(sets)))
+    report.save(
+        "embed" if bfloat16 else "embed-without-bfloat16", figures, _table(figures, list(sets))
+    )
 
 
 def _fastest(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import HERE
-from services.common.engine.processor import computes_in_bfloat16
 
 ENVIRONMENT = HERE / ".peers"
 REQUIREMENTS = {
@@ -67,11 +66,6 @@ def onnx_of(model: Path, work: Path) -> Path:
             capture_output=True, check=True,
         )  # fmt: skip
     return target
-
-
-def precision() -> str:
-    """The faster of the two in which torch peers compute as they come."""
-    return "bf16" if computes_in_bfloat16() else "fp32"
 
 
 def rates(

@@ -22,16 +22,16 @@ COUNTS = (100, 1000)
 ROUNDS = 2
 
 
-def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
+def main(work: Path, wanted: Sequence[str], *, processor_time: bool, bfloat16: bool) -> None:
     clock = time.process_time if processor_time else time.perf_counter
-    options = PredictorOptions()
+    options = PredictorOptions(precision="auto" if bfloat16 else "int8")
     ranker = open_ranker(MODEL, options)
     titles = [paper["title"] for paper in papers()]
     sets = {f"{count} titles": titles[:count] for count in COUNTS}
     sets["100 abstracts"] = [paper["text"] for paper in papers()[:100]]
     request = {
         "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": peers.precision(),
+        "rounds": ROUNDS, "precision": "bf16" if bfloat16 else "fp32",
         "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
         "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
     }  # fmt: skip
@@ -52,7 +52,9 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool) -> None:
     figures["cascade"] = asyncio.run(_cascade(options))
     figures["precision"] = ranker.precision
     figures["processor_time"] = processor_time
-    report.save("rerank", figures, _table(figures, list(sets)))
+    report.save(
+        "rerank" if bfloat16 else "rerank-without-bfloat16", figures, _table(figures, list(sets))
+    )
 
 
 async def _cascade(options: PredictorOptions) -> dict[str, float]:
