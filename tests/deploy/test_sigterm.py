@@ -100,7 +100,7 @@ def test_no_request_is_lost(observed: Observed, service: str) -> None:
 def test_no_part_is_lost(observed: Observed) -> None:
     """The worker first, then the indexer, each while parts of the job are on their way."""
     stack = observed.stack
-    count = 6 * PART_DOCUMENTS
+    count = 16 * PART_DOCUMENTS
     with PAPERS.open(encoding="utf-8") as papers:
         lines = "".join(islice(papers, 200, 200 + count))
     accepted = httpx.post(
