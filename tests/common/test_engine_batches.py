@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.engine.batches import Passes, plan_batches
+from services.common.engine.paddle_inference import PaddlePredictor
 
 _LENGTHS = st.lists(st.integers(1, 512), max_size=300)
 
@@ -38,6 +39,13 @@ def test_batches_are_sorted_by_length(lengths: list[int]) -> None:
 def test_columns_are_multiples_of_the_step(length: int, columns: int) -> None:
     assert _passes(1024).columns(length) == columns
     assert _passes(1024, step=1).columns(length) == length
+
+
+@given(st.integers(1, 512))
+def test_padding_is_small_and_shapes_are_few(length: int) -> None:
+    passes = PaddlePredictor.passes
+    assert length <= passes.columns(length) < length + 16
+    assert len({passes.columns(each) for each in range(1, 513)}) <= 48
 
 
 @given(

@@ -36,9 +36,11 @@ def open_predictor(
     seconds = _trial(opened, manifest.pad_id)
     fastest = min(opened, key=lambda precision: seconds[precision])
     log.info(
-        "%s computes in %s; milliseconds of 32 sequences of 64 tokens: %s",
+        "%s computes in %s; milliseconds of %d sequences of %d tokens: %s",
         manifest.name,
         fastest,
+        _TRIAL_SEQUENCES,
+        _TRIAL_TOKENS,
         ", ".join(f"{precision} {1000 * taken:.1f}" for precision, taken in seconds.items()),
     )
     return opened[fastest], fastest
