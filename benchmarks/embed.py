@@ -83,7 +83,7 @@ def _plain(threads: int) -> Callable[[Sequence[str]], object]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from paddle import inference
-    config = inference.Config(str(MODEL / "inference.json"), str(MODEL / "inference.pdiparams"))
+    config = inference.Config(str(MODEL / "inference.pdmodel"), str(MODEL / "inference.pdiparams"))
     config.disable_gpu()
     config.disable_glog_info()
     config.disable_mkldnn()

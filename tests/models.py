@@ -32,7 +32,7 @@ def tiny_ranker(directory: Path, *, seed: int = 0, max_tokens: int = 64) -> Path
 def _write(directory: Path, kind: Kind, seed: int, max_tokens: int) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     _tokenizer().save(str(directory / "tokenizer.json"))
-    _export(directory / "inference", kind, seed)
+    _export(directory, kind, seed)
     manifest = ModelManifest(
         name=f"tiny-{kind}",
         kind=kind,
@@ -44,7 +44,7 @@ def _write(directory: Path, kind: Kind, seed: int, max_tokens: int) -> Path:
         pad_id=1,
         calibration=Calibration(slope=1.0, intercept=0.0) if kind is Kind.RANKER else None,
         files=ModelFiles(
-            program=file_of(directory / "inference.json"),
+            program=file_of(directory / "inference.pdmodel"),
             weights=file_of(directory / "inference.pdiparams"),
             tokenizer=file_of(directory / "tokenizer.json"),
         ),
@@ -68,10 +68,12 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _export(prefix: Path, kind: Kind, seed: int) -> None:
+def _export(directory: Path, kind: Kind, seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle warns at import and while it traces
         import paddle
+
+        from training.program import save_program
 
         paddle.seed(seed)
 
@@ -92,8 +94,4 @@ def _export(prefix: Path, kind: Kind, seed: int) -> None:
 
         layer = Tiny()
         layer.eval()
-        spec = [
-            paddle.static.InputSpec([None, None], "int64", name)
-            for name in ("input_ids", "token_type_ids")
-        ]
-        paddle.jit.save(paddle.jit.to_static(layer, input_spec=spec, full_graph=True), str(prefix))
+        save_program(layer, directory)

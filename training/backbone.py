@@ -71,7 +71,7 @@ def _pool(body: ErnieModel, pooling: Pooling, input_ids: Tensor, token_type_ids:
 def mean_of(states: Tensor, chosen: Tensor) -> Tensor:
     """The mean of the chosen tokens: states [batch, tokens, hidden], chosen 0 or 1 [batch, tokens].
 
-    As a product: oneDNN sums over a middle axis, and broadcasts to both sides, by a slow reference.
+    As a product: every engine has a fast one, while some sum over a middle axis slowly.
     """
     total = paddle.matmul(chosen.unsqueeze(1), states).squeeze(1)
     mean: Tensor = total / paddle.clip(chosen.sum(axis=1, keepdim=True), min=1.0)

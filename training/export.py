@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import paddle
-from paddle.static import InputSpec
 
 from services.common.engine import PredictorOptions
 from services.common.engine.paddle_inference import open_paddle
@@ -24,13 +23,12 @@ from services.common.model_dir import (
 from training.backbone import Encoder
 from training.failures import ParityError
 from training.parity import correlation, cosine
+from training.program import PROGRAM, WEIGHTS, save_program
 from training.ranker import Ranker
 from training.tokenization import TOKENIZER_FILE, TextCodec, save_tokenizer
 
 log = logging.getLogger(__name__)
 
-PROGRAM = "inference.json"
-WEIGHTS = "inference.pdiparams"
 MIN_PARITY: dict[Literal["fp32", "bf16"], float] = {"fp32": 0.999, "bf16": 0.99}
 """Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
 
@@ -63,9 +61,7 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network.eval()
     round_to_bfloat16(network)
-    spec = [InputSpec([None, None], "int64", name) for name in ("input_ids", "token_type_ids")]
-    program = paddle.jit.to_static(network, input_spec=spec, full_graph=True)
-    paddle.jit.save(program, str(directory / PROGRAM.removesuffix(".json")))
+    save_program(network, directory)
     save_tokenizer(codec.tokenizer, tokenizer_source, directory)
     encoder = isinstance(network, Encoder)
     manifest = ModelManifest(

@@ -6,6 +6,7 @@ TrainingError
 ├── ModelUnknown      neither a directory nor a model that paddlenlp knows
 ├── RunMismatch       the run directory belongs to other settings
 ├── RunDiverged       the loss is no number any more
+├── ProgramUnknown    the network has an operator that the export cannot write
 └── ParityError       an exported program computes something else
 """
 
@@ -37,6 +38,10 @@ class RunMismatch(TrainingError):
 
 class RunDiverged(TrainingError):
     """The loss is infinite or no number."""
+
+
+class ProgramUnknown(TrainingError):
+    """The network has an operator that the exported program cannot have."""
 
 
 class ParityError(TrainingError):

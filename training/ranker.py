@@ -77,7 +77,7 @@ class Ranker(nn.Layer):
 
     def _matched(self, states: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """How well the words of each side are met on the other, by importance: float32 [batch]."""
-        # F.normalize would take its norms one by one, outside oneDNN.
+        # F.normalize would take its norms one by one, outside the vectorised kernels.
         squares = (states * states).sum(axis=-1, keepdim=True)
         unit = states * paddle.rsqrt(paddle.clip(squares, min=_LEAST_SQUARE))
         similar = paddle.matmul(unit, unit, transpose_y=True)

@@ -2,8 +2,8 @@
 
 import os
 
-from services.common.engine.memory import keep_freed_memory
 from services.common.engine.processor import made_by_amd
+from training.memory import keep_freed_memory
 
 
 def prepare() -> None:

@@ -51,7 +51,7 @@ def test_a_missing_model_file_is_named(settings: EmbeddedSettings, tmp_path: Pat
     check_models(settings)
     model = tmp_path / "model"
     model.mkdir()
-    for name in ("manifest.json", "inference.json", "tokenizer.json"):
+    for name in ("manifest.json", "inference.pdmodel", "tokenizer.json"):
         shutil.copy(settings.encoder / name, model / name)
     broken = settings.model_copy(update={"encoder": model})
     with pytest.raises(EmbeddedError, match=r"inference\.pdiparams is missing.*XUNWEN_ENCODER"):

@@ -123,9 +123,12 @@ def _reference(directory: Path, manifest: ModelManifest, probe: Sequence[str]) -
 
 
 def _optimised(program: Path, weights: Path, folder: Path) -> Path:
-    """The program as ONNX, its norms and activations fused."""
+    """The program as ONNX, its norms and activations fused, without its echo."""
     plain, optimised = folder / "plain.onnx", folder / "optimised.onnx"
     paddle2onnx.export(str(program), str(weights), str(plain), opset_version=_OPSET, verbose=False)
+    model = onnx.load(plain)
+    del model.graph.output[1]
+    onnx.save(model, plain)
     options = onnxruntime.SessionOptions()
     # The level above fits the graph to the processor of this machine.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

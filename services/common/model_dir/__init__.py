@@ -12,6 +12,7 @@ from services.common.model_dir.manifest import (
     WantedPrecision,
     file_of,
     load_manifest,
+    sha256_of,
     write_manifest,
 )
 from services.common.model_dir.packing import pack, unpack
@@ -29,6 +30,7 @@ __all__ = [
     "file_of",
     "load_manifest",
     "pack",
+    "sha256_of",
     "unpack",
     "write_manifest",
 ]

@@ -29,8 +29,7 @@ class PartEncoder:
         self.analyzers = analyzers
         self._metrics = metrics
         self._computing_since: float | None = None
-        # One thread for good: oneDNN caches a shape per thread, and three threads that took
-        # turns held 2.7 GB where one holds 1.2 GB (1,000 abstracts).
+        # One thread for good: engines keep buffers for each thread that runs them.
         self._computer = ThreadPoolExecutor(1, thread_name_prefix="forward")
 
     @property

@@ -8,9 +8,8 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 def keep_freed_memory() -> None:
     """Keep what Paddle frees instead of returning it to the system.
 
-    Activations are large, and glibc gives each back when it is freed: a pass of 4 x 256 tokens
-    met 12,000 page faults and took 1.6 times as long in a thread, a training step 1.1 times.
-    Call it before Paddle loads. Other C libraries are left as they are.
+    Activations are large, and glibc gives each back when it is freed: a training step took 1.1
+    times as long. Call it before Paddle loads. Other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
