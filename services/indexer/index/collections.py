@@ -48,6 +48,7 @@ class CollectionState:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     building: Building | None = None
     unflushed: int = 0
+    unflushed_singles: int = 0
 
 
 class Collections:

@@ -83,7 +83,7 @@ class MilvusIndex:
             self._client.close()
 
     @property
-    def flush_each_part(self) -> bool:
+    def needs_flush(self) -> bool:
         return "lite" in self._version
 
     @_translated

@@ -12,8 +12,8 @@ class VectorIndex(Protocol):
     the server asks for less load. Collections are named by their physical name."""
 
     @property
-    def flush_each_part(self) -> bool:
-        """Whether rows are flushed after each part (milvus-lite searches unflushed ones slowly)."""
+    def needs_flush(self) -> bool:
+        """Whether rows are searched slowly until they are flushed, as by milvus-lite."""
 
     def check(self) -> None: ...
 

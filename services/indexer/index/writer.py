@@ -19,8 +19,11 @@ SLICE_ROWS = 250
 """Rows per call and per hold of the lock: bounds what a single document waits for."""
 _SETTLE_SECONDS = 5.0
 """How long a single write waits for a rebuild to begin or to end."""
-_FLUSH_ROWS = 200
+_FLUSH_SINGLES = 200
 """Single writes after which milvus-lite is flushed; its search slows down with each."""
+_FLUSH_ROWS = 5_000
+"""Rows of a job after which it is. A flush leaves a segment, and milvus-lite's BM25 knows the
+words of one segment only, so documents of small ones rank wrongly among the others."""
 
 
 class RunningJobs(Protocol):
@@ -81,7 +84,19 @@ class IndexWriter:
                 physical = await self.collections.ensure(name)
                 targets = self._targets(state, physical, version)
                 await self._write(state, targets, chunk, version)
-        await self._flush(state, targets)
+                state.unflushed += len(chunk)
+        if state.unflushed >= _FLUSH_ROWS:
+            await self._flush(state, targets)
+
+    async def end_job(self, name: str, rows: int) -> None:
+        """An upsert job wrote `rows` and will write no more: they are searched fast from now on."""
+        state = await self.collections.state(name)
+        # After a restart the job's own count is the only one.
+        if max(rows, state.unflushed) < _FLUSH_SINGLES:
+            return
+        live = await asyncio.to_thread(self._index.resolve, name)
+        if live is not None:  # it may have been deleted since
+            await self._flush(state, [live])
 
     async def write_build(
         self,
@@ -91,13 +106,12 @@ class IndexWriter:
         version: int,
         wanted: Callable[[], None],
     ) -> None:
-        """Rows of a rebuild, into the collection that is being built."""
+        """Rows of a rebuild, into the collection that is being built; the switch flushes them."""
         state = await self.collections.state(name)
         for chunk in slices(rows, SLICE_ROWS):
             wanted()
             async with state.lock:
                 await self._write(state, [physical], chunk, version)
-        await self._flush(state, [physical])
 
     async def put(self, name: str, row: Row, version: int) -> str:
         """One document, found when this returns. Returns the index version."""
@@ -107,8 +121,8 @@ class IndexWriter:
             physical = await self.collections.ensure(name)
             targets = self._targets(state, physical, version)
             await self._write(state, targets, [row], version)
-        state.unflushed += 1
-        if state.unflushed >= _FLUSH_ROWS:
+        state.unflushed_singles += 1
+        if state.unflushed_singles >= _FLUSH_SINGLES:
             await self._flush(state, targets)
         return await self.moved(name)
 
@@ -191,8 +205,8 @@ class IndexWriter:
         return [row for row in rows if there.get(row.id, 0) <= (row.version or version)]
 
     async def _flush(self, state: CollectionState, targets: Sequence[PhysicalName]) -> None:
-        if not self._index.flush_each_part:
+        state.unflushed = state.unflushed_singles = 0
+        if not self._index.needs_flush:
             return
-        state.unflushed = 0
         for target in targets:
             await asyncio.to_thread(self._index.flush, target)

@@ -48,6 +48,8 @@ class JobFinisher:
                 except RebuildRefused as refused:
                     await self._rebuilds.abandon(manifest.collection, manifest.version)
                     state, message = JobState.FAILED, str(refused)
+        elif counts.indexed:
+            await self._writer.end_job(manifest.collection, counts.indexed)
         await self._writer.moved(manifest.collection)
         await self._book.finalise(
             ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
@@ -63,6 +65,8 @@ class JobFinisher:
             indexed = 0
         else:
             indexed = await self._rebuilds.written(manifest.collection, manifest.version)
+            if indexed:
+                await self._writer.end_job(manifest.collection, indexed)
             await self._writer.moved(manifest.collection)
         counts = counts.model_copy(update={"indexed": indexed})
         message = f"Cancelled; {indexed:,} of its documents are in the collection."
