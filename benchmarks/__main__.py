@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks import embed, peers, rerank, scale, search
+from benchmarks.run import Run
 from services.common.engine.processor import computes_in_bfloat16
 from xunwen.cli.context import local_url
 
@@ -47,9 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder:
         for name, benchmark in (("embed", embed.main), ("rerank", rerank.main)):
             if name in wanted:
-                benchmark(
-                    Path(folder), chosen, processor_time=options.processor_time, bfloat16=bfloat16
-                )
+                benchmark(Run(Path(folder), chosen, options.processor_time, bfloat16))
     if "search" in wanted:
         url = options.url or local_url()
         try:

@@ -1,6 +1,5 @@
 """Texts a second of the encoder, beside other ways to run such a model on this machine."""
 
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +9,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from benchmarks import peers, report
+from benchmarks.run import Run
 from benchmarks.texts import documents, texts
-from services.common.engine import PredictorOptions, open_encoder
+from services.common.engine import open_encoder
 
 MODEL = Path("models/literature-encoder")
 LENGTHS = {16: 128, 64: 48, 256: 12}
@@ -22,58 +22,52 @@ SINGLES = 16
 _PADDLENLP_BATCH = 32
 
 
-def main(work: Path, wanted: Sequence[str], *, processor_time: bool, bfloat16: bool) -> None:
-    clock = time.process_time if processor_time else time.perf_counter
-    options = PredictorOptions(precision="auto" if bfloat16 else "int8")
-    encoder = open_encoder(MODEL, options)
+def main(run: Run) -> None:
+    encoder = open_encoder(MODEL, run.options)
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     sets = {f"{length} x{count}": texts(tokenizer, length, count)
             for length, count in LENGTHS.items()}  # fmt: skip
     sets |= {"mixed": documents(MIXED), "single 16": sets[next(iter(sets))][:SINGLES]}
-    runs: dict[str, Callable[[Sequence[str]], object]] = {
+    ways: dict[str, Callable[[Sequence[str]], object]] = {
         "ours": encoder.encode,
-        "Paddle Inference, padded to the longest": _plain(options.thread_count()),
+        "Paddle Inference, padded to the longest": _plain(run.options.thread_count()),
     }
-    request = {
-        "kind": "embed", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": "bf16" if bfloat16 else "fp32",
-        "processor_time": processor_time, "max_tokens": encoder.manifest.max_tokens,
-        "sets": {name: inputs for name, inputs in sets.items() if not name.startswith("single")},
-    }  # fmt: skip
+    request = run.request(
+        "embed", MODEL, rounds=ROUNDS, max_tokens=encoder.manifest.max_tokens,
+        sets={name: inputs for name, inputs in sets.items() if not name.startswith("single")},
+    )  # fmt: skip
 
     def turn() -> dict[str, peers.Figures | str]:
         own = {
-            name: {each: _fastest(run, inputs, clock=clock, single=each.startswith("single"))
+            name: {each: _fastest(way, inputs, run.clock, single=each.startswith("single"))
                    for each, inputs in sets.items()}
-            for name, run in runs.items()
+            for name, way in ways.items()
         }  # fmt: skip
-        return own | peers.rates(wanted, request, sets, work)
+        return own | peers.rates(run.peers, request, sets, run.work)
 
     figures = peers.in_turns(turn)
     figures["precision"] = encoder.precision
-    figures["processor_time"] = processor_time
-    report.save(
-        "embed" if bfloat16 else "embed-without-bfloat16", figures, _table(figures, list(sets))
-    )
+    figures["processor_time"] = run.processor_time
+    report.save(run.results("embed"), figures, _table(figures, list(sets)))
 
 
 def _fastest(
-    run: Callable[[Sequence[str]], object],
+    way: Callable[[Sequence[str]], object],
     inputs: Sequence[str],
-    *,
     clock: Callable[[], float],
+    *,
     single: bool,
 ) -> float:
     """Texts a second in the fastest of ROUNDS: what the neighbours took away least from."""
-    run(inputs[:4])
+    way(inputs[:4])
     seconds = []
     for _ in range(ROUNDS):
         started = clock()
         if single:
             for text in inputs:
-                run([text])
+                way([text])
         else:
-            run(inputs)
+            way(inputs)
         seconds.append(clock() - started)
     return len(inputs) / min(seconds)
 

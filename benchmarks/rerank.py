@@ -1,12 +1,12 @@
 """Pairs a second of the ranker beside its peers, and what the whole cascade costs above it."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import peers, report
+from benchmarks.run import Run
 from benchmarks.texts import papers
 from services.common.engine import PredictorOptions, batched_ranker, open_ranker
 from services.common.request_context import Deadline
@@ -22,19 +22,15 @@ COUNTS = (100, 1000)
 ROUNDS = 2
 
 
-def main(work: Path, wanted: Sequence[str], *, processor_time: bool, bfloat16: bool) -> None:
-    clock = time.process_time if processor_time else time.perf_counter
-    options = PredictorOptions(precision="auto" if bfloat16 else "int8")
-    ranker = open_ranker(MODEL, options)
+def main(run: Run) -> None:
+    ranker = open_ranker(MODEL, run.options)
     titles = [paper["title"] for paper in papers()]
     sets = {f"{count} titles": titles[:count] for count in COUNTS}
     sets["100 abstracts"] = [paper["text"] for paper in papers()[:100]]
-    request = {
-        "kind": "rerank", "model": str(MODEL.resolve()), "threads": options.thread_count(),
-        "rounds": ROUNDS, "precision": "bf16" if bfloat16 else "fp32",
-        "processor_time": processor_time, "max_tokens": ranker.manifest.max_tokens,
-        "sets": {name: [[QUERY, each] for each in found] for name, found in sets.items()},
-    }  # fmt: skip
+    request = run.request(
+        "rerank", MODEL, rounds=ROUNDS, max_tokens=ranker.manifest.max_tokens,
+        sets={name: [[QUERY, each] for each in found] for name, found in sets.items()},
+    )  # fmt: skip
 
     def turn() -> dict[str, peers.Figures | str]:
         own = {}
@@ -42,19 +38,17 @@ def main(work: Path, wanted: Sequence[str], *, processor_time: bool, bfloat16: b
             ranker.score(QUERY, documents[:4])
             seconds = []
             for _ in range(ROUNDS):
-                started = clock()
+                started = run.clock()
                 ranker.score(QUERY, documents)
-                seconds.append(clock() - started)
+                seconds.append(run.clock() - started)
             own[name] = len(documents) / min(seconds)
-        return {"ours": own} | peers.rates(wanted, request, sets, work)
+        return {"ours": own} | peers.rates(run.peers, request, sets, run.work)
 
     figures = peers.in_turns(turn)
-    figures["cascade"] = asyncio.run(_cascade(options))
+    figures["cascade"] = asyncio.run(_cascade(run.options))
     figures["precision"] = ranker.precision
-    figures["processor_time"] = processor_time
-    report.save(
-        "rerank" if bfloat16 else "rerank-without-bfloat16", figures, _table(figures, list(sets))
-    )
+    figures["processor_time"] = run.processor_time
+    report.save(run.results("rerank"), figures, _table(figures, list(sets)))
 
 
 async def _cascade(options: PredictorOptions) -> dict[str, float]:

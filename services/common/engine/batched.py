@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
 from services.common.engine.batches import plan_batches
+from services.common.engine.forward import in_order
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.models import Encoder, Ranker
 from services.common.engine.predictor import FloatArray
@@ -137,10 +138,7 @@ async def _run(
     finally:
         for task in tasks:
             task.cancel()
-    result = np.empty((len(sequences), *outputs[0].shape[1:]), dtype=np.float32)
-    for unit, output in zip(plan, outputs, strict=True):
-        result[unit] = output
-    return result
+    return in_order(plan, outputs)
 
 
 def _blocks(count: int) -> Iterator[tuple[int, int]]:

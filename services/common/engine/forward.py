@@ -33,7 +33,13 @@ class Forward:
         else:
             with ThreadPoolExecutor(at_once) as threads:
                 outputs = [*threads.map(self.batch, batches)]
-        result = np.empty((len(sequences), *outputs[0].shape[1:]), dtype=np.float32)
-        for batch, output in zip(plan, outputs, strict=True):
-            result[batch] = output
-        return result
+        return in_order(plan, outputs)
+
+
+def in_order(plan: Sequence[Sequence[int]], outputs: Sequence[FloatArray]) -> FloatArray:
+    """What each batch of a plan gave, at the positions of its sequences."""
+    rows = sum(map(len, plan))
+    result = np.empty((rows, *outputs[0].shape[1:]), dtype=np.float32)
+    for batch, output in zip(plan, outputs, strict=True):
+        result[batch] = output
+    return result
