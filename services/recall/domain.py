@@ -65,12 +65,16 @@ class QueryEncoder(Protocol):
         """float32 [dimension], of unit length. Raises Unavailable, DeadlineExceeded."""
 
 
+DENSE_WEIGHT = 0.6
+"""Best on 517 dev papers: docs/quality.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fusion:
     """How two legs become one order."""
 
     method: Literal["weighted", "reciprocal_rank"] = "weighted"
-    dense_weight: float = 0.7
+    dense_weight: float = DENSE_WEIGHT
     """Weighted: share of the dense leg; the lexical leg has the rest."""
     rank_constant: int = 10
     """Reciprocal rank: the k of 1 / (k + rank) (Cormack et al., SIGIR 2009)."""

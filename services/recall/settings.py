@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.engine import PredictorOptions
 from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
-from services.recall.domain import Fusion
+from services.recall.domain import DENSE_WEIGHT, Fusion
 
 
 class RecallSettings(ServiceSettings):
@@ -27,7 +27,7 @@ class RecallSettings(ServiceSettings):
     timeout_seconds: float = Field(default=10.0, gt=0)
     """The budget of a call whose caller names none."""
     fusion: Literal["weighted", "reciprocal_rank"] = "weighted"
-    dense_weight: float = Field(default=0.7, ge=0, le=1)
+    dense_weight: float = Field(default=DENSE_WEIGHT, ge=0, le=1)
     rank_constant: int = Field(default=10, ge=1)
     dictionaries: Path | None = None
     """A folder of user dictionaries, <collection>.txt."""

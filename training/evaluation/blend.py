@@ -20,7 +20,7 @@ from services.common.text import WordAnalyzer
 from services.common.wire.recall import Candidate
 from services.rank.blend import Blend
 from services.rank.features import NAMES, Query, coarse_features
-from services.recall.domain import Fusion
+from services.recall.domain import DENSE_WEIGHT, Fusion
 from training.evaluation.listwise import Floats, Linear, Sample, fit
 from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.offline import load_tasks
@@ -53,7 +53,7 @@ def main(
     tasks: Annotated[str, typer.Option(help="Comma-separated")] = PAPER_TASKS,
     sample: Annotated[int | None, typer.Option(min=2, help="First so many queries")] = None,
     depth: Annotated[int, typer.Option(min=1, help="Candidates the ranker reads")] = 50,
-    dense_weight: Annotated[float, typer.Option(min=0, max=1, help="Of the fusion")] = 0.7,
+    dense_weight: Annotated[float, typer.Option(min=0, max=1, help="Of the fusion")] = DENSE_WEIGHT,
     cache: Annotated[Path | None, typer.Option(help="Keeps document vectors here")] = None,
     output: Annotated[Path, typer.Option(help="Where the weights go")] = Path(
         "services/rank/blend.json"

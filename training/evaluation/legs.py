@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.common.engine import Encoder
 from services.common.text import WordAnalyzer
+from services.recall.domain import DENSE_WEIGHT
 from training.evaluation import fuse
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, blocks, top
@@ -18,8 +19,6 @@ LEXICAL = "BM25"
 DENSE = "dense"
 HYBRID = "hybrid"
 HYBRID_RRF = "hybrid (RRF)"
-
-DENSE_WEIGHT = 0.7
 
 Rankings = dict[str, dict[str, list[str]]]
 """Leg -> query id -> document ids, best first."""

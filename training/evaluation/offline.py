@@ -13,6 +13,7 @@ import typer
 
 from services.common.engine import Encoder, Ranker
 from services.common.text import WordAnalyzer
+from services.recall.domain import DENSE_WEIGHT
 from training.evaluation import legs, report
 from training.evaluation.auc import Discrimination, ranker_auc
 from training.evaluation.metrics import measure
@@ -34,7 +35,7 @@ def main(
     tasks: Annotated[str, typer.Option(help="Comma-separated")] = ",".join(TASKS),
     split: Annotated[Split, typer.Option(help="Papers whose queries are asked")] = Split.ALL,
     sample: Annotated[int | None, typer.Option(min=1, help="First so many queries")] = None,
-    dense_weight: Annotated[float, typer.Option(min=0, max=1)] = legs.DENSE_WEIGHT,
+    dense_weight: Annotated[float, typer.Option(min=0, max=1)] = DENSE_WEIGHT,
     rank_depth: Annotated[int, typer.Option(min=1, help="Candidates the ranker sees")] = 50,
     ranker_weight: Annotated[float, typer.Option(min=0, max=1)] = 0.5,
     precision: PrecisionOption = "auto",
