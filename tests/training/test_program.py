@@ -66,6 +66,19 @@ def test_it_computes_what_the_network_does(compute: Any, tmp_path: Path) -> None
     save_program(network, tmp_path)
     program = open_paddle(tmp_path / PROGRAM, tmp_path / WEIGHTS, threads=1, precision="fp32")
     assert program.run(_IDS, _TYPES) == pytest.approx(expected, abs=1e-5)
+    assert _without_openvino(tmp_path) == pytest.approx(expected, abs=1e-5)
+
+
+def _without_openvino(folder: Path) -> Any:
+    """What Paddle Inference as it comes makes of the program."""
+    config = paddle.inference.Config(str(folder / PROGRAM), str(folder / WEIGHTS))
+    config.disable_gpu()
+    config.disable_glog_info()
+    predictor = paddle.inference.create_predictor(config)
+    predictor.get_input_handle("input_ids").copy_from_cpu(_IDS)
+    predictor.get_input_handle("token_type_ids").copy_from_cpu(_TYPES)
+    predictor.run()
+    return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
 
 
 def test_two_models_of_one_form_keep_apart(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ class _Writer:
             written[name] = attributes[there]
         for name, position in rule.constants.items():
             written[name] = self._constant(operands[position])
+        if rule.source_type is not None:
+            written[rule.source_type] = operands[0].dtype
         self._append(
             rule.type,
             {slot: self._read(value) for slot, value in zip(rule.inputs, operands, strict=False)},

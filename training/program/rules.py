@@ -17,6 +17,8 @@ class Rule:
     """Attributes that are operands in PIR, by their position."""
     fixed: Mapping[str, bool | int] = field(default_factory=dict)
     """Attributes that PIR does not have."""
+    source_type: str | None = None
+    """The attribute that says the type of the first input."""
 
 
 def _broadcast(kind: str) -> Rule:
@@ -33,7 +35,7 @@ def _same(*names: str) -> dict[str, str]:
 
 RULES = {
     "add": _broadcast("elementwise_add"),
-    "cast": Rule("cast", attributes={"out_dtype": "dtype"}),
+    "cast": Rule("cast", attributes={"out_dtype": "dtype"}, source_type="in_dtype"),
     "clip": Rule("clip", constants={"min": 1, "max": 2}),
     "cumsum": Rule(
         "cumsum", attributes=_same("flatten", "exclusive", "reverse"), constants={"axis": 1}
