@@ -24,7 +24,7 @@ _CONVERT = """
 import sys
 sys.path.append(sys.argv[1])
 import paddle2onnx
-program, weights = (f"{sys.argv[2]}/inference.{end}" for end in ("json", "pdiparams"))
+program, weights = (f"{sys.argv[2]}/inference.{end}" for end in ("pdmodel", "pdiparams"))
 paddle2onnx.export(program, weights, sys.argv[3], opset_version=17, verbose=False)
 """
 Figures = dict[str, float]
