@@ -43,7 +43,7 @@ def main(run: Run) -> None:
                    for each, inputs in sets.items()}
             for name, way in ways.items()
         }  # fmt: skip
-        return own | peers.rates(run.peers, request, sets, run.work)
+        return own | run.rates(request, sets)
 
     figures = peers.in_turns(turn)
     figures["precision"] = encoder.precision

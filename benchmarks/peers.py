@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +69,14 @@ def onnx_of(model: Path, work: Path) -> Path:
 
 
 def rates(
-    wanted: Sequence[str], request: dict[str, Any], sets: Mapping[str, Sized], work: Path
+    wanted: Sequence[str], request: dict[str, Any], sizes: Mapping[str, int], work: Path
 ) -> dict[str, Figures | str]:
     """Items of each set a second, by peer, or why a peer has none."""
     figures: dict[str, Figures | str] = {}
     for peer in wanted:
         found = measure(peer, request, work)
         figures[peer] = found if isinstance(found, str) else {
-            name: len(sets[name]) / seconds for name, seconds in found.items()
+            name: sizes[name] / seconds for name, seconds in found.items()
         }  # fmt: skip
     return figures
 

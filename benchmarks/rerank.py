@@ -42,7 +42,7 @@ def main(run: Run) -> None:
                 ranker.score(QUERY, documents)
                 seconds.append(run.clock() - started)
             own[name] = len(documents) / min(seconds)
-        return {"ours": own} | peers.rates(run.peers, request, sets, run.work)
+        return {"ours": own} | run.rates(request, sets)
 
     figures = peers.in_turns(turn)
     figures["cascade"] = asyncio.run(_cascade(run.options))

@@ -1,10 +1,13 @@
 """How a run of embed and rerank was asked for."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from benchmarks import peers
 from services.common.engine import PredictorOptions
 
 
@@ -13,6 +16,8 @@ class Run:
     work: Path
     """A folder for what the peers need."""
     peers: Sequence[str]
+    outside: Executor
+    """A process that never loads our engine, whose settings would go over to the peers."""
     processor_time: bool
     """Counted are processor seconds, not those of the clock."""
     bfloat16: bool
@@ -26,7 +31,7 @@ class Run:
     def options(self) -> PredictorOptions:
         return PredictorOptions(precision="auto" if self.bfloat16 else "int8")
 
-    def request(self, kind: str, model: Path, **further: object) -> dict[str, object]:
+    def request(self, kind: str, model: Path, **further: object) -> dict[str, Any]:
         """What a peer is told."""
         return {
             "kind": kind,
@@ -36,6 +41,13 @@ class Run:
             "processor_time": self.processor_time,
             **further,
         }
+
+    def rates(
+        self, request: dict[str, Any], sets: Mapping[str, Sized]
+    ) -> dict[str, peers.Figures | str]:
+        """Items of each set a second, by peer, or why a peer has none."""
+        sizes = {name: len(inputs) for name, inputs in sets.items()}
+        return self.outside.submit(peers.rates, self.peers, request, sizes, self.work).result()
 
     def results(self, benchmark: str) -> str:
         """What the results are called."""

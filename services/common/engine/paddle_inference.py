@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from services.common.engine.affinity import forbid_pinning
+from services.common.engine.affinity import ignore_pinning
 from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import IntArray
@@ -54,7 +54,7 @@ def open_paddle(
 
     Paddle keeps what it loads this way until the process ends.
     """
-    forbid_pinning()
+    ignore_pinning()
     inference = _paddle_inference()
     config = inference.Config(str(program), str(weights))
     config.disable_gpu()
