@@ -97,6 +97,19 @@ def test_two_models_of_one_form_keep_apart(tmp_path: Path) -> None:
         assert program.run(_IDS, _TYPES) == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_same_model_is_loaded_once(tmp_path: Path) -> None:
+    save_program(_Network(_first), tmp_path)
+    files = tmp_path / PROGRAM, tmp_path / WEIGHTS
+    first, again, exact = (
+        open_paddle(*files, threads=1, precision=precision)
+        for precision in ("fp32", "fp32", "bf16")
+    )
+    assert again is first
+    assert exact is not first
+    save_program(_Network(_first), tmp_path)
+    assert open_paddle(*files, threads=1, precision="fp32") is not first
+
+
 def test_an_operator_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     def rolled(states: Any, ids: Any, types: Any) -> Any:
         return paddle.roll(states, 1, axis=1)

@@ -4,7 +4,9 @@ Why that engine: docs/adr/0011-paddle-inference-by-openvino.md.
 """
 
 import os
+import threading
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,17 +31,19 @@ class PaddlePredictor:
 
     def __init__(self, native: Any) -> None:
         self._native = native
+        self._lock = threading.Lock()
         self._ids = native.get_input_handle("input_ids")
         self._types = native.get_input_handle("token_type_ids")
         self._output, self._echo = map(native.get_output_handle, native.get_output_names())
 
     def run(self, ids: IntArray, types: IntArray) -> FloatArray:
         try:
-            self._ids.copy_from_cpu(ids)
-            self._types.copy_from_cpu(types)
-            self._native.run()
-            values: FloatArray = self._output.copy_to_cpu()
-            answered = np.array_equal(self._echo.copy_to_cpu(), ids + types)
+            with self._lock:
+                self._ids.copy_from_cpu(ids)
+                self._types.copy_from_cpu(types)
+                self._native.run()
+                values: FloatArray = self._output.copy_to_cpu()
+                answered = np.array_equal(self._echo.copy_to_cpu(), ids + types)
         except Exception as error:
             raise ModelUnavailable("The model failed on this input.") from error
         if not answered:  # the engine logs why it failed and leaves the last output in place
@@ -52,8 +56,17 @@ def open_paddle(
 ) -> PaddlePredictor:
     """Loads a static program with inputs `input_ids` and `token_type_ids`. Raises ModelInvalid.
 
-    Paddle keeps what it loads this way until the process ends.
+    Paddle keeps an engine until the process ends, and may replace it under its user's hands when
+    the same one is made again. So whoever opens the same files later shares the predictor.
     """
+    written = (program.stat().st_mtime_ns, weights.stat().st_mtime_ns)
+    return _open(program.resolve(), weights.resolve(), written, threads, precision)
+
+
+@cache
+def _open(
+    program: Path, weights: Path, _written: tuple[int, int], threads: int, precision: str
+) -> PaddlePredictor:
     ignore_pinning()
     inference = _paddle_inference()
     config = inference.Config(str(program), str(weights))
