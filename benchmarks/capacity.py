@@ -13,8 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
+from services.common.model_dir import WantedPrecision
 from services.common.text import WordAnalyzer
 
 ROOT = Path(__file__).parents[1]
@@ -50,8 +52,8 @@ def in_turns(items: Sequence[str], size: int) -> Callable[[int], Sequence[str]]:
     return lambda turn: [items[(turn * size + n) % len(items)] for n in range(size)]
 
 
-def throughput(seconds: float) -> list[tuple[str, float]]:
-    options = PredictorOptions(threads=1)
+def throughput(seconds: float, precision: WantedPrecision) -> list[tuple[str, float]]:
+    options = PredictorOptions(threads=1, precision=precision)
     encoder = open_encoder(ROOT / "models/literature-encoder", options)
     ranker = open_ranker(ROOT / "models/literature-ranker", options)
     titles = [each["title"] for each in samples("literature_titles.jsonl", 8000)]
@@ -118,10 +120,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument(
+        "--precision", choices=get_args(WantedPrecision), default="auto", help="of both models"
+    )
     parser.add_argument("--dimension", type=int, default=384)
     chosen = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    measured = throughput(chosen.seconds)
+    measured = throughput(chosen.seconds, chosen.precision)
     print("\n| work | a second of one core |\n|---|---|")
     for name, value in measured:
         print(f"| {name} | {value:,.0f} |")

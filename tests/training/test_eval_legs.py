@@ -7,12 +7,15 @@ import pytest
 
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
+from services.recall.domain import Fusion
 from tests.training.literature import evaluate
-from training.evaluation import fuse, legs
+from training.evaluation import legs
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import top
+from training.evaluation.pools import candidates, found_by_legs
 from training.evaluation.reranking import BLEND, RANKER, rerank
 from training.evaluation.tasks import Corpus, Query, Task
+from training.evaluation.vectors import document_vectors
 
 _SHIPPED = Path(__file__).parents[2] / "models" / "literature-encoder"
 _TITLES = ("国有企业改革", "民营企业创新", "海洋生态保护", "水稻种植技术")
@@ -61,20 +64,6 @@ def test_top_agrees_with_sorting_and_keeps_corpus_order_among_equals() -> None:
         assert np.array_equal(top(scores, depth), expected)
 
 
-def test_min_max_and_weights() -> None:
-    scores = np.array([[1, 2, 3], [4, 4, 4]], dtype=np.float32)
-    assert fuse.min_max(scores).tolist() == [[0, 0.5, 1], [0, 0, 0]]
-    other = np.array([[3, 2, 1], [0, 0, 1]], dtype=np.float32)
-    assert fuse.weighted(scores, other, 0.75).tolist() == [[0.25, 0.5, 0.75], [0, 0, 0.25]]
-
-
-def test_reciprocal_rank() -> None:
-    dense = np.array([[0.9, 0.5, 0.1]], dtype=np.float32)
-    lexical = np.array([[0, 7, 0]], dtype=np.float32)
-    fused = fuse.reciprocal_rank(dense, lexical, k=1)
-    assert fused[0] == pytest.approx([1 / 2, 1 / 3 + 1 / 2, 1 / 4])
-
-
 def test_words_that_no_document_has_find_nothing() -> None:
     task = Task("none", _TASK.corpus, (Query("q", "完全无关", (0,)),))
     assert legs.rank_with_words(task, WordAnalyzer())[legs.LEXICAL] == {"q": []}
@@ -89,25 +78,34 @@ def test_legs_rank_every_query(encoder: Encoder) -> None:
     assert all(sorted(found) == ["d0", "d1", "d2", "d3"] for found in rankings["dense"].values())
 
 
+def test_the_legs_are_fused_as_recall_fuses_them(encoder: Encoder) -> None:
+    analyzer = WordAnalyzer()
+    (first, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    for weight in (0.0, 0.3, 1.0):
+        rankings = legs.rank_with_legs(_TASK, analyzer, encoder, cache=None, dense_weight=weight)
+        served = candidates(first, Fusion(dense_weight=weight))
+        assert rankings[legs.HYBRID]["q0"] == [each.id for each in served]
+
+
 def test_cached_vectors_are_those_of_the_encoder(encoder: Encoder, tmp_path: Path) -> None:
-    first = legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    first = document_vectors(_TASK.corpus, encoder, tmp_path)
     (cached,) = tmp_path.iterdir()
     assert encoder.manifest.fingerprint in cached.name
-    assert np.array_equal(first, legs.document_vectors(_TASK.corpus, encoder, tmp_path))
+    assert np.array_equal(first, document_vectors(_TASK.corpus, encoder, tmp_path))
     other = Corpus(("x",), ("别的",), ("",))
-    assert legs.document_vectors(other, encoder, tmp_path).shape == (1, encoder.dimension)
+    assert document_vectors(other, encoder, tmp_path).shape == (1, encoder.dimension)
 
 
 def test_vectors_of_another_int8_program_are_not_taken(tmp_path: Path) -> None:
     encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, precision="int8"))
-    legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    document_vectors(_TASK.corpus, encoder, tmp_path)
     files = encoder.manifest.files
     assert files.int8 is not None
     quantised_again = files.int8.model_copy(update={"sha256": "0" * 64})
     encoder.manifest = encoder.manifest.model_copy(
         update={"files": files.model_copy(update={"int8": quantised_again})}
     )
-    legs.document_vectors(_TASK.corpus, encoder, tmp_path)
+    document_vectors(_TASK.corpus, encoder, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -1,4 +1,4 @@
-"""Candidates as recall gives them, without servers: what the fit of fusion and blend reads."""
+"""What the legs find and what recall makes of it, without servers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from services.common.wire.recall import Candidate
 from services.recall.domain import Found, Fusion, fuse
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, blocks, top
-from training.evaluation.legs import document_vectors
-from training.evaluation.tasks import Query, Task
+from training.evaluation.tasks import Corpus, Query, Task
+from training.evaluation.vectors import document_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,8 @@ def found_by_legs(
     task: Task, analyzer: WordAnalyzer, encoder: Encoder, cache: Path | None
 ) -> Iterator[Legs]:
     """The best DEPTH of each leg, by exact search and BM25."""
-    corpus = task.corpus
-    texts = [f"{title}\n{text}" for title, text in zip(corpus.titles, corpus.texts, strict=True)]
-    words = Bm25(texts, analyzer.words)
-    documents = document_vectors(corpus, encoder, cache)
+    words = _index(task.corpus, analyzer)
+    documents = document_vectors(task.corpus, encoder, cache)
     vectors = encoder.encode_queries([query.text for query in task.queries])
     for block in blocks(task.queries):
         queries = task.queries[block]
@@ -41,6 +39,16 @@ def found_by_legs(
         lexical = words.scores([query.text for query in queries])
         for at, query in enumerate(queries):
             yield Legs(query, _found(task, dense[at]), _found(task, lexical[at], above=0.0))
+
+
+def found_by_words(task: Task, analyzer: WordAnalyzer) -> Iterator[tuple[Query, list[Found]]]:
+    """The best DEPTH by BM25 alone."""
+    words = _index(task.corpus, analyzer)
+    for block in blocks(task.queries):
+        queries = task.queries[block]
+        scores = words.scores([query.text for query in queries])
+        for query, line in zip(queries, scores, strict=True):
+            yield query, _found(task, line, above=0.0)
 
 
 def candidates(legs: Legs, fusion: Fusion) -> list[Candidate]:
@@ -57,6 +65,11 @@ def candidates(legs: Legs, fusion: Fusion) -> list[Candidate]:
         )
         for each in fuse(legs.dense, legs.lexical, DEPTH, fusion)
     ]
+
+
+def _index(corpus: Corpus, analyzer: WordAnalyzer) -> Bm25:
+    texts = [f"{title}\n{text}" for title, text in zip(corpus.titles, corpus.texts, strict=True)]
+    return Bm25(texts, analyzer.words)
 
 
 def _found(task: Task, scores: NDArray[np.float32], above: float | None = None) -> list[Found]:

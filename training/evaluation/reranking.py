@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from services.common.engine import Ranker
-from training.evaluation.fuse import min_max
+from services.common.engine.predictor import FloatArray
 from training.evaluation.tasks import Task
 
 RANKER = "hybrid + ranker"
@@ -35,10 +35,15 @@ def rerank(
             for row in (row_of[id_] for id_ in head)
         ]
         logits = ranker.score(query.text, texts)
-        recall = 1 / np.arange(1, len(head) + 1, dtype=np.float32)
-        both = min_max(np.stack([logits, recall]))
-        blended = ranker_weight * both[0] + (1 - ranker_weight) * both[1]
+        recall = np.reciprocal(np.arange(1, len(head) + 1, dtype=np.float32))
+        blended = ranker_weight * _stretched(logits) + (1 - ranker_weight) * _stretched(recall)
         for row, scores in ((RANKER, logits), (BLEND, blended)):
             order = np.argsort(-scores, kind="stable")
             result[row][query.id] = [*(head[position] for position in order), *rest]
     return result
+
+
+def _stretched(scores: FloatArray) -> FloatArray:
+    """To [0, 1]; equal scores become 0."""
+    low, high = float(scores.min()), float(scores.max())
+    return (scores - low) / (high - low if high > low else 1.0)

@@ -1,0 +1,34 @@
+"""Vectors of a corpus, kept between runs."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.engine import Encoder
+from training.evaluation.tasks import Corpus
+
+
+def document_vectors(corpus: Corpus, encoder: Encoder, cache: Path | None) -> NDArray[np.float32]:
+    """float32 [documents, dimension], kept in `cache` per program and content."""
+    rendered = [
+        encoder.manifest.document_text(title, text)
+        for title, text in zip(corpus.titles, corpus.texts, strict=True)
+    ]
+    if cache is None:
+        return encoder.encode(rendered)
+    path = cache / f"{_program(encoder)}-{corpus.digest}.npy"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npy")
+        np.save(partial, encoder.encode(rendered))
+        partial.replace(path)
+    vectors: NDArray[np.float32] = np.load(path)
+    return vectors
+
+
+def _program(encoder: Encoder) -> str:
+    """Names what made the vectors; int8 programs of one fingerprint may differ."""
+    int8 = encoder.manifest.files.int8
+    name = f"{encoder.manifest.fingerprint}-{encoder.precision}"
+    return f"{name}-{int8.sha256[:16]}" if encoder.precision == "int8" and int8 else name
