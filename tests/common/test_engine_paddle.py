@@ -3,6 +3,7 @@ its threads where the system puts them. Each test runs the shipped encoder in a 
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -34,6 +35,16 @@ def fails(tokens):
         return error.detail
     return None
 """
+
+
+def test_nothing_is_left_in_the_working_directory(tmp_path: Path) -> None:
+    opening = _OPEN.replace('"models/', f'"{_ROOT}/models/')
+    environment = os.environ | {"PYTHONPATH": str(_ROOT), "TMPDIR": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", opening + "run(ids(1, 16))"],
+        check=True, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert not [*tmp_path.iterdir()]
 
 
 def _python(program: str) -> list[str]:

@@ -8,6 +8,7 @@ import threading
 import warnings
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +76,11 @@ def _open(
     config.set_cpu_math_library_num_threads(threads)
     config.enable_openvino_engine(getattr(inference.PrecisionType, _PRECISIONS[precision]))
     try:
-        return PaddlePredictor(inference.create_predictor(config))
+        # It writes what it compiled, by default to the working directory, and would not start
+        # where it cannot. Reading it again saves nothing.
+        with TemporaryDirectory(prefix="xunwen-engine-") as cache:
+            config.set_optim_cache_dir(cache)
+            return PaddlePredictor(inference.create_predictor(config))
     except Exception as error:
         raise ModelInvalid(
             f"{program.parent.name}: Paddle cannot load {program.name} with {weights.name};"
