@@ -17,21 +17,21 @@ def _index(indexer: Installation, collection: str, count: int, prefix: str = "p"
 
 
 def test_a_job_of_many_parts_leaves_one_segment(indexer: Installation) -> None:
-    _index(indexer, "parts", 900)
-    assert _segments(indexer, "parts") == [900]
+    _index(indexer, "one_segment", 900)
+    assert _segments(indexer, "one_segment") == [900]
 
 
 def test_rows_of_small_jobs_wait_for_more(indexer: Installation) -> None:
-    _index(indexer, "small", 50, "few")
-    assert _segments(indexer, "small") == []
-    assert len(indexer.ids("small")) == 50
-    _index(indexer, "small", 160, "more")
-    assert _segments(indexer, "small") == [210]
+    _index(indexer, "small_jobs", 50, "few")
+    assert _segments(indexer, "small_jobs") == []
+    assert len(indexer.ids("small_jobs")) == 50
+    _index(indexer, "small_jobs", 160, "more")
+    assert _segments(indexer, "small_jobs") == [210]
 
 
 def test_a_job_that_a_kill_interrupted_leaves_nothing_unflushed(indexer: Installation) -> None:
-    job = indexer.submit("killed", literature(600))
+    job = indexer.submit("killed_between", literature(600))
     indexer.indexed(job, 100)
     indexer.restart(indexer.api)
     assert indexer.ended(job)["state"] == "succeeded"
-    assert sum(_segments(indexer, "killed")) == 600
+    assert sum(_segments(indexer, "killed_between")) == 600
