@@ -94,21 +94,22 @@ while True:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         tasks = Path("/proc") / str(process.pid) / "task"
+        # Its own filter beside what it inherits of a parent that has loaded Paddle, too.
+        filters = int(_status(tasks.parent / "status", "Seccomp_filters"))
+        assert filters == int(_status(Path("/proc/self/status"), "Seccomp_filters")) + 1
         seen = set()
         for _ in range(30):
-            seen |= {_allowed(task / "status") for task in tasks.iterdir()}
+            seen |= {_status(task / "status", "Cpus_allowed_list") for task in tasks.iterdir()}
             time.sleep(0.02)
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    assert seen == {_allowed(Path("/proc/self/status"))}
+    assert seen == {_status(Path("/proc/self/status"), "Cpus_allowed_list")}
 
 
-def _allowed(status: Path) -> str:
-    """The cores that a thread may run on."""
+def _status(file: Path, name: str) -> str:
+    """What the kernel says of a process or a thread."""
     return next(
-        line.split()[1]
-        for line in status.read_text().splitlines()
-        if line.startswith("Cpus_allowed_list")
+        line.split()[1] for line in file.read_text().splitlines() if line.startswith(f"{name}:")
     )

@@ -21,6 +21,12 @@ def test_a_job_of_many_parts_leaves_one_segment(indexer: Installation) -> None:
     assert _segments(indexer, "one_segment") == [900]
 
 
+def test_a_large_job_leaves_no_small_segment_at_its_end(indexer: Installation) -> None:
+    _index(indexer, "large_job", 5_050)
+    assert _segments(indexer, "large_job") == [5_000]
+    assert len(indexer.ids("large_job")) == 5_050
+
+
 def test_rows_of_small_jobs_wait_for_more(indexer: Installation) -> None:
     _index(indexer, "small_jobs", 50, "few")
     assert _segments(indexer, "small_jobs") == []
@@ -30,8 +36,9 @@ def test_rows_of_small_jobs_wait_for_more(indexer: Installation) -> None:
 
 
 def test_a_job_that_a_kill_interrupted_leaves_nothing_unflushed(indexer: Installation) -> None:
-    job = indexer.submit("killed_between", literature(600))
+    # Fewer than the 200 that are flushed are left for the process that ends the job.
+    job = indexer.submit("killed_between", literature(250))
     indexer.indexed(job, 100)
     indexer.restart(indexer.api)
     assert indexer.ended(job)["state"] == "succeeded"
-    assert sum(_segments(indexer, "killed_between")) == 600
+    assert sum(_segments(indexer, "killed_between")) == 250

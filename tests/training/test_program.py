@@ -37,6 +37,7 @@ def _first(states: Any, ids: Any, types: Any) -> Any:
 
 def _shaped(states: Any, ids: Any, types: Any) -> Any:
     heads = states.reshape([0, 0, 2, 2]).transpose([0, 2, 1, 3])
+    heads = paddle.nn.functional.relu(heads)
     weights = paddle.nn.functional.softmax(heads.matmul(heads, transpose_y=True), axis=-1)
     return weights.matmul(heads).sum(axis=[1, 2], keepdim=False)
 
@@ -82,7 +83,7 @@ def _without_openvino(folder: Path) -> Any:
 
 
 def test_two_models_of_one_form_keep_apart(tmp_path: Path) -> None:
-    programs = []
+    programs, names = [], []
     for seed in (1, 2):
         folder = tmp_path / str(seed)
         folder.mkdir()
@@ -93,8 +94,18 @@ def test_two_models_of_one_form_keep_apart(tmp_path: Path) -> None:
         save_program(network, folder)
         program = open_paddle(folder / PROGRAM, folder / WEIGHTS, threads=1, precision="fp32")
         programs.append((program, expected))
+        names.append(_computed(folder))
+    assert not names[0] & names[1]
     for program, expected in programs:
         assert program.run(_IDS, _TYPES) == pytest.approx(expected, abs=1e-5)
+
+
+def _computed(folder: Path) -> set[str]:
+    """Names of what the program computes."""
+    program = paddle.base.proto.framework_pb2.ProgramDesc()
+    program.ParseFromString((folder / PROGRAM).read_bytes())
+    inner = (each for each in program.blocks[0].ops if each.type not in ("feed", "fetch"))
+    return {name for each in inner for slot in each.outputs for name in slot.arguments}
 
 
 def test_the_same_model_is_loaded_once(tmp_path: Path) -> None:

@@ -45,6 +45,6 @@ def save_program(network: nn.Layer, directory: Path) -> None:
     with TemporaryDirectory(prefix="xunwen-export-") as name:
         folder = Path(name)
         paddle.jit.save(static, str(folder / "inference"))
+        program = legacy_program(folder / "inference.json", sha256_of(folder / WEIGHTS)[:16])
         shutil.move(folder / WEIGHTS, directory / WEIGHTS)
-        prefix = sha256_of(directory / WEIGHTS)[:16]
-        (directory / PROGRAM).write_bytes(legacy_program(folder / "inference.json", prefix))
+        (directory / PROGRAM).write_bytes(program)

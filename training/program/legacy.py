@@ -28,7 +28,8 @@ def legacy_program(program: Path, prefix: str) -> bytes:
     """A PIR program file as a serialised ProgramDesc. Raises ProgramUnknown.
 
     Parameters keep their names, so both read one weights file. Names of what is computed begin
-    with `prefix`: Paddle files its engines by a hash of them, which no two models must share.
+    with `prefix`: Paddle files the engines of a process by a hash of them, and replaces one that
+    has the same.
     """
     source = paddle.static.Program()
     core.deserialize_pir_program(str(program), source)

@@ -35,9 +35,9 @@ def ignore_pinning() -> None:
     OpenVINO binds its threads to the machine's first cores, and Paddle hands on no setting for
     that. Two processes of one thread each then shared one core of two: 20 passes a second each,
     and 43 without. So the kernel is told to answer `sched_setaffinity` without doing it (seccomp,
-    which needs no privilege and holds for the life of the process). Refused it must not be: ONNX
-    Runtime then fails to recognise the processor and is slower. Where there can be no filter, a
-    warning is logged.
+    which needs no privilege and holds for the life of the process and of those that it starts).
+    Refused it must not be: ONNX Runtime then fails to recognise the processor and is slower.
+    Where there can be no filter, a warning is logged.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return

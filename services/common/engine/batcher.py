@@ -132,7 +132,7 @@ class Batcher:
         return await unit.result
 
     async def _work(self) -> None:
-        # A thread of its own: engines keep buffers for each thread that runs them.
+        # A thread of its own, so that short calls do not wait behind passes.
         with ThreadPoolExecutor(1, thread_name_prefix="forward") as thread:
             while not self._closed:
                 if batch := self._take():

@@ -47,8 +47,12 @@ class CollectionState:
     """No write to this collection was accepted with a higher version."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     building: Building | None = None
-    unflushed: int = 0
-    unflushed_singles: int = 0
+    unflushed: dict[PhysicalName, int] = field(default_factory=dict)
+    """Rows that this process wrote since it last flushed."""
+    flushed: set[PhysicalName] = field(default_factory=set)
+    """Where that is all that waits; elsewhere there may be rows from before a restart."""
+    singles: int = 0
+    """Single writes since the last flush."""
 
 
 class Collections:

@@ -60,6 +60,7 @@ class Rebuilds:
         old = await asyncio.to_thread(self._index.resolve, name)
         if old != new:
             await asyncio.to_thread(self._index.flush, new)
+            state.unflushed[new] = 0
             await asyncio.to_thread(self._index.load, new)
             await self._verify(new, old, expected, version)
             async with state.lock:

@@ -23,7 +23,8 @@ _FLUSH_SINGLES = 200
 """Single writes after which milvus-lite is flushed; its search slows down with each."""
 _FLUSH_ROWS = 5_000
 """Rows of a job after which it is. A flush leaves a segment, and milvus-lite's BM25 knows the
-words of one segment only, so documents of small ones rank wrongly among the others."""
+words of one segment only, so documents of small ones rank wrongly among the others. In return a
+search over so many rows that wait takes 0.7 s longer, over 1,000 0.2 s, until the job ends."""
 
 
 class RunningJobs(Protocol):
@@ -84,19 +85,18 @@ class IndexWriter:
                 physical = await self.collections.ensure(name)
                 targets = self._targets(state, physical, version)
                 await self._write(state, targets, chunk, version)
-                state.unflushed += len(chunk)
-        if state.unflushed >= _FLUSH_ROWS:
-            await self._flush(state, targets)
+        await self._flush_at(_FLUSH_ROWS, state, targets)
 
     async def end_job(self, name: str, rows: int) -> None:
-        """An upsert job wrote `rows` and will write no more: they are searched fast from now on."""
+        """An upsert job wrote `rows` and will write no more: unless they are few, they are flushed
+        and searched fast from now on."""
         state = await self.collections.state(name)
-        # After a restart the job's own count is the only one.
-        if max(rows, state.unflushed) < _FLUSH_SINGLES:
-            return
         live = await asyncio.to_thread(self._index.resolve, name)
-        if live is not None:  # it may have been deleted since
-            await self._flush(state, [live])
+        if live is None:  # it was deleted since
+            return
+        if live not in state.flushed:  # the job may have begun before a restart
+            state.unflushed[live] = max(rows, state.unflushed.get(live, 0))
+        await self._flush_at(_FLUSH_SINGLES, state, [live])
 
     async def write_build(
         self,
@@ -106,12 +106,13 @@ class IndexWriter:
         version: int,
         wanted: Callable[[], None],
     ) -> None:
-        """Rows of a rebuild, into the collection that is being built; the switch flushes them."""
+        """Rows of a rebuild, into the collection that is being built."""
         state = await self.collections.state(name)
         for chunk in slices(rows, SLICE_ROWS):
             wanted()
             async with state.lock:
                 await self._write(state, [physical], chunk, version)
+        await self._flush_at(_FLUSH_ROWS, state, [physical])
 
     async def put(self, name: str, row: Row, version: int) -> str:
         """One document, found when this returns. Returns the index version."""
@@ -121,9 +122,9 @@ class IndexWriter:
             physical = await self.collections.ensure(name)
             targets = self._targets(state, physical, version)
             await self._write(state, targets, [row], version)
-        state.unflushed_singles += 1
-        if state.unflushed_singles >= _FLUSH_SINGLES:
-            await self._flush(state, targets)
+        state.singles += 1
+        if state.singles >= _FLUSH_SINGLES:
+            await self._flush_at(0, state, targets)
         return await self.moved(name)
 
     async def delete(
@@ -196,6 +197,7 @@ class IndexWriter:
             self._role.check()
             if kept:
                 await asyncio.to_thread(self._index.upsert, target, kept, version)
+                state.unflushed[target] = state.unflushed.get(target, 0) + len(kept)
 
     async def _not_older(
         self, target: PhysicalName, rows: Sequence[Row], version: int
@@ -204,9 +206,17 @@ class IndexWriter:
         there = await asyncio.to_thread(self._index.versions, target, ids)
         return [row for row in rows if there.get(row.id, 0) <= (row.version or version)]
 
-    async def _flush(self, state: CollectionState, targets: Sequence[PhysicalName]) -> None:
-        state.unflushed = state.unflushed_singles = 0
+    async def _flush_at(
+        self, least: int, state: CollectionState, targets: Sequence[PhysicalName]
+    ) -> None:
+        """Flushes the targets of which at least so many rows wait for it."""
         if not self._index.needs_flush:
             return
         for target in targets:
-            await asyncio.to_thread(self._index.flush, target)
+            waiting = state.unflushed.get(target, 0)
+            if waiting >= least:
+                await asyncio.to_thread(self._index.flush, target)
+                # Others may have come meanwhile.
+                state.unflushed[target] = state.unflushed.get(target, 0) - waiting
+                state.flushed.add(target)
+                state.singles = 0

@@ -29,7 +29,7 @@ class PartEncoder:
         self.analyzers = analyzers
         self._metrics = metrics
         self._computing_since: float | None = None
-        # One thread for good: engines keep buffers for each thread that runs them.
+        # One thread: an encoder is used from one at a time.
         self._computer = ThreadPoolExecutor(1, thread_name_prefix="forward")
 
     @property
