@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,12 @@ def main(run: Run) -> None:
     )  # fmt: skip
 
     def turn() -> dict[str, peers.Figures | str]:
-        own = {
-            name: {each: _fastest(way, inputs, run.clock, single=each.startswith("single"))
-                   for each, inputs in sets.items()}
-            for name, way in ways.items()
-        }  # fmt: skip
-        return own | run.rates(request, sets)
+        own: dict[str, peers.Figures] = {name: {} for name in ways}
+        for name, way in ways.items():
+            for each, inputs in sets.items():
+                asked = partial(_singly, way) if each.startswith("single") else way
+                own[name][each] = run.rate(asked, inputs, ROUNDS)
+        return own | run.peer_rates(request, sets)
 
     figures = peers.in_turns(turn)
     figures["precision"] = encoder.precision
@@ -51,25 +52,9 @@ def main(run: Run) -> None:
     report.save(run.results("embed"), figures, _table(figures, list(sets)))
 
 
-def _fastest(
-    way: Callable[[Sequence[str]], object],
-    inputs: Sequence[str],
-    clock: Callable[[], float],
-    *,
-    single: bool,
-) -> float:
-    """Texts a second in the fastest of ROUNDS: what the neighbours took away least from."""
-    way(inputs[:4])
-    seconds = []
-    for _ in range(ROUNDS):
-        started = clock()
-        if single:
-            for text in inputs:
-                way([text])
-        else:
-            way(inputs)
-        seconds.append(clock() - started)
-    return len(inputs) / min(seconds)
+def _singly(way: Callable[[Sequence[str]], object], texts: Sequence[str]) -> None:
+    for text in texts:
+        way([text])
 
 
 def _plain(threads: int) -> Callable[[Sequence[str]], object]:

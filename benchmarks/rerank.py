@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,11 @@ def main(run: Run) -> None:
     )  # fmt: skip
 
     def turn() -> dict[str, peers.Figures | str]:
-        own = {}
-        for name, documents in sets.items():
-            ranker.score(QUERY, documents[:4])
-            seconds = []
-            for _ in range(ROUNDS):
-                started = run.clock()
-                ranker.score(QUERY, documents)
-                seconds.append(run.clock() - started)
-            own[name] = len(documents) / min(seconds)
-        return {"ours": own} | run.rates(request, sets)
+        own = {
+            name: run.rate(partial(ranker.score, QUERY), documents, ROUNDS)
+            for name, documents in sets.items()
+        }
+        return {"ours": own} | run.peer_rates(request, sets)
 
     figures = peers.in_turns(turn)
     figures["cascade"] = asyncio.run(_cascade(run.options))

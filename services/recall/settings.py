@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.common.engine import PredictorOptions
+from services.common.engine import QUEUED_TOKENS, PredictorOptions
 from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
 from services.recall.domain import DENSE_WEIGHT, Fusion
@@ -22,7 +22,7 @@ class RecallSettings(ServiceSettings):
     threads: int = Field(default=0, ge=0)
     """Cores that forward passes may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
-    queued_tokens: int = Field(default=200_000, gt=0)
+    queued_tokens: int = Field(default=QUEUED_TOKENS, gt=0)
     """Waiting work, queries and documents each, above which a call is refused."""
     timeout_seconds: float = Field(default=10.0, gt=0)
     """The budget of a call whose caller names none."""

@@ -9,17 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 _ROOT = Path(__file__).parents[2]
-_OPEN = """
+_OPEN = f"""
 import json, os, resource, sys
 import numpy as np
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.errors import ModelUnavailable
 
 encoder = open_encoder(
-    "models/literature-encoder", PredictorOptions(threads=1, precision="fp32"))
+    "{_ROOT}/models/literature-encoder", PredictorOptions(threads=1, precision="fp32"))
 predictor = encoder.forward.predictor
 
 def ids(rows, columns):
@@ -37,16 +35,6 @@ def fails(tokens):
 """
 
 
-def test_nothing_is_left_in_the_working_directory(tmp_path: Path) -> None:
-    opening = _OPEN.replace('"models/', f'"{_ROOT}/models/')
-    environment = os.environ | {"PYTHONPATH": str(_ROOT), "TMPDIR": str(tmp_path)}
-    subprocess.run(
-        [sys.executable, "-c", opening + "run(ids(1, 16))"],
-        check=True, cwd=tmp_path, env=environment,
-    )  # fmt: skip
-    assert not [*tmp_path.iterdir()]
-
-
 def _python(program: str) -> list[str]:
     return [sys.executable, "-W", "error", "-c", _OPEN + program]
 
@@ -56,6 +44,12 @@ def _answers(program: str) -> dict[str, object]:
     assert done.returncode == 0, done.stderr[-2000:]
     answers: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return answers
+
+
+def test_nothing_is_left_in_the_working_directory(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run(_python("run(ids(1, 16))"), check=True, cwd=tmp_path, env=environment)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_pass_without_memory_does_not_answer_with_the_one_before() -> None:
@@ -77,7 +71,6 @@ print(json.dumps({
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_thread_is_bound_to_a_core() -> None:
     process = subprocess.Popen(
         _python("""

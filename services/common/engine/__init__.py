@@ -10,12 +10,13 @@ from services.common.engine.batched import (
     batched_encoder,
     batched_ranker,
 )
-from services.common.engine.batcher import Batcher, Priority
+from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
 from services.common.engine.models import Encoder, Ranker, open_encoder, open_ranker
 from services.common.engine.predictor import PredictorOptions
 from services.common.engine.tokens import Tokens
 
 __all__ = [
+    "QUEUED_TOKENS",
     "BatchedEncoder",
     "BatchedRanker",
     "Batcher",
