@@ -1,1 +1,2 @@
-"""What the services share. Imports no service and nothing of the offline half."""
+"""The code that the services share. It imports no service, and nothing of training or the
+client."""

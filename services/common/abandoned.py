@@ -1,4 +1,4 @@
-"""Work whose caller has gone is dropped, instead of being finished for nobody."""
+"""Cancels the work of a request whose caller has closed the connection."""
 
 import asyncio
 
@@ -7,14 +7,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.replay import replay
 
 CLIENT_CLOSED = 499
-"""As nginx counts them; nobody receives it."""
+"""The status that nginx logs for such requests; nobody receives it."""
 
 
 class DropAbandoned:
-    """A layer that cancels the route when the connection ends before the answer.
+    """A middleware that cancels the route when the connection ends before the response.
 
-    For routes that only compute: what is cancelled half-way must leave nothing half-done. The
-    body is read whole first, so it is for services whose callers are our own.
+    It suits services whose routes only compute, since work that is cancelled half-way must leave
+    nothing half-done. It reads the whole body first, so the callers must be our own services.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,8 +29,8 @@ class DropAbandoned:
             await _note(send)
             return
         gone = asyncio.create_task(_disconnected(receive))
-        heard = replay(body, lambda: asyncio.shield(gone))
-        work = asyncio.ensure_future(self.app(scope, heard, send))
+        receive_again = replay(body, lambda: asyncio.shield(gone))
+        work = asyncio.ensure_future(self.app(scope, receive_again, send))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -46,7 +46,7 @@ class DropAbandoned:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """The body; None when the connection ended before it did."""
+    """The whole body, or None if the connection ended before the body did."""
     blocks: list[bytes] = []
     while True:
         message = await receive()

@@ -1,6 +1,7 @@
-"""`python -m services.common.alive PORT [PATH]`: the health check of an image, which has no curl.
+"""`python -m services.common.alive PORT [PATH]`: the health check of images, which hold no curl.
 
-Ends with 0 if the service on this machine answers with success within three seconds, else with 1.
+It exits with 0 if the service on this machine answers PATH (default /livez) with a status below
+400 within three seconds, else with 1.
 """
 
 import http.client
@@ -10,6 +11,7 @@ _SECONDS = 3.0
 
 
 def answers(port: int, path: str = "/livez") -> bool:
+    """Whether a service listens on `port` of this machine and answers `path` with success."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
     try:
         connection.request("GET", path)

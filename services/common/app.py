@@ -1,10 +1,10 @@
-"""The scaffold of a service: one application factory and one way to serve it."""
+"""Creates, starts and serves the application of every service."""
 
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -12,24 +12,34 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from services.common.drain import DrainingServer, end_on_signals
+from services.common.errors import StartFailed
+from services.common.garbage import set_apart
 from services.common.logs import configure_logs
 from services.common.metrics import HttpMetrics
 from services.common.middleware import RequestContextMiddleware
 from services.common.probes import Check, probe_router
 from services.common.problem import MEDIA_TYPE, Problem, install_problem_handlers
-from services.common.settings import ServiceSettings
+from services.common.settings import ServiceSettings, read_settings
 from services.common.slow_heads import impatient
 from services.common.tracing import tracing
 
 Resources = Mapping[str, Any]
-"""What a lifespan opens; each entry becomes `request.state.<name>`."""
+"""Resources of a lifespan by name; routes get one by `resources.opened(name)`."""
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+_IDLE_SECONDS = 75
+"""A kept connection may be idle for so long. It is more than the 60 seconds of the usual reverse
+proxies and load balancers and the 5 of httpx: the side that sends requests has to give up first,
+else a request may meet the close on its way and fail."""
 
 Lifespan = Callable[[CollectorRegistry], AbstractAsyncContextManager[Resources]]
-"""Opens a service's resources.
+"""Opens a service's resources, and closes them when the service stops.
 
-`checks` and `optional_checks`, if present, map a dependency's name to its Check; without an
-optional one the service is ready still, and /readyz names it. `vital_checks` are about the
-process itself: where one fails, /livez does, and the process is to be restarted.
+Three entries are not for routes; each maps the name of a dependency to its Check. `checks` decide
+whether the service is ready. `optional_checks` are shown by /readyz and decide nothing.
+`vital_checks` are about the process itself: if one fails, /livez fails, and the process has to be
+restarted.
 """
 
 
@@ -44,7 +54,9 @@ def create_service_app(
 ) -> FastAPI:
     """A FastAPI application with request context, problem+json, probes and metrics.
 
-    `layers` lie between the request's context and the routes, the outermost first.
+    `title` and `version` stand in its OpenAPI document. With `internal_token` it answers only
+    requests that carry that token. `layers` are middleware between the request's context and the
+    routes, the outermost first.
     """
     metrics = HttpMetrics(CollectorRegistry())
     checks: dict[str, Check] = {}
@@ -52,8 +64,9 @@ def create_service_app(
     vital_checks: dict[str, Check] = {}
 
     @asynccontextmanager
-    async def run(app: FastAPI) -> AsyncIterator[Resources]:
+    async def run(_app: FastAPI) -> AsyncIterator[Resources]:
         async with lifespan(metrics.registry) as resources:
+            set_apart()
             checks.update(resources.get("checks", {}))
             optional_checks.update(resources.get("optional_checks", {}))
             vital_checks.update(resources.get("vital_checks", {}))
@@ -64,9 +77,20 @@ def create_service_app(
         version=version,
         lifespan=run,
         middleware=layers,
+        # A wrong address is answered with 404. A redirect would lead to another route, since
+        # `documents/` would become `documents`.
+        redirect_slashes=False,
         responses={
-            "4XX": {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "Your side"},
-            "5XX": {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "Our side"},
+            "4XX": {
+                "model": Problem,
+                "content": {MEDIA_TYPE: {}},
+                "description": "A fault of the request",
+            },
+            "5XX": {
+                "model": Problem,
+                "content": {MEDIA_TYPE: {}},
+                "description": "A fault of the service",
+            },
         },
     )
     install_problem_handlers(app)
@@ -80,10 +104,11 @@ def create_service_app(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket to listen on. Raises OSError when the address is not to be had."""
+    """A socket bound to `host` and `port`. Raises OSError if the address is taken or belongs to
+    another machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it on,
-    # the body of an answer waits up to 40 ms for the acknowledgement of its head.
+    # asyncio turns Nagle's algorithm off only for sockets that name their protocol. With it on,
+    # the body of a response waits up to 40 ms for the acknowledgement of its head.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -92,6 +117,22 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def start(service: str, kind: type[Settings], create: Callable[[Settings], FastAPI]) -> int:
+    """Reads the settings of a service, creates its application, and serves it until it is ended.
+
+    Returns the exit code of the process: 1, with one line on standard error, if the settings, a
+    model or a dictionary cannot be used (`create` raises StartFailed) or the port is taken.
+    """
+    settings = read_settings(kind, service)
+    try:
+        app = create(settings)
+    except StartFailed as error:
+        sys.stderr.write(f"{service}: {error.detail}\n")
+        return 1
+    serve(app, settings, service)
+    return 0
 
 
 def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
@@ -109,6 +150,7 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
         access_log=False,
         timeout_graceful_shutdown=int(settings.drain_seconds),
         server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         http=impatient(settings.head_seconds),
     )
     end_on_signals()

@@ -1,13 +1,23 @@
-"""A circuit breaker: stops calling what keeps failing, and probes it with one call at a time."""
+"""A circuit breaker: it refuses calls to a service that keeps failing, and probes it singly."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.common.errors import SearchError, ServiceUnavailable
+
+
+class BrokenConnection(Exception):
+    """A connection was refused or lost; nothing says whether the call was carried out."""
+
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Opens after `failures` in a row; after `rest_seconds` lets one probe through (half-open)."""
+    """Opens after `failures` failed calls in a row, and refuses calls while it is open.
+
+    After `rest_seconds` it lets one probe through (half-open): a success closes it, a failure
+    opens it for another rest. `clock` gives seconds of a monotonic clock.
+    """
 
     failures: int = 5
     rest_seconds: float = 2.0
@@ -15,13 +25,20 @@ class CircuitBreaker:
     _failed: int = field(default=0, init=False)
     _opened_at: float = field(default=0.0, init=False)
     _probing: bool = field(default=False, init=False)
+    _broken: bool = field(default=False, init=False)
+    """Whether all the failures in a row were connections that broke."""
 
     @property
     def open(self) -> bool:
+        """Whether so many calls in a row have failed that further ones are refused."""
         return self._failed >= self.failures
 
     def allow(self) -> bool:
-        """Whether a call may go out now. A caller that was allowed must report how it ended."""
+        """Whether a call may go out now.
+
+        A caller that was allowed must report the end by `succeeded`, `failed` or `abandoned`;
+        `Guarded` does so.
+        """
         if not self.open:
             return True
         if self._probing or self.clock() - self._opened_at < self.rest_seconds:
@@ -30,16 +47,54 @@ class CircuitBreaker:
         return True
 
     def succeeded(self) -> None:
+        """Reports that the service answered; closes the breaker."""
         self._failed, self._probing = 0, False
 
-    def failed(self) -> None:
+    def failed(self, *, broken: bool = False) -> None:
+        """Reports that the service did not answer, or answered that it cannot.
+
+        `broken` says that the connection was refused or lost.
+        """
+        self._broken = broken and (self._broken or not self._failed)
         self._failed, self._probing = self._failed + 1, False
         self._opened_at = self.clock()
 
+    def ready(self) -> None:
+        """Reports that the service's readiness check succeeded.
+
+        If all the failures were broken connections, such as those to a killed process, the breaker
+        closes. After other failures it stays open, since a service that hangs may pass the check
+        too.
+        """
+        if self._broken:
+            self.succeeded()
+
     def abandoned(self) -> None:
-        """The call ended without telling anything about the callee (the caller went away)."""
+        """Reports an end that says nothing about the service, such as a caller that closed the
+        connection."""
         self._probing = False
 
     def retry_after(self) -> float:
         """Seconds until the next probe may go out."""
         return max(0.0, self.rest_seconds - (self.clock() - self._opened_at))
+
+
+class Guarded:
+    """A context that reports to a breaker how the call inside ended.
+
+    Errors of the caller (status below 500) count as success; exceeded budgets count as neither.
+    """
+
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        if kind is None or (issubclass(kind, SearchError) and kind.status < 500):
+            self._breaker.succeeded()
+        elif issubclass(kind, (ServiceUnavailable, BrokenConnection)):
+            self._breaker.failed(broken=issubclass(kind, BrokenConnection))
+        else:
+            self._breaker.abandoned()

@@ -1,39 +1,180 @@
-"""How a collection lies in Milvus: names, fields, and what a name tells about its content.
+"""Collections in Milvus: their names, their fields, and the content that a name tells.
 
-A collection that users name `literature` is an *alias* of a physical collection whose name
-carries all that decides whether it can be searched: the encoder's fingerprint, the identity
-of the word analysis, and the generation (a time, so that later rebuilds sort later). Names
-work alike on milvus-lite, Milvus 2.3 and a cluster; descriptions and properties do not.
+A collection that users name `literature` stands for a physical collection whose name carries all
+that decides whether it can be searched: the encoder's fingerprint, the identity of the word
+analysis, the layout of its rows, and the generation (a time, so that later rebuilds sort later).
+Names work in the same way on every Milvus; descriptions and properties do not.
 """
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from services.common.documents import MAX_ID_BYTES, MAX_TITLE_BYTES, Content
 from services.common.errors import InvalidRequest
+from services.common.values import readable
 
-_NAME = re.compile(r"[a-z](?:_?[a-z0-9]){0,47}")
-NAME_PATTERN = r"^[a-z](?:_?[a-z0-9]){0,47}$"
+NAME_PATTERN = r"^[a-z](?:[_-]?[a-z0-9]){0,47}$"
+"""Pattern of the names that users give to collections; the form in which Milvus holds them is
+allowed in every version of Milvus."""
+_NAME = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$"))
+_HYPHEN = "___"
+"""The form of a hyphen in Milvus, whose names consist of letters, digits and underscores."""
 _PHYSICAL = re.compile(
     r"(?P<name>.+?)__e(?P<encoder>[0-9a-f]{16})__a(?P<analyzer>\d+(?:d[0-9a-f]{8})?)"
-    r"__g(?P<generation>[0-9a-f]{16})"
+    r"(?:__r(?P<layout>\d+))?__g(?P<generation>[0-9a-f]{16})"
 )
+LAYOUT = 2
+"""The layout of rows that this version writes. Layout 1, of names that tell none, has no FACETS."""
 
 
 class Field(StrEnum):
-    """The fields of a row. Every row is written whole (milvus-lite merges, others replace)."""
+    """The columns of a row. Every row is written whole; those of CONTENT are named as the members
+    of a document."""
 
     ID = "id"
     TITLE = "title"
     TEXT = "text"
     FIELDS = "fields"
+    FACETS = "facets"
+    """Digests of FIELDS that filters are compiled to, made by `services.common.filters.facets`."""
     WORDS = "words"
-    """Space-separated words of our own analysis; input of Milvus's BM25 function."""
+    """Words of our own analysis with a space between them; input of Milvus's BM25 function."""
     LEXICAL = "lexical"
-    """Sparse vector that the BM25 function makes of WORDS; absent on servers without it."""
+    """The sparse vector that the BM25 function makes of WORDS; absent on servers without it."""
     VECTOR = "vector"
     VERSION = "version"
-    """Nanoseconds since the epoch at which the write was accepted; the newest wins."""
+    """The time at which the write was accepted, in nanoseconds since the epoch; the newest wins."""
+
+
+class PassageField(StrEnum):
+    """The columns of a passage that a document's row has not. A passage has TEXT, FIELDS, FACETS,
+    WORDS, LEXICAL and VECTOR too, and an ID made by `PassageKey`."""
+
+    DOCUMENT = "document"
+    """Id of the document, as its row holds it."""
+    NUMBER = "number"
+    """Its place among the passages of the document, from 0."""
+    COUNT = "count"
+    """How many passages the document has."""
+    START = "start"
+    """The character of the body that it begins with."""
+    PAGE = "page"
+    """From 1; 0 where the body tells none."""
+    SECTION = "section"
+
+
+class Kind(StrEnum):
+    """The types of columns, as Milvus names them."""
+
+    TEXT = "VARCHAR"
+    JSON = "JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that holds one member of a document."""
+
+    field: Field
+    kind: Kind
+    max_bytes: int = 0
+    """Limit of a text in bytes of UTF-8; 0 for a column of another kind."""
+    since: int = 1
+    """The first layout of rows that has the column."""
+
+
+CONTENT = (
+    Column(Field.ID, Kind.TEXT, MAX_ID_BYTES),
+    Column(Field.TITLE, Kind.TEXT, MAX_TITLE_BYTES),
+    Column(Field.TEXT, Kind.TEXT, 65_535),
+    Column(Field.FIELDS, Kind.JSON),
+)
+"""The columns of a document's members, which the schema, writing and reading of rows follow. The
+body lies in the collection of passages."""
+
+_QUOTE, _STAND_IN = "'", "\x1a"
+
+
+def stored_id(identity: str) -> str:
+    """A document's id as its row holds it: an apostrophe becomes the control character SUB, which
+    no id has. The embedded engine puts the ids of a deletion into SQL between apostrophes."""
+    return identity.replace(_QUOTE, _STAND_IN)
+
+
+def document_id(stored: str) -> str:
+    """The id of a document from its row."""
+    return stored.replace(_STAND_IN, _QUOTE)
+
+
+def id_literal(identity: str) -> str:
+    """A document's id as a constant of Milvus's expression language."""
+    escaped = stored_id(identity).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@dataclass(frozen=True, slots=True)
+class PassageKey:
+    """What names a passage. The version is part of it, so that the passages of a new version are
+    written beside those of the old one, and count from when the document's row has that version."""
+
+    document: str
+    version: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.version:016x}{self.number:06x}{stored_id(self.document)}"
+
+    @classmethod
+    def parse(cls, key: str) -> "PassageKey":
+        """The key of a stored passage."""
+        return cls(document_id(key[22:]), int(key[:16], 16), int(key[16:22], 16))
+
+
+MAX_PASSAGE_KEY_BYTES = 22 + MAX_ID_BYTES
+
+
+def passages_name(physical: object) -> str:
+    """The name of the collection that holds the passages of a physical collection's documents.
+
+    There is none until the first document with a body is written."""
+    return f"{physical}__p"
+
+
+def content_fields(layout: int) -> list[Field]:
+    """The columns of a document's members in a collection of this layout."""
+    return [column.field for column in CONTENT if column.since <= layout]
+
+
+def content_values(content: Content) -> dict[str, Any]:
+    """The members of a document as the columns of its row hold them."""
+    values: dict[str, Any] = {column.field: getattr(content, column.field) for column in CONTENT}
+    return values | {Field.ID: stored_id(content.id)}
+
+
+def content_of(row: Mapping[str, Any]) -> Content:
+    """The document of a row that was read with `content_fields`.
+
+    Members that the layout of its collection lacks get their defaults.
+    """
+    members = {column.field.value: row[column.field] for column in CONTENT if column.field in row}
+    fields = members["fields"]
+    fields = json.loads(fields) if isinstance(fields, str | bytes) else dict(fields or {})
+    own = {"id": document_id(row[Field.ID]), "fields": readable(fields)}
+    return Content.model_construct(**(members | own))
+
+
+def milvus_name(name: str) -> str:
+    """A user's name of a collection as Milvus holds it."""
+    return name.replace("-", _HYPHEN)
+
+
+def user_name(held: str) -> str:
+    """The user's name of a collection from the name that Milvus holds; users' names have single
+    underscores only."""
+    return held.replace(_HYPHEN, "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +187,34 @@ class PhysicalName:
     analyzer: str
     """Identity of the word analysis: its version, and the digest of a user dictionary."""
     generation: int
-    """Nanoseconds since the epoch at its creation."""
+    """The time of its creation, in nanoseconds since the epoch."""
+    layout: int = LAYOUT
 
     def __str__(self) -> str:
-        return f"{self.name}__e{self.encoder}__a{self.analyzer}__g{self.generation:016x}"
+        layout = f"__r{self.layout}" if self.layout > 1 else ""
+        made_for = f"__e{self.encoder}__a{self.analyzer}{layout}"
+        return f"{milvus_name(self.name)}{made_for}__g{self.generation:016x}"
 
     @classmethod
     def parse(cls, physical: str) -> "PhysicalName | None":
-        """None when the collection is not one of ours."""
+        """The parts of a physical collection's name; None if the name has another form."""
         match = _PHYSICAL.fullmatch(physical)
         if match is None:
             return None
-        return cls(match["name"], match["encoder"], match["analyzer"], int(match["generation"], 16))
+        return cls(
+            user_name(match["name"]),
+            match["encoder"],
+            match["analyzer"],
+            int(match["generation"], 16),
+            int(match["layout"] or 1),
+        )
 
 
 def check_collection_name(name: str) -> str:
     """Raises InvalidRequest unless the name can be used on every Milvus."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest(
-            f"Collection name {name[:80]!r} is not possible: lower-case letters, digits and single"
-            " underscores, starting with a letter, at most 96 characters."
+            f"Collection name {name[:80]!r} is not possible: it starts with a letter and has at"
+            " most 48 lower-case letters and digits, with single underscores or hyphens between."
         )
     return name

@@ -1,86 +1,240 @@
-"""Documents: what is indexed and found."""
+"""Documents: what is indexed and found, and the one way from an input object to a document."""
 
+import hashlib
+import json
 import re
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from services.common.field_names import RULE, is_field_name
+from services.common.paths import DOT_SEGMENTS
+from services.common.values import FieldValue, Scalar, checked_text, storable
+
+__all__ = [
+    "Content",
+    "Document",
+    "DocumentId",
+    "FieldValue",
+    "Scalar",
+    "gathered",
+    "lead",
+    "lexical_source",
+]
 
 MAX_ID_BYTES = 512
-ID_PATTERN = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
-"""Of an id: not blank, and no control characters, which an expression of Milvus cannot name."""
+STORED_ID_PATTERN = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
+"""Pattern of every stored id: it is not blank and holds no control characters, which an expression
+of Milvus cannot name."""
 MAX_TITLE_BYTES = 4_096
 MAX_TEXT_BYTES = 60_000
-"""Below Milvus's 65,535 bytes for a VARCHAR, so that a row always fits."""
+"""Limit of a text in bytes of UTF-8. It is below Milvus's 65,535 bytes for a VARCHAR, so that a row
+always fits."""
+MAX_BODY_BYTES = 5_000_000
+"""Limit of a body in bytes of UTF-8. It is stored as passages, whose number nothing limits."""
+BYTES = {"title": MAX_TITLE_BYTES, "text": MAX_TEXT_BYTES, "body": MAX_BODY_BYTES}
+"""The members that hold text, each with its limit in bytes of UTF-8."""
+SHOWN = ("title", "text")
+"""The members with text that answers and lists carry; a body is read document by document."""
+OWN = ("id", *BYTES)
+"""Names of all members of a document except the metadata."""
+PASSAGE_COUNT = "passage_count"
+"""The member that an answer has beside those of a document. An object that comes in may hold it, so
+that what was read can be written back; it is not stored."""
+_LEAD_CHARS = 4_000
+"""Characters of a body's beginning that an encoder may read; no model reads more."""
 MAX_FIELDS = 64
+MAX_FIELDS_BYTES = 60_000
+"""Limit of all metadata of a document as JSON; Milvus takes 65,536 bytes in a JSON column."""
 
-Scalar = str | int | float | bool
-FieldValue = Scalar | list[str] | list[int] | list[float]
-
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+StoredValue = Annotated[FieldValue, SkipValidation, BeforeValidator(storable)]
+"""A value of the metadata, checked by `storable` and not converted by pydantic."""
 
 
 def _fits(value: str, limit: int, what: str) -> str:
-    size = len(value.encode("utf-8", "surrogatepass"))
-    if size > limit:
-        raise ValueError(f"{what} has {size:,} bytes, at most {limit:,} are possible")
     try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{what} holds half a character (a lone surrogate)") from error
-    if "\x00" in value:
-        raise ValueError(f"{what} holds a NUL character")
+        return checked_text(value, limit)
+    except ValueError as error:
+        raise ValueError(f"{what} {error}") from None
+
+
+def check_id(value: str) -> str:
+    """The id, if a document may have it. Raises ValueError with the reason if not.
+
+    Any UTF-8 text of 1 to 512 bytes is an id, slashes and percent signs included, except blank
+    text, text with control characters, and `.` and `..`, which no HTTP path can name.
+    """
+    if value in DOT_SEGMENTS:
+        raise ValueError(f"id {value!r} cannot be part of an address; take another")
+    if value and not re.fullmatch(STORED_ID_PATTERN, value):
+        raise ValueError("id is blank or holds control characters")
+    return _fits(value, MAX_ID_BYTES, "id")
+
+
+DocumentId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="Unique in its collection: 1 to 512 bytes of UTF-8 text that is not blank,"
+        " without control characters, and neither `.` nor `..`",
+        json_schema_extra={
+            "pattern": r"^(?!\.{1,2}$)[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$",
+            "maxLength": MAX_ID_BYTES,
+        },
+    ),
+    AfterValidator(check_id),
+]
+"""The id of a document, checked in the same way wherever one comes in."""
+
+
+def gathered(
+    values: Mapping[str, Any],
+    *,
+    names: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+    columns: bool = False,
+) -> dict[str, Any]:
+    """The members of a Document, from those of an input object; every way in uses this function.
+
+    `names` gives the member of the input that holds a member of OWN under another name. An integer
+    id becomes its digits. All other members except those in `without` are metadata; the members of
+    an object `fields` are metadata too and win over others of the same name. A null counts as
+    absent. With `columns` the input is a row of a table, where a column `fields` that holds no
+    objects is like any other.
+    """
+    names = dict(zip(OWN, OWN, strict=True)) | dict(names or {})
+    told = () if columns else (PASSAGE_COUNT,)
+    own, nested = {*names.values(), *without, *told}, values.get("fields")
+    merged = isinstance(nested, Mapping) or not columns
+    fields = {
+        name: value
+        for name, value in values.items()
+        if name not in own and not (merged and name == "fields")
+    }
+    members: dict[str, Any] = {name: values.get(named) for name, named in names.items()}
+    members["id"] = _identity(members["id"])
+    if isinstance(nested, Mapping):
+        members["fields"] = _present({**fields, **nested})
+    elif nested is not None and merged:
+        members["fields"] = nested  # no object: the Document refuses it
+    else:
+        members["fields"] = _present(fields)
+    return _present(members)
+
+
+def _identity(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     return value
 
 
-class Document(BaseModel):
-    """One document. `fields` are the metadata that filters use; a title or a text is needed."""
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: Annotated[str, Field(min_length=1, description="Unique in its collection")]
+def described_input(schema: dict[str, Any]) -> None:
+    """Adds to a JSON schema what `gathered` takes beside the members of the model."""
+    members = schema["properties"]
+    if schema["title"] == "Document":
+        members["id"] = {"anyOf": [members["id"], {"type": "integer"}]}
+    values = members["fields"]
+    values["additionalProperties"] = _or_null(values["additionalProperties"])
+    for name in (*BYTES, "fields"):
+        members[name] = _or_null(members[name])
+    schema["additionalProperties"] = True
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+class Content(BaseModel):
+    """The members of a document, as every stage of indexing and searching carries them.
+
+    A stored document is not checked again: an earlier version may have had other rules.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
     title: str = ""
     text: str = ""
+    """The abstract, or the whole of a short document."""
+    body: str = ""
+    """The full text of a long document, which is searched in passages."""
     fields: dict[str, FieldValue] = Field(default_factory=dict)
+    """The metadata, which filters use."""
 
-    @field_validator("id")
-    @classmethod
-    def _id_fits(cls, value: str) -> str:
-        if not re.fullmatch(ID_PATTERN, value):
-            raise ValueError("id is blank or holds control characters")
-        return _fits(value, MAX_ID_BYTES, "id")
 
-    @field_validator("title")
-    @classmethod
-    def _title_fits(cls, value: str) -> str:
-        return _fits(value, MAX_TITLE_BYTES, "title")
+class Document(Content):
+    """A document on its way in, checked. It needs a title, a text or a body; members beside those
+    of `Content` become metadata as in `gathered`."""
 
-    @field_validator("text")
+    model_config = ConfigDict(json_schema_extra=described_input)
+
+    id: DocumentId
+    fields: dict[str, StoredValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
     @classmethod
-    def _text_fits(cls, value: str) -> str:
-        return _fits(value, MAX_TEXT_BYTES, "text")
+    def _gathered(cls, values: object) -> object:
+        return gathered(values) if isinstance(values, Mapping) else values
+
+    @field_validator(*BYTES)
+    @classmethod
+    def _text_fits(cls, value: str, about: ValidationInfo) -> str:
+        name = str(about.field_name)
+        return _fits(value, BYTES[name], name)
 
     @field_validator("fields")
     @classmethod
     def _fields_fit(cls, value: dict[str, FieldValue]) -> dict[str, FieldValue]:
-        if len(value) > MAX_FIELDS:
-            raise ValueError(f"{len(value)} fields, at most {MAX_FIELDS} are possible")
-        for name, item in value.items():
-            if not _FIELD_NAME.fullmatch(name):
-                raise ValueError(f"field name {name[:80]!r} must match {_FIELD_NAME.pattern}")
-            for part in item if isinstance(item, list) else [item]:
-                if isinstance(part, str):
-                    _fits(part, MAX_TITLE_BYTES, f"field {name}")
-        return value
+        return checked_fields(value)
 
     @model_validator(mode="after")
     def _has_content(self) -> "Document":
-        if not self.title.strip() and not self.text.strip():
-            raise ValueError("a title or a text is needed")
+        if not any(getattr(self, name).strip() for name in BYTES):
+            raise ValueError("a title, a text or a body is needed")
         return self
 
 
-def lexical_source(document: Document) -> str:
-    """The text whose words the lexical leg indexes: title, text and every string field."""
+def checked_fields(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+    """Metadata whose values are storable. Raises ValueError when there are too many of them."""
+    if len(fields) > MAX_FIELDS:
+        raise ValueError(f"{len(fields)} fields, at most {MAX_FIELDS} are possible")
+    for name in fields:
+        if not is_field_name(name):
+            raise ValueError(f"{name[:80]!r} cannot be the name of a field: {RULE}")
+    size = len(json.dumps(fields, ensure_ascii=False).encode())
+    if size > MAX_FIELDS_BYTES:
+        raise ValueError(f"have {size:,} bytes together, at most {MAX_FIELDS_BYTES:,} are possible")
+    return fields
+
+
+def text_id(text: str) -> str:
+    """The id of a document that is nothing but a text; equal texts have equal ids."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def lead(document: Content) -> str:
+    """The part of a document that a model reads beside its title: the text, or else the beginning
+    of the body."""
+    return document.text if document.text.strip() else document.body[:_LEAD_CHARS].lstrip()
+
+
+def lexical_source(document: Content) -> str:
+    """The text whose words the lexical leg indexes first: title, text and every string field."""
     parts = [document.title, document.text]
     for value in document.fields.values():
         items = value if isinstance(value, list) else [value]

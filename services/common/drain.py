@@ -1,8 +1,9 @@
-"""How a service leaves without losing a request.
+"""Stops a service without losing a request.
 
-On SIGTERM it goes on answering for a moment, and each answer closes its connection, so that
-pooled clients move elsewhere; then it stops listening, finishes what it has accepted, and ends
-with 0. Uvicorn alone closes idle connections at once, on which a request may just be under way.
+On SIGTERM the service goes on answering for up to a second, and each response closes its
+connection, so that pooled clients connect elsewhere. Then it stops listening, finishes the requests
+that it has accepted, and exits with 0. Uvicorn alone would close idle connections at once, although
+a request may just be on its way on one of them.
 """
 
 import asyncio
@@ -16,11 +17,16 @@ import uvicorn
 from fastapi import FastAPI
 
 _LINGER_SECONDS = 1.0
+"""Longest time in which open connections may end by themselves before the service closes them."""
 _POLL_SECONDS = 0.05
 
 
 class DrainingServer(uvicorn.Server):
-    """Tells the application's middleware, by `app.state.draining`, to close connections."""
+    """A Uvicorn server that closes connections gently when it stops.
+
+    It sets `app.state.draining`, and the application's middleware then marks each response as the
+    last one of its connection.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -28,21 +34,23 @@ class DrainingServer(uvicorn.Server):
         app.state.draining = False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drains, then stops as Uvicorn does; `sockets` are those that the server listens on."""
         self._app.state.draining = True
         give_up = time.monotonic() + _LINGER_SECONDS
-        # Uvicorn offers no event to wait for.
+        # The loop polls, since Uvicorn offers no event to wait for.
         while self.server_state.connections and time.monotonic() < give_up:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         await super().shutdown(sockets)
 
 
 def end_on_signals() -> None:
-    """Makes SIGTERM and SIGINT end the process with 0, through its `finally` clauses.
+    """Makes SIGTERM and SIGINT end the process with exit code 0, through its `finally` clauses.
 
-    Uvicorn raises the signal again once it has drained; by default that would kill the process.
+    Uvicorn raises the signal again once it has drained, and the default handler would then kill
+    the process.
     """
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)

@@ -3,29 +3,57 @@
     {"discipline": "数学", "year": {"gte": 2015}, "keywords": {"any": ["检索", "排序"]}}
     {"or": [{"discipline": "数学"}, {"not": {"year": {"lt": 2000}}}]}
 
-Conditions side by side must all hold. A plain value asks whether the field is that value or,
-if it is a list, holds it. Operators: ne, gt, gte, lt, lte, any, all. Under `not` and `ne`, a
-document without the field counts as one that differs, on every Milvus.
+Conditions side by side must all hold. A plain value asks whether the field is that value or, if
+it is a list, holds it. The operators are ne, gt, gte, lt, lte, any and all. A range holds for a
+single value of the operand's kind, a number or a string; numbers compare by value, strings by
+code points. `not` and `ne` are the complement over all documents, those included that lack the
+field or hold a value of another kind in it.
 
-No string of a user reaches the expression language: names are checked against a pattern, and
-values are written by us as literals, every character of a string that could end it escaped.
+Engines differ in what they can negate: the embedded Milvus has no `not` at all, and none of them
+agrees with another about missing fields. Therefore each row carries *facets*, a JSON object that
+`facets` makes of the metadata, and every negation is pushed down to a `!=` on a facet, which all
+engines answer alike: an absent facet differs from every value.
+
+No string of a user reaches the expression language except as the operand of a range, written as
+a literal in which every character that could end it is escaped. Names are checked against a
+pattern, and the values of all other operators travel as digests.
 """
 
 import math
-import re
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from services.common.collection import Field
 from services.common.errors import InvalidFilter
+from services.common.field_names import RULE, is_field_name
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_OPPOSITES = {"gt": "<=", "gte": "<", "lt": ">=", "lte": ">"}
 _OPERATORS = "ne, gt, gte, lt, lte, any, all"
-_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\"})
+"""The two escapes that every engine reads; the embedded one knows none for a line break."""
+_NUMBER, _TEXT = "n", "s"
+"""The kinds of a field's value that ranges apply to."""
+_DIGEST_BYTES = 8
+
+
+def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
+    """The facets of a document's metadata, as a flat JSON object.
+
+    `<name>=<digest>` is 1 for each value that the field is or holds, and `<name>` is the kind of a
+    single value, "n" for a number and "s" for a string; booleans and lists have no kind.
+    """
+    marks: dict[str, str | int] = {}
+    for name, value in fields.items():
+        for item in value if isinstance(value, list) else [value]:
+            marks[_holds(name, item)] = 1
+        if kind := _kind(value):
+            marks[name] = kind
+    return marks
 
 
 def compile_filter(condition: Mapping[str, Any] | None) -> str:
@@ -39,7 +67,7 @@ def compile_filter(condition: Mapping[str, Any] | None) -> str:
 
 
 class _Compiler:
-    """One filter. Negations are pushed down to the leaves, where missing fields are settled."""
+    """Compiles one filter. Negations are pushed down to the leaves (De Morgan)."""
 
     def __init__(self) -> None:
         self._conditions = 0
@@ -53,7 +81,7 @@ class _Compiler:
             self._entry(name, value, negated=negated, depth=depth + 1)
             for name, value in condition.items()
         ]
-        return _join(parts, "or" if negated else "and")
+        return _join(parts, "and", negated=negated)
 
     def _entry(self, name: str, value: object, *, negated: bool, depth: int) -> str:
         if name == "not":
@@ -61,10 +89,10 @@ class _Compiler:
         if name in ("and", "or"):
             if not isinstance(value, list) or not value:
                 raise InvalidFilter(f"`{name}` takes a list of filters, at least one.")
-            parts = [self.group(each, negated=negated, depth=depth) for each in value]
-            return _join(parts, name if not negated else {"and": "or", "or": "and"}[name])
-        if not _NAME.fullmatch(name):
-            raise InvalidFilter(f"{name[:80]!r} cannot be a field; names match {_NAME.pattern}.")
+            parts = [self.group(item, negated=negated, depth=depth) for item in value]
+            return _join(parts, name, negated=negated)
+        if not is_field_name(name):
+            raise InvalidFilter(f"{name[:80]!r} cannot be a field: {RULE}.")
         if not isinstance(value, Mapping):
             return self._leaf(name, "is", value, negated=negated)
         if not value:
@@ -73,63 +101,99 @@ class _Compiler:
             self._leaf(name, operator, operand, negated=negated)
             for operator, operand in value.items()
         ]
-        return _join(parts, "or" if negated else "and")
+        return _join(parts, "and", negated=negated)
 
     def _leaf(self, name: str, operator: str, operand: object, *, negated: bool) -> str:
-        self._conditions += 1
-        if self._conditions > MAX_CONDITIONS:
-            raise InvalidFilter(f"The filter has more than {MAX_CONDITIONS} conditions.")
-        if operator == "ne":
-            operator, negated = "is", not negated
-        path = f'{Field.FIELDS}["{name}"]'
-        expression = self._positive(name, path, operator, operand)
-        if not negated:
-            return expression
-        # The value of `not` on a missing field differs between versions of Milvus.
-        return f"((not exists {path}) or (not {expression}))"
-
-    def _positive(self, name: str, path: str, operator: str, operand: object) -> str:
-        if operator == "is":
-            literal = _literal(name, operand)
-            return f"({path} == {literal} or json_contains_any({path}, [{literal}]))"
+        self._count(1)
+        if operator in ("is", "ne"):
+            return _membership(name, operand, negated=negated != (operator == "ne"))
         if operator in _COMPARISONS:
-            if isinstance(operand, bool):
-                raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
-            return f"({path} {_COMPARISONS[operator]} {_literal(name, operand)})"
+            return _range(name, operator, operand, negated=negated)
         if operator in ("any", "all"):
             if not isinstance(operand, list) or not operand:
                 raise InvalidFilter(f"`{name}`: `{operator}` takes a list of values, at least one.")
-            self._conditions += len(operand)
-            if self._conditions > MAX_CONDITIONS:
-                raise InvalidFilter(f"The filter has more than {MAX_CONDITIONS} conditions.")
-            parts = [self._positive(name, path, "is", value) for value in operand]
-            return _join(parts, "or" if operator == "any" else "and")
+            self._count(len(operand))
+            parts = [_membership(name, value, negated=negated) for value in operand]
+            return _join(parts, "or" if operator == "any" else "and", negated=negated)
         raise InvalidFilter(f"`{name}`: {operator[:80]!r} is no operator; use one of {_OPERATORS}.")
 
+    def _count(self, conditions: int) -> None:
+        self._conditions += conditions
+        if self._conditions > MAX_CONDITIONS:
+            raise InvalidFilter(f"The filter has more than {MAX_CONDITIONS} conditions.")
 
-def _join(parts: list[str], word: str) -> str:
+
+def _membership(name: str, value: object, *, negated: bool) -> str:
+    """Whether the field is the value or holds it."""
+    _check(name, value)
+    return f"({_facet(_holds(name, value))} {'!=' if negated else '=='} 1)"
+
+
+def _range(name: str, operator: str, operand: object, *, negated: bool) -> str:
+    if isinstance(operand, bool):
+        raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
+    _check(name, operand, spaces="")
+    path, literal = f"{Field.FIELDS}[{_literal(name)}]", _literal(operand)
+    if not negated:
+        return f"({path} {_COMPARISONS[operator]} {literal})"
+    other_kind = f'{_facet(name)} != "{_kind(operand)}"'
+    return f"({other_kind} or {path} {_OPPOSITES[operator]} {literal})"
+
+
+def _join(parts: list[str], word: str, *, negated: bool) -> str:
+    if negated:
+        word = {"and": "or", "or": "and"}[word]
     return parts[0] if len(parts) == 1 else "(" + f" {word} ".join(parts) + ")"
 
 
-def _literal(name: str, value: object) -> str:
-    """A constant of the expression language."""
+def _facet(key: str) -> str:
+    return f"{Field.FACETS}[{_literal(key)}]"
+
+
+def _holds(name: str, value: object) -> str:
+    """The facet of a field that is a value or holds it; equal numbers have one digest."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    kind = "b" if isinstance(value, bool) else _kind(value)
+    content = f"{kind}{value}".encode("utf-8", "surrogatepass")
+    return f"{name}={blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()}"
+
+
+def _kind(value: object) -> str:
+    """The kind that ranges compare; empty for what has no order, a boolean or a list."""
+    if isinstance(value, str):
+        return _TEXT
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _NUMBER
+    return ""
+
+
+def _check(name: str, value: object, spaces: str = "\n\r\t") -> None:
+    """Raises InvalidFilter unless the value is one that a document can hold.
+
+    `spaces` are the control characters that a text may have.
+    """
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return
     if isinstance(value, int):
         if not -(2**63) < value < 2**63:
             raise InvalidFilter(f"`{name}`: the number does not fit into 64 bits.")
-        return str(value)
-    if isinstance(value, float):
+    elif isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidFilter(f"`{name}`: a number must be finite.")
-        return repr(value)
+    elif isinstance(value, str):
+        for char in value:
+            if (char < " " and char not in spaces) or "\ud800" <= char < "\ue000":
+                raise InvalidFilter(f"`{name}`: the text holds control characters.")
+    else:
+        raise InvalidFilter(f"`{name}`: a value is a string, a number, true or false.")
+
+
+def _literal(value: object) -> str:
+    """A constant of the expression language; whole numbers are written without a point, since
+    engines compare integers exactly and floating-point numbers not."""
     if isinstance(value, str):
-        return f'"{_text(name, value)}"'
-    raise InvalidFilter(f"`{name}`: a value is a string, a number, true or false.")
-
-
-def _text(name: str, value: str) -> str:
-    for char in value:
-        if (char < " " and char not in "\n\r\t") or "\ud800" <= char < "\ue000":
-            raise InvalidFilter(f"`{name}`: the text holds control characters.")
-    return value.translate(_ESCAPES)
+        return f'"{value.translate(_ESCAPES)}"'
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return str(int(value))
+    return repr(value)

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard error, each with the id of the request it belongs to."""
+"""Logs as JSON lines on standard error; each line carries the id of its request."""
 
 import logging
 
@@ -17,7 +17,10 @@ class _RequestId(logging.Filter):
 
 
 def configure_logs(service: str, level: str = "INFO") -> None:
-    """Sends every logger of the process, vendors' included, through one JSON handler."""
+    """Sends all loggers of the process, also those of libraries, through one JSON handler.
+
+    `service` becomes a member of every line; `level` is the name of the lowest level written.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter(
@@ -33,7 +36,8 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         vendor = logging.getLogger(name)
         vendor.handlers.clear()
-        vendor.propagate = name != "uvicorn.access"  # the middleware writes the access line
-    # Vendors that log every call, or a stack trace for each error that we translate anyway.
+        # The middleware writes the line for each request.
+        vendor.propagate = name != "uvicorn.access"
+    # httpx logs every call; pymilvus logs a stack trace for each error, which we translate anyway.
     for name in ("httpx", "httpcore", "pymilvus"):
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "pymilvus" else "WARNING")

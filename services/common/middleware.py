@@ -1,4 +1,4 @@
-"""The outermost layer of each service: request context, internal token, access log, metrics."""
+"""The outermost middleware of each service: context, internal token, access log, metrics."""
 
 import hmac
 import logging
@@ -24,15 +24,19 @@ from services.common.tracing import span
 
 logger = logging.getLogger("services.access")
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""Paths that need no token, are not traced, and are logged at debug level only."""
 
 
 def _route(scope: Scope) -> str:
-    """The route's template, known once the application has answered."""
+    """The template of the route that answered; it is known once the application has answered."""
     return getattr(scope.get("route"), "path", "unmatched")
 
 
 class RequestContextMiddleware:
-    """Sets the request's context, counts, traces and logs it, and turns a bug into a plain 500."""
+    """Sets the context of a request; counts, traces and logs it; turns a bug into a plain 500.
+
+    With `internal_token` a request that does not carry that token is refused with 401.
+    """
 
     def __init__(
         self, app: ASGIApp, *, metrics: HttpMetrics, internal_token: str | None = None
@@ -65,7 +69,7 @@ class RequestContextMiddleware:
             )
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> int:
-        """Lets the application answer; returns the status it sent."""
+        """Lets the application answer, and returns the status of its response."""
         started = time.perf_counter()
         status = 500
         begun = False
@@ -88,10 +92,10 @@ class RequestContextMiddleware:
             else:
                 await self.app(scope, receive, send_with_id)
         except Exception:
-            logger.exception("unhandled error")
+            logger.exception("a request failed with an unexpected error")
             if begun:
                 raise
-            error = SearchError("Something failed inside; quote the request id when you report it.")
+            error = SearchError("The service failed; quote the request id when you report it.")
             await problem_response(error)(scope, receive, send_with_id)
         finally:
             self.metrics.in_flight.dec()

@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics, the same in every service."""
+"""The routes for liveness, readiness and metrics, which every service has."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,19 +10,22 @@ from services.common.errors import SearchError
 from services.common.metrics import HttpMetrics
 
 Check = Callable[[], Awaitable[None]]
-"""Returns when the dependency answers; raises a SearchError that says what is wrong."""
+"""Returns if the dependency works; raises a SearchError whose detail says what is wrong."""
 
 _CHECK_SECONDS = 2.0
+"""A check that has not ended by then counts as failed."""
 
 
 class CheckResult(BaseModel):
+    """The outcome of one check."""
+
     ok: bool
     detail: str = ""
-    required: bool = Field(default=True, description="Without it the service is not ready")
+    required: bool = Field(default=True, description="Whether the service is not ready without it")
 
 
 class Readiness(BaseModel):
-    """Ready when every required check is ok; the others say what is away."""
+    """A service is ready if every required check is ok; the other checks are shown only."""
 
     ready: bool
     checks: dict[str, CheckResult]
@@ -31,7 +34,7 @@ class Readiness(BaseModel):
 async def run_checks(
     checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None
 ) -> Readiness:
-    """Runs all checks at the same time, each bounded to two seconds."""
+    """Runs all checks at the same time; each one may take two seconds."""
 
     async def one(check: Check, required: bool) -> CheckResult:
         detail = ""
@@ -58,13 +61,17 @@ def probe_router(
     optional: Callable[[], Mapping[str, Check]],
     vital: Callable[[], Mapping[str, Check]],
 ) -> APIRouter:
-    """Routes /livez, /readyz and /metrics. The checks are asked for at each call."""
+    """The routes /livez, /readyz and /metrics.
+
+    `checks`, `optional` and `vital` are called for each request, since a lifespan makes the checks
+    only when the service starts.
+    """
     router = APIRouter(tags=["probes"])
 
     @router.get(
         "/livez",
-        summary="Is the process alive, and not stuck",
-        responses={503: {"model": Readiness, "description": "It is stuck: restart it"}},
+        summary="Whether the process is alive and not stuck",
+        responses={503: {"model": Readiness, "description": "The process is stuck; restart it"}},
     )
     async def livez(response: Response) -> dict[str, str]:
         if (await run_checks(vital())).ready:
@@ -74,8 +81,13 @@ def probe_router(
 
     @router.get(
         "/readyz",
-        summary="Is everything needed at hand; names what is not",
-        responses={503: {"model": Readiness, "description": "Something is away"}},
+        summary="Whether everything that the service needs answers, by name",
+        responses={
+            503: {
+                "model": Readiness,
+                "description": "Something needed does not answer",
+            }
+        },
     )
     async def readyz(response: Response) -> Readiness:
         readiness = await run_checks(checks(), optional())

@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457), and the one place where the tree meets FastAPI."""
+"""Errors as problem+json (RFC 9457): the one place where the error tree meets FastAPI."""
 
 import logging
 from collections.abc import Mapping
@@ -16,29 +16,32 @@ from services.common.request_context import request_id_var
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_ECHO = 200
+"""Characters of an invalid value that a problem quotes."""
 
 logger = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """The body of every error answer."""
+    """The body of every error response."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = "about:blank"
     title: str
     status: int
-    code: str = Field(description="Stable, for programs")
-    detail: str = Field(description="What is wrong and what to do, for people")
+    code: str = Field(description="A stable name of the error, for programs")
+    detail: str = Field(description="What is wrong and what to do about it, for people")
     request_id: str
 
-    @computed_field(description="The detail, where OpenAI's clients look for it")  # type: ignore[prop-decorator]
+    @computed_field(description="The same as `detail`; clients of OpenAI look for it here")  # type: ignore[prop-decorator]
     @property
     def message(self) -> str:
+        """The detail once more, where OpenAI's clients look for it."""
         return self.detail
 
 
 def problem_response(error: SearchError, headers: Mapping[str, str] | None = None) -> Response:
+    """The response that reports `error`, with `headers` in addition to its own."""
     problem = Problem(
         title=error.title,
         status=error.status,
@@ -66,7 +69,11 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
             return MalformedRequest(f"The body is not valid JSON: {reason}")
         given = jsonable_encoder(item.get("input"), custom_encoder={bytes: lambda _: "<bytes>"})
         errors.append(
-            {"field": where or "body", "message": item["msg"], "given": _printable(given)}
+            {
+                "field": where or "body",
+                "message": item["msg"].removeprefix("Value error, "),
+                "given": _printable(given),
+            }
         )
     first = errors[0]
     detail = f"{first['field']}: {first['message']}"
@@ -76,21 +83,21 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
 
 
 def _printable(given: object) -> str:
-    """What was given, cut; half of a surrogate pair, which is no text, becomes a question mark."""
+    """An invalid value as a short text; half a character (a lone surrogate) becomes `?`."""
     return str(given)[:_MAX_ECHO].encode(errors="replace").decode()
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Maps the error tree, FastAPI's own errors and unknown routes to problem+json."""
+    """Makes `app` report the error tree, FastAPI's own errors and unknown routes as problems."""
 
     @app.exception_handler(SearchError)
-    async def _search_error(request: Request, exc: SearchError) -> Response:
+    async def _search_error(_request: Request, exc: SearchError) -> Response:
         if exc.status >= 500:
-            logger.warning("request failed", extra={"code": exc.code, "detail": exc.detail})
+            logger.warning("a request failed", extra={"code": exc.code, "detail": exc.detail})
         return problem_response(exc)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, exc: RequestValidationError) -> Response:
+    async def _invalid(_request: Request, exc: RequestValidationError) -> Response:
         return problem_response(_validation_error(exc))
 
     @app.exception_handler(HTTPException)

@@ -1,4 +1,4 @@
-"""A request's body, read by a layer, for those behind it."""
+"""Gives the body of a request, which a middleware has read, to the application after it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,7 @@ from starlette.types import Message, Receive
 
 
 def replay(body: bytes, after: Callable[[], Awaitable[Message]]) -> Receive:
-    """A Receive that gives a body that was read already, and then what comes `after` it."""
+    """A Receive callable: its first call gives the whole `body`, further calls those of `after`."""
     given = False
 
     async def again() -> Message:

@@ -1,11 +1,11 @@
-"""How many calls may be tried again: a share of all, so that retries cannot become a storm."""
+"""Limits retries to a share of all calls, so that an outage does not double the load."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Each call earns `share` of a retry, up to `most` saved ones; each retry costs one."""
+    """Every call earns `share` of a retry, and each retry takes one; at most `most` are saved."""
 
     share: float = 0.1
     most: float = 10.0
@@ -15,10 +15,11 @@ class RetryBudget:
         self._saved = self.most
 
     def called(self) -> None:
+        """Reports a first attempt, which earns a share of a retry."""
         self._saved = min(self.most, self._saved + self.share)
 
     def allows(self) -> bool:
-        """Whether one more retry may go out; it is taken from the budget."""
+        """Takes one retry from the budget. Returns False if less than one is left."""
         if self._saved < 1:
             return False
         self._saved -= 1

@@ -1,21 +1,21 @@
-"""How one service calls another: pooled, bounded in time, retried once within a budget of
-retries, cut off when dead.
+"""The client by which one service calls another over HTTP.
 
-Exceptions of httpx end here: a caller sees the error tree only. What the other service
-reported as problem+json comes back as the same error class.
+Connections are pooled; each call is bounded in time; a broken connection is tried once more as
+long as the budget of retries lasts; a service that keeps failing is not called for a while.
+Exceptions of httpx end here, so a caller sees only the error tree: an error that the other
+service reported as problem+json is raised as the same class.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import httpx
-from opentelemetry.trace import Span, SpanKind
 from pydantic import BaseModel
 
-from services.common.breaker import CircuitBreaker
-from services.common.errors import DeadlineExceeded, SearchError, ServiceUnavailable, error_for
+from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
+from services.common.errors import DeadlineExceeded, SearchError, ServiceUnavailable
 from services.common.request_context import (
     DEADLINE_HEADER,
     INTERNAL_TOKEN_HEADER,
@@ -25,13 +25,18 @@ from services.common.request_context import (
     request_id_var,
 )
 from services.common.retry_budget import RetryBudget
-from services.common.tracing import carry, span
+from services.common.service_call import ServiceCall, reported
+from services.common.tracing import carry
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ServiceClient:
-    """A client of one service. Safe to share between tasks."""
+    """A client of one service, to be used as an async context. Tasks may share it.
+
+    `name` stands in messages, metrics and traces. `timeout` bounds each call in seconds; a
+    deadline that ends earlier goes first. `token` is the internal token that the service asks for.
+    """
 
     def __init__(
         self,
@@ -73,10 +78,11 @@ class ServiceClient:
         idempotent: bool = True,
         deadline: Deadline | None = None,
     ) -> Answer:
-        """Sends `body` as JSON and reads an `answer`.
+        """Sends `body` as JSON and returns the response, read as the model `answer`.
 
-        Raises ServiceUnavailable (away, or its breaker is open), DeadlineExceeded, or what the
-        service itself reported.
+        Without `deadline` that of the present request holds, if there is one. Raises
+        ServiceUnavailable when the service does not answer or its breaker is open,
+        DeadlineExceeded, or the error that the service reported.
         """
         content = body.model_dump_json(exclude_none=True).encode() if body is not None else None
         response = await self.send(
@@ -95,53 +101,49 @@ class ServiceClient:
         idempotent: bool = True,
         deadline: Deadline | None = None,
     ) -> httpx.Response:
-        """One exchange with the whole answer read. A connection that broke is tried once more."""
+        """Sends one request and returns the response with its whole body. Raises as `ask` does.
+
+        A connection that broke is tried once more if the call is `idempotent`.
+        """
         deadline = deadline or deadline_var.get()
+        call = ServiceCall(method, path, content, params, headers or {})
         self.retries.called()
         try:
-            return await self._once(method, path, content, params, headers, deadline)
-        except _BrokenConnection as broken:
+            return await self._once(call, deadline)
+        except BrokenConnection as broken:
             if not idempotent or not self.retries.allows():
                 raise self._away() from broken
         try:
-            return await self._once(method, path, content, params, headers, deadline)
-        except _BrokenConnection as broken:
+            return await self._once(call, deadline)
+        except BrokenConnection as broken:
             raise self._away() from broken
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        content: bytes | None,
-        params: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        deadline: Deadline | None,
-    ) -> httpx.Response:
+    async def _once(self, call: ServiceCall, deadline: Deadline | None) -> httpx.Response:
         seconds = min(self.timeout, deadline.remaining()) if deadline else self.timeout
         if seconds <= 0:
             raise DeadlineExceeded(f"No time was left for {self.name}.")
-        with self._guard(), self._span(method, path):
+        with self._guard(), call.span(self.name):
+            request = call.request(self._http, self._headers(call.content, deadline))
             try:
                 async with asyncio.timeout(seconds):
-                    response = await self._http.request(
-                        method,
-                        path,
-                        content=content,
-                        params=params,
-                        headers={**self._headers(content, deadline), **(headers or {})},
-                    )
+                    response = await self._http.send(request)
             except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError) as error:
-                raise _BrokenConnection from error
+                raise BrokenConnection from error
             except (TimeoutError, httpx.TimeoutException) as error:
                 raise self._late(deadline) from error
             except httpx.HTTPError as error:
                 raise self._away() from error
         if response.is_error:
-            raise _reported(response)
+            raise reported(response)
         return response
 
     async def check(self) -> None:
-        """Asks the service for its readiness, past the breaker. Raises ServiceUnavailable."""
+        """Asks the service for its readiness, also while its breaker is open.
+
+        A service that was only out of reach is called again after this, so that a search right
+        after `/readyz` reaches it. Raises ServiceUnavailable, whose detail names what the service
+        waits for.
+        """
         try:
             response = await self._http.get("/readyz", headers=self._headers(None, None))
             readiness = response.json()
@@ -152,6 +154,7 @@ class ServiceClient:
             raise ServiceUnavailable(f"The {self.name} service gave no readable answer.") from error
         if response.is_error:
             raise ServiceUnavailable(f"The {self.name} service waits for: {', '.join(away)}.")
+        self.breaker.ready()
 
     @asynccontextmanager
     async def stream(
@@ -163,34 +166,29 @@ class ServiceClient:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
-        """An exchange whose body, either way, is not held in memory. Never retried."""
-        with self._guard(), self._span(method, path):
+        """A call whose bodies pass through without being held in memory. It is never retried.
+
+        Raises as `ask` does; only connecting is bounded in time.
+        """
+        call = ServiceCall(method, path, content, params, headers or {})
+        with self._guard(), call.span(self.name):
+            unbounded = httpx.Timeout(None, connect=1.0)
+            request = call.request(self._http, self._headers(None, None), timeout=unbounded)
             try:
-                async with self._http.stream(
-                    method,
-                    path,
-                    content=content,
-                    params=params,
-                    headers={**self._headers(None, None), **(headers or {})},
-                    timeout=httpx.Timeout(None, connect=1.0),
-                ) as response:
+                async with aclosing(await self._http.send(request, stream=True)) as response:
                     if response.is_error:
                         await response.aread()
-                        raise _reported(response)
+                        raise reported(response)
                     yield response
             except httpx.HTTPError as error:
                 raise self._away() from error
 
-    def _guard(self) -> "_Guard":
+    def _guard(self) -> Guarded:
         if not self.breaker.allow():
             raise self._away()
-        return _Guard(self.breaker)
+        return Guarded(self.breaker)
 
-    def _span(self, method: str, path: str) -> AbstractContextManager[Span]:
-        attributes = {"server.address": self.name, "url.path": path}
-        return span(f"{method} {self.name}", kind=SpanKind.CLIENT, attributes=attributes)
-
-    def _headers(self, content: bytes | None, deadline: Deadline | None) -> dict[str, str]:
+    def _headers(self, content: object, deadline: Deadline | None) -> dict[str, str]:
         headers = {REQUEST_ID_HEADER: request_id_var.get()}
         if content is not None:
             headers["content-type"] = "application/json"
@@ -211,40 +209,3 @@ class ServiceClient:
         if deadline is not None and deadline.expired:
             return DeadlineExceeded(f"The {self.name} service did not answer within the budget.")
         return self._away()
-
-
-class _BrokenConnection(Exception):
-    """The connection was refused or lost; nothing says whether the call was carried out."""
-
-
-class _Guard:
-    """Tells the breaker how a call ended. Client errors and late budgets are no failures."""
-
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        self._breaker = breaker
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        if kind is None or (issubclass(kind, SearchError) and kind.status < 500):
-            self._breaker.succeeded()
-        elif issubclass(kind, (ServiceUnavailable, _BrokenConnection)):
-            self._breaker.failed()
-        else:
-            self._breaker.abandoned()
-
-
-def _reported(response: httpx.Response) -> SearchError:
-    try:
-        problem = response.json()
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        code, detail = "", "A service of the cascade failed."
-    if response.status_code == 401:  # it is we who are refused, not our caller
-        return ServiceUnavailable(
-            "A service of the cascade refuses calls of this gateway; both need the same"
-            " INTERNAL_TOKEN."
-        )
-    after = response.headers.get("retry-after", "")
-    return error_for(code, response.status_code, detail, float(after) if after.isdigit() else None)

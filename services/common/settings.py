@@ -1,4 +1,4 @@
-"""Settings that every service has. Each service subclasses with its own environment prefix."""
+"""Settings that every service has; each service adds its own under its environment prefix."""
 
 import sys
 from typing import TypeVar
@@ -8,33 +8,48 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """Frozen, read once at start and handed to `create_app`; nothing else reads the environment."""
+    """The base of all settings. They are read once at start and handed to `create_app`.
+
+    Nothing else reads the environment. The string below each setting describes it in
+    docs/settings.md.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` means all addresses of the machine."""
     port: int = Field(ge=0, le=65535)
+    """TCP port to listen on; 0 lets the system choose a free one."""
     log_level: str = "INFO"
+    """Lowest level of log lines that are written: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
     internal_token: SecretStr | None = None
-    """When set, calls between services must carry it."""
+    """Token that calls between services must carry, the same in all services. Without one, the
+    services answer everybody who can reach them."""
     drain_seconds: float = Field(default=32.0, gt=0)
-    """How long a stopping service waits for requests in flight: the longest budget is 30 s."""
+    """Seconds for which a stopping service waits for requests in flight. The longest budget of a
+    search is 30 s."""
     head_seconds: float = Field(default=20.0, gt=0)
-    """In which the head of a request must have arrived."""
+    """Seconds in which the head of a request must arrive; slower connections are closed."""
     trace_endpoint: str | None = None
-    """An OTLP/HTTP collector such as http://collector:4318; none: no traces."""
+    """Base address of an OTLP/HTTP collector, such as http://collector:4318. Without one, nothing
+    is traced."""
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
-    """Of the requests whose caller has not decided, how many are traced."""
+    """Share of requests that are traced, of those whose caller has not decided on it (0 to 1)."""
 
     def token(self) -> str | None:
+        """The internal token in clear text, or None if there is none."""
         return self.internal_token.get_secret_value() if self.internal_token else None
 
 
-Settings = TypeVar("Settings", bound=ServiceSettings)
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def read_settings(kind: type[Settings], service: str) -> Settings:
-    """The settings from the environment. Exits 1 with one line that names what to change."""
+    """The settings of `service` from the environment.
+
+    Ends the process with exit code 1 and one line that names the variables to change, if some
+    value is not valid.
+    """
     try:
         return kind()
     except ValidationError as error:

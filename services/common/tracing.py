@@ -1,8 +1,8 @@
 """Traces (OpenTelemetry): a span per request, stage of a search, call of a service, and task.
 
-Nothing is recorded until `tracing` has been given an endpoint; until then every span here is
-the library's empty one. The context travels as W3C trace context, in the headers of HTTP
-requests and of Celery messages alike.
+Nothing is recorded unless `tracing` gets an endpoint; without one, every span here is the empty
+one of the library. The context travels as W3C trace context in the headers of HTTP requests and
+of Celery messages.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -25,13 +25,14 @@ Attributes = Mapping[str, str | int | float | bool]
 def tracing(service: str, endpoint: str | None, sample_ratio: float = 1.0) -> Iterator[None]:
     """Sends the process's spans to an OTLP/HTTP collector while the context lasts.
 
-    `endpoint` is its base address, such as http://collector:4318; None leaves tracing off. A
-    request whose caller decided on sampling follows it; of the others `sample_ratio` are kept.
+    `endpoint` is the base address of the collector, such as http://collector:4318; None leaves
+    tracing off. A request follows the decision of its caller on sampling; of the requests without
+    such a decision a share of `sample_ratio` is kept.
     """
     if not endpoint:
         yield
         return
-    # Imported when needed: a service without tracing starts without the exporter.
+    # Imported only here, so that a service without tracing starts without loading the exporter.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -61,13 +62,13 @@ def span(
     parent: Mapping[str, str] | None = None,
     attributes: Attributes | None = None,
 ) -> Iterator[Span]:
-    """A span inside the present one, or inside the one whose context `parent` carries.
+    """A span inside the current one, or inside the one whose context the headers `parent` carry.
 
-    An exception marks it as failed by its class; no message of it is recorded.
+    An exception marks the span as failed and records its class, not its message.
     """
     recorded = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
     if not recorded and parent is not None and "traceparent" not in parent:
-        yield trace.INVALID_SPAN  # nobody records it and there is nothing to pass on
+        yield trace.INVALID_SPAN  # Nothing records the span, and there is no context to pass on.
         return
     context = _propagator.extract(parent) if parent is not None else None
     with _tracer.start_as_current_span(
@@ -86,10 +87,10 @@ def span(
 
 
 def carry(headers: MutableMapping[str, str], *, alone: bool = True) -> None:
-    """Adds the present span's context to `headers`.
+    """Adds the context of the current span to `headers`.
 
-    Where there is no span the callee starts a trace of its own, unless `alone` is False: what
-    goes on all the time, such as the renewal of leases, is not worth one.
+    Without a current span the called service starts a trace of its own. `alone=False` prevents
+    that for calls that are made all the time, such as the renewal of leases.
     """
     _propagator.inject(headers)
     if not alone:
@@ -97,6 +98,6 @@ def carry(headers: MutableMapping[str, str], *, alone: bool = True) -> None:
 
 
 def trace_id() -> str | None:
-    """The present trace's id as 32 hex digits, for logs."""
+    """The id of the current trace as 32 hex digits, for logs; None outside of a trace."""
     context = trace.get_current_span().get_span_context()
     return format(context.trace_id, "032x") if context.is_valid else None

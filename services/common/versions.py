@@ -1,30 +1,59 @@
-"""Index versions: a token per collection that moves with each committed write.
+"""Index versions: a token for each collection that changes with every committed write.
 
-The indexer moves a version after a write is in Milvus and before the writer is answered;
-the gateway puts the version into its cache keys. A token is a time, never a counter: a lost
-Redis therefore cannot bring an old version, and with it an old answer, back.
+The indexer sets a new version when a write is in Milvus and before it answers the writer; the
+gateway makes the version part of its cache keys. A token begins with a time and not a counter, so
+that a Redis that lost its data cannot bring back an old version, and an old answer with it.
+
+On a Milvus server a token also holds the server's own time after the write. A search that asks for
+a state at least that new finds the write, and waits only while the server has not come so far.
 """
 
+import re
 import time
 from typing import Protocol
 
 KEY_PREFIX = "xunwen:version:"
+VERSION_PATTERN = r"^[0-9a-f]{16}(-[0-9a-f]{1,16})?$"
+"""The nanoseconds since the epoch, followed by the server's time if the server has one."""
 
 
 class IndexVersions(Protocol):
-    """The port; adapters live with their services."""
+    """Port to the store of versions; each service has its own adapter."""
 
     async def current(self, collection: str) -> str | None:
-        """The version, or None when none is known. Raises Unavailable."""
+        """The version of a collection, or None if none is known. Raises Unavailable."""
 
     async def move(self, collection: str) -> str:
-        """Sets and returns a new version. Raises Unavailable."""
+        """Sets a new version of a collection and returns it. Raises Unavailable."""
 
 
 def version_key(collection: str) -> str:
+    """The Redis key that holds the version of a collection."""
     return f"{KEY_PREFIX}{collection}"
 
 
-def new_version() -> str:
-    """Sorts by time as text."""
-    return f"{time.time_ns():016x}"
+def new_version(server_time: int | None = None) -> str:
+    """A version for this moment; versions sort as texts in the order of their times.
+
+    `server_time` is what `MilvusConnection.server_time` gave after the write.
+    """
+    moment = f"{time.time_ns():016x}"
+    return moment if server_time is None else f"{moment}-{server_time:x}"
+
+
+def moment_of(version: str) -> int:
+    """The time of a version, in nanoseconds since the epoch."""
+    return int(version.partition("-")[0], 16)
+
+
+def server_time_of(version: str | None) -> int | None:
+    """The server's time in a version; None if it holds none or the version is not known.
+
+    Raises ValueError for a text that is no version.
+    """
+    if version is None:
+        return None
+    if not re.fullmatch(VERSION_PATTERN, version):
+        raise ValueError(f"{version[:40]!r} is no index version")
+    server_time = version.partition("-")[2]
+    return int(server_time, 16) if server_time else None

@@ -112,6 +112,8 @@ async def test_readyz_names_what_is_away(client: httpx.AsyncClient) -> None:
 async def test_unknown_route_and_method(client: httpx.AsyncClient) -> None:
     assert (await client.get("/nowhere")).json()["code"] == "not_found"
     assert (await client.get("/size")).json()["code"] == "method_not_allowed"
+    # A redirect to the path without the slash would answer for another address than was asked.
+    assert (await client.post("/size/", json={"size": 1})).json()["code"] == "not_found"
 
 
 async def test_deadline_travels_as_remaining_time(client: httpx.AsyncClient) -> None:

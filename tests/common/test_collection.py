@@ -1,10 +1,18 @@
 """Names of collections, user-facing and physical."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.collection import NAME_PATTERN, PhysicalName, check_collection_name
+from services.common.collection import (
+    NAME_PATTERN,
+    PhysicalName,
+    check_collection_name,
+    milvus_name,
+    user_name,
+)
 from services.common.errors import InvalidRequest
 
 names = st.from_regex(NAME_PATTERN.removesuffix("$") + r"\Z")
@@ -30,8 +38,15 @@ def test_possible_names_are_accepted(name: str) -> None:
     assert check_collection_name(name) == name
 
 
+@given(names)
+def test_milvus_holds_letters_digits_and_underscores(name: str) -> None:
+    assert re.fullmatch("[a-z][a-z0-9_]*", milvus_name(name))
+    assert user_name(milvus_name(name)) == name
+
+
 @pytest.mark.parametrize(
-    "name", ["", "A", "1a", "a__b", "a_", "文献", "a-b", "a b", "a" * 97, "a\n"]
+    "name",
+    ["", "A", "1a", "a__b", "a_", "文献", "a--b", "a_-b", "-a", "a-", "a b", "a" * 49, "a\n"],
 )
 def test_impossible_names_are_refused_in_words(name: str) -> None:
     with pytest.raises(InvalidRequest, match="lower-case"):

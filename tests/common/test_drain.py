@@ -1,5 +1,7 @@
-"""SIGTERM under load, against a real process: what was accepted is answered, whole."""
+"""Connections of a real process: what was accepted is answered whole, under SIGTERM too, and a kept
+connection outlives those that a caller's pool keeps."""
 
+import http.client
 import os
 import signal
 import subprocess
@@ -97,3 +99,13 @@ def test_an_idle_service_ends_at_once_and_with_0() -> None:
     with small_service() as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_a_connection_that_a_pool_keeps_is_still_open() -> None:
+    with small_service() as (_, url):
+        kept = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+        for pause in (0, 6):  # httpx keeps an idle connection for 5 seconds
+            time.sleep(pause)
+            kept.request("GET", "/slow")  # raises RemoteDisconnected if the service has closed it
+            assert kept.getresponse().read()
+        kept.close()

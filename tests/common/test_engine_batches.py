@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.engine.batches import Passes, plan_batches
-from services.common.engine.paddle_inference import PaddlePredictor
+from services.common.engine.paddle import PaddlePredictor
 
 _LENGTHS = st.lists(st.integers(1, 512), max_size=300)
 

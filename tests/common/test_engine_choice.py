@@ -47,6 +47,13 @@ async def test_one_session_serves_several_threads() -> None:
     assert (together.reshape(20, len(_TEXTS), -1) * alone).sum(axis=2).min() > 0.99
 
 
+def test_an_int8_vector_does_not_depend_on_the_texts_beside_it() -> None:
+    encoder = _open("int8")
+    together = encoder.encode(_TEXTS * 3)
+    alone = np.concatenate([encoder.encode([text]) for text in _TEXTS])
+    assert np.array_equal(together, np.tile(alone, (3, 1)))
+
+
 def test_where_bfloat16_is_native_the_faster_one_is_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,6 +1,7 @@
 """Encoder and ranker on tiny real model directories."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from services.common.engine import (
     open_ranker,
 )
 from services.common.errors import ModelInvalid
+from services.common.model_dir import ModelManifest, Normalisation, write_manifest
+from services.common.model_dir.manifest import Templates, read_manifest
 from services.common.request_context import Deadline
 from tests.models import DIMENSION, tiny_encoder, tiny_ranker
 
@@ -105,3 +108,62 @@ def test_damaged_models_are_refused_in_words(tmp_path: Path) -> None:
         open_encoder(directory)
     with pytest.raises(ModelInvalid, match=r"manifest\.json"):
         open_encoder(tmp_path / "nowhere")
+
+
+def with_manifest(directory: Path, **changes: object) -> Path:
+    """The model of a directory under a manifest with other members."""
+    manifest = read_manifest(directory).model_copy(update={**changes, "fingerprint": ""})
+    write_manifest(directory, ModelManifest.model_validate(manifest.model_dump()))
+    return directory
+
+
+def test_traditional_and_simplified_forms_are_one_to_a_model_that_normalises(
+    tmp_path: Path,
+) -> None:
+    options = PredictorOptions(threads=1, precision="fp32")
+    plain = open_encoder(tiny_encoder(tmp_path / "plain"), options)
+    directory = with_manifest(tiny_encoder(tmp_path / "normal"), normalisation=Normalisation())
+    normal = open_encoder(directory, options)
+    forms = ["漢語與微積分", "汉语与微积分", "汉\u200b语与微积分", "汉语与<i>微积分</i>"]
+    assert len({tuple(each.ids) for each in normal.query_tokens(forms)}) == 1
+    assert len({tuple(each.ids) for each in plain.query_tokens(forms)}) == len(forms)
+    texts = [normal.manifest.document_text(form, form) for form in forms]
+    assert len(set(texts)) == 1
+    assert normal.manifest.fingerprint != plain.manifest.fingerprint
+
+
+def test_a_ranker_that_normalises_scores_both_forms_alike(tmp_path: Path) -> None:
+    directory = with_manifest(tiny_ranker(tmp_path / "ranker"), normalisation=Normalisation())
+    ranker = open_ranker(directory, PredictorOptions(threads=1, precision="fp32"))
+    texts = [ranker.manifest.document_text(title, "") for title in ("漢語語法", "汉语语法")]
+    scores = [ranker.score(query, texts) for query in ("漢語", "汉语")]
+    assert np.ptp(np.concatenate(scores)) == 0
+
+
+def test_a_manifest_without_normalisation_keeps_its_fingerprint(tmp_path: Path) -> None:
+    """The models that were exported before there was one stay what they are."""
+    shipped = Path(__file__).parents[2] / "models" / "literature-encoder"
+    content = json.loads((shipped / "manifest.json").read_text())
+    content.pop("normalisation", None)
+    if content["fingerprint"] == "53addf3af091ca5f":
+        assert ModelManifest.model_validate(content).fingerprint == "53addf3af091ca5f"
+    assert read_manifest(tiny_encoder(tmp_path / "tiny")).document_text("漢", "") == "漢"
+
+
+@pytest.mark.parametrize(
+    ("template", "title", "text", "read"),
+    [
+        ("{title}\n{text}", "题", "文", "题\n文"),
+        ("{title}\n{text}", "", "文", "文"),
+        ("{title}\n{text}", "题", "", "题"),
+        ("passage: {title}\n{text}", "题", "文", "passage: 题\n文"),
+        ("passage: {title}\n{text}", "", "文", "passage: 文"),
+        ("passage: {title}\n{text}", "题", "", "passage: 题"),
+        ("{title}: {text}", "{text}", "{title}", "{text}: {title}"),
+    ],
+)
+def test_a_template_leaves_no_gap_for_an_empty_field(
+    encoder: Encoder, template: str, title: str, text: str, read: str
+) -> None:
+    manifest = encoder.manifest.model_copy(update={"templates": Templates(document=template)})
+    assert manifest.document_text(title, text) == read

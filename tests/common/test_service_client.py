@@ -70,6 +70,40 @@ async def test_reported_problem_comes_back_as_its_class() -> None:
         assert not client.breaker.open
 
 
+READY = b'{"checks": {"milvus": {"ok": true}}, "value": 1}'
+
+
+async def test_a_service_that_says_it_is_ready_again_is_called_at_once() -> None:
+    """Killed and started again, it may not be refused for the rest of the breaker's pause."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    breaker = CircuitBreaker(failures=3, rest_seconds=3600)
+    async with ServiceClient("recall", f"http://127.0.0.1:{port}", timeout=2) as client:
+        client.breaker = breaker
+        for _ in range(3):
+            with pytest.raises(ServiceUnavailable):
+                await client.ask("GET", "/x", Answer, idempotent=False)
+        assert breaker.open
+        running = await asyncio.start_server(answering("200 OK", READY), "127.0.0.1", port)
+        async with running:
+            await client.check()
+            assert (await client.ask("GET", "/x", Answer)).value == 1
+
+
+def test_a_service_that_hangs_is_not_called_again_because_it_says_it_is_ready() -> None:
+    breaker = CircuitBreaker(failures=2, rest_seconds=3600)
+    breaker.failed(broken=True)
+    breaker.failed()
+    breaker.ready()
+    assert breaker.open
+    breaker.succeeded()
+    breaker.failed(broken=True)
+    breaker.failed(broken=True)
+    breaker.ready()
+    assert not breaker.open
+
+
 async def test_refused_connections_open_the_breaker_and_a_probe_closes_it() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))

@@ -66,9 +66,11 @@ def test_a_bad_dictionary_is_refused_in_words(tmp_path: Path, content: bytes, sa
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 @settings(deadline=None)
-def test_each_word_is_one_run_of_letters_and_digits(analyzer: WordAnalyzer, text: str) -> None:
-    for word in analyzer.words(text):
-        assert word.isalnum()
+def test_each_word_is_one_run_of_letters_and_digits_to_milvus(
+    analyzer: WordAnalyzer, text: str
+) -> None:
+    for word in analyzer.document_words(text):
+        assert index_text([word]).isalnum()
         assert word == word.lower()
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
-from prometheus_client import CollectorRegistry
 
 from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
 from services.common.engine.batches import plan_batches
@@ -18,13 +17,14 @@ from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
 
 _FEW = 8
-"""Texts that are tokenized at once on the event loop; more go to a thread."""
+"""Number of texts up to which tokenizing runs on the event loop; longer lists are tokenized in a
+thread."""
 _BLOCK = 32
-"""Texts that are planned together when the best go first."""
+"""Number of texts whose passes are planned together when the best texts go first."""
 
 
 class BatchedEncoder:
-    """An encoder whose callers share forward passes; queries go before documents."""
+    """An encoder whose callers share forward passes. Queries go before documents."""
 
     def __init__(self, encoder: Encoder, batcher: Batcher) -> None:
         self.encoder = encoder
@@ -37,7 +37,7 @@ class BatchedEncoder:
     async def encode_queries(
         self, queries: Sequence[str], deadline: Deadline | None = None
     ) -> tuple[FloatArray, int]:
-        """Vectors float32 [n, dimension] and how many tokens were read.
+        """Unit vectors float32 [n, dimension] and the number of tokens that were read.
 
         Raises Overloaded, DeadlineExceeded, ModelUnavailable.
         """
@@ -51,7 +51,10 @@ class BatchedEncoder:
     async def encode(
         self, texts: Sequence[str], deadline: Deadline | None = None
     ) -> tuple[FloatArray, int]:
-        """As `encode_queries`, for rendered document texts and behind queries."""
+        """Unit vectors float32 [n, dimension] of rendered document texts, and their tokens.
+
+        Documents wait behind queries. Raises Overloaded, DeadlineExceeded, ModelUnavailable.
+        """
         tokens = await asyncio.to_thread(self.encoder.document_tokens, texts)
         vectors = await _run(self._batcher, tokens, Priority.BULK, deadline)
         return vectors, sum(map(len, tokens))
@@ -71,7 +74,7 @@ class BatchedRanker:
     async def score(
         self, query: str, texts: Sequence[str], deadline: Deadline | None = None
     ) -> tuple[FloatArray, int]:
-        """Logits float32 [n] of all texts and how many tokens were read.
+        """Logits float32 [n] of all texts and the number of tokens that were read.
 
         Raises Overloaded, DeadlineExceeded, ModelUnavailable.
         """
@@ -122,7 +125,10 @@ class BatchedRanker:
 async def _run(
     batcher: Batcher, sequences: Sequence[Tokens], priority: Priority, deadline: Deadline | None
 ) -> FloatArray:
-    """Any number of sequences (at least one) in planned units; all of them or an error."""
+    """Outputs of one or more sequences in their order, computed in planned units.
+
+    Raises the error of the first unit that fails.
+    """
     lengths = [len(tokens) for tokens in sequences]
     plan = plan_batches(lengths, batcher.passes)
     tasks = [
@@ -142,9 +148,9 @@ async def _run(
 
 
 def _blocks(count: int) -> Iterator[tuple[int, int]]:
-    """Where each block of a list starts and ends.
+    """Start and end of each block of a list of `count`.
 
-    The first is small, so that a tight deadline still gets the best few scored.
+    The first block is small, so that a tight deadline still gets the best few scored.
     """
     start, end = 0, _FEW
     while start < count:
@@ -157,10 +163,10 @@ async def batched_encoder(
     encoder: Encoder,
     *,
     queued_tokens: int = QUEUED_TOKENS,
-    registry: CollectorRegistry | None = None,
+    metrics: EngineMetrics | None = None,
 ) -> AsyncIterator[BatchedEncoder]:
     """Shares an encoder until the context ends."""
-    async with _batcher(encoder, queued_tokens, registry) as batcher:
+    async with _batcher(encoder, queued_tokens, metrics) as batcher:
         yield BatchedEncoder(encoder, batcher)
 
 
@@ -169,17 +175,14 @@ async def batched_ranker(
     ranker: Ranker,
     *,
     queued_tokens: int = QUEUED_TOKENS,
-    registry: CollectorRegistry | None = None,
+    metrics: EngineMetrics | None = None,
 ) -> AsyncIterator[BatchedRanker]:
-    """As `batched_encoder`, for a ranker."""
-    async with _batcher(ranker, queued_tokens, registry) as batcher:
+    """Shares a ranker until the context ends."""
+    async with _batcher(ranker, queued_tokens, metrics) as batcher:
         yield BatchedRanker(ranker, batcher)
 
 
-def _batcher(
-    model: Encoder | Ranker, queued_tokens: int, registry: CollectorRegistry | None
-) -> Batcher:
-    metrics = EngineMetrics(registry, model.manifest, model.precision) if registry else None
+def _batcher(model: Encoder | Ranker, queued_tokens: int, metrics: EngineMetrics | None) -> Batcher:
     forward = model.forward
     return Batcher(
         forward.batch, forward.predictor.passes, queued_tokens=queued_tokens, metrics=metrics

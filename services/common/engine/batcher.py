@@ -30,9 +30,10 @@ from services.common.request_context import Deadline
 logger = logging.getLogger(__name__)
 
 _STUCK_SECONDS = 60.0
-"""A pass takes a second at the most; one that takes this long will not end."""
+"""Seconds after which a forward pass counts as stuck. A pass usually takes at most one second."""
 
 QUEUED_TOKENS = 200_000
+"""Default of the padded tokens that may wait in one queue."""
 ForwardBatch = Callable[[Sequence[Tokens]], FloatArray]
 
 
@@ -58,7 +59,7 @@ class _Unit:
 class Batcher:
     """Owns a thread for each pass that may run at the same time.
 
-    Use as an async context manager on one event loop.
+    Use it as an async context manager on one event loop.
     """
 
     def __init__(
@@ -69,13 +70,14 @@ class Batcher:
         queued_tokens: int = QUEUED_TOKENS,
         metrics: EngineMetrics | None = None,
     ) -> None:
-        """A unit that finds `queued_tokens` of its priority waiting is refused as Overloaded."""
+        """`queued_tokens` bounds each queue: a unit that finds so many tokens of its priority
+        waiting is refused as Overloaded."""
         self.passes = passes
         self._most_queued = queued_tokens
         self._forward = forward
         self._metrics = metrics
         self._started: dict[asyncio.Task[None] | None, float] = {}
-        """When the pass of each worker that computes began."""
+        """Loop time at which the running pass of each worker began."""
         self._queues: dict[Priority, deque[_Unit]] = {priority: deque() for priority in Priority}
         self._queued_tokens = dict.fromkeys(Priority, 0)
         self._arrived = asyncio.Event()
@@ -132,7 +134,8 @@ class Batcher:
         return await unit.result
 
     async def _work(self) -> None:
-        # A thread of its own, so that short calls do not wait behind passes.
+        # Passes run in a thread of their own, so that short calls of other code do not wait behind
+        # them.
         with ThreadPoolExecutor(1, thread_name_prefix="forward") as thread:
             while not self._closed:
                 if batch := self._take():
@@ -149,7 +152,7 @@ class Batcher:
         try:
             output = await loop.run_in_executor(thread, self._forward, sequences)
         except Exception as error:
-            logger.exception("forward pass failed")
+            logger.exception("a forward pass failed")
             if self._metrics:
                 self._metrics.failures.inc()
             known = error if isinstance(error, SearchError) else None
@@ -166,7 +169,7 @@ class Batcher:
         _settle(batch, output)
 
     def _take(self) -> list[_Unit]:
-        """The next batch: the oldest unit of the most urgent kind, and what fits beside it."""
+        """Takes the next batch: the oldest of the most urgent units, and what fits beside it."""
         batch: list[_Unit] = []
         rows = columns = 0
         for priority, queue in self._queues.items():
@@ -201,7 +204,7 @@ def _stopping() -> ModelUnavailable:
 
 
 def _wanted(unit: _Unit) -> bool:
-    """Whether someone still waits for it; a unit past its deadline is failed here."""
+    """Whether a caller still waits for a unit. A unit past its deadline is failed here."""
     if unit.deadline is not None and unit.deadline.expired:
         _fail(unit, DeadlineExceeded("The model was not reached within the budget."))
     return not unit.result.done()

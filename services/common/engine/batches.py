@@ -1,4 +1,4 @@
-"""Which sequences share a pass: neighbours in length, bounded by tokens after padding."""
+"""Divides sequences into passes: neighbours in length, bounded by tokens after padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """What forward passes of an engine are like."""
+    """The properties of an engine's forward passes, and their cost."""
 
     at_once: int
-    """1 where a pass takes all the cores, else how many passes share them."""
+    """Number of passes that run side by side; 1 where a pass takes all the cores."""
     token_budget: int
-    """Padded tokens of a pass. More is slower: activations leave the caches."""
+    """Padded tokens that a pass may hold. More is slower, because activations leave the caches."""
     own_tokens: int
-    """What a pass costs beside its tokens, in tokens."""
+    """Fixed cost of a pass, in tokens that could be computed in its time."""
     step: int
-    """Columns are multiples of it."""
+    """Number of which the columns of a pass are a multiple."""
 
     def columns(self, length: int) -> int:
-        """The column count for a longest sequence of `length` tokens."""
+        """Columns of a pass whose longest sequence has `length` tokens."""
         return -(-length // self.step) * self.step
 
 
@@ -31,7 +31,7 @@ def plan_batches(lengths: Sequence[int], passes: Passes) -> list[list[int]]:
     order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
     count = len(order)
     cheapest = [0] * (count + 1)
-    """Cost in tokens of the sequences from each place on."""
+    """Cost, in tokens, of the sequences from each place to the end."""
     ends = [0] * count
     for start in reversed(range(count)):
         columns = passes.columns(lengths[order[start]])

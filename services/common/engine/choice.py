@@ -1,7 +1,7 @@
-"""Which engine and precision run a model here: what was asked for, or what is fastest.
+"""Chooses the engine and precision of a model: the demanded one, or the fastest on this machine.
 
-Without native bfloat16 int8 won clearly where it was measured (AVX2), in speed, memory and start,
-so nothing else is loaded; with it the answer depends on the processor and a trial decides.
+On processors without native bfloat16, int8 is clearly better in speed, memory and start (measured
+on AVX2), so nothing else is loaded. On others a trial at the start decides.
 """
 
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.common.engine.forward import Forward
 from services.common.engine.onnx_runtime import open_onnx
-from services.common.engine.paddle_inference import open_paddle
+from services.common.engine.paddle import open_paddle
 from services.common.engine.predictor import Predictor, PredictorOptions
 from services.common.engine.processor import computes_in_bfloat16
 from services.common.engine.tokens import Tokens
@@ -21,19 +21,24 @@ log = logging.getLogger(__name__)
 
 _TRIAL_SEQUENCES, _TRIAL_TOKENS = 32, 64
 _TRIAL_ROUNDS = 3
+ONNX_SUFFIX = ".onnx"
+"""Ending of programs that came as ONNX; all other programs are Paddle's."""
 
 
 def open_predictor(
     directory: Path, manifest: ModelManifest, options: PredictorOptions
 ) -> tuple[Predictor, Precision]:
-    """Opens the model's program. Raises ModelInvalid, also when the model forbids the precision."""
+    """Opens the model's program, and says in which precision it computes.
+
+    Raises ModelInvalid, also when the model forbids the demanded precision.
+    """
     opened = {
         precision: _open(directory, manifest, options.thread_count(), precision)
         for precision in _candidates(options, manifest)
     }
     if len(opened) == 1:
         return next((predictor, precision) for precision, predictor in opened.items())
-    seconds = _trial(opened, manifest.pad_id)
+    seconds = _trial(opened, manifest)
     fastest = min(opened, key=lambda precision: seconds[precision])
     log.info(
         "%s computes in %s; milliseconds of %d sequences of %d tokens: %s",
@@ -65,24 +70,32 @@ def _open(
     files = manifest.files
     if precision == "int8":
         assert files.int8 is not None  # noqa: S101 - the manifest checked it
-        return open_onnx(directory / files.int8.file, threads=threads)
+        return open_onnx(directory / files.int8.file, threads=threads, inputs=manifest.inputs)
+    program = directory / files.program.file
+    if program.suffix == ONNX_SUFFIX:
+        return open_onnx(program, threads=threads, inputs=manifest.inputs, alone=False)
     return open_paddle(
-        directory / files.program.file,
+        program,
         directory / files.weights.file,
         threads=threads,
         precision=precision,
+        inputs=manifest.inputs,
     )
 
 
-def _trial(opened: dict[Precision, Predictor], pad_id: int) -> dict[Precision, float]:
-    """Seconds of each one's fastest round, taken in turns so that a disturbance meets all."""
-    sequence = Tokens([0 if pad_id else 1] * _TRIAL_TOKENS, [0] * _TRIAL_TOKENS)
-    forwards = {precision: Forward(predictor, pad_id) for precision, predictor in opened.items()}
+def _trial(opened: dict[Precision, Predictor], manifest: ModelManifest) -> dict[Precision, float]:
+    """Seconds of the fastest round of each precision. Rounds take turns, so that a disturbance
+    of the machine meets all precisions."""
+    sequence = Tokens([0 if manifest.pad_id else 1] * _TRIAL_TOKENS, [0] * _TRIAL_TOKENS)
+    forwards = {
+        precision: Forward(predictor, manifest.pad_id, manifest.inputs)
+        for precision, predictor in opened.items()
+    }
     seconds = dict.fromkeys(opened, float("inf"))
     for turn in range(1 + _TRIAL_ROUNDS):
         for precision, forward in forwards.items():
             started = time.perf_counter()
             forward.many([sequence] * _TRIAL_SEQUENCES)
-            if turn:  # the first compiles
+            if turn:  # The first round compiles the program and is not timed.
                 seconds[precision] = min(seconds[precision], time.perf_counter() - started)
     return seconds

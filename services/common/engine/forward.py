@@ -9,22 +9,27 @@ import numpy as np
 from services.common.engine.batches import plan_batches
 from services.common.engine.predictor import FloatArray, Predictor
 from services.common.engine.tokens import Tokens, pad
+from services.common.model_dir import INPUTS, InputName
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A predictor and what it needs to read sequences."""
+    """A predictor with what turns token sequences into its inputs."""
 
     predictor: Predictor
     pad_id: int
+    inputs: tuple[InputName, ...] = INPUTS
 
     def batch(self, sequences: Sequence[Tokens]) -> FloatArray:
-        """All sequences in one forward pass: float32 [n, ...]. Raises ModelUnavailable."""
+        """Outputs float32 [n, ...] of all sequences, in one pass. Raises ModelUnavailable."""
         columns = self.predictor.passes.columns(max(len(tokens) for tokens in sequences))
-        return self.predictor.run(*pad(sequences, self.pad_id, columns))
+        return self.predictor.run(*pad(sequences, self.pad_id, columns, self.inputs))
 
     def many(self, sequences: Sequence[Tokens]) -> FloatArray:
-        """Any number of sequences in planned batches, results in their order; at least one."""
+        """Outputs float32 [n, ...] of one or more sequences in their order, in planned batches.
+
+        Raises ModelUnavailable.
+        """
         at_once = self.predictor.passes.at_once
         plan = plan_batches([len(tokens) for tokens in sequences], self.predictor.passes)
         batches = [[sequences[position] for position in batch] for batch in plan]
@@ -37,7 +42,7 @@ class Forward:
 
 
 def in_order(plan: Sequence[Sequence[int]], outputs: Sequence[FloatArray]) -> FloatArray:
-    """What each batch of a plan gave, at the positions of its sequences."""
+    """Outputs of the batches of a plan, put back at the positions of their sequences."""
     rows = sum(map(len, plan))
     result = np.empty((rows, *outputs[0].shape[1:]), dtype=np.float32)
     for batch, output in zip(plan, outputs, strict=True):

@@ -1,4 +1,4 @@
-"""What a model's engine says about itself: work done, work waiting, and which model it is."""
+"""Prometheus metrics of a model's engine: work done, work waiting, and which model it is."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -9,13 +9,11 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class EngineMetrics:
-    """The metrics of one model; a registry holds one of them."""
+    """The metrics of a process's models; a registry holds one of them."""
 
-    def __init__(
-        self, registry: CollectorRegistry, manifest: ModelManifest, precision: str
-    ) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.tokens = Counter(
-            "xunwen_engine_tokens_total", "Tokens computed, padding left out", registry=registry
+            "xunwen_engine_tokens_total", "Tokens computed, without padding", registry=registry
         )
         self.sequences = Histogram(
             "xunwen_engine_batch_sequences",
@@ -38,14 +36,18 @@ class EngineMetrics:
             registry=registry,
         )
         self.queued_tokens = Gauge(
-            "xunwen_engine_queued_tokens", "Padded tokens that wait", registry=registry
+            "xunwen_engine_queued_tokens", "Padded tokens that wait for a pass", registry=registry
         )
-        Gauge(
+        self._model = Gauge(
             "xunwen_model_info",
-            "The model that answers; always 1",
+            "The ranker, or the encoder of new collections; its value is always 1",
             ("kind", "name", "version", "fingerprint", "precision"),
             registry=registry,
-        ).labels(
+        )
+
+    def shows(self, manifest: ModelManifest, precision: str) -> None:
+        """Names the model, and how it computes."""
+        self._model.labels(
             manifest.kind, manifest.name, manifest.version, manifest.fingerprint, precision
         ).set(1)
 

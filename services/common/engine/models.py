@@ -8,6 +8,8 @@ import numpy as np
 from services.common.engine.choice import open_predictor
 from services.common.engine.forward import Forward
 from services.common.engine.predictor import FloatArray, PredictorOptions
+from services.common.engine.remote import RemoteForward, RemoteTexts
+from services.common.engine.remote_directory import is_remote, open_remote
 from services.common.engine.tokens import TextTokenizer, Tokens
 from services.common.errors import ModelInvalid
 from services.common.model_dir import Kind, ModelManifest, Precision, load_manifest
@@ -19,9 +21,9 @@ class Encoder:
     def __init__(
         self,
         manifest: ModelManifest,
-        forward: Forward,
-        documents: TextTokenizer,
-        queries: TextTokenizer,
+        forward: Forward | RemoteForward,
+        documents: TextTokenizer | RemoteTexts,
+        queries: TextTokenizer | RemoteTexts,
         precision: Precision,
     ) -> None:
         self.manifest = manifest
@@ -32,21 +34,27 @@ class Encoder:
 
     @property
     def dimension(self) -> int:
+        """Number of dimensions of a vector."""
         assert self.manifest.dimension is not None  # noqa: S101 - the manifest checked it
         return self.manifest.dimension
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Unit vectors of rendered document texts: float32 [n, dimension]."""
+        """Unit vectors float32 [n, dimension] of rendered document texts.
+
+        Raises ModelUnavailable.
+        """
         return self._vectors(self.document_tokens(texts))
 
     def encode_queries(self, queries: Sequence[str]) -> FloatArray:
-        """Unit vectors of queries: float32 [n, dimension]."""
+        """Unit vectors float32 [n, dimension] of queries. Raises ModelUnavailable."""
         return self._vectors(self.query_tokens(queries))
 
     def document_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """Token sequences of rendered document texts, cut to what the model reads."""
         return self._documents.singles(texts)
 
     def query_tokens(self, queries: Sequence[str]) -> list[Tokens]:
+        """Token sequences of queries, in normal form and template, cut to what the model reads."""
         return self._queries.singles([self.manifest.query_text(query) for query in queries])
 
     def _vectors(self, sequences: list[Tokens]) -> FloatArray:
@@ -61,8 +69,8 @@ class Ranker:
     def __init__(
         self,
         manifest: ModelManifest,
-        forward: Forward,
-        tokenizer: TextTokenizer,
+        forward: Forward | RemoteForward,
+        tokenizer: TextTokenizer | RemoteTexts,
         precision: Precision,
     ) -> None:
         self.manifest = manifest
@@ -71,12 +79,13 @@ class Ranker:
         self._tokenizer = tokenizer
 
     def score(self, query: str, texts: Sequence[str]) -> FloatArray:
-        """A raw logit for each rendered document text: float32 [n]."""
+        """Raw logits float32 [n] of a query with each rendered text. Raises ModelUnavailable."""
         if not texts:
             return np.empty(0, dtype=np.float32)
         return self.forward.many(self.pair_tokens(query, texts))
 
     def pair_tokens(self, query: str, texts: Sequence[str]) -> list[Tokens]:
+        """Token sequences of a query with each rendered text, cut to what the model reads."""
         return self._tokenizer.pairs(self.manifest.query_text(query), texts)
 
 
@@ -84,6 +93,14 @@ def open_encoder(directory: Path | str, options: PredictorOptions | None = None)
     """Loads an encoder from its model directory. Raises ModelInvalid."""
     directory = Path(directory)
     manifest = _manifest(directory, Kind.ENCODER)
+    if is_remote(manifest):
+        return Encoder(
+            manifest,
+            open_remote(directory, manifest),
+            RemoteTexts(manifest.max_tokens),
+            RemoteTexts(manifest.query_max_tokens),
+            "fp32",
+        )
     forward, precision = _open(directory, manifest, options or PredictorOptions())
     tokenizer = directory / manifest.files.tokenizer.file
     return Encoder(
@@ -99,6 +116,9 @@ def open_ranker(directory: Path | str, options: PredictorOptions | None = None) 
     """Loads a ranker from its model directory. Raises ModelInvalid."""
     directory = Path(directory)
     manifest = _manifest(directory, Kind.RANKER)
+    if is_remote(manifest):
+        remote = open_remote(directory, manifest)
+        return Ranker(manifest, remote, RemoteTexts(manifest.max_tokens), "fp32")
     forward, precision = _open(directory, manifest, options or PredictorOptions())
     tokenizer = directory / manifest.files.tokenizer.file
     return Ranker(manifest, forward, TextTokenizer(tokenizer, manifest.max_tokens), precision)
@@ -115,4 +135,4 @@ def _open(
     directory: Path, manifest: ModelManifest, options: PredictorOptions
 ) -> tuple[Forward, Precision]:
     predictor, precision = open_predictor(directory, manifest, options)
-    return Forward(predictor, manifest.pad_id), precision
+    return Forward(predictor, manifest.pad_id, manifest.inputs), precision

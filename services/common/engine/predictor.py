@@ -1,4 +1,4 @@
-"""What runs a model's program, whichever engine it is, and how it may use the machine."""
+"""The port behind which an engine runs a model's program, and how it may use the machine."""
 
 import os
 from dataclasses import dataclass
@@ -15,21 +15,27 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Predictor(Protocol):
-    """Runs passes, in as many threads at the same time as `passes` says."""
+    """Runs passes. It may be called from `passes.at_once` threads at the same time."""
 
     passes: Passes
+    """The properties of this engine's passes."""
 
-    def run(self, ids: IntArray, types: IntArray) -> FloatArray:
-        """int64 [rows, columns] twice -> float32 [rows, ...]. Raises ModelUnavailable."""
+    def run(self, *inputs: IntArray) -> FloatArray:
+        """The program's inputs, each int64 [rows, columns], to float32 [rows, ...].
+
+        Raises ModelUnavailable.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class PredictorOptions:
-    """How a model uses the machine."""
+    """Limits on the processor and the precision that a model uses."""
 
     threads: int = 0
-    """Cores that forward passes may use; 0 takes every one that this process has."""
+    """Cores that forward passes may use; 0 takes every core that this process has."""
     precision: WantedPrecision = "auto"
+    """Arithmetic of the model; `auto` takes the fastest that it allows."""
 
     def thread_count(self) -> int:
+        """Cores that forward passes use."""
         return self.threads or len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""What the processor is and can do, as far as speed hangs on it."""
+"""The processor's properties that decide which engine is fast."""
 
 from pathlib import Path
 
@@ -7,19 +7,20 @@ _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether bfloat16 products are native; elsewhere they are emulated and slow.
+    """Whether the processor multiplies bfloat16 natively; others emulate it and are slow.
 
-    Read from the kernel: asking Paddle would load it, two seconds and 300 MiB.
+    The kernel tells. Asking Paddle would load it, which takes two seconds and 300 MiB.
     """
     return bool(_words("flags") & _BFLOAT16)
 
 
 def made_by_amd() -> bool:
+    """Whether AMD made the processor, on which MKL takes its slow path."""
     return "AuthenticAMD" in _words("vendor_id")
 
 
 def _words(field: str) -> set[str]:
-    """The words of a field of any core; none where the kernel does not say."""
+    """Words of a field of /proc/cpuinfo over all cores; none where there is no such file."""
     if not _CPUINFO.is_file():
         return set()
     return {

@@ -1,6 +1,6 @@
 """From text to token sequences, and from sequences to the padded arrays that a program reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,13 @@ import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from services.common.errors import ModelInvalid
+from services.common.model_dir import INPUTS, InputName
 
 IntArray = npt.NDArray[np.int64]
 
 _LONGEST_TOKEN_CHARS = 24
-"""Characters beyond this many per token cannot reach the model; not tokenizing them bounds
-the cost of a very long text."""
+"""Characters per token beyond which a text cannot reach the model. They are not tokenized, which
+bounds the cost of a very long text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ class Tokens:
     """One sequence as the model reads it, special tokens included."""
 
     ids: list[int]
+    """Numbers of the tokens in the vocabulary."""
     types: list[int]
+    """Segment of each token: 0, or 1 where the tokenizer tells the sides of a pair apart."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -42,13 +45,13 @@ class TextTokenizer:
         self._max_chars = max_tokens * _LONGEST_TOKEN_CHARS
 
     def singles(self, texts: Sequence[str]) -> list[Tokens]:
-        """Each text as its own sequence."""
+        """One sequence for each text."""
         return _tokens(
             self._tokenizer.encode_batch_fast([text[: self._max_chars] for text in texts])
         )
 
     def pairs(self, left: str, rights: Sequence[str]) -> list[Tokens]:
-        """`left` with each of `rights`; the longer side gives way when both do not fit."""
+        """Sequences of `left` with each of `rights`; the longer side is cut until both fit."""
         left = left[: self._max_chars]
         inputs = [(left, right[: self._max_chars]) for right in rights]
         return _tokens(self._tokenizer.encode_batch_fast(inputs))
@@ -58,11 +61,41 @@ def _tokens(encodings: Sequence[Encoding]) -> list[Tokens]:
     return [Tokens(encoding.ids, encoding.type_ids) for encoding in encodings]
 
 
-def pad(batch: Sequence[Tokens], pad_id: int, columns: int) -> tuple[IntArray, IntArray]:
-    """Ids and token types, each int64 [rows, columns], padded on the right."""
+def pad(
+    batch: Sequence[Tokens], pad_id: int, columns: int, inputs: Sequence[InputName] = INPUTS
+) -> tuple[IntArray, ...]:
+    """The named inputs of a program, each int64 [rows, columns], padded on the right."""
+    return tuple(_INPUTS[name](batch, pad_id, columns) for name in inputs)
+
+
+def _ids(batch: Sequence[Tokens], pad_id: int, columns: int) -> IntArray:
     ids = np.full((len(batch), columns), pad_id, dtype=np.int64)
-    types = np.zeros_like(ids)
     for row, tokens in enumerate(batch):
         ids[row, : len(tokens)] = tokens.ids
+    return ids
+
+
+def _types(batch: Sequence[Tokens], _pad_id: int, columns: int) -> IntArray:
+    types = np.zeros((len(batch), columns), dtype=np.int64)
+    for row, tokens in enumerate(batch):
         types[row, : len(tokens)] = tokens.types
-    return ids, types
+    return types
+
+
+def _mask(batch: Sequence[Tokens], _pad_id: int, columns: int) -> IntArray:
+    mask = np.zeros((len(batch), columns), dtype=np.int64)
+    for row, tokens in enumerate(batch):
+        mask[row, : len(tokens)] = 1
+    return mask
+
+
+def _positions(batch: Sequence[Tokens], _pad_id: int, columns: int) -> IntArray:
+    return np.tile(np.arange(columns, dtype=np.int64), (len(batch), 1))
+
+
+_INPUTS: dict[InputName, Callable[[Sequence[Tokens], int, int], IntArray]] = {
+    "input_ids": _ids,
+    "token_type_ids": _types,
+    "attention_mask": _mask,
+    "position_ids": _positions,
+}

@@ -1,32 +1,36 @@
-"""Model directories, format 1: what `xunwen export` writes and all that the services load."""
+"""Model directories, format 1, which `xunwen export` writes and the services load."""
 
+from services.common.model_dir.files import PACKED, ModelFile, ModelFiles, file_of, sha256_of
 from services.common.model_dir.manifest import (
+    INPUTS,
     MANIFEST,
-    PACKED,
     Calibration,
+    InputName,
     Kind,
-    ModelFile,
-    ModelFiles,
     ModelManifest,
+    Normalisation,
     Precision,
     WantedPrecision,
-    file_of,
     load_manifest,
-    sha256_of,
     write_manifest,
 )
-from services.common.model_dir.packing import pack, unpack
+from services.common.model_dir.packing import CodedTensor, decoded, pack, unpack
 
 __all__ = [
+    "INPUTS",
     "MANIFEST",
     "PACKED",
     "Calibration",
+    "CodedTensor",
+    "InputName",
     "Kind",
     "ModelFile",
     "ModelFiles",
     "ModelManifest",
+    "Normalisation",
     "Precision",
     "WantedPrecision",
+    "decoded",
     "file_of",
     "load_manifest",
     "pack",

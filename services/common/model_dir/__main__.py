@@ -1,4 +1,5 @@
-"""`python -m services.common.model_dir {pack,unpack,verify} DIRECTORY...`."""
+"""`python -m services.common.model_dir {pack,unpack,verify} DIRECTORY...` works on model
+directories."""
 
 import argparse
 import sys
@@ -18,6 +19,7 @@ _ACTIONS: dict[str, Callable[[Path], Path]] = {"pack": pack, "unpack": unpack, "
 
 
 def main() -> int:
+    """The command line; returns the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m services.common.model_dir")
     parser.add_argument("action", choices=_ACTIONS)
     parser.add_argument("directories", nargs="+", type=Path)

@@ -1,7 +1,7 @@
-"""`python -m services.common.model_dir.fetch URL DIRECTORY`: a model directory from elsewhere.
+"""`python -m services.common.model_dir.fetch URL DIRECTORY` downloads a model directory.
 
-URL is any address that fsspec reads (s3://bucket/models/encoder, file:///...). A directory that
-is whole already is left alone, so a pod's second start downloads nothing.
+URL is any address that fsspec reads (s3://bucket/models/encoder, file:///...). A directory that is
+complete already is left alone, so the second start of a pod downloads nothing.
 """
 
 import argparse
@@ -11,12 +11,15 @@ from pathlib import Path
 import fsspec
 
 from services.common.errors import ModelInvalid
-from services.common.model_dir.manifest import PACKED, load_manifest, read_manifest
+from services.common.model_dir.files import PACKED
+from services.common.model_dir.manifest import load_manifest, read_manifest
 from services.common.model_dir.packing import unpack
+from services.common.objects import ObjectStoreSettings
+from services.common.settings import read_settings
 
 
 def fetch(url: str, directory: Path) -> Path:
-    """Downloads and checks a model. Raises ModelInvalid, which says what is wrong with it."""
+    """Downloads and checks a model. Raises ModelInvalid, whose message says what is wrong."""
     try:
         load_manifest(directory)
     except ModelInvalid:
@@ -31,7 +34,8 @@ def fetch(url: str, directory: Path) -> Path:
 def _download(url: str, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        store, path = fsspec.core.url_to_fs(url)
+        options = read_settings(ObjectStoreSettings, "models").options(url)
+        store, path = fsspec.core.url_to_fs(url, **options)
         store.get(f"{path.rstrip('/')}/", f"{directory}/", recursive=True)
     except (OSError, ValueError, ImportError) as error:
         reason = type(error).__name__
@@ -39,6 +43,7 @@ def _download(url: str, directory: Path) -> None:
 
 
 def main() -> int:
+    """The command line; returns the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m services.common.model_dir.fetch")
     parser.add_argument("url")
     parser.add_argument("directory", type=Path)

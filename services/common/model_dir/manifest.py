@@ -1,27 +1,37 @@
-"""The manifest of a model directory: what the model is, and hashes of all that it consists of."""
+"""The manifest of a model directory, which describes the model and names its files."""
 
 import hashlib
 import json
-import math
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.errors import ModelInvalid
+from services.common.model_dir.files import ModelFiles, check_files
+from services.common.text.normalise import normalise
 
 MANIFEST = "manifest.json"
-PACKED = "weights.packed"
-_READ_BYTES = 1 << 20
+_PLACEHOLDER = re.compile(r"\{(title|text)\}(\s*)")
+_RAW_CHARS = 48
+"""Characters of a raw text beyond this many per token cannot reach the model."""
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Precision = Literal["fp32", "bf16", "int8"]
+InputName = Literal["input_ids", "token_type_ids", "attention_mask", "position_ids"]
+"""An input of a program: int64 [sequences, tokens], as `services.common.engine.tokens` makes it."""
+INPUTS: tuple[InputName, ...] = ("input_ids", "token_type_ids")
+"""The inputs of programs whose manifest names none."""
 WantedPrecision = Literal["auto", "fp32", "bf16", "int8"]
-"""`auto`: what is fastest on this machine of what the model allows."""
+"""A precision, or `auto` for the fastest one of the model on this machine."""
 
 
 class Kind(StrEnum):
+    """The work of a model: it encodes texts or ranks pairs."""
+
     ENCODER = "encoder"
     RANKER = "ranker"
 
@@ -30,63 +40,66 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ModelFile(_Part):
-    """A file beside the manifest, by name and content."""
-
-    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    sha256: Sha256
-
-
-class ModelFiles(_Part):
-    program: ModelFile
-    weights: ModelFile
-    tokenizer: ModelFile
-    int8: ModelFile | None = Field(
-        default=None, description="An ONNX program that takes its larger weights from `weights`"
-    )
-
-    def named(self) -> list[tuple[str, ModelFile]]:
-        named = [
-            ("program", self.program),
-            ("weights", self.weights),
-            ("tokenizer", self.tokenizer),
-        ]
-        return named if self.int8 is None else [*named, ("int8", self.int8)]
-
-
 class Templates(_Part):
-    """How a document's fields become the model's text."""
+    """The texts that the model reads of a query, and of a document's title and text."""
 
     query: str = "{query}"
     document: str = "{title}\n{text}"
 
 
+class Normalisation(_Part):
+    """The normal form in which the model reads text, the same for queries and documents."""
+
+    version: Literal[1] = Field(default=1, description="Version of services.common.text.normalise")
+    lower_case: bool = Field(
+        default=False, description="Whether letters become small, for tokenizers without capitals"
+    )
+
+    def __call__(self, text: str) -> str:
+        normal = normalise(text)
+        return normal.lower() if self.lower_case else normal
+
+
 class Calibration(_Part):
-    """Maps a relevance logit to a probability: sigmoid(slope * logit + intercept)."""
+    """Maps a ranker's raw logit to log-odds of relevance: slope * logit + intercept."""
 
     slope: float = Field(gt=0)
     intercept: float
 
-    def probability(self, logit: float) -> float:
-        return 1.0 / (1.0 + math.exp(-(self.slope * logit + self.intercept)))
+    def log_odds(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Log-odds [n] of raw logits [n]; their logistic function is the probability."""
+        return np.float32(self.slope) * logits + np.float32(self.intercept)
 
 
 class ModelManifest(_Part):
+    """The properties of a model, as `manifest.json` holds them."""
+
     format: Literal[1] = 1
     name: str = Field(min_length=1)
     kind: Kind
     version: str = Field(min_length=1)
-    dimension: int | None = Field(default=None, gt=0, description="Of an encoder's vectors")
-    max_tokens: int = Field(ge=8, description="Of a document, or of a ranker's pair")
-    query_max_tokens: int = Field(ge=8)
-    pooling: Literal["mean", "cls"]
+    dimension: int | None = Field(
+        default=None, gt=0, description="Dimension of an encoder's vectors"
+    )
+    max_tokens: int = Field(ge=8, description="Most tokens of a document, or of a ranker's pair")
+    query_max_tokens: int = Field(ge=8, description="Most tokens of a query")
+    pooling: Literal["mean", "cls", "pooler"]
     metric: Literal["IP"] = "IP"
     templates: Templates = Templates()
+    normalisation: Normalisation | None = Field(
+        default=None,
+        description="Normal form of texts; null leaves texts as they come",
+    )
     pad_id: int = Field(ge=0)
+    inputs: tuple[InputName, ...] = Field(
+        default=INPUTS, min_length=1, description="Inputs of the program, in its order"
+    )
     precisions: tuple[Precision, ...] = Field(default=("fp32", "bf16"), min_length=1)
     calibration: Calibration | None = None
     files: ModelFiles
-    fingerprint: str = Field(default="", description="16 hex digits over all that decides output")
+    fingerprint: str = Field(
+        default="", description="Hash of the members that decide the output, 16 hex digits"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -107,54 +120,58 @@ class ModelManifest(_Part):
         return self
 
     def expected_fingerprint(self) -> str:
-        # Precisions are approximations of one model: what they answer may be mixed.
+        """The hash, 16 hex digits, of every member that decides the model's answers."""
+        # Precisions are approximations of one model, so their answers may be mixed.
         deciding = self.model_dump(
             mode="json",
             exclude={
                 "name": True, "version": True, "precisions": True, "fingerprint": True,
-                "files": {"int8"},
+                "files": {"int8", "codes"},
             },
         )  # fmt: skip
+        # Older manifests lack these members, so their defaults must not change the hash.
+        if self.normalisation is None:
+            del deciding["normalisation"]
+        if self.inputs == INPUTS:
+            del deciding["inputs"]
         canonical = json.dumps(deciding, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def query_text(self, query: str) -> str:
-        return self.templates.query.replace("{query}", query)
+        """The text that the model reads of a query, in normal form if the model expects it."""
+        return self.templates.query.replace("{query}", self._normal(query))
+
+    def log_odds(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """A ranker's log-odds [n] of relevance; its raw logits [n] if it is not calibrated."""
+        return logits if self.calibration is None else self.calibration.log_odds(logits)
 
     def document_text(self, title: str, text: str) -> str:
-        """The template with its fields filled; what an empty field leaves behind is stripped."""
-        parts = self.templates.document.split("{title}")
-        return title.join(part.replace("{text}", text) for part in parts).strip()
+        """The text that the model reads of a document; `title` may be empty.
 
+        After an empty member the white space of the template is left out too; ends are stripped.
+        """
+        values = {"title": self._normal(title), "text": self._normal(text)}
 
-def file_of(path: Path) -> ModelFile:
-    return ModelFile(file=path.name, sha256=sha256_of(path))
+        def filled(match: re.Match[str]) -> str:
+            value = values[match[1]]
+            return value + match[2] if value else ""
 
+        return _PLACEHOLDER.sub(filled, self.templates.document).strip()
 
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    def _normal(self, text: str) -> str:
+        if self.normalisation is None:
+            return text
+        return self.normalisation(text[: self.max_tokens * _RAW_CHARS])
 
 
 def load_manifest(directory: Path | str, *, verify: bool = True) -> ModelManifest:
-    """Read `directory`'s manifest; with `verify`, also hash every file that it names.
+    """Reads `directory`'s manifest; with `verify`, also hashes every file that it names.
 
     Raises ModelInvalid, whose detail says what is missing and what to do.
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    for role, item in manifest.files.named():
-        path = directory / item.file
-        if not path.is_file():
-            raise ModelInvalid(_missing(directory, role, item))
-        if verify and sha256_of(path) != item.sha256:
-            raise ModelInvalid(
-                f"model {directory.name}: {item.file} is not the file that the manifest describes "
-                f"(sha256 differs); {_remedy(directory, role, item)}"
-            )
+    check_files(directory, manifest.files, verify=verify)
     return manifest
 
 
@@ -178,18 +195,6 @@ def read_manifest(directory: Path) -> ModelManifest:
 
 
 def write_manifest(directory: Path, manifest: ModelManifest) -> None:
+    """Writes the manifest into a model directory."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
     (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _missing(directory: Path, role: str, item: ModelFile) -> str:
-    return f"model {directory.name}: {item.file} is missing; {_remedy(directory, role, item)}"
-
-
-def _remedy(directory: Path, role: str, item: ModelFile) -> str:
-    if role == "weights" and (directory / PACKED).is_file():
-        return (
-            f"delete {item.file} if it is there, then run `make setup` or "
-            f"`python -m services.common.model_dir unpack {directory.name}` beside it"
-        )
-    return "restore it from the repository or export the model again"

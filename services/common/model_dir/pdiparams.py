@@ -1,4 +1,4 @@
-"""Where the float32 weights lie inside a `.pdiparams` file (Paddle's combined parameters).
+"""Finds the float32 weights inside a `.pdiparams` file (Paddle's combined parameters).
 
 Layout per tensor: uint32 version, uint64 level count (levels follow, none for weights), uint32
 version, int32 size of a protobuf description {1: data type, 2: dimensions}, then the raw values.
@@ -20,11 +20,12 @@ class NotPdiparams(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TensorSpan:
-    """Bytes `start` to `end` of the file hold one tensor's values."""
+    """Bytes `start` to `end` of the file hold one tensor's values, row by row."""
 
     start: int
     end: int
     data_type: int
+    dimensions: tuple[int, ...]
 
 
 def tensor_spans(content: bytes) -> list[TensorSpan]:
@@ -46,7 +47,7 @@ def _spans(content: bytes) -> Iterator[TensorSpan]:
         end = start + prod(dimensions) * _ITEM_BYTES[data_type]
         if end > len(content):
             raise NotPdiparams("the last tensor is cut short")
-        yield TensorSpan(start, end, data_type)
+        yield TensorSpan(start, end, data_type, tuple(dimensions))
         position = end
 
 

@@ -1,9 +1,9 @@
-"""Words for the lexical leg.
+"""Words for the lexical leg, the same at index and at query time.
 
-Text is folded (Unicode NFKC, traditional to simplified Chinese, lower case) and cut by
-jieba's search mode, which gives a compound and its parts: 国有企业 is found by 企业 too.
-Every word is one run of letters and digits. That is what Milvus's `standard` tokenizer keeps
-whole, on milvus-lite and on a cluster, so what is indexed is exactly what is returned here.
+Text is folded (normal form, lower case, Latin letters without accents). Chinese is cut by jieba's
+search mode, which gives a compound and its parts: 国有企业 is found by 企业 too. Everything else
+is cut by `expressions`. A document also gives each of its Chinese characters once, as *characters*,
+which only a query of single characters asks for.
 """
 
 import hashlib
@@ -11,54 +11,170 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-import opencc
 import rjieba
 
-ANALYZER_VERSION = 1
-"""Part of an analyzer's identity. Raise it with any change of what `words` returns."""
+from services.common.text.expressions import EXPRESSION, expression_words
+from services.common.text.normalise import HAN, normalise
+
+ANALYZER_VERSION = 2
+"""Version of the word analysis, which is part of an analyzer's identity. Raise it with any change
+of the words."""
 
 MAX_INDEX_BYTES = 65_535
-"""Milvus's limit for a VARCHAR."""
+"""Most bytes of the words of a document in UTF-8, which is Milvus's limit for a VARCHAR."""
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
+_HAN_CHARACTER = re.compile(f"[{HAN}]")
+_RARE = re.compile(r"[\u3400-\u4dbf\U00020000-\U0003ffff]")
+"""Chinese characters that jieba does not know and would join with their neighbours; here each is a
+word."""
+_RARE_OR_REST = re.compile(
+    r"[\u3400-\u4dbf\U00020000-\U0003ffff]|[^\u3400-\u4dbf\U00020000-\U0003ffff]+"
+)
+_GAPS = frozenset(("", " "))
+_MOST_CHARACTERS = 3
+"""Words of one Chinese character each that still make a query of single characters."""
+
+# Milvus's tokenizer splits at signs, so the signs inside words travel as letters (of Lisu, which
+# has no case): what is indexed is then exactly what was cut here, on every engine.
+_SIGNS = ".+#%‰/^-±°&"
+_AS_LETTERS = str.maketrans(_SIGNS, "".join(chr(0xA4D0 + at) for at in range(len(_SIGNS))))
+_CHARACTER_MARK = chr(0xA4D0 + len(_SIGNS))
 
 
 class WordAnalyzer:
     """Cuts text into words. Thread-safe; loading takes about 0.1 s.
 
-    `user_words` are kept whole beside the built-in dictionary. They change what `words`
-    returns, so an index and its queries need the same ones: `identity` tells.
+    `user_words` are kept whole beside the built-in dictionary. They change the words, so an index
+    and its queries need the same ones; `identity` tells whether they have.
     """
 
     def __init__(self, user_words: Iterable[str] = ()) -> None:
-        self._simplify = opencc.OpenCC("t2s").convert
         self._jieba = rjieba.Jieba()
         own = sorted({self.fold(word) for word in user_words})
         for word in own:
             self._jieba.add_word(word, None, None)
+        self._mixed = frozenset(word for word in own if EXPRESSION.search(word))
         digest = hashlib.sha256("\n".join(own).encode()).hexdigest()[:8]
         self.identity = f"{ANALYZER_VERSION}d{digest}" if own else f"{ANALYZER_VERSION}"
-        """Part of a collection's physical name; equal where `words` returns the same."""
+        """Part of a collection's physical name; equal where the words are the same."""
 
     def fold(self, text: str) -> str:
-        """The form in which texts are compared: NFKC, simplified characters, lower case."""
-        simplified: str = self._simplify(unicodedata.normalize("NFKC", text).lower())
-        return simplified
+        """The form in which texts are compared: the normal form, folded."""
+        return compared(text)
 
     def words(self, text: str) -> list[str]:
         """The words of a text in order of appearance, with repetitions; no punctuation."""
-        pieces = self._jieba.cut_for_search(self.fold(text), hmm=True)
-        # "covid-19" comes as covid and covid-19: the second becomes covid19.
-        words = (_NOT_ALPHANUMERIC.sub("", piece) for piece in pieces)
-        return [word for word in words if word]
+        return self._words(self.fold(text))
+
+    def document_words(self, text: str) -> list[str]:
+        """The words of a document as the index holds them: those of its text, and each Chinese
+        character once."""
+        folded = self.fold(text)
+        characters = filter(str.isalnum, dict.fromkeys(_HAN_CHARACTER.findall(folded)))
+        return [*self._words(folded), *(each + _CHARACTER_MARK for each in characters)]
+
+    def query_words(self, query: str) -> list[str]:
+        """The words that are looked up in the index for a query.
+
+        A query of at most three Chinese characters that are no words together (儿) finds the
+        documents with these characters; any other query finds those with its words.
+        """
+        words = self.words(query)
+        if len(words) <= _MOST_CHARACTERS and all(map(_HAN_CHARACTER.fullmatch, words)):
+            return [*words, *(each + _CHARACTER_MARK for each in words)]
+        return words
+
+    def terms(self, query: str) -> list[str]:
+        """The parts of a query that can be marked in a folded text: its words, and its expressions
+        as typed."""
+        folded = self.fold(query)
+        expressions = (match[0] for match in EXPRESSION.finditer(folded))
+        return list(dict.fromkeys([*self._words(folded), *expressions]))
+
+    def cuts(self, folded: str) -> set[int]:
+        """The places of a folded text where a word of the dictionary or an expression begins or
+        ends. What no dictionary knows has one at each of its characters."""
+        places, end = {0, len(folded)}, 0
+        for match in [*EXPRESSION.finditer(folded), None]:
+            start = match.start() if match else len(folded)
+            at = end
+            for piece in self.pieces(folded[end:start], unknown=False):
+                places.add(at)
+                at += len(piece)
+            places.add(at)
+            if match:
+                end = match.end()
+                places |= {start, end}
+        return places
+
+    def pieces(self, folded: str, *, unknown: bool = True) -> list[str]:
+        """A folded text cut into words and signs, which together are the text.
+
+        With `unknown` words that the dictionary does not have are guessed, else they come as single
+        characters.
+        """
+        pieces: list[str] = self._jieba.cut(folded, hmm=unknown)
+        return pieces
+
+    def _words(self, folded: str) -> list[str]:
+        words: list[str] = []
+        end = 0
+        for match in EXPRESSION.finditer(folded):
+            start = match.start()
+            if start > end + 1 or folded[end:start] not in _GAPS:
+                words += self._chinese_words(folded[end:start])
+            words += expression_words(match[0])
+            end = match.end()
+        words += self._chinese_words(folded[end:])
+        if _RARE.search(folded):
+            words = [part for word in words for part in _RARE_OR_REST.findall(word)]
+        if self._mixed:  # These are the user's words of both letters and Chinese characters.
+            pieces = self._jieba.cut_for_search(folded, hmm=True)
+            words += (piece for piece in pieces if piece in self._mixed)
+        return words
+
+    def _chinese_words(self, text: str) -> list[str]:
+        pieces = self._jieba.cut_for_search(text, hmm=True)
+        return [
+            word
+            for piece in pieces
+            if (word := piece if piece.isalnum() else _NOT_ALPHANUMERIC.sub("", piece))
+        ]
+
+
+def compared(text: str) -> str:
+    """The form in which texts are compared: the normal form, folded."""
+    return fold(normalise(text))
+
+
+def fold(normal: str) -> str:
+    """Lower case without accents of Latin letters; a character stays one character."""
+    lower = normal.lower()
+    if len(lower) != len(normal):  # Lowering İ would give two characters.
+        lower = "".join(_one(each.lower(), each) for each in normal)
+    return lower if lower.isascii() else _ACCENTED.sub(_without_accent, lower)
+
+
+def _one(lower: str, character: str) -> str:
+    return lower if len(lower) == 1 else character
+
+
+def _without_accent(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFD", match[0])[0].lower()
 
 
 def index_text(words: Iterable[str], limit: int = MAX_INDEX_BYTES) -> str:
-    """Words joined by spaces; what would exceed `limit` bytes of UTF-8 is left out at the end."""
-    joined = " ".join(words)
+    """Words of a document or a query in the form that Milvus gets: joined by spaces, signs as
+    letters.
+
+    Words that would exceed `limit` bytes of UTF-8 are left out at the end.
+    """
+    joined = " ".join(words).translate(_AS_LETTERS)
     encoded = joined.encode()
     if len(encoded) <= limit:
         return joined
-    # The cut may fall into a word; the rest of it goes too.
+    # The cut may fall into a word, so the rest of that word is dropped too.
     end = limit if encoded[limit : limit + 1] == b" " else encoded.rfind(b" ", 0, limit)
     return encoded[: max(end, 0)].decode()

@@ -1,8 +1,8 @@
-"""User dictionaries: the words of a collection's own trade, beside those of the language.
+"""User dictionaries: words of a collection's own field, in addition to those of the language.
 
-They are files, `<collection>.txt`, in one folder that recall, the indexer and its workers share.
-A line is a word, as jieba's own user dictionaries have it: what follows a space (its frequency,
-its part of speech) is read over. Which dictionary filled an index is part of its name, so an
+They are files named `<collection>.txt` in one folder that recall, the indexer and its workers
+share. Each line is a word, as in jieba's own user dictionaries; what follows a space (frequency,
+part of speech) is ignored. The dictionary that filled an index is part of the index's name, so an
 index is never searched with other words than it was made of.
 """
 
@@ -12,19 +12,22 @@ from services.common.errors import DictionaryInvalid
 from services.common.text.analyzer import WordAnalyzer
 
 MAX_WORDS = 200_000
+"""Most words of one dictionary."""
 _MAX_WORD_CHARS = 64
 
 
 class Analyzers:
-    """The word analysis of each collection. A changed file is read at the next start."""
+    """The word analysis of each collection. Files are read at the start and not again."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Raises DictionaryInvalid, so that a service with a bad file does not start."""
         paths = sorted(folder.glob("*.txt")) if folder is not None else []
         self._own = {path.stem: WordAnalyzer(read_words(path)) for path in paths}
-        self._common = WordAnalyzer()  # here, so that no first query waits for it
+        # The dictionary is loaded at the start, so that no first query waits for it.
+        self._common = WordAnalyzer()
 
     def of(self, collection: str) -> WordAnalyzer:
+        """The analyzer of a collection: its own, or the one without user words."""
         return self._own.get(collection, self._common)
 
 

@@ -1,44 +1,81 @@
-"""gateway -> rank: POST /rank (the cascade's phases) and POST /rerank (plain pairs)."""
+"""The contract between gateway and rank: POST /rank (all phases) and POST /rerank (plain pairs)."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.wire.recall import MAX_CANDIDATES, MAX_QUERY_CHARS, Candidate
+from services.common.wire.recall import MAX_CANDIDATES, MAX_QUERY_CHARS
 from services.common.wire.stages import Stage
 
 MAX_TOP_K = 100
 
+MAX_TEXT_CHARS = 2_000
+"""Characters of a text that rank reads; the gateway sends no more of it."""
+
+
+def considered(top_k: int) -> int:
+    """The number of candidates, best first, that rank considers for `top_k` hits; no more are sent
+    to it."""
+    return max(200, 5 * top_k)
+
+
+class RankCandidate(BaseModel):
+    """The members of a candidate that rank reads: no metadata, and only the beginning of its
+    text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    title: str
+    text: str = Field(
+        description="The first MAX_TEXT_CHARS characters of the text; more is not read"
+    )
+    dense: float | None = Field(default=None, description="Cosine of query and document, -1 to 1")
+    lexical: float | None = Field(default=None, description="BM25 score, 0 or more")
+    score: float = Field(description="Fused score; comparable within one search only")
+
 
 class RankRequest(BaseModel):
+    """Asks rank for the best of a query's candidates."""
+
     model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=MAX_QUERY_CHARS)
-    candidates: list[Candidate] = Field(max_length=MAX_CANDIDATES)
+    candidates: list[RankCandidate] = Field(max_length=MAX_CANDIDATES)
     top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
-    keep: int | None = Field(
-        default=None, ge=1, le=1000, description="Fine-ranked; default: setting"
+    diversity: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Weight of diversity in maximal marginal relevance; 0 turns it off",
     )
-    diversity: float = Field(default=0.0, ge=0, le=1, description="MMR weight; 0 is off")
     explain: bool = False
 
 
 class RankedHit(BaseModel):
+    """A candidate with its final score and the scores behind it."""
+
     id: str
-    score: float = Field(ge=0, le=1, description="Calibrated; comparable across queries")
+    score: float = Field(
+        ge=0, le=1, description="Probability of relevance, comparable across queries"
+    )
     scores: dict[str, float] = Field(
-        description="Score per phase (dense, lexical, coarse, fine); all features with explain"
+        description="Score of each phase (dense, lexical, coarse, fine); with explain also features"
     )
 
 
 class RankResponse(BaseModel):
-    hits: list[RankedHit] = Field(description="Best first, at most top_k")
+    """The best candidates, the best one first."""
+
+    hits: list[RankedHit] = Field(description="The hits, best first, at most `top_k`")
     ranker: str = Field(description="Fingerprint of the ranker")
     stages: list[Stage]
     degraded: list[str] = Field(
-        default_factory=list, description="`rank` when the fine phase was cut"
+        default_factory=list, description="`rank` when the fine phase was cut short"
     )
 
 
 class RerankRequest(BaseModel):
+    """Asks rank for the relevance of texts to a query."""
+
     model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=MAX_QUERY_CHARS)
@@ -46,6 +83,8 @@ class RerankRequest(BaseModel):
 
 
 class RerankResponse(BaseModel):
+    """The relevance of each text, from 0 to 1, in the order of the texts."""
+
     scores: list[float] = Field(description="Relevance in [0, 1], in the order of the documents")
     tokens: int
-    ranker: str
+    ranker: str = Field(description="Fingerprint of the ranker")

@@ -1,4 +1,7 @@
-"""Where the threads of this process may run."""
+"""Keeps libraries from binding the threads of this process to cores.
+
+Delete when Paddle has a setting for the binding of OpenVINO's threads.
+"""
 
 import ctypes
 import logging
@@ -30,14 +33,14 @@ class _Filter(ctypes.Structure):
 
 @cache
 def ignore_pinning() -> None:
-    """From now on no library binds a thread of this process to a core; the system places them.
+    """Lets the system place the threads of this process from now on, whatever libraries ask for.
 
-    OpenVINO binds its threads to the machine's first cores, and Paddle hands on no setting for
-    that. Two processes of one thread each then shared one core of two: 20 passes a second each,
-    and 43 without. So the kernel is told to answer `sched_setaffinity` without doing it (seccomp,
-    which needs no privilege and holds for the life of the process and of those that it starts).
-    Refused it must not be: ONNX Runtime then fails to recognise the processor and is slower.
-    Where there can be no filter, a warning is logged.
+    OpenVINO binds its threads to the machine's first cores, and Paddle passes no setting for that.
+    Two processes of one thread each then shared one core of two: 20 passes a second each, and 43
+    without. A seccomp filter, which needs no privilege and holds for this process and those that
+    it starts, makes the kernel answer `sched_setaffinity` without doing anything.
+    The filter must not return an error: ONNX Runtime would then misdetect the CPU and run slower
+    code. Where the system allows no filter, a warning is logged.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return
@@ -54,6 +57,6 @@ def ignore_pinning() -> None:
     )
     if refused:
         log.warning(
-            "threads of the model are bound to the first cores, which other processes' may be"
-            " too: the system allows no seccomp filter (errno %d)", ctypes.get_errno(),
+            "the model's threads are bound to the first cores, to which those of other processes"
+            " may be bound too: the system allows no seccomp filter (errno %d)", ctypes.get_errno(),
         )  # fmt: skip

@@ -1,0 +1,203 @@
+"""The tools of agents (Model Context Protocol), each a call of the REST API.
+
+The gateway serves them at /mcp and `xunwen mcp` on standard input and output; both give the calls
+to the same routes, so that keys, rights, limits and errors are those of the API.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Annotated, Any, Protocol
+from urllib.parse import quote
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from services.common.citations.forms import CitationForm
+from services.common.wire.recall import Mode
+
+_PASSAGE_CHARS = 400
+_INSTRUCTIONS = (
+    "Xunwen finds documents, scientific literature first, by meaning and by words, in Chinese and"
+    " English. Use `collections` to see what there is and `fields` for what a filter can name;"
+    " `search` in the language of the question, then `get` to read a document before you rely on"
+    " it, and name its id where you cite it. `cite` writes references."
+)
+
+
+class ApiRefused(Exception):
+    """The API refused a call or could not carry it out; the message says why and what to do."""
+
+
+class Api(Protocol):
+    """The REST API, on behalf of one caller."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The answer of a call as JSON, or as text if it is not JSON. Raises ApiRefused."""
+
+
+Collection = Annotated[str, Field(description="Name of the collection")]
+Filter = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description='Conditions on metadata, as {"year": {"gte": 2015}, "discipline": "数学"};'
+        " operators: ne, gt, gte, lt, lte, any, all, and, or, not"
+    ),
+]
+TopK = Annotated[int, Field(ge=1, le=100, description="Number of documents")]
+Id = Annotated[str, Field(description="Id of the document, as search gives it")]
+
+
+class _Tools:
+    """The tools; the docstring of each is what an agent reads."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def search(
+        self,
+        query: Annotated[str, Field(description="A question, a title or keywords")],
+        collection: Collection = "literature",
+        top_k: TopK = 10,
+        filter: Filter = None,  # noqa: A002 - the name in the API
+        mode: Annotated[Mode, Field(description="hybrid, dense or lexical")] = Mode.HYBRID,
+    ) -> dict[str, Any]:
+        """Search documents by meaning and by words; the best passages with ids to follow."""
+        body = {"query": query, "collection": collection, "top_k": top_k, "mode": mode.value}
+        answer = await self._call("POST", "/v1/search", json={**body, **_given(filter=filter)})
+        return {
+            "hits": [_hit(hit, collection) for hit in answer["hits"]],
+            "degraded": answer["degraded"],
+        }
+
+    async def get(self, id: Id, collection: Collection = "literature") -> dict[str, Any]:  # noqa: A002
+        """Read a whole document: title, text and metadata."""
+        document: dict[str, Any] = await self._call("GET", _path(collection, id))
+        return document
+
+    async def similar(
+        self,
+        id: Id,  # noqa: A002
+        collection: Collection = "literature",
+        top_k: TopK = 10,
+        filter: Filter = None,  # noqa: A002
+    ) -> dict[str, Any]:
+        """Find the documents whose meaning is nearest to that of a document."""
+        body = {"id": id, "collection": collection, "top_k": top_k}
+        answer = await self._call("POST", "/v1/similar", json={**body, **_given(filter=filter)})
+        return {"hits": [_hit(hit, collection) for hit in answer["hits"]]}
+
+    async def collections(self) -> dict[str, Any]:
+        """List the collections with their numbers of documents."""
+        answer = await self._call("GET", "/v1/collections")
+        listed = [{name: one[name] for name in ("name", "count")} for one in answer["collections"]]
+        return {"collections": listed}
+
+    async def fields(self, collection: Collection = "literature") -> dict[str, Any]:
+        """Show the metadata that filters can name: kinds, ranges and most frequent values."""
+        answer: dict[str, Any] = await self._call(
+            "GET", f"/v1/collections/{quote(collection, safe='')}/statistics"
+        )
+        return answer
+
+    async def cite(
+        self,
+        ids: Annotated[list[str], Field(min_length=1, max_length=100)],
+        collection: Collection = "literature",
+        form: Annotated[
+            CitationForm, Field(description="ris, bibtex or gbt7714 (GB/T 7714-2015 text)")
+        ] = CitationForm.GBT7714,
+    ) -> str:
+        """Write documents as references."""
+        body = {"ids": ids, "collection": collection, "form": form.value}
+        return str(await self._call("POST", "/v1/citations", json=body))
+
+    async def index(
+        self,
+        documents: Annotated[
+            list[dict[str, Any]],
+            Field(
+                min_length=1,
+                max_length=1_000,
+                description="Each with id, title or text, and metadata of any name",
+            ),
+        ],
+        collection: Collection,
+    ) -> dict[str, Any]:
+        """Add or replace documents; follow the job with `job`. Needs a key that may index."""
+        answer: dict[str, Any] = await self._call(
+            "POST",
+            "/v1/index-jobs",
+            json={"documents": documents},
+            params={"collection": collection},
+        )
+        return answer
+
+    async def job(
+        self,
+        id: Annotated[str, Field(description="Id of the job, as index gives it")],  # noqa: A002
+    ) -> dict[str, Any]:
+        """Show how far an indexing job is."""
+        answer: dict[str, Any] = await self._call("GET", f"/v1/index-jobs/{quote(id, safe='')}")
+        return answer
+
+    async def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            return await self._api.call(method, path, **more)
+        except ApiRefused as error:
+            raise ToolError(str(error)) from error
+
+
+_WRITING = ("index",)
+
+
+def agent_server(api: Api) -> MCPServer[Any]:
+    """A server of the tools; every call goes to `api`."""
+    server: MCPServer[Any] = MCPServer(
+        "xunwen",
+        title="Xunwen",
+        instructions=_INSTRUCTIONS,
+        version=version("xunwen"),
+        log_level="WARNING",
+    )
+    tools = _Tools(api)
+    for name in ("search", "get", "similar", "collections", "fields", "cite", "index", "job"):
+        writing = name in _WRITING
+        server.add_tool(
+            getattr(tools, name),
+            name=name,
+            annotations=ToolAnnotations(read_only_hint=not writing, open_world_hint=False),
+        )
+    return server
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _path(collection: str, identity: str) -> str:
+    # Dots are encoded too: a client of HTTP would take `..` out of an address.
+    parts = (quote(part, safe="").replace(".", "%2E") for part in (collection, identity))
+    return "/v1/collections/{}/documents/{}".format(*parts)
+
+
+def _hit(hit: Mapping[str, Any], collection: str) -> dict[str, Any]:
+    """A hit with its best passage, and the path of the whole document."""
+    marked = " … ".join(hit["highlights"].get("text", []))
+    passage = marked.replace("<em>", "").replace("</em>", "") or (hit["text"] or "")
+    return {
+        "id": hit["id"],
+        "title": hit["title"],
+        "passage": passage[:_PASSAGE_CHARS],
+        "score": hit["score"],
+        "fields": hit["fields"],
+        "document": _path(collection, hit["id"]),
+    }

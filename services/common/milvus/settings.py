@@ -1,0 +1,121 @@
+"""Settings with which a service reaches Milvus, under its own prefix."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.common.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MilvusAddress:
+    """Where Milvus is, and how it is entered."""
+
+    uri: str
+    token: str | None = None
+    database: str = ""
+    """Name of the database; empty for the server's default."""
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    prefix: str = ""
+    """Prefix of the names of the settings that gave the address, for messages."""
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of pymilvus's clients."""
+        options: dict[str, Any] = {"uri": self.uri, "token": self.token or ""}
+        if self.database:
+            options["db_name"] = self.database
+        if self.certificate:
+            options |= {"client_pem_path": str(self.certificate), "client_key_path": str(self.key)}
+            options["ca_pem_path"] = str(self.ca)
+        elif self.ca:
+            options["server_pem_path"] = str(self.ca)
+        return options
+
+
+class MilvusSettings(ServiceSettings):
+    """Settings of a service that asks Milvus."""
+
+    milvus_uri: str = "http://127.0.0.1:19530"
+    """Address of Milvus; https:// for TLS."""
+    milvus_token: SecretStr | None = None
+    """Token of Milvus, `user:password`; none if Milvus asks for none."""
+    milvus_database: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    """Database of Milvus that holds the collections, which must exist; empty for its default."""
+    milvus_ca: Path | None = None
+    """PEM file with the certificates that Milvus's is checked against; by default the public
+    authorities that the client knows."""
+    milvus_certificate: Path | None = None
+    """PEM file with the certificate that is shown to Milvus; none if it asks for none."""
+    milvus_key: Path | None = None
+    """PEM file with the private key of that certificate."""
+
+    @field_validator("milvus_ca", "milvus_certificate", "milvus_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, path: object) -> object:
+        return path or None
+
+    @field_validator("milvus_uri")
+    @classmethod
+    def _is_an_address(cls, uri: str) -> str:
+        parts = urlsplit(uri)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                "is no address of Milvus: write http://host:19530, or https:// for TLS"
+            )
+        if parts.path.strip("/") or parts.username:
+            raise ValueError(
+                "ends at the port: the database has a setting of its own, MILVUS_DATABASE, and"
+                " user and password are MILVUS_TOKEN"
+            )
+        return uri
+
+    @model_validator(mode="after")
+    def _certificates_can_be_used(self) -> "MilvusSettings":
+        prefix = self.model_config["env_prefix"]
+        files = (self.milvus_ca, self.milvus_certificate, self.milvus_key)
+        if not any(files):
+            return self
+        if not self.milvus_uri.startswith("https://"):
+            raise ValueError(
+                f"{prefix}MILVUS_CA, MILVUS_CERTIFICATE and MILVUS_KEY are for TLS: write"
+                f" {prefix}MILVUS_URI with https://"
+            )
+        if (self.milvus_certificate is None) != (self.milvus_key is None):
+            raise ValueError(f"{prefix}MILVUS_CERTIFICATE and MILVUS_KEY belong together")
+        if self.milvus_certificate and not self.milvus_ca:
+            raise ValueError(f"{prefix}MILVUS_CERTIFICATE needs {prefix}MILVUS_CA beside it")
+        context = ssl.create_default_context()
+        try:
+            context.load_verify_locations(self.milvus_ca)
+        except OSError as error:
+            raise ValueError(f"{prefix}MILVUS_CA: {_reason(error)}") from error
+        try:
+            if self.milvus_certificate:
+                context.load_cert_chain(self.milvus_certificate, self.milvus_key)
+        except OSError as error:
+            named = f"{prefix}MILVUS_CERTIFICATE with MILVUS_KEY"
+            raise ValueError(f"{named}: {_reason(error)}") from error
+        return self
+
+    def milvus(self) -> MilvusAddress:
+        """Where Milvus is, and how it is entered."""
+        token = self.milvus_token
+        return MilvusAddress(
+            self.milvus_uri,
+            token.get_secret_value() if token else None,
+            self.milvus_database,
+            self.milvus_ca,
+            self.milvus_certificate,
+            self.milvus_key,
+            str(self.model_config["env_prefix"]),
+        )
+
+
+def _reason(error: OSError) -> str:
+    return "no valid PEM file" if isinstance(error, ssl.SSLError) else str(error.strerror)

@@ -1,0 +1,50 @@
+"""How S3-compatible object stores are reached; address and keys come by the usual AWS variables."""
+
+import ssl
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SCHEME = "s3://"
+
+
+class ObjectStoreSettings(BaseSettings):
+    """Settings of every program that reads or writes objects, under the prefix XUNWEN_S3_."""
+
+    model_config = SettingsConfigDict(env_prefix="XUNWEN_S3_", frozen=True, extra="ignore")
+
+    addressing: Literal["auto", "path", "virtual"] = "auto"
+    """Where the bucket's name stands: `path` behind the host, `virtual` in front of it, as Aliyun
+    OSS and Tencent COS ask for. `auto` takes `path` where AWS_ENDPOINT_URL is set."""
+    ca: Path | None = None
+    """PEM file with the certificates that the store's is checked against; by default those of
+    AWS_CA_BUNDLE, else the public authorities."""
+
+    @field_validator("ca", mode="before")
+    @classmethod
+    def _empty_is_none(cls, path: object) -> object:
+        return path or None
+
+    @field_validator("ca")
+    @classmethod
+    def _can_be_used(cls, path: Path | None) -> Path | None:
+        try:
+            if path is not None:
+                ssl.create_default_context().load_verify_locations(path)
+        except OSError as error:
+            reason = "is no valid PEM file" if isinstance(error, ssl.SSLError) else error.strerror
+            raise ValueError(f"{path}: {reason}") from error
+        return path
+
+    def options(self, url: str) -> dict[str, Any]:
+        """The arguments of fsspec for the file system of `url`."""
+        if not url.startswith(_SCHEME):
+            return {}
+        options: dict[str, Any] = {}
+        if self.addressing != "auto":
+            options["config_kwargs"] = {"s3": {"addressing_style": self.addressing}}
+        if self.ca is not None:
+            options["client_kwargs"] = {"verify": str(self.ca)}
+        return options

@@ -1,0 +1,48 @@
+"""Values that a query parameter holds as text, and the types that read them."""
+
+import json
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+
+from services.common.field_names import NAME
+
+MAX_FIELDS = 64
+
+
+def _condition(text: object) -> object:
+    """The filter that a JSON text holds."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError('it is no JSON; write it as {"year": {"gte": 2015}}') from error
+
+
+def names_of(given: object) -> object:
+    """The parts of a text with commas between them."""
+    if given is None:
+        return None
+    texts = given if isinstance(given, list) else [given]
+    return [name for text in texts for name in str(text).split(",") if name]
+
+
+FieldName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+
+FilterParameter = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(_condition),
+    WithJsonSchema({"type": "string", "contentMediaType": "application/json"}),
+]
+"""Metadata conditions, written as JSON."""
+
+Item = TypeVar("Item")
+
+ListParameter = Annotated[
+    list[Item] | None, BeforeValidator(names_of), WithJsonSchema({"type": "string"})
+]
+"""Several values, written with commas between them."""
+
+NamesParameter = ListParameter[FieldName]
+"""Names of fields, written with commas between them."""
