@@ -2,26 +2,22 @@
 
 import sys
 
-from services.common.app import serve
+from fastapi import FastAPI
+
+from services.common.app import start
 from services.common.engine import open_encoder
-from services.common.errors import DictionaryInvalid, ModelInvalid
-from services.common.settings import read_settings
+from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
 
 
-def main() -> int:
-    settings = read_settings(RecallSettings, "recall")
-    try:
-        encoder = open_encoder(settings.model_dir, settings.predictor_options())
-        analyzers = Analyzers(settings.dictionaries)
-    except (ModelInvalid, DictionaryInvalid) as error:
-        sys.stderr.write(f"recall: {error.detail}\n")
-        return 1
-    serve(create_app(settings, encoder, analyzers), settings, "recall")
-    return 0
+def create(settings: RecallSettings) -> FastAPI:
+    """Reads encoders and dictionaries and creates the application. Raises StartFailed."""
+    directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
+    default = open_encoder(settings.model_dir, settings.predictor_options())
+    return create_app(settings, directories, default, Analyzers(settings.dictionaries))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("recall", RecallSettings, create))

@@ -1,59 +1,112 @@
 """Routes of the recall service."""
 
+import asyncio
 import base64
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic_core import to_json
 
-from services.common.engine import BatchedEncoder
 from services.common.request_context import Deadline, deadline_var
+from services.common.resources import opened
+from services.common.versions import server_time_of
+from services.common.wire.arrange import (
+    Arranged,
+    ArrangeRequest,
+    FieldsRequest,
+    FieldsResponse,
+    Listed,
+    ListRequest,
+)
 from services.common.wire.recall import (
+    DocumentsRequest,
+    DocumentsResponse,
     EncodeRequest,
     EncodeResponse,
     ModelInfo,
     RecallRequest,
     RecallResponse,
+    RulesOfQuery,
+    SimilarDocument,
+    SimilarRequest,
+    SimilarResponse,
 )
-from services.recall.domain import Fused
-from services.recall.recaller import Recaller
+from services.recall.domain import Fused, Index, Wanted, in_order, numbers_of
+from services.recall.encoders import Encoders
+from services.recall.lists import Lists
+from services.recall.recaller import Recalled, Recaller
 from services.recall.settings import RecallSettings
+from services.recall.similar import similar
 
 router = APIRouter(tags=["recall"])
 
+SettingsDep = Annotated[RecallSettings, opened("settings")]
+RecallerDep = Annotated[Recaller, opened("recaller")]
+EncodersDep = Annotated[Encoders, opened("encoders")]
+ListsDep = Annotated[Lists, opened("lists")]
 
-async def _deadline(request: Request) -> Deadline:
-    settings = cast(RecallSettings, request.state.settings)
+
+async def _deadline(settings: SettingsDep) -> Deadline:
     return deadline_var.get() or Deadline.after(settings.timeout_seconds)
 
 
-Budget = Annotated[Deadline, Depends(_deadline)]
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 
 
 @router.post("/search", response_model=RecallResponse)
-async def search(body: RecallRequest, request: Request, deadline: Budget) -> Response:
-    """The best candidates of a query from both legs."""
-    recaller: Recaller = request.state.recaller
+async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineDep) -> Response:
+    """Returns the best candidates of a query, fused from the dense and the lexical leg."""
     recalled = await recaller.search(
         body.query,
         body.collection,
-        n=body.top_n,
+        Wanted(
+            body.top_n,
+            body.best or body.top_n,
+            texts=body.texts,
+            documents=body.documents,
+            every=body.every,
+            phrases=body.phrases,
+            exclude=body.exclude,
+            rules=body.rules or RulesOfQuery(),
+        ),
         mode=body.mode,
         condition=body.filter,
         deadline=deadline,
+        version=body.version,
+        physical=body.index,
     )
-    # A thousand candidates are written as they are: validating our own answer doubles its time.
-    content = to_json(
+    return Response(written(recalled), media_type="application/json")
+
+
+def written(recalled: Recalled) -> bytes:
+    """A RecallResponse as JSON. Candidates are written without validation, which would double the
+    time."""
+    return to_json(
         {
             "candidates": [_candidate(each) for each in recalled.candidates],
+            "found": recalled.found,
+            "every": None if recalled.every is None else [_named(each) for each in recalled.every],
+            "documents": recalled.documents,
+            "pinned": recalled.pinned,
+            "passages": {
+                identity: numbers
+                for identity, numbers in numbers_of(recalled.every or recalled.candidates).items()
+                if numbers
+            },
+            "shown": recalled.shown,
             "index": recalled.index.physical,
             "encoder": recalled.index.encoder,
             "terms": recalled.terms,
             "stages": recalled.stages,
             "degraded": recalled.degraded,
-        }
+        },
+        inf_nan_mode="null",  # NaN cannot be written as JSON.
     )
-    return Response(content, media_type="application/json")
+
+
+def _named(fused: Fused) -> tuple[object, ...]:
+    document = fused.document
+    return document.id, document.version, fused.score, fused.dense, fused.lexical
 
 
 def _candidate(fused: Fused) -> dict[str, object]:
@@ -62,19 +115,81 @@ def _candidate(fused: Fused) -> dict[str, object]:
         "id": document.id,
         "title": document.title,
         "text": document.text,
-        "fields": document.fields,
         "dense": fused.dense,
         "lexical": fused.lexical,
         "score": fused.score,
     }
 
 
+@router.post("/similar")
+async def similar_documents(
+    body: SimilarRequest, recaller: RecallerDep, deadline: DeadlineDep
+) -> SimilarResponse:
+    """Returns the documents nearest to a stored one, by its stored vector."""
+    found = await similar(
+        recaller.index,
+        body.collection,
+        body.id,
+        n=body.top_n,
+        condition=body.filter,
+        deadline=deadline,
+    )
+    return SimilarResponse(
+        index=found.index,
+        documents=[
+            SimilarDocument(**document.model_dump(), dense=score)
+            for document, score in found.documents
+        ],
+    )
+
+
+@router.post("/documents")
+async def documents(
+    body: DocumentsRequest, recaller: RecallerDep, deadline: DeadlineDep
+) -> DocumentsResponse:
+    """Returns stored documents by id, whole, in the order of the ids; those not there are left
+    out."""
+    server_time = server_time_of(body.version)
+    index = Index(body.index, "", "", lexical=False, version=body.version, server_time=server_time)
+    numbers = {identity: body.passages.get(identity, []) for identity in body.ids}
+    documents, shown = await asyncio.gather(
+        recaller.index.documents(body.index, body.ids, server_time, deadline),
+        recaller.index.passages(index, numbers, deadline),
+    )
+    return DocumentsResponse(documents=in_order(body.ids, documents), shown=dict(shown))
+
+
+@router.post("/arrange")
+async def arrange(body: ArrangeRequest, lists: ListsDep, deadline: DeadlineDep) -> Arranged:
+    """Puts documents that were found in order, groups them, and counts their values."""
+    return await lists.arrange(body, deadline)
+
+
+@router.post("/list")
+async def list_documents(body: ListRequest, lists: ListsDep, deadline: DeadlineDep) -> Listed:
+    """Names the documents that a filter selects, in order, and counts all of them."""
+    return await lists.listed(body, deadline)
+
+
+@router.post("/fields")
+async def fields(body: FieldsRequest, lists: ListsDep, deadline: DeadlineDep) -> FieldsResponse:
+    """Names the fields of a collection."""
+    return FieldsResponse(fields=await lists.names(body.collection, deadline))
+
+
 @router.post("/encode")
-async def encode(body: EncodeRequest, request: Request, deadline: Budget) -> EncodeResponse:
-    """Vectors of queries, or of document texts that the caller has rendered."""
-    batched: BatchedEncoder = request.state.encoder
-    run = batched.encode_queries if body.kind == "query" else batched.encode
-    vectors, tokens = await run(body.texts, deadline)
+async def encode(
+    body: EncodeRequest, encoders: EncodersDep, deadline: DeadlineDep
+) -> EncodeResponse:
+    """Encodes queries or texts of documents."""
+    async with encoders.using(body.encoder) as batched:
+        if body.kind == "query":
+            vectors, tokens = await batched.encode_queries(body.texts, deadline)
+        else:
+            texts = body.texts
+            if body.kind == "document":
+                texts = [batched.encoder.manifest.document_text("", text) for text in texts]
+            vectors, tokens = await batched.encode(texts, deadline)
     return EncodeResponse(
         dimension=vectors.shape[1],
         vectors=base64.b64encode(vectors.astype("<f4").tobytes()).decode(),
@@ -84,10 +199,10 @@ async def encode(body: EncodeRequest, request: Request, deadline: Budget) -> Enc
 
 
 @router.get("/model")
-async def model(request: Request) -> ModelInfo:
-    """Which encoder answers here."""
-    batched: BatchedEncoder = request.state.encoder
-    manifest = batched.encoder.manifest
+async def model(encoders: EncodersDep) -> ModelInfo:
+    """Describes the encoder of collections that name none."""
+    async with encoders.using(None) as batched:
+        manifest = batched.encoder.manifest
     return ModelInfo(
         name=manifest.name,
         version=manifest.version,

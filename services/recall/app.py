@@ -1,5 +1,6 @@
-"""The recall service: what it opens, and its application."""
+"""The application of the recall service, with the resources that it opens."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -10,49 +11,104 @@ from starlette.middleware import Middleware
 
 from services.common.abandoned import DropAbandoned
 from services.common.app import Resources, create_service_app
-from services.common.engine import Encoder, batched_encoder
+from services.common.blend import FittedWeights, read_weights
+from services.common.engine import Encoder
+from services.common.engine.metrics import EngineMetrics
+from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.recall.api import router
-from services.recall.encoder import EngineQueryEncoder
-from services.recall.milvus import milvus_index
+from services.recall.domain import Fusion
+from services.recall.encoders import Encoders
+from services.recall.fusion import QueryFusion
+from services.recall.lists import Lists
+from services.recall.milvus import milvus_document_index
 from services.recall.recaller import Recaller
 from services.recall.settings import RecallSettings
+from services.recall.suggestions.api import router as suggestions_router
+from services.recall.suggestions.suggester import Suggester
+
+logger = logging.getLogger(__name__)
 
 
-def create_app(settings: RecallSettings, encoder: Encoder, analyzers: Analyzers) -> FastAPI:
-    """The application. What it is given is loaded before: what is bad there ends the process."""
+def create_app(
+    settings: RecallSettings,
+    directories: EncoderDirectories,
+    default: Encoder,
+    analyzers: Analyzers,
+) -> FastAPI:
+    """The application. The default encoder and the dictionaries were loaded before.
+
+    Raises ModelInvalid when the file of weights cannot be used.
+    """
+    weights = read_weights(settings.blend)
+    _compare_encoders(weights, directories.default.fingerprint)
+    fusion, query_fusion = _fusions(settings, weights)
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
-        token = settings.milvus_token
         async with AsyncExitStack() as stack:
-            batched = await stack.enter_async_context(
-                batched_encoder(encoder, queued_tokens=settings.queued_tokens, registry=registry)
+            encoders = await stack.enter_async_context(
+                Encoders(
+                    directories,
+                    default,
+                    settings.predictor_options(),
+                    most_bytes=settings.encoder_memory_mb << 20,
+                    queued_tokens=settings.queued_tokens,
+                    metrics=EngineMetrics(registry),
+                )
             )
             index = await stack.enter_async_context(
-                milvus_index(
-                    settings.milvus_uri,
-                    token.get_secret_value() if token else None,
+                milvus_document_index(
+                    settings.milvus(),
                     ef=settings.ef,
                     nprobe=settings.nprobe,
                 )
             )
-            recaller = Recaller(
-                index, EngineQueryEncoder(batched), analyzers, settings.fusion_of_legs()
-            )
+            suggester = Suggester(index, analyzers)
+            stack.push_async_callback(suggester.aclose)
+            recaller = Recaller(index, encoders, analyzers, fusion, query_fusion)
             yield {
                 "checks": {"milvus": index.check},
-                "vital_checks": {"model": batched.alive},
+                "vital_checks": {"model": encoders.alive},
                 "settings": settings,
-                "encoder": batched,
+                "encoders": encoders,
                 "recaller": recaller,
+                "lists": Lists(index),
+                "suggester": suggester,
             }
 
     return create_service_app(
         title="Xunwen recall",
         version=version("xunwen"),
-        routers=[router],
+        routers=[router, suggestions_router],
         lifespan=lifespan,
         internal_token=settings.token(),
         layers=[Middleware(DropAbandoned)],
     )
+
+
+def _fusions(settings: RecallSettings, weights: FittedWeights) -> tuple[Fusion, QueryFusion | None]:
+    """The constant fusion of the legs, and the fitted one by query, None if the settings demand
+    another way or the file of weights has none."""
+    if settings.fusion == "weighted" and settings.dense_weight is None:
+        constant = Fusion(dense_weight=weights.dense_weight)
+        return constant, QueryFusion.of(weights) if weights.fusion else None
+    logger.warning(
+        "the weights of ranking were fitted for another fusion of the legs, so scores are not"
+        " calibrated; fit them with `xunwen eval blend --dense-weight`, or leave"
+        " XUNWEN_RECALL_FUSION and XUNWEN_RECALL_DENSE_WEIGHT unset",
+        extra={"fusion": settings.fusion, "dense_weight": settings.dense_weight},
+    )
+    weight = weights.dense_weight if settings.dense_weight is None else settings.dense_weight
+    return Fusion(settings.fusion, weight, settings.rank_constant), None
+
+
+def _compare_encoders(weights: FittedWeights, encoder: str) -> None:
+    """Warns in the log if the weights of fusion and ranking were fitted for another encoder."""
+    if weights.encoder and weights.encoder != encoder:
+        logger.warning(
+            "the weights of fusion and ranking were fitted for another encoder, so scores are not"
+            " calibrated; fit them with `xunwen eval blend` and name the file in"
+            " XUNWEN_RECALL_BLEND and XUNWEN_RANK_BLEND",
+            extra={"fitted_for": weights.encoder, "encoder": encoder},
+        )

@@ -1,14 +1,17 @@
-"""Recall: the candidates of a query from two legs, and how their scores become one order."""
+"""The candidates of a query from two legs, and the fusion of their scores into one order."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from services.common.documents import FieldValue
+from services.common.documents import Content
 from services.common.request_context import Deadline
+from services.common.wire.passages import MOST_SHOWN, ShownPassages
+from services.common.wire.recall import RulesOfQuery
 
 Vector = npt.NDArray[np.float32]
 
@@ -24,25 +27,64 @@ class Index:
     """Identity of the word analysis that filled it."""
     lexical: bool
     """Whether the server searches it by words."""
+    filters: bool = True
+    """Whether its rows have the facets that filters need."""
+    version: str | None = None
+    """Version of the index for which it is searched; None if it is not known."""
+    server_time: int | None = None
+    """Time of the server up to which every write is found. None finds every write of this moment,
+    for which a server of several nodes makes each search wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A document that one leg found."""
+class Found(NamedTuple):
+    """A document that one leg found. A search makes two thousand of them, so the class is as cheap
+    as possible."""
 
     id: str
     score: float
-    """Dense: cosine. Lexical: BM25, 0 or more."""
-    title: str
-    text: str
-    fields: Mapping[str, FieldValue]
+    """Cosine in the dense leg, -1 to 1; BM25 in the lexical leg, 0 or more."""
+    title: str = ""
+    text: str = ""
+    """Beginning of the text; title and text are empty until they were requested."""
+    version: int = 0
+    """Version of the document's row."""
+    passages: tuple[tuple[int, float], ...] = ()
+    """Numbers of its passages that were found, each with its score, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The number of candidates that a search wants, and the members of them."""
+
+    found: int
+    """Most documents that each leg finds."""
+    best: int
+    """Most documents that are answered, after both legs became one order."""
+    texts: bool = True
+    """Whether the candidates are answered with the texts that rank reads."""
+    documents: bool = False
+    """Whether the whole documents are answered too."""
+    every: bool = False
+    """Whether all documents of both legs are named too, in their order."""
+    phrases: Sequence[str] = ()
+    """Phrases that the title or the text of every document must hold."""
+    exclude: Sequence[str] = ()
+    """Phrases that neither title nor text of a document may hold."""
+    rules: RulesOfQuery = field(default_factory=RulesOfQuery)
+    """Query rules of the owner for the query."""
 
 
 class DocumentIndex(Protocol):
-    """Where documents are found."""
+    """An index that finds documents."""
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         """The index behind a name. Raises CollectionNotFound, IndexUnavailable."""
+
+    async def of_physical(self, physical: str, deadline: Deadline) -> Index:
+        """A physical collection, whether a name points to it or not.
+
+        Raises CollectionNotFound, IndexUnavailable.
+        """
 
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
@@ -50,66 +92,150 @@ class DocumentIndex(Protocol):
         """The n documents of the highest cosine, best first. Raises IndexUnavailable."""
 
     async def matching(
-        self, index: Index, words: Sequence[str], n: int, expression: str, deadline: Deadline
+        self,
+        index: Index,
+        ways: Sequence[Sequence[str]],
+        n: int,
+        expression: str,
+        deadline: Deadline,
     ) -> list[Found]:
-        """The n documents of the highest BM25, best first. Raises IndexUnavailable."""
+        """The n documents of the highest BM25, best first. Raises IndexUnavailable.
+
+        `ways` are the words of each wording of the query; the one that fits a document best counts.
+        """
+
+    async def there(
+        self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
+    ) -> list[Found]:
+        """Those of the documents that are there and match an expression, in the order of the ids,
+        with the score 0. Raises IndexUnavailable, DeadlineExceeded."""
+
+    async def with_texts(
+        self, index: Index, found: Sequence[Found], deadline: Deadline
+    ) -> list[Found]:
+        """The same with title and text, as much of it as rank reads, the best passages before the
+        rest; what was deleted meanwhile stays without. Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+    async def passages(
+        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
+    ) -> Mapping[str, ShownPassages]:
+        """Passages by document, those of the numbers that are there, or else the first one.
+
+        Documents without passages are left out. Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+    async def bodies(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> Mapping[str, str]:
+        """The bodies of those of the documents that have one.
+
+        Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+    async def documents(
+        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+    ) -> list[Content]:
+        """The documents with these ids that are there, in any order.
+
+        `server_time` as in Index. Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+    async def vector(self, index: Index, identity: str, deadline: Deadline) -> Vector | None:
+        """The stored vector of a document, None if it is not there.
+
+        Raises IndexUnavailable, DeadlineExceeded.
+        """
 
 
 class QueryEncoder(Protocol):
     """Turns queries into vectors."""
 
-    @property
-    def fingerprint(self) -> str: ...
+    async def encode_query(self, fingerprint: str, query: str, deadline: Deadline) -> Vector:
+        """The vector float32 [dimension], of unit length, by the encoder of this fingerprint.
 
-    async def encode_query(self, query: str, deadline: Deadline) -> Vector:
-        """float32 [dimension], of unit length. Raises Unavailable, DeadlineExceeded."""
-
-
-DENSE_WEIGHT = 0.6
-"""Best on 517 dev papers: docs/quality.md."""
+        Raises EncoderMismatch if it is not installed, Unavailable, DeadlineExceeded.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How two legs become one order."""
+    """The way to make one order of two legs."""
 
     method: Literal["weighted", "reciprocal_rank"] = "weighted"
-    dense_weight: float = DENSE_WEIGHT
-    """Weighted: share of the dense leg; the lexical leg has the rest."""
+    dense_weight: float = 0.6
+    """Weight of the dense leg in weighted fusion; the lexical leg has the rest to 1."""
     rank_constant: int = 10
-    """Reciprocal rank: the k of 1 / (k + rank) (Cormack et al., SIGIR 2009)."""
+    """The k of 1 / (k + rank) in reciprocal rank fusion (Cormack et al., SIGIR 2009)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fused:
+class Fused(NamedTuple):
     """A document with the scores of the legs that found it."""
 
     document: Found
     dense: float | None
     lexical: float | None
     score: float
-    """Comparable within one answer only."""
+    """Fused score, comparable within one answer only."""
 
 
 def fuse(dense: Sequence[Found], lexical: Sequence[Found], n: int, fusion: Fusion) -> list[Fused]:
     """The best n of both legs, best first; equal scores in the order of ids."""
     dense_parts = _parts(dense, fusion, fusion.dense_weight)
     lexical_parts = _parts(lexical, fusion, 1 - fusion.dense_weight)
-    documents = {found.id: found for found in (*lexical, *dense)}
-    dense_scores = {found.id: found.score for found in dense}
-    lexical_scores = {found.id: found.score for found in lexical}
-    totals = [
-        (-(dense_parts.get(id_, 0.0) + lexical_parts.get(id_, 0.0)), id_) for id_ in documents
+    totals = dict(dense_parts)
+    for id_, part in lexical_parts.items():
+        totals[id_] = totals.get(id_, 0.0) + part
+    best = nsmallest(n, [(-total, id_) for id_, total in totals.items()])
+    dense_found = {found.id: found for found in dense}
+    lexical_found = {found.id: found for found in lexical}
+    fused = [
+        _fused(dense_found.get(id_), lexical_found.get(id_), -negative) for negative, id_ in best
     ]
-    totals.sort()
+    if not any(one.passages for leg in (dense, lexical) for one in leg):
+        return fused
+    scales = _scale(dense, fusion.dense_weight), _scale(lexical, 1 - fusion.dense_weight)
     return [
-        Fused(documents[id_], dense_scores.get(id_), lexical_scores.get(id_), -negative)
-        for negative, id_ in totals[:n]
+        one._replace(
+            document=one.document._replace(
+                passages=_best_passages(
+                    (dense_found.get(one.document.id), lexical_found.get(one.document.id)), scales
+                )
+            )
+        )
+        for one in fused
     ]
+
+
+def _fused(dense: Found | None, lexical: Found | None, score: float) -> Fused:
+    """A document that at least one leg found."""
+    document = dense or lexical
+    assert document is not None  # noqa: S101 - it has a score of one of them
+    return Fused(document, dense and dense.score, lexical and lexical.score, score)
+
+
+def _best_passages(
+    found: Iterable[Found | None], scales: Iterable[tuple[float, float]]
+) -> tuple[tuple[int, float], ...]:
+    """The passages of one document that either leg found, by both, best first."""
+    totals: dict[int, float] = {}
+    for one, (worst, scale) in zip(found, scales, strict=True):
+        for number, score in one.passages if one else ():
+            totals[number] = totals.get(number, 0.0) + max(score - worst, 0.0) * scale
+    best = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(best[:MOST_SHOWN])
+
+
+def _scale(leg: Sequence[Found], weight: float) -> tuple[float, float]:
+    """The worst score of a leg, and the factor by which what is above it counts."""
+    if not leg:
+        return 0.0, 0.0
+    best, worst = leg[0].score, leg[-1].score
+    return worst, weight / max(best - worst, 1e-9)
 
 
 def _parts(leg: Sequence[Found], fusion: Fusion, weight: float) -> dict[str, float]:
-    """What each document of a leg adds to its fused score."""
+    """The part of each document's fused score that comes from one leg."""
     if fusion.method == "reciprocal_rank":
         return {
             found.id: 1 / (fusion.rank_constant + rank) for rank, found in enumerate(leg, start=1)
@@ -121,3 +247,14 @@ def _parts(leg: Sequence[Found], fusion: Fusion, weight: float) -> dict[str, flo
         return {found.id: weight for found in leg}
     scale = weight / (best - worst)
     return {found.id: (found.score - worst) * scale for found in leg}
+
+
+def numbers_of(fused: Iterable[Fused]) -> dict[str, list[int]]:
+    """The numbers of the best passages of each document, none of one that its own row found."""
+    return {one.document.id: [number for number, _ in one.document.passages] for one in fused}
+
+
+def in_order(ids: Iterable[str], documents: Iterable[Content]) -> list[Content]:
+    """The documents in the order of the ids, each once; unknown ids are left out."""
+    stored = {document.id: document for document in documents}
+    return [stored[identity] for identity in dict.fromkeys(ids) if identity in stored]

@@ -1,201 +1,289 @@
-"""Milvus as the document index: milvus-lite, 2.3 and clusters through one asynchronous client."""
+"""The DocumentIndex port on Milvus: the embedded milvus-lite, Milvus 2.3 and newer servers."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
-import grpc
-from opentelemetry.trace import SpanKind
+import numpy as np
 from pymilvus import AsyncMilvusClient
-from pymilvus.exceptions import MilvusException
 
-from services.common.collection import Field, PhysicalName
-from services.common.errors import (
-    CollectionNotFound,
-    DeadlineExceeded,
-    IndexUnavailable,
+from services.common.collection import (
+    Field,
+    PhysicalName,
+    content_fields,
+    content_of,
+    document_id,
+    id_literal,
+)
+from services.common.documents import Content
+from services.common.errors import CollectionNotFound, IndexUnavailable
+from services.common.milvus import (
+    MilvusAddress,
+    MilvusConnection,
+    Missing,
+    NoAnswerInTime,
+    milvus_connection,
 )
 from services.common.request_context import Deadline
-from services.common.tracing import span
+from services.common.text import index_text
+from services.common.values import readable
+from services.common.wire.passages import ShownPassages
+from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Vector
+from services.recall.passages import PassageReader
+from services.recall.reading import MOST_ROWS, Leg, Reader, late
+from services.recall.texts import TextCache
 
-_NOT_FOUND = (100, 1600)
-"""Milvus's codes for a missing collection and a missing alias."""
-_NOT_LOADED = 101
+_CHECK_SECONDS = 2.0
 _FRESH_SECONDS = 2.0
-_OUTPUT = [Field.ID, Field.TITLE, Field.TEXT, Field.FIELDS]
-_GRPC = {
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,  # else a long outage is noticed minutes late
-}
-
-Answer = TypeVar("Answer")
+"""Seconds after an answer during which the server counts as answering."""
+_VERSION = Field.VERSION.value
+"""A plain string: the hash of an enumeration's member is computed in Python, a thousand times."""
+_TEXTS = [Field.ID, Field.TITLE, Field.TEXT, Field.VERSION]
+_FIELDS = [Field.ID, Field.VERSION, Field.FIELDS]
 
 
-class MilvusIndex:
-    """A DocumentIndex. Belongs to one event loop; connects at the first call."""
+class MilvusDocumentIndex:
+    """A DocumentIndex over one connection to Milvus."""
 
-    def __init__(self, uri: str, token: str | None, *, ef: int, nprobe: int) -> None:
-        self._client = AsyncMilvusClient(uri, token=token or "", grpc_options=_GRPC)
+    def __init__(self, connection: MilvusConnection, *, ef: int, nprobe: int) -> None:
+        self._connection = connection
         self._ef = ef
         self._nprobe = nprobe
         self._known: dict[str, tuple[Index, str]] = {}
-        self._answered = -_FRESH_SECONDS
-
-    async def close(self) -> None:
-        await self._client.close()
+        """Each physical collection seen, with the kind of its vector index."""
+        self._texts = TextCache()
+        self._reader = Reader(connection)
+        self._passages = PassageReader(self._reader, self._texts)
 
     async def check(self) -> None:
-        """Raises IndexUnavailable unless the server answers or did so a moment ago.
-
-        milvus-lite answers calls one by one: a probe would wait behind searches.
-        """
-        if time.monotonic() - self._answered > _FRESH_SECONDS:
-            await self._ask(self._client.get_server_version(timeout=2.0), Deadline.after(2.0))
+        """Raises IndexUnavailable unless Milvus answers and has what it searches in memory, or
+        answered within the last two seconds."""
+        if self._connection.silent_seconds > _FRESH_SECONDS:
+            await self._connection.check(_CHECK_SECONDS)
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         try:
-            alias = await self._ask(
-                self._client.describe_alias(collection, timeout=deadline.remaining()), deadline
-            )
-        except _NotFound as error:
+            names = await self._connection.names(deadline.remaining())
+            physical = await names.resolve(collection, deadline.remaining())
+        except NoAnswerInTime as error:
+            raise late() from error
+        if physical is None:
             raise CollectionNotFound(
                 f"There is no collection {collection}; an index job creates it."
-            ) from error
-        physical = alias["collection_name"]
+            )
+        return await self.of_physical(physical, deadline)
+
+    async def of_physical(self, physical: str, deadline: Deadline) -> Index:
         if physical not in self._known:
-            self._known = {physical: await self._describe(physical, deadline), **self._known}
+            self._known = {physical: await self._described(physical, deadline), **self._known}
         return self._known[physical][0]
 
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
     ) -> list[Found]:
-        parameters: dict[str, Any] = {}
-        kind = self._known[index.physical][1]
-        if kind.startswith("HNSW"):  # HNSW_SQ too
-            parameters["ef"] = max(n, self._ef)
-        elif kind == "DISKANN":
-            parameters["search_list"] = max(n, self._ef)
-        elif kind.startswith("IVF"):
-            parameters["nprobe"] = self._nprobe
-        return await self._search(
-            index, Field.VECTOR, vector.tolist(), "IP", parameters, n, expression, deadline
-        )
+        def parameters(kind: str) -> dict[str, Any]:
+            if kind.startswith("HNSW"):  # HNSW_SQ too
+                return {"ef": max(n, self._ef)}
+            if kind == "DISKANN":
+                return {"search_list": max(n, self._ef)}
+            return {"nprobe": self._nprobe} if kind.startswith("IVF") else {}
+
+        leg = Leg(Field.VECTOR, [vector.tolist()], "IP", n, expression, parameters)
+        return await self._leg(index, leg, deadline)
 
     async def matching(
-        self, index: Index, words: Sequence[str], n: int, expression: str, deadline: Deadline
-    ) -> list[Found]:
-        return await self._search(
-            index, Field.LEXICAL, " ".join(words), "BM25", {}, n, expression, deadline
-        )
-
-    async def _describe(self, physical: str, deadline: Deadline) -> tuple[Index, str]:
-        name = PhysicalName.parse(physical)
-        if name is None:
-            raise CollectionNotFound(f"{physical} is not a collection of this system.")
-        schema = await self._ask(
-            self._client.describe_collection(physical, timeout=deadline.remaining()), deadline
-        )
-        about = await self._ask(
-            self._client.describe_index(physical, Field.VECTOR, timeout=deadline.remaining()),
-            deadline,
-        )
-        fields = {field["name"] for field in schema["fields"]}
-        index = Index(physical, name.encoder, name.analyzer, Field.LEXICAL in fields)
-        return index, str(about["index_type"])
-
-    async def _search(
         self,
         index: Index,
-        field: Field,
-        query: object,
-        metric: str,
-        parameters: dict[str, Any],
+        ways: Sequence[Sequence[str]],
         n: int,
         expression: str,
         deadline: Deadline,
     ) -> list[Found]:
-        async def search() -> Any:
-            with span("milvus.search", kind=SpanKind.CLIENT, attributes=about):
-                return await self._client.search(
-                    index.physical,
-                    data=[query],
-                    anns_field=field,
-                    limit=n,
-                    filter=expression,
-                    output_fields=_OUTPUT,
-                    search_params={"metric_type": metric, "params": parameters},
-                    timeout=deadline.remaining(),
-                )
+        texts = [index_text(words) for words in ways]
+        leg = Leg(Field.LEXICAL, texts, "BM25", n, expression, lambda _: {})
+        return await self._leg(index, leg, deadline)
 
-        about = {
-            "db.system.name": "milvus",
-            "db.collection.name": index.physical,
-            "field": str(field),
-        }
+    async def there(
+        self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
+    ) -> list[Found]:
+        named = f"{Field.ID} in [{', '.join(map(id_literal, ids))}]"
+        rows = await self._reader.query(
+            index.physical,
+            f"{named} and ({expression})" if expression else named,
+            [Field.ID, Field.VERSION],
+            index.server_time,
+            deadline,
+            limit=len(ids),
+        )
+        versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
+        return [Found(one, 0.0, version=versions[one]) for one in ids if one in versions]
 
-        try:
-            answer = await self._ask(search(), deadline)
-        except _NotLoaded:  # a restarted milvus-lite comes back with everything released
-            await self._ask(
-                self._client.load_collection(index.physical, timeout=deadline.remaining()),
-                deadline,
+    async def with_texts(
+        self, index: Index, found: Sequence[Found], deadline: Deadline
+    ) -> list[Found]:
+        texts = {one.id: self._texts.get((index.physical, one.id, one.version)) for one in found}
+        if unknown := [identity for identity, text in texts.items() if text is None]:
+            rows = await self._reader.rows(
+                index.physical, unknown, _TEXTS, index.server_time, deadline
             )
-            answer = await self._ask(search(), deadline)
-        except _NotFound as error:
+            for row in rows:
+                identity, version = document_id(row[Field.ID]), int(row[Field.VERSION])
+                fetched = (row[Field.TITLE], row[Field.TEXT][:MAX_TEXT_CHARS])
+                self._texts.put((index.physical, identity, version), fetched)
+                texts[identity] = fetched
+        known = [
+            one if (text := texts[one.id]) is None else one._replace(title=text[0], text=text[1])
+            for one in found
+        ]
+        return await self._passages.with_texts(index, known, deadline)
+
+    async def passages(
+        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
+    ) -> Mapping[str, ShownPassages]:
+        return await self._passages.shown(index, numbers, deadline)
+
+    async def bodies(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> Mapping[str, str]:
+        return await self._passages.bodies(index, ids, deadline)
+
+    async def documents(
+        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+    ) -> list[Content]:
+        columns = content_fields(_parsed(physical).layout)
+        rows = await self._reader.rows(physical, ids, columns, server_time, deadline)
+        return [content_of(row) for row in rows]
+
+    async def vector(self, index: Index, identity: str, deadline: Deadline) -> Vector | None:
+        rows = await self._reader.rows(
+            index.physical, [identity], [Field.VECTOR], index.server_time, deadline
+        )
+        return np.asarray(rows[0][Field.VECTOR], dtype=np.float32) if rows else None
+
+    async def keys(
+        self, index: Index, expression: str, most: int, deadline: Deadline
+    ) -> list[tuple[str, int]]:
+        keys: list[tuple[str, int]] = []
+        last = ""
+        while len(keys) < most:
+            after = f"{Field.ID} > {id_literal(last)}"
+            limit = min(MOST_ROWS, most - len(keys))
+            rows = await self._reader.query(
+                index.physical,
+                f"{after} and {expression}" if expression else after,
+                [Field.ID, Field.VERSION],
+                index.server_time,
+                deadline,
+                limit=limit,
+                reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
+            )
+            rows.sort(key=lambda row: row[Field.ID])
+            keys += [(document_id(row[Field.ID]), int(row[Field.VERSION])) for row in rows]
+            if len(rows) < limit:
+                break
+            last = keys[-1][0]
+        return keys
+
+    async def titles(
+        self, index: Index, behind: str, most: int, deadline: Deadline
+    ) -> list[tuple[str, str, Mapping[str, Any]]]:
+        rows = await self._reader.query(
+            index.physical,
+            f"{Field.ID} > {id_literal(behind)}",
+            [Field.ID, Field.TITLE, Field.FIELDS],
+            index.server_time,
+            deadline,
+            limit=most,
+            reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
+        )
+        rows.sort(key=lambda row: row[Field.ID])
+        return [
+            (document_id(row[Field.ID]), row[Field.TITLE], readable(row[Field.FIELDS]))
+            for row in rows
+        ]
+
+    async def fields(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> list[tuple[str, int, Mapping[str, Any]]]:
+        return [
+            (document_id(row[Field.ID]), int(row[Field.VERSION]), readable(row[Field.FIELDS]))
+            for row in await self._reader.rows(
+                index.physical, ids, _FIELDS, index.server_time, deadline
+            )
+        ]
+
+    async def _described(self, physical: str, deadline: Deadline) -> tuple[Index, str]:
+        name = _parsed(physical)
+
+        async def describe(client: AsyncMilvusClient) -> tuple[Any, Any]:
+            schema = await client.describe_collection(physical)
+            return schema, await client.describe_index(physical, Field.VECTOR)
+
+        schema, vectors = await self._reader.ask("describe", describe, physical, deadline)
+        fields = {field["name"] for field in schema["fields"]}
+        index = Index(
+            physical,
+            name.encoder,
+            name.analyzer,
+            lexical=Field.LEXICAL in fields,
+            filters=Field.FACETS in fields,
+        )
+        return index, str(vectors["index_type"])
+
+    async def _leg(self, index: Index, leg: Leg, deadline: Deadline) -> list[Found]:
+        """The documents that a leg finds by their own rows and by their passages, best first."""
+        kind, version = self._known[index.physical][1], index.server_time
+        try:
+            rows, passages = await asyncio.gather(
+                self._reader.search(index.physical, leg, kind, [_VERSION], version, deadline),
+                self._passages.found(index, leg, deadline),
+            )
+        except Missing as error:
             self._known.pop(index.physical, None)
             raise IndexUnavailable("The index was just replaced; try again.") from error
-        # milvus-lite reports BM25 as a negative distance, the others as a positive score.
-        sign = -1.0 if metric == "BM25" and any(hit["distance"] < 0 for hit in answer[0]) else 1.0
-        return [_found(hit, sign) for hit in answer[0]]
-
-    async def _ask(self, call: Coroutine[Any, Any, Answer], deadline: Deadline) -> Answer:
-        """One call, bounded in time, its failures in our terms."""
-        try:
-            async with asyncio.timeout(deadline.remaining()):
-                answer = await call
-        except TimeoutError as error:
-            raise DeadlineExceeded("The index did not answer within the budget.") from error
-        except (MilvusException, grpc.RpcError) as error:
-            code = error.code if isinstance(error, MilvusException) else None
-            if code in _NOT_FOUND:
-                raise _NotFound from error
-            if code == _NOT_LOADED:
-                raise _NotLoaded from error
-            self._answered = -_FRESH_SECONDS
-            raise IndexUnavailable("The index does not answer.", retry_after=1) from error
-        self._answered = time.monotonic()
-        return answer
+        heads = _found(rows[0]) if len(rows) == 1 else _best_of([*map(_found, rows)], leg.n)
+        if not passages:
+            return heads
+        return await self._passages.grouped(index, leg, heads, passages, deadline)
 
 
-class _NotFound(IndexUnavailable):
-    """The server knows no such collection or alias."""
+def _parsed(physical: str) -> PhysicalName:
+    name = PhysicalName.parse(physical)
+    if name is None:
+        raise CollectionNotFound(f"{physical} is not a collection of this system.")
+    return name
 
 
-class _NotLoaded(IndexUnavailable):
-    """The collection is on disk only."""
+def _found(hits: Any) -> list[Found]:
+    """The hits of one query in their order, without rows whose score is no finite number.
+
+    Ids and scores are read by columns, where pymilvus holds them.
+    """
+    return [
+        Found(document_id(stored), score, version=hit["entity"][_VERSION])
+        for stored, score, hit in zip(hits.ids, hits.distances, hits, strict=True)
+        if math.isfinite(score)
+    ]
 
 
-def _found(hit: Any, sign: float) -> Found:
-    row = hit["entity"]
-    return Found(
-        row[Field.ID],
-        sign * hit["distance"],
-        row[Field.TITLE],
-        row[Field.TEXT],
-        row[Field.FIELDS],
-    )
+def _best_of(lists: Sequence[Sequence[Found]], n: int) -> list[Found]:
+    """The n documents of the highest scores in any of the lists, best first."""
+    best: dict[str, Found] = {}
+    for one in chain.from_iterable(lists):
+        known = best.get(one.id)
+        if known is None or known.score < one.score:
+            best[one.id] = one
+    return sorted(best.values(), key=lambda one: (-one.score, one.id))[:n]
 
 
 @asynccontextmanager
-async def milvus_index(
-    uri: str, token: str | None, *, ef: int, nprobe: int
-) -> AsyncIterator[MilvusIndex]:
-    """An index that is closed with the context."""
-    index = MilvusIndex(uri, token, ef=ef, nprobe=nprobe)
-    try:
-        yield index
-    finally:
-        await index.close()
+async def milvus_document_index(
+    address: MilvusAddress, *, ef: int, nprobe: int
+) -> AsyncIterator[MilvusDocumentIndex]:
+    """An index whose connection is closed with the context."""
+    async with milvus_connection(address) as connection:
+        yield MilvusDocumentIndex(connection, ef=ef, nprobe=nprobe)

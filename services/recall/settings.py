@@ -3,41 +3,59 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.common.blend import BLEND
 from services.common.engine import QUEUED_TOKENS, PredictorOptions
+from services.common.milvus.settings import MilvusSettings
 from services.common.model_dir import WantedPrecision
-from services.common.settings import ServiceSettings
-from services.recall.domain import DENSE_WEIGHT, Fusion
 
 
-class RecallSettings(ServiceSettings):
+class RecallSettings(MilvusSettings):
+    """Settings of the recall service, under the prefix XUNWEN_RECALL_."""
+
     model_config = SettingsConfigDict(env_prefix="XUNWEN_RECALL_", frozen=True, extra="ignore")
 
     port: int = Field(default=8001, ge=0, le=65535)
-    milvus_uri: str = "http://127.0.0.1:19530"
-    milvus_token: SecretStr | None = None
+    """TCP port to listen on; 0 lets the system choose a free one."""
     model_dir: Path = Path("models/literature-encoder")
+    """Model directory of the encoder of collections that name none."""
+    encoders: list[Path] = Field(default_factory=list)
+    """Model directories of further encoders, as a JSON list: those of collections that were filled
+    before a change of encoder, or that name their own. The indexer must name the same."""
+    encoder_memory_mb: int = Field(default=2048, ge=0)
+    """Memory that open encoders may take, counted by the size of their files; those that were not
+    used for the longest are closed first."""
     threads: int = Field(default=0, ge=0)
-    """Cores that forward passes may use; 0 takes every one."""
+    """Cores that forward passes of the encoder may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
+    """Arithmetic of the encoder: `auto` takes the fastest that the model allows on this
+    processor."""
     queued_tokens: int = Field(default=QUEUED_TOKENS, gt=0)
-    """Waiting work, queries and documents each, above which a call is refused."""
+    """Tokens that may wait for the encoder, queries and documents each; beyond them calls are
+    refused with 503."""
     timeout_seconds: float = Field(default=10.0, gt=0)
-    """The budget of a call whose caller names none."""
+    """Budget of a call whose caller names no deadline."""
     fusion: Literal["weighted", "reciprocal_rank"] = "weighted"
-    dense_weight: float = Field(default=DENSE_WEIGHT, ge=0, le=1)
+    """How the legs are fused: `weighted` adds their normalised scores, `reciprocal_rank` their
+    reciprocal ranks."""
+    dense_weight: float | None = Field(default=None, ge=0, le=1)
+    """Constant weight of the dense leg in the weighted fusion; the lexical leg has the rest to 1.
+    By default the fitted weights give it for each query."""
     rank_constant: int = Field(default=10, ge=1)
+    """Constant k of reciprocal rank fusion, 1 / (k + rank)."""
+    blend: Path = BLEND
+    """File with the fitted weights of fusion and ranking, as `xunwen eval blend` writes it;
+    recall and rank must read the same."""
     dictionaries: Path | None = None
-    """A folder of user dictionaries, <collection>.txt."""
+    """Folder of user dictionaries, one file `<collection>.txt` each; none by default."""
     ef: int = Field(default=128, ge=1, le=32_768)
-    """HNSW: size of the search's candidate list; at least as many as are asked for are used."""
+    """Size of the candidate list of a search in an HNSW or DiskANN index. A search for more
+    candidates uses their number."""
     nprobe: int = Field(default=32, ge=1, le=65_536)
-    """IVF: lists searched."""
+    """Number of lists that a search in an IVF index reads."""
 
     def predictor_options(self) -> PredictorOptions:
+        """How the encoder is opened: its precision and its number of threads."""
         return PredictorOptions(threads=self.threads, precision=self.precision)
-
-    def fusion_of_legs(self) -> Fusion:
-        return Fusion(self.fusion, self.dense_weight, self.rank_constant)

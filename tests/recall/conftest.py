@@ -1,18 +1,22 @@
-"""A small collection on a real milvus-lite, as the indexer would write it."""
+"""A small collection on the real embedded engine, as the indexer writes it."""
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pymilvus import MilvusClient
 
-from services.common.collection import Field, PhysicalName
-from services.common.documents import Document, lexical_source
+from services.common.collection import PhysicalName
+from services.common.documents import Document
 from services.common.engine import Encoder, PredictorOptions, open_encoder
-from services.common.text import WordAnalyzer, index_text
+from services.common.milvus import MilvusConnection
+from services.common.model_dir.encoders import EncoderDirectories
+from services.common.text import WordAnalyzer
 from services.indexer.index.choice import IndexChoice
+from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.schema import collection_indexes, collection_schema
+from services.indexer.rows import document_row
+from tests.milvus import on_connection, on_index
 from tests.models import tiny_encoder
 from tests.servers import Server, milvus_lite
 
@@ -47,6 +51,11 @@ def encoder(encoder_dir: Path) -> Encoder:
 
 
 @pytest.fixture(scope="session")
+def directories(encoder_dir: Path) -> EncoderDirectories:
+    return EncoderDirectories.read(encoder_dir, [])
+
+
+@pytest.fixture(scope="session")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with milvus_lite(tmp_path_factory.mktemp("milvus")) as server:
         yield server
@@ -55,6 +64,7 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def fill(encoder: Encoder) -> Filler:
     analyzer = WordAnalyzer()
+    own = encoder
 
     def filled(
         uri: str,
@@ -63,28 +73,34 @@ def fill(encoder: Encoder) -> Filler:
         fingerprint: str | None = None,
         lexical: bool = True,
         analyzed: str = analyzer.identity,
+        encoder: Encoder = own,
     ) -> PhysicalName:
         name = PhysicalName(
             alias, fingerprint or encoder.manifest.fingerprint, analyzed, time.time_ns()
         )
-        client = MilvusClient(uri)
-        client.create_collection(
-            str(name),
-            schema=collection_schema(encoder.dimension, lexical=lexical),
-            index_params=collection_indexes(*IndexChoice().of(0, embedded=True), lexical=lexical),
-        )
         texts = [encoder.manifest.document_text(each.title, each.text) for each in DOCUMENTS]
-        rows = []
-        for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True):
-            row = document.model_dump() | {Field.VECTOR: vector.tolist(), Field.VERSION: 1}
-            if lexical:
-                row[Field.WORDS] = index_text(analyzer.words(lexical_source(document)))
-            rows.append(row)
-        client.upsert(str(name), rows)
-        client.flush(str(name))
-        client.load_collection(str(name))
-        client.create_alias(str(name), alias)
-        client.close()
+        rows = [
+            document_row(document, vector, analyzer)
+            for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True)
+        ]
+
+        async def create(connection: MilvusConnection) -> None:
+            schema = collection_schema(encoder.dimension, lexical=lexical)
+            indexes = collection_indexes(*IndexChoice().of(0, embedded=True), lexical=lexical)
+            await connection.ask(
+                "create",
+                lambda client: client.create_collection(
+                    str(name), schema=schema, index_params=indexes
+                ),
+                60,
+            )
+
+        async def write(index: MilvusVectorIndex) -> None:
+            await index.upsert(name, rows, 1)
+            await index.point(alias, name)
+
+        on_connection(uri, create)
+        on_index(uri, write)
         return name
 
     return filled

@@ -9,7 +9,7 @@ from services.recall.domain import Found, Fusion, fuse
 
 def leg(**scores: float) -> list[Found]:
     ordered = sorted(scores.items(), key=lambda item: -item[1])
-    return [Found(id_, score, "", "", {}) for id_, score in ordered]
+    return [Found(id_, score) for id_, score in ordered]
 
 
 def test_weighted_fusion_scales_each_leg_to_its_own_range() -> None:
@@ -45,3 +45,37 @@ def test_each_document_comes_once_best_first(
     assert len(fused) == len({*dense, *lexical})
     scores = [each.score for each in fused]
     assert scores == sorted(scores, reverse=True)
+
+
+def _slowly(dense: list[Found], lexical: list[Found], fusion: Fusion) -> list[tuple[str, float]]:
+    """Fusion as its definition says it: all documents, sorted whole."""
+
+    def part(leg: list[Found], weight: float, id_: str) -> float:
+        rank = next((rank for rank, found in enumerate(leg) if found.id == id_), None)
+        if rank is None:
+            return 0.0
+        if fusion.method == "reciprocal_rank":
+            return 1 / (fusion.rank_constant + rank + 1)
+        best, worst = leg[0].score, leg[-1].score
+        scale = weight / (best - worst) if best > worst else 0.0
+        return (leg[rank].score - worst) * scale if scale else weight
+
+    scores = {
+        id_: part(dense, fusion.dense_weight, id_) + part(lexical, 1 - fusion.dense_weight, id_)
+        for id_ in {found.id for found in (*dense, *lexical)}
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([0.1, 0.5, 0.9])),
+    st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 50)),
+    st.sampled_from([Fusion(), Fusion("reciprocal_rank"), Fusion("weighted", 0.3)]),
+    st.integers(1, 9),
+)
+def test_the_best_are_the_first_of_all_sorted(
+    dense: dict[str, float], lexical: dict[str, float], fusion: Fusion, n: int
+) -> None:
+    legs = leg(**dense), leg(**lexical)
+    fused = fuse(*legs, n, fusion)
+    assert [(each.document.id, each.score) for each in fused] == _slowly(*legs, fusion)[:n]

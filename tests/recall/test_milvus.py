@@ -1,6 +1,7 @@
-"""The Milvus adapter against a real milvus-lite: meaning of filters, names, recovery."""
+"""The Milvus adapter against a real embedded engine: meaning of filters, names, recovery."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ from typing import Any
 import pytest
 
 from services.common.collection import PhysicalName
+from services.common.documents import Content
 from services.common.engine import Encoder
 from services.common.errors import CollectionNotFound, DeadlineExceeded, IndexUnavailable
 from services.common.filters import compile_filter
+from services.common.milvus import MilvusAddress
 from services.common.request_context import Deadline
-from services.recall.domain import Found
-from services.recall.milvus import MilvusIndex, milvus_index
+from services.indexer.rows import Row
+from services.recall.domain import Found, Fusion, fuse
+from services.recall.milvus import MilvusDocumentIndex, _found, milvus_document_index
+from tests.milvus import on_index
 from tests.recall.conftest import DOCUMENTS, Filler
 from tests.servers import Server, milvus_lite
 
@@ -23,19 +28,36 @@ def soon() -> Deadline:
 
 
 @pytest.fixture
-async def index(milvus: Server, literature: PhysicalName) -> AsyncIterator[MilvusIndex]:
-    async with milvus_index(milvus.url, None, ef=128, nprobe=32) as opened:
+async def index(milvus: Server, literature: PhysicalName) -> AsyncIterator[MilvusDocumentIndex]:
+    async with milvus_document_index(MilvusAddress(milvus.url), ef=128, nprobe=32) as opened:
         yield opened
 
 
-async def found(index: MilvusIndex, encoder: Encoder, expression: str = "") -> list[Found]:
+async def found(index: MilvusDocumentIndex, encoder: Encoder, expression: str = "") -> list[Found]:
     resolved = await index.resolve("literature", soon())
     vector = encoder.encode_queries(["语言与文化"])[0]
     return await index.nearest(resolved, vector, 10, expression, soon())
 
 
+class _Hits(list[dict[str, Any]]):
+    """Hits as pymilvus gives them."""
+
+    ids: list[str]
+    distances: list[float]
+
+
+def test_a_row_whose_score_is_no_number_leaves_the_others_theirs() -> None:
+    """As a vector with a NaN in it gives; no way in takes one, and a row fails no answer."""
+    scores = {"a": 0.9, "b": float("nan"), "c": 0.5, "d": float("inf")}
+    hits = _Hits({"entity": {"version": 1}} for _ in scores)
+    hits.ids, hits.distances = list(scores), list(scores.values())
+    legs = _found(hits), [Found("c", 7.0)]
+    assert [(found.id, found.score) for found in legs[0]] == [("a", 0.9), ("c", 0.5)]
+    assert all(math.isfinite(one.score) for one in fuse(*legs, 10, Fusion()))
+
+
 async def test_a_name_tells_all_about_its_collection(
-    index: MilvusIndex, literature: PhysicalName, encoder: Encoder
+    index: MilvusDocumentIndex, literature: PhysicalName, encoder: Encoder
 ) -> None:
     resolved = await index.resolve("literature", soon())
     assert resolved.physical == str(literature)
@@ -43,10 +65,13 @@ async def test_a_name_tells_all_about_its_collection(
     assert resolved.lexical
 
 
-async def test_dense_scores_are_cosines_best_first(index: MilvusIndex, encoder: Encoder) -> None:
+async def test_dense_scores_are_cosines_best_first(
+    index: MilvusDocumentIndex, encoder: Encoder
+) -> None:
     hits = await found(index, encoder)
     assert {hit.id for hit in hits} == {each.id for each in DOCUMENTS}
     query = encoder.encode_queries(["语言与文化"])[0]
+    hits = await index.with_texts(await index.resolve("literature", soon()), hits, soon())
     texts = [encoder.manifest.document_text(hit.title, hit.text) for hit in hits]
     expected = encoder.encode(texts) @ query
     assert [hit.score for hit in hits] == pytest.approx(expected.tolist(), abs=1e-4)
@@ -54,22 +79,40 @@ async def test_dense_scores_are_cosines_best_first(index: MilvusIndex, encoder: 
 
 
 async def test_documents_come_back_as_they_were_written(
-    index: MilvusIndex, encoder: Encoder
+    index: MilvusDocumentIndex, literature: PhysicalName
 ) -> None:
-    hits = {hit.id: hit for hit in await found(index, encoder)}
-    for document in DOCUMENTS:
-        hit = hits[document.id]
-        assert (hit.title, hit.text, hit.fields) == (
-            document.title, document.text, document.fields,
-        )  # fmt: skip
+    ids = [each.id for each in DOCUMENTS]
+    stored = await index.documents(str(literature), [*ids, "nowhere"], None, soon())
+    found = {one.id: (one.title, one.text, one.fields) for one in stored}
+    assert found == {each.id: (each.title, each.text, each.fields) for each in DOCUMENTS}
 
 
-async def test_words_of_several_characters_stay_whole(index: MilvusIndex) -> None:
+async def test_texts_follow_a_write_although_they_are_kept(
+    milvus: Server, index: MilvusDocumentIndex, encoder: Encoder, fill: Filler
+) -> None:
+    name = await asyncio.to_thread(fill, milvus.url, "rewritten")
+
+    async def titles() -> dict[str, str]:
+        resolved = await index.resolve("rewritten", soon())
+        vector = encoder.encode_queries(["语言"])[0]
+        hits = await index.nearest(resolved, vector, 10, "", soon())
+        return {one.id: one.title for one in await index.with_texts(resolved, hits, soon())}
+
+    before = await titles()
+    assert before == {each.id: each.title for each in DOCUMENTS}
+    row = Row(Content(id="d1", title="新的标题"), "新", encoder.encode(["新的标题"])[0])
+    on_index(milvus.url, lambda written: written.upsert(name, [row], 2))
+    assert await titles() == before | {"d1": "新的标题"}
+    on_index(milvus.url, lambda written: written.delete(name, ["d2"]))
+    assert set(await titles()) == set(before) - {"d2"}
+
+
+async def test_words_of_several_characters_stay_whole(index: MilvusDocumentIndex) -> None:
     resolved = await index.resolve("literature", soon())
-    hits = await index.matching(resolved, ["企业"], 10, "", soon())
+    hits = await index.matching(resolved, [["企业"]], 10, "", soon())
     assert {hit.id for hit in hits} == {"d2", "d3"}
     assert all(hit.score > 0 for hit in hits)
-    assert await index.matching(resolved, ["业"], 10, "", soon()) == []
+    assert await index.matching(resolved, [["业"]], 10, "", soon()) == []
 
 
 @pytest.mark.parametrize(
@@ -94,18 +137,18 @@ async def test_words_of_several_characters_stay_whole(index: MilvusIndex) -> Non
     ],
 )
 async def test_filters_mean_what_they_say(
-    index: MilvusIndex, encoder: Encoder, condition: dict[str, Any], ids: set[str]
+    index: MilvusDocumentIndex, encoder: Encoder, condition: dict[str, Any], ids: set[str]
 ) -> None:
     hits = await found(index, encoder, compile_filter(condition))
     assert {hit.id for hit in hits} == ids
 
 
-async def test_an_unknown_name_is_not_found(index: MilvusIndex) -> None:
+async def test_an_unknown_name_is_not_found(index: MilvusDocumentIndex) -> None:
     with pytest.raises(CollectionNotFound, match="no collection nowhere"):
         await index.resolve("nowhere", soon())
 
 
-async def test_no_time_is_a_deadline(index: MilvusIndex) -> None:
+async def test_no_time_is_a_deadline(index: MilvusDocumentIndex) -> None:
     with pytest.raises(DeadlineExceeded):
         await index.resolve("literature", Deadline.after(0))
 
@@ -115,7 +158,7 @@ async def test_a_killed_server_is_reported_and_comes_back_alone(
 ) -> None:
     with milvus_lite(tmp_path) as server:
         fill(server.url, "literature")
-        async with milvus_index(server.url, None, ef=128, nprobe=32) as index:
+        async with milvus_document_index(MilvusAddress(server.url), ef=128, nprobe=32) as index:
             assert len(await found(index, encoder)) == len(DOCUMENTS)
             server.kill()
             with pytest.raises(IndexUnavailable):

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from services.common.documents import Content
 from services.common.errors import (
     Conflict,
     DeadlineExceeded,
@@ -18,8 +19,9 @@ from services.common.errors import (
 )
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
-from services.common.wire.recall import Mode
-from services.recall.domain import Found, Fusion, Index, Vector
+from services.common.wire.passages import ShownPassages
+from services.common.wire.recall import Mode, Replaced, RulesOfQuery
+from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recalled, Recaller
 
 ANALYZERS = Analyzers()
@@ -33,10 +35,18 @@ class FakeIndex:
     described: Index = field(default_factory=lambda: Index("p", "e", IDENTITY, True))
     dense_error: SearchError | None = None
     lexical_error: SearchError | None = None
+    texts_error: SearchError | None = None
     lexical_seconds: float = 0.0
     cancelled: bool = False
+    stored: Sequence[str] = ()
+    """Ids of documents that are there."""
+    ways: Sequence[Sequence[str]] = ()
+    expression: str = ""
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
+        return self.described
+
+    async def of_physical(self, physical: str, deadline: Deadline) -> Index:
         return self.described
 
     async def nearest(
@@ -44,11 +54,18 @@ class FakeIndex:
     ) -> list[Found]:
         if self.dense_error:
             raise self.dense_error
-        return [Found("dense", 0.9, "", "", {})]
+        return [Found("dense", 0.9)]
 
     async def matching(
-        self, index: Index, words: Sequence[str], n: int, expression: str, deadline: Deadline
+        self,
+        index: Index,
+        ways: Sequence[Sequence[str]],
+        n: int,
+        expression: str,
+        deadline: Deadline,
     ) -> list[Found]:
+        self.ways = ways
+        self.expression = expression
         if self.lexical_error:
             raise self.lexical_error
         try:
@@ -56,7 +73,36 @@ class FakeIndex:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        return [Found("lexical", 7.0, "", "", {})]
+        return [Found("lexical", 7.0)]
+
+    async def with_texts(
+        self, index: Index, found: Sequence[Found], deadline: Deadline
+    ) -> list[Found]:
+        if self.texts_error:
+            raise self.texts_error
+        return [one._replace(title=f"题 {one.id}") for one in found]
+
+    async def there(
+        self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
+    ) -> list[Found]:
+        if self.texts_error:
+            raise self.texts_error
+        return [Found(one, 0.0) for one in ids if one in self.stored]
+
+    async def documents(
+        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+    ) -> list[Content]:
+        return []
+
+    async def passages(
+        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
+    ) -> Mapping[str, ShownPassages]:
+        return {}
+
+    async def bodies(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> Mapping[str, str]:
+        return {}
 
 
 @dataclass
@@ -64,9 +110,11 @@ class FakeEncoder:
     fingerprint: str = "e"
     error: SearchError | None = None
 
-    async def encode_query(self, query: str, deadline: Deadline) -> Vector:
+    async def encode_query(self, fingerprint: str, query: str, deadline: Deadline) -> Vector:
         if self.error:
             raise self.error
+        if fingerprint != self.fingerprint:
+            raise EncoderMismatch
         return np.ones(2, dtype=np.float32)
 
 
@@ -77,10 +125,17 @@ async def search(
     query: str = "企业文化",
     mode: Mode = Mode.HYBRID,
     seconds: float = 10,
+    texts: bool = True,
+    rules: RulesOfQuery | None = None,
 ) -> Recalled:
     recaller = Recaller(index, encoder or FakeEncoder(), ANALYZERS, Fusion())
     return await recaller.search(
-        query, "c", n=10, mode=mode, condition=None, deadline=Deadline.after(seconds)
+        query,
+        "c",
+        Wanted(10, 10, texts=texts, rules=rules or RulesOfQuery()),
+        mode=mode,
+        condition=None,
+        deadline=Deadline.after(seconds),
     )
 
 
@@ -93,7 +148,13 @@ async def test_both_legs_answer() -> None:
     assert ids(recalled) == {"dense", "lexical"}
     assert recalled.degraded == []
     assert recalled.terms == ["企业", "文化"]
-    assert {stage.name for stage in recalled.stages} == {"encode", "dense", "lexical", "fuse"}
+    assert {stage.name for stage in recalled.stages} == {
+        "encode",
+        "dense",
+        "lexical",
+        "fuse",
+        "texts",
+    }
 
 
 async def test_each_leg_is_usable_alone() -> None:
@@ -141,12 +202,55 @@ async def test_words_of_another_analysis_are_not_compared() -> None:
     assert recalled.degraded == ["lexical"]
 
 
-async def test_a_collection_of_another_encoder_is_refused_in_words() -> None:
-    with pytest.raises(EncoderMismatch, match="rebuild the collection"):
-        await search(FakeIndex(Index("p", "other", IDENTITY, True)))
+async def test_without_its_encoder_a_collection_is_searched_by_words() -> None:
+    index = FakeIndex(Index("p", "other", IDENTITY, True))
+    with pytest.raises(EncoderMismatch):
+        await search(index, mode=Mode.DENSE)
+    recalled = await search(index)
+    assert (ids(recalled), recalled.degraded) == ({"lexical"}, ["dense"])
+    recalled = await search(index, mode=Mode.LEXICAL)
+    assert (ids(recalled), recalled.degraded) == ({"lexical"}, [])
 
 
-async def test_punctuation_alone_asks_no_lexical_leg() -> None:
-    index = FakeIndex(lexical_error=IndexUnavailable())
-    recalled = await search(index, query="？！")
-    assert (ids(recalled), recalled.degraded) == ({"dense"}, [])
+async def test_signs_alone_find_nothing() -> None:
+    for query in ("？！", "🙂"):
+        recalled = await search(FakeIndex(), query=query)
+        assert (ids(recalled), recalled.degraded) == (set(), [])
+
+
+async def test_what_rank_reads_comes_along_where_it_is_wanted() -> None:
+    told = await search(FakeIndex())
+    assert {each.document.title for each in told.candidates} == {"题 dense", "题 lexical"}
+    assert "texts" in {stage.name for stage in told.stages}
+    untold = await search(FakeIndex(texts_error=IndexUnavailable()), texts=False)
+    assert ({each.document.title for each in untold.candidates}, untold.degraded) == ({""}, [])
+
+
+async def test_texts_that_cannot_be_fetched_are_named() -> None:
+    recalled = await search(FakeIndex(texts_error=IndexUnavailable()))
+    assert (ids(recalled), recalled.degraded) == ({"dense", "lexical"}, ["texts"])
+
+
+async def test_pins_come_first_and_hidden_documents_are_not_asked_for() -> None:
+    index = FakeIndex(stored=("pin", "lexical"))
+    rules = RulesOfQuery(pinned=["pin", "gone", "lexical"], hidden=["dense"])
+    recalled = await search(index, rules=rules)
+    assert [one.document.id for one in recalled.candidates] == ["pin", "lexical", "dense"]
+    assert recalled.pinned == ["pin", "lexical"]
+    assert recalled.found == 3
+    assert index.expression == 'id != "dense"'
+
+
+async def test_pins_that_cannot_be_fetched_are_told() -> None:
+    index = FakeIndex(texts_error=IndexUnavailable())
+    recalled = await search(index, texts=False, rules=RulesOfQuery(pinned=["pin"]))
+    assert recalled.degraded == ["rules"]
+
+
+async def test_each_way_to_say_the_query_is_looked_up() -> None:
+    index = FakeIndex()
+    rules = RulesOfQuery(synonyms=[Replaced(word="cnn", by=["卷积神经网络"])])
+    recalled = await search(index, query="CNN", mode=Mode.LEXICAL, rules=rules)
+    words = ANALYZERS.of("c").query_words
+    assert index.ways == [words("CNN"), words("卷积神经网络")]
+    assert {"cnn", "神经网络"} <= set(recalled.terms)

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from services.common.blend import read_weights, write_weights
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
+from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
-from services.common.wire.recall import EncodeResponse, RecallResponse
+from services.common.wire.recall import DocumentsResponse, EncodeResponse, RecallResponse
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
 from tests.asgi import client_of
@@ -23,9 +26,12 @@ from tests.servers import Server
 
 @pytest.fixture
 async def client(
-    milvus: Server, literature: PhysicalName, encoder: Encoder
+    milvus: Server,
+    literature: PhysicalName,
+    directories: EncoderDirectories,
+    encoder: Encoder,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(RecallSettings(milvus_uri=milvus.url), encoder, Analyzers())
+    app = create_app(RecallSettings(milvus_uri=milvus.url), directories, encoder, Analyzers())
     async with client_of(app) as http:
         yield http
 
@@ -41,9 +47,25 @@ async def test_a_title_finds_its_document(
         answer = await search(client, query="中西方语言与文化的差异", mode=mode)
         recalled = RecallResponse.model_validate_json(answer.content)
         assert recalled.candidates[0].id == "d1"
-        assert recalled.candidates[0].fields["year"] == 2015
+        assert recalled.candidates[0].title == "中西方语言与文化的差异"
         assert recalled.index == str(literature)
         assert recalled.degraded == []
+
+
+async def test_documents_are_given_by_id(
+    client: httpx.AsyncClient, literature: PhysicalName
+) -> None:
+    body = {"index": str(literature), "ids": ["d3", "nowhere", "d1"]}
+    answer = DocumentsResponse.model_validate_json(
+        (await client.post("/documents", json=body)).content
+    )
+    assert [document.id for document in answer.documents] == ["d3", "d1"]
+    assert answer.documents[1].fields["year"] == 2015
+
+
+async def test_without_texts_candidates_are_ids_and_scores(client: httpx.AsyncClient) -> None:
+    answer = await search(client, query="企业文化", texts=False)
+    assert {each["title"] for each in answer.json()["candidates"]} == {""}
 
 
 async def test_filters_hold_in_both_legs(client: httpx.AsyncClient) -> None:
@@ -62,12 +84,17 @@ async def test_what_cannot_be_searched_is_said(client: httpx.AsyncClient) -> Non
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_a_foreign_encoder_is_a_conflict(
+async def test_without_its_encoder_a_collection_is_searched_by_words(
     client: httpx.AsyncClient, milvus: Server, fill: Filler
 ) -> None:
     fill(milvus.url, "foreign", fingerprint="0" * 16)
-    answer = await search(client, query="企业", collection="foreign")
+    answer = await search(client, query="企业", collection="foreign", mode="dense")
     assert (answer.status_code, answer.json()["code"]) == (409, "encoder_mismatch")
+    for mode, degraded in (("lexical", []), ("hybrid", ["dense"])):
+        answer = await search(client, query="企业", collection="foreign", mode=mode)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["degraded"] == degraded
+        assert {each["id"] for each in answer.json()["candidates"]} == {"d2", "d3"}
 
 
 async def test_without_bm25_the_dense_leg_answers(
@@ -96,9 +123,13 @@ async def test_model_says_who_answers(client: httpx.AsyncClient, encoder: Encode
     assert model["dimension"] == encoder.dimension
 
 
-async def test_ready_only_with_an_index(client: httpx.AsyncClient, encoder: Encoder) -> None:
+async def test_ready_only_with_an_index(
+    client: httpx.AsyncClient, directories: EncoderDirectories, encoder: Encoder
+) -> None:
     assert (await client.get("/readyz")).status_code == 200
-    app = create_app(RecallSettings(milvus_uri="http://127.0.0.1:1"), encoder, Analyzers())
+    app = create_app(
+        RecallSettings(milvus_uri="http://127.0.0.1:1"), directories, encoder, Analyzers()
+    )
     async with client_of(app) as alone:
         ready = await alone.get("/readyz")
         assert ready.status_code == 503
@@ -134,3 +165,42 @@ def test_a_bad_setting_is_named() -> None:
     assert ended.returncode == 1
     assert "XUNWEN_RECALL_PORT" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("fitted_for", "settings", "warning"),
+    [
+        ({"encoder": ""}, {}, None),
+        ({"encoder": "other"}, {}, "another encoder"),
+        ({"encoder": ""}, {"dense_weight": 0.9}, "another fusion"),
+        ({"encoder": ""}, {"fusion": "reciprocal_rank"}, "another fusion"),
+    ],
+)
+def test_weights_that_do_not_fit_what_runs_are_named_in_the_log(
+    directories: EncoderDirectories,
+    encoder: Encoder,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    fitted_for: dict[str, str],
+    settings: dict[str, Any],
+    warning: str | None,
+) -> None:
+    path = tmp_path / "blend.json"
+    write_weights(path, read_weights().model_copy(update=fitted_for))
+    create_app(RecallSettings(blend=path, **settings), directories, encoder, Analyzers())
+    named = [record.message for record in caplog.records if "weights" in record.message]
+    assert len(named) == (warning is not None)
+    assert warning is None or warning in named[0]
+
+
+async def test_a_query_without_letters_or_digits_finds_nothing(client: httpx.AsyncClient) -> None:
+    for query in ("😀🎉", "？！"):
+        for mode in ("hybrid", "dense", "lexical"):
+            answer = (await search(client, query=query, mode=mode)).json()
+            assert (answer["candidates"], answer["terms"], answer["degraded"]) == ([], [], [])
+
+
+async def test_a_single_character_finds_the_words_that_hold_it(client: httpx.AsyncClient) -> None:
+    answer = (await search(client, query="语", mode="lexical")).json()
+    assert "d1" in [each["id"] for each in answer["candidates"]]
+    assert all("语" in each["title"] + each["text"] for each in answer["candidates"])

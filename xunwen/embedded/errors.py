@@ -1,11 +1,14 @@
-"""What the launcher says when it cannot do what it was asked."""
+"""The errors of the launcher."""
 
 from xunwen.client.errors import XunwenError
 
 
 class EmbeddedError(XunwenError):
-    """One line for people: what is wrong and what to do. Nothing was left half-started."""
+    """The launcher cannot do what it was asked to, and has left nothing half-started.
+
+    The message is one line for people: it says what is wrong and what to do.
+    """
 
 
 class NotRunning(EmbeddedError):
-    """There is nothing to ask, stop or show."""
+    """No system runs in the home directory."""

@@ -1,4 +1,4 @@
-"""Why a part does not start, in one line from its own log."""
+"""Finds the reason why a part does not start in the part's log, and says it in one line."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _NO_SPACE = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded")
 
 
 def start_failure(part: Part, settings: EmbeddedSettings) -> EmbeddedError:
-    """What to raise when a part ended while it was started."""
+    """The error to raise for a part that ended while it was being started."""
     log = settings.log_dir / f"{part.name}.log"
     tail = log_tail(log)
     if _NO_SPACE.search(tail):
@@ -33,7 +33,7 @@ def start_failure(part: Part, settings: EmbeddedSettings) -> EmbeddedError:
 
 
 def log_tail(log: Path) -> str:
-    """The last 8 KB of a log; empty when there is none."""
+    """The last 8 KB of a log; an empty text if there is no log."""
     try:
         with log.open("rb") as stream:
             stream.seek(0, 2)
@@ -44,7 +44,7 @@ def log_tail(log: Path) -> str:
 
 
 def last_line(tail: str) -> str:
-    """The last line that says something: a JSON line's message, without time stamps."""
+    """The last line with a letter or digit: the message of a JSON line, without its time stamp."""
     for line in reversed(tail.splitlines()):
         text = _LOG_PREFIX.sub("", line).strip()
         if text.startswith("{"):

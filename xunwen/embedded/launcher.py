@@ -1,4 +1,4 @@
-"""Starting, watching and stopping the embedded system."""
+"""Starts, watches and stops the embedded system."""
 
 import os
 import subprocess
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from services.common.wire.jobs import Job
 from xunwen.client import Client, XunwenError
+from xunwen.embedded.earlier import carry_over
 from xunwen.embedded.errors import EmbeddedError, NotRunning
 from xunwen.embedded.failure import last_line, log_tail, start_failure
 from xunwen.embedded.leftovers import end_leftovers, leftovers
@@ -28,14 +30,16 @@ _ENDED = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A system that is up."""
+    """A system whose parts are all ready."""
 
     settings: EmbeddedSettings
     supervisord: "subprocess.Popen[bytes]"
 
     def wait(self, stop: StopWish) -> None:
-        """Returns when a stop is wished or `xunwen down` ended it. Raises EmbeddedError when
-        supervisord was killed."""
+        """Returns when a stop is asked for, or after `xunwen down`.
+
+        Raises EmbeddedError if supervisord was killed.
+        """
         while not stop.within(_POLL_SECONDS):
             status = self.supervisord.poll()
             if status is None:
@@ -51,9 +55,9 @@ class Running:
 def foreground(
     settings: EmbeddedSettings, progress: Progressing, stop: StopWish, *, sample: bool
 ) -> Iterator[Running]:
-    """The system while the block runs; on leaving, nothing of it is left.
+    """Runs the system while the block runs, and ends all of its processes afterwards.
 
-    `settings` are resolved. `stop` ends a start that has not finished. Raises EmbeddedError.
+    `settings` are resolved. `stop` also ends a start that has not finished. Raises EmbeddedError.
     """
     with _started(settings, progress, stop, detach=False, sample=sample) as running:
         try:
@@ -63,7 +67,7 @@ def foreground(
 
 
 def detached(settings: EmbeddedSettings, progress: Progressing, *, sample: bool) -> Running:
-    """Starts in the background; returns when all is ready. Raises EmbeddedError."""
+    """Starts the system in the background; returns when it is ready. Raises EmbeddedError."""
     with _started(settings, progress, StopWish(), detach=True, sample=sample) as running:
         return running
 
@@ -96,8 +100,7 @@ def _started(
             raise disk_error(error, settings) from error
         try:
             _await_ready(settings, all_parts, process, progress, stop)
-            if sample:
-                _index_sample(settings, progress, stop)
+            _index(settings, progress, stop, sample=sample)
         except BaseException:
             _stop(settings)
             raise
@@ -105,13 +108,13 @@ def _started(
 
 
 def remember(settings: EmbeddedSettings) -> None:
-    """Notes the settings of this run, so that status, down and search find it."""
+    """Writes down the settings of this run, which status, down and search read."""
     path = settings.run_dir / "settings.json"
     path.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def down(settings: EmbeddedSettings) -> None:
-    """Stops what runs in this home directory. Raises NotRunning."""
+    """Stops the system of this home directory. Raises NotRunning."""
     if not Supervisor(settings).running() and not leftovers(settings):
         raise NotRunning(f"Nothing runs in {settings.home}; start it with `xunwen up`.")
     _stop(settings)
@@ -167,15 +170,24 @@ def _await_ready(
             )
 
 
-def _index_sample(settings: EmbeddedSettings, progress: Progressing, stop: StopWish) -> None:
+def _index(
+    settings: EmbeddedSettings, progress: Progressing, stop: StopWish, *, sample: bool
+) -> None:
+    """Indexes the documents of an earlier version, and the sample literature if asked for."""
     try:
-        # The only key there can be before the first start.
+        # Before the first start no other key can exist.
         key = os.environ.get("XUNWEN_GATEWAY_OPERATOR_KEY")
         with Client(settings.gateway_url, api_key=key) as client:
-            for job in load_sample(client, settings):
-                total = job.total
-                progress.show("documents indexed", job.counts.indexed, total, job.state.value)
-                if stop.made:
-                    raise EmbeddedError("Stopped; the sample literature goes on at the next start.")
+            carried = carry_over(client, settings)
+            _follow(carried, "documents moved from milvus-lite 3", progress, stop)
+            if sample:
+                _follow(load_sample(client, settings), "documents indexed", progress, stop)
     except XunwenError as error:
-        raise EmbeddedError(f"The sample literature was not indexed: {error}") from error
+        raise EmbeddedError(f"Documents were not indexed: {error}") from error
+
+
+def _follow(jobs: Iterator[Job], step: str, progress: Progressing, stop: StopWish) -> None:
+    for job in jobs:
+        progress.show(step, job.counts.indexed, job.total, job.state.value)
+        if stop.made:
+            raise EmbeddedError("Stopped; the documents go on at the next start.")

@@ -1,4 +1,4 @@
-"""Processes that an earlier run left behind, because it was killed rather than stopped."""
+"""Finds and ends processes that an earlier run left behind because it was killed."""
 
 import psutil
 
@@ -9,19 +9,19 @@ _POLITE_SECONDS = 10.0
 
 
 def leftovers(settings: EmbeddedSettings) -> list[psutil.Process]:
-    """Every process that carries this home directory's mark."""
+    """Every process whose environment holds the mark of this home directory."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(settings.home):
                 found.append(process)
         except (psutil.Error, OSError):
-            continue  # gone meanwhile, or another user's
+            continue  # The process is gone meanwhile, or belongs to another user.
     return found
 
 
 def end_leftovers(settings: EmbeddedSettings) -> int:
-    """Ends them, politely first. Returns how many there were."""
+    """Ends these processes, after ten seconds by SIGKILL; returns how many there were."""
     found = leftovers(settings)
     for process in found:
         _send(process, kill=False)

@@ -1,4 +1,4 @@
-"""One launcher at a time per home directory."""
+"""The lock by which one launcher at a time uses a home directory."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,12 +9,15 @@ from xunwen.embedded.settings import EmbeddedSettings
 
 
 class AlreadyRunning(EmbeddedError):
-    """Another `up` holds the home directory."""
+    """Another `xunwen up` holds the home directory."""
 
 
 @contextmanager
 def only_one(settings: EmbeddedSettings) -> Iterator[None]:
-    """Held by the operating system: it is free again when the process ends, however it ends."""
+    """Holds the lock of a home directory while the block runs. Raises AlreadyRunning.
+
+    The operating system frees the lock when the process ends, also if it is killed.
+    """
     with (settings.run_dir / "lock").open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Reading the parts' logs."""
+"""Reads the logs of the parts."""
 
 import time
 from collections.abc import Iterator
@@ -14,9 +14,10 @@ _POLL_SECONDS = 0.3
 def log_lines(
     settings: EmbeddedSettings, part: str | None, last: int, *, follow: bool
 ) -> Iterator[tuple[str, str]]:
-    """(part, line) for the last lines of each log and, following, for all that come.
+    """Yields (part, line) for the last lines of each log and, if asked to follow, for all later
+    ones.
 
-    Raises EmbeddedError when there is no such log.
+    Raises EmbeddedError if there is no such log.
     """
     known = sorted(path.stem for path in settings.log_dir.glob("*.log"))
     if not known:
@@ -37,7 +38,7 @@ def _followed(paths: list[Path]) -> Iterator[tuple[str, str]]:
         for path in paths:
             size = path.stat().st_size if path.exists() else 0
             if size < ends[path]:
-                ends[path] = 0  # rotated
+                ends[path] = 0  # The log was rotated.
             with path.open("rb") as stream:
                 stream.seek(ends[path])
                 block = stream.read()

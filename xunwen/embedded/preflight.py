@@ -1,4 +1,4 @@
-"""What is checked before anything is started: disk, models, sample, ports."""
+"""Checks disk, models and ports before anything is started."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from xunwen.embedded.settings import EmbeddedSettings
 
 
 def prepare_home(settings: EmbeddedSettings) -> None:
-    """Makes the directories. Raises EmbeddedError when they cannot be written or are full."""
+    """Makes the directories. Raises EmbeddedError if they cannot be written or the disk is full."""
     home = settings.home
     try:
         for name in ("milvus", "state", "cache", "jobs", "logs", "run"):
@@ -31,7 +31,7 @@ def prepare_home(settings: EmbeddedSettings) -> None:
 
 
 def disk_error(error: OSError, settings: EmbeddedSettings) -> EmbeddedError:
-    """An operating system's error while writing the home directory, in words."""
+    """The error to raise if the home directory cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return EmbeddedError(
             f"The disk of {settings.home} is full; free some space or set XUNWEN_HOME."
@@ -43,7 +43,7 @@ def disk_error(error: OSError, settings: EmbeddedSettings) -> EmbeddedError:
 
 
 def check_models(settings: EmbeddedSettings) -> None:
-    """Raises EmbeddedError that names the missing or broken file."""
+    """Raises EmbeddedError, which names a missing or broken file, unless the models are whole."""
     for setting, kind, directory in (
         ("XUNWEN_ENCODER", Kind.ENCODER, settings.encoder),
         ("XUNWEN_RANKER", Kind.RANKER, settings.ranker),
@@ -59,7 +59,7 @@ def check_models(settings: EmbeddedSettings) -> None:
 
 
 def check_ports(settings: EmbeddedSettings, parts: list[Part]) -> None:
-    """Raises EmbeddedError that names the taken port and the setting to change."""
+    """Raises EmbeddedError, which names the port and the setting to change, if a port is taken."""
     asked: dict[int, str] = {}
     for part in parts:
         if part.port is None:

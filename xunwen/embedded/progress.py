@@ -1,4 +1,4 @@
-"""How a start shows what it does."""
+"""Shows the progress of a start."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -8,10 +8,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 class Progressing(Protocol):
-    """What the launcher reports to."""
+    """A receiver of the launcher's progress."""
 
     def show(self, step: str, done: int, total: int | None, note: str = "") -> None:
-        """A step has come so far; `note` says what is awaited."""
+        """Shows that `done` of `total` units of a step are done; `note` says what the step waits
+        for."""
 
 
 class ProgressDisplay:
@@ -43,7 +44,7 @@ class ProgressDisplay:
         self._bars.stop()
 
     def finish(self) -> None:
-        """Leaves the bars as they are; what is printed next comes below."""
+        """Freezes the bars, so that later output appears below them."""
         self._bars.stop()
 
     def show(self, step: str, done: int, total: int | None, note: str = "") -> None:

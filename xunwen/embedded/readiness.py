@@ -1,4 +1,4 @@
-"""Whether a part answers."""
+"""Asks a part whether it is ready."""
 
 import socket
 
@@ -11,7 +11,10 @@ _SECONDS = 3.0
 
 
 def not_ready(part: Part) -> str:
-    """Why a part does not answer yet; empty when it does. `process` parts are asked nothing."""
+    """The reason why a part does not answer yet; empty when it does.
+
+    A part with the probe `process` counts as answering.
+    """
     if part.port is None or part.probe == "process":
         return ""
     if part.probe == "http":

@@ -1,4 +1,4 @@
-"""The sample literature: indexed once, on the first start, by one real bulk job."""
+"""Indexes the sample literature once, on the first start, by a bulk job."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,16 +16,19 @@ COLLECTION = "literature"
 
 
 class _Receipt(BaseModel):
-    """Written once the job is accepted. As long as it lies there, nothing is submitted again,
-    so that a collection which its owner has deleted or changed stays as it is."""
+    """The record that the job was accepted.
+
+    While the file exists nothing is submitted again, so that a collection that its owner has
+    deleted or changed stays as it is.
+    """
 
     job_id: str
 
 
 def load_sample(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
-    """The job of the sample literature as it proceeds; nothing when it has ended already.
+    """Yields the job of the sample literature as it proceeds; nothing if it has ended before.
 
-    Killed half-way, the next start follows the same job. Raises EmbeddedError when it failed.
+    After a kill the next start follows the same job. Raises EmbeddedError if the job failed.
     """
     receipt = settings.home / "sample.json"
     job = _earlier(client, receipt)
@@ -66,7 +69,7 @@ def _submit(client: Client, files: list[Path]) -> Job:
 
 
 def _earlier(client: Client, receipt: Path) -> Job | None:
-    """The job of an earlier start; None when there is none or its record is gone."""
+    """The job of an earlier start; None if there was none or its record is gone."""
     try:
         job_id = _Receipt.model_validate_json(receipt.read_bytes()).job_id
     except (FileNotFoundError, ValidationError):

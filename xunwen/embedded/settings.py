@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,50 +15,71 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def _root() -> Path:
-    """Where models/, data/ and var/ lie: the checkout, or here when installed as a package."""
+    """The folder with models/, data/ and var/: the checkout, or the working directory of an
+    installed package."""
     return _CHECKOUT if (_CHECKOUT / "models").is_dir() else Path.cwd()
 
 
 class EmbeddedSettings(BaseSettings):
-    """Each field is an environment variable: `gateway_port` is XUNWEN_GATEWAY_PORT."""
+    """The settings of the embedded system; the field `gateway_port` is the variable
+    XUNWEN_GATEWAY_PORT."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="XUNWEN_")
 
     home: Path = Field(default_factory=lambda: _root() / "var")
+    """Directory of everything that is stored: index, jobs, keys, logs."""
     encoder: Path = Field(default_factory=lambda: _root() / "models" / "literature-encoder")
+    """Model directory of the encoder of collections that name none."""
+    encoders: list[Path] = Field(default_factory=list)
+    """Model directories of further encoders, as a JSON list: those of collections that were filled
+    before a change of encoder, or that name their own."""
     ranker: Path = Field(default_factory=lambda: _root() / "models" / "literature-ranker")
+    """Model directory of the ranker."""
     sample: Path = Field(default_factory=lambda: _root() / "data")
-    """The folder of the sample literature's files, literature_*.jsonl."""
+    """Folder of the sample literature, files `literature_*.jsonl`, which is indexed at the
+    first start."""
 
     gateway_host: str = "127.0.0.1"
+    """Address on which the gateway listens; beyond loopback it asks for API keys."""
     gateway_port: int = Field(default=8000, ge=0, le=65535)
+    """Port of the gateway and the web page. For this and all ports below, 0 takes any free
+    one, and `xunwen status` shows which."""
     recall_port: int = Field(default=8001, ge=0, le=65535)
+    """Port of the recall service."""
     rank_port: int = Field(default=8002, ge=0, le=65535)
+    """Port of the rank service."""
     indexer_port: int = Field(default=8003, ge=0, le=65535)
+    """Port of the indexer."""
     milvus_port: int = Field(default=8004, ge=0, le=65535)
+    """Port of Milvus."""
     state_port: int = Field(default=8005, ge=0, le=65535)
+    """Port of the Redis that keeps state."""
     cache_port: int = Field(default=8006, ge=0, le=65535)
-    """Port 0 means any free port; `xunwen status` shows which."""
+    """Port of the Redis that caches answers."""
 
     cache_mb: int = Field(default=128, ge=1)
+    """Memory of the Redis that caches answers."""
     min_free_mb: int = Field(default=1024, ge=0)
-    """Less free space than this under the home directory is a full disk."""
+    """The system does not start with less free space than this under its home."""
     start_seconds: float = Field(default=180.0, gt=0)
-    """How long all parts together may take until they are ready."""
+    """How long all parts together may take to become ready."""
 
     recall_threads: int = Field(default_factory=lambda: cores(), ge=1)
+    """Cores of the recall service. A search uses recall and rank in turn, so both may have
+    all."""
     rank_threads: int = Field(default_factory=lambda: cores(), ge=1)
+    """Cores of the rank service."""
     worker_threads: int = Field(default_factory=lambda: cores(), ge=1)
-    """All cores each: a search uses recall and rank in turn, and the worker runs at low
-    priority, so that it takes what searches leave."""
+    """Cores of the worker. It runs at low priority, so that it takes what searches leave."""
 
     def resolved(self) -> Self:
-        """The same with absolute paths, and free ports in the place of zeros."""
-        changes: dict[str, Path | int] = {
+        """These settings with absolute paths, and with a free port in place of each 0."""
+        changes: dict[str, Any] = {
             name: getattr(self, name).expanduser().resolve()
             for name in ("home", "encoder", "ranker", "sample")
         }
         taken = {getattr(self, name) for name in PORTS}
+        changes["encoders"] = [each.expanduser().resolve() for each in self.encoders]
         for name in PORTS:
             if getattr(self, name) == 0:
                 changes[name] = _free_port(taken)
@@ -74,7 +95,7 @@ class EmbeddedSettings(BaseSettings):
 
     @property
     def dictionaries(self) -> Path:
-        """Of user dictionaries, <collection>.txt; read at each start."""
+        """The folder of user dictionaries `<collection>.txt`, which are read at each start."""
         return self.home / "dictionaries"
 
     @property
@@ -101,7 +122,7 @@ def variable(field: str) -> str:
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

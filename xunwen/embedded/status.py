@@ -1,4 +1,4 @@
-"""How the parts of a running system are."""
+"""Reports the state of each part of a running system."""
 
 from pydantic import BaseModel, Field
 
@@ -10,19 +10,19 @@ from xunwen.embedded.supervision import Supervisor
 
 
 class PartStatus(BaseModel):
-    """One part: its process and whether it answers."""
+    """The state of a part: that of its process, and whether it answers."""
 
     name: str
     process: str = Field(description="The supervisor's state: RUNNING, BACKOFF, ...")
     pid: int
     uptime_seconds: int
     ready: bool
-    detail: str = Field(description="What is awaited, when it is not ready")
+    detail: str = Field(description="What the part waits for while it is not ready")
     address: str | None
 
 
 def part_statuses(settings: EmbeddedSettings) -> list[PartStatus]:
-    """Raises NotRunning."""
+    """The state of every part. Raises NotRunning."""
     processes = {process.name: process for process in Supervisor(settings).processes()}
     if not processes:
         raise NotRunning(f"Nothing runs in {settings.home}; start it with `xunwen up`.")

@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives as a wish that is looked at, not an exception that tears."""
+"""Notes signals to stop, so that no exception interrupts a step half-way."""
 
 import signal
 import time
@@ -9,7 +9,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopWish:
-    """Set by SIGINT, SIGTERM and SIGHUP while the block runs; a second one changes nothing."""
+    """Notes SIGINT, SIGTERM and SIGHUP while the block runs; a second signal changes nothing."""
 
     def __init__(self) -> None:
         self.made = False
@@ -29,10 +29,10 @@ class StopWish:
             signal.signal(name, handler)  # type: ignore[arg-type]  # what signal() returned
 
     def within(self, seconds: float) -> bool:
-        """Waits, and says whether a stop is wished."""
+        """Waits for at most this many seconds; returns whether a stop is asked for."""
         if not self.made:
             time.sleep(seconds)
         return self.made
 
-    def _wish(self, number: int, frame: FrameType | None) -> None:
+    def _wish(self, _number: int, _frame: FrameType | None) -> None:
         self.made = True

@@ -1,4 +1,4 @@
-"""supervisord: its configuration, its start, and what it is asked while it runs."""
+"""Configures and starts supervisord, and asks it for the state of the parts."""
 
 import hashlib
 import http.client
@@ -28,7 +28,7 @@ _NOT_ANSWERING = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """What supervisord knows about one part."""
+    """A part as supervisord sees it."""
 
     name: str
     state: str
@@ -38,7 +38,7 @@ class ProcessState:
 
 
 class Supervisor:
-    """The supervisord of one home directory, whether it runs or not."""
+    """The supervisord of a home directory, which may or may not run."""
 
     def __init__(self, settings: EmbeddedSettings) -> None:
         self._settings = settings
@@ -47,9 +47,10 @@ class Supervisor:
     def start(
         self, parts: list[Part], env: Mapping[str, str], *, detach: bool
     ) -> subprocess.Popen[bytes]:
-        """Writes the configuration and starts. In its own session, so that Ctrl-C is ours.
+        """Writes the configuration and starts supervisord.
 
-        Raises OSError when the home directory cannot be written.
+        It runs in a session of its own, so that Ctrl-C reaches the launcher only. Raises OSError if
+        the home directory cannot be written.
         """
         config = self._settings.run_dir / "supervisord.conf"
         config.write_text(render(self._settings, parts), encoding="utf-8")
@@ -79,7 +80,7 @@ class Supervisor:
             return None
 
     def processes(self) -> list[ProcessState]:
-        """Empty when supervisord does not answer."""
+        """The state of each part; empty if supervisord does not answer."""
         try:
             infos = self._call("getAllProcessInfo")
         except _NOT_ANSWERING:
@@ -95,7 +96,7 @@ class Supervisor:
         ]
 
     def shut_down(self) -> bool:
-        """Asks it to stop all parts and itself; False when it does not answer."""
+        """Asks supervisord to stop all parts and itself; returns False if it does not answer."""
         try:
             self._call("shutdown")
         except _NOT_ANSWERING:
@@ -109,7 +110,8 @@ class Supervisor:
 
 
 def socket_path(settings: EmbeddedSettings) -> Path:
-    """In the home directory, unless its path is longer than a socket's may be."""
+    """Path of supervisord's socket: in the home directory, or in the temporary folder if the path
+    would be too long for a socket."""
     inside = settings.run_dir / "supervisor.sock"
     if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
         return inside
@@ -118,16 +120,17 @@ def socket_path(settings: EmbeddedSettings) -> Path:
 
 
 def leash() -> list[str]:
-    """A command prefix: the process ends when its parent dies, however that dies.
+    """A command prefix that ends the process when its parent dies, also if the parent is killed.
 
-    Linux only; elsewhere the next start finds and ends what a killed supervisord left.
+    It exists on Linux only; on other systems the next start finds and ends what a killed
+    supervisord left.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
-    """The configuration file."""
+    """The content of supervisord's configuration file."""
     run, socket = settings.run_dir, socket_path(settings)
     sections = [
         _section(
@@ -154,7 +157,8 @@ def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
                 priority=priority,
                 autorestart="true",
                 startsecs=1,
-                startretries=1000,  # it waits a second longer each time; giving up helps nobody
+                # supervisord waits a second longer after each failed start, and never gives up.
+                startretries=1000,
                 stopsignal=part.stop_signal,
                 stopwaitsecs=part.stop_seconds,
                 stopasgroup="false",

@@ -1,0 +1,172 @@
+"""Counts, order and groups of a set of documents, from the columns of their fields."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.errors import InvalidRequest
+from services.common.values import Scalar
+from services.common.wire.arrange import (
+    Arranged,
+    Arrangement,
+    Edge,
+    Facet,
+    FacetRange,
+    FacetValue,
+    FacetWanted,
+    Group,
+    SortKey,
+)
+from services.recall.columns import NUMBER, Column, Columns, Rows, kind_of
+
+RELEVANCE = "relevance"
+"""Key of an order that stands for the order in which the documents were given."""
+_NONE = Column()
+"""The column of a field that no document has."""
+
+Places = npt.NDArray[np.int64]
+
+
+def arranged(columns: Columns, rows: Rows, wanted: Arrangement) -> Arranged:
+    """The counts, the order and the groups of the documents of `rows`, whose own order is the last
+    key.
+
+    Raises InvalidRequest for edges that do not rise.
+    """
+    fields = columns.fields
+    facets = {one.field: facet(fields.get(one.field, _NONE), rows, one) for one in wanted.facets}
+    order, groups = sorted_places(columns, rows, wanted.sort), None
+    if wanted.group_by is not None:
+        first, groups = _grouped(fields.get(wanted.group_by, _NONE), rows[order])
+        order = order[first]
+    return Arranged.model_construct(
+        total=len(rows),
+        order=order.tolist(),
+        groups=groups,
+        distinct_groups=None if groups is None else len(groups),
+        facets=facets,
+    )
+
+
+def facet(column: Column, rows: Rows, wanted: FacetWanted) -> Facet:
+    """The counts of one field. Raises InvalidRequest for edges that do not rise."""
+    counts = column.counts(rows)
+    there = np.flatnonzero(counts)
+    numbers: list[Any] = [
+        column.values[code]
+        for kind, codes in column.by_kind(there)
+        if kind == NUMBER
+        for code in codes.tolist()
+    ]
+    best = _most_frequent(column, counts, there, wanted.top)
+    named = [FacetValue(value=column.values[code], count=int(counts[code])) for code in best]
+    ranges = _ranges(column, rows, wanted) if wanted.edges else []
+    return Facet.model_construct(
+        values=named,
+        other=int(counts.sum()) - sum(one.count for one in named),
+        distinct=len(there),
+        missing=column.missing(rows),
+        low=min(numbers, default=None),
+        high=max(numbers, default=None),
+        ranges=ranges,
+    )
+
+
+def sorted_places(columns: Columns, rows: Rows, keys: Sequence[SortKey]) -> Places:
+    """The places of `rows` in order.
+
+    Documents without a value come last in either direction. Numbers come before texts, and texts
+    before true and false; a list is placed by its first value in that direction.
+    """
+    if not keys:
+        return np.arange(len(rows))
+    ranks = []
+    for key in keys:
+        if key.field == RELEVANCE:
+            given = np.arange(len(rows))
+            ranks.append(-given if key.descending else given)
+        else:
+            ranks.append(_ranks(columns.fields.get(key.field, _NONE), rows, key.descending))
+    return np.lexsort(ranks[::-1])
+
+
+def _ranks(column: Column, rows: Rows, descending: bool) -> Places:
+    places, codes = column.pairs(rows)
+    different, inverse = np.unique(codes, return_inverse=True)
+    order = sorted(range(len(different)), key=lambda at: _key(column.values[different[at]]))
+    rank_of = np.empty(len(different), np.int64)
+    rank_of[order] = np.arange(len(different))
+    if descending:
+        rank_of = len(different) - 1 - rank_of
+    ranks = np.full(len(rows), len(different), np.int64)
+    np.minimum.at(ranks, places, rank_of[inverse.ravel()])
+    return ranks
+
+
+def _key(value: Scalar) -> tuple[int, Scalar]:
+    return kind_of(value), value
+
+
+def _most_frequent(column: Column, counts: Places, there: Places, top: int) -> list[int]:
+    """Codes of the `top` most frequent values; equal counts in the order of values."""
+    if top == 0 or not len(there):
+        return []
+    if len(there) <= top:
+        chosen = there
+    else:
+        least = np.partition(counts[there], len(there) - top)[len(there) - top]
+        above = there[counts[there] > least]
+        level = column.smallest(there[counts[there] == least], top - len(above))
+        chosen = np.append(above, level).astype(np.int64)
+    return sorted(chosen.tolist(), key=lambda at: (-counts[at], _key(column.values[at])))
+
+
+def _ranges(column: Column, rows: Rows, wanted: FacetWanted) -> list[FacetRange]:
+    edges = wanted.edges
+    _check_edges(wanted.field, edges)
+    kind = kind_of(edges[0])
+    sums = [0] * (len(edges) + 1)
+    counts = column.counts(rows, single=True)
+    for code in np.flatnonzero(counts):
+        value = column.values[code]
+        if kind_of(value) == kind:
+            sums[bisect_right(edges, value)] += int(counts[code])
+    bounds: list[Edge | None] = [None, *edges, None]
+    return [
+        FacetRange(gte=low, lt=high, count=total)
+        for low, high, total in zip(bounds, bounds[1:], sums, strict=False)
+    ]
+
+
+def _check_edges(field: str, edges: Sequence[Edge]) -> None:
+    one_kind = len({kind_of(edge) for edge in edges}) == 1
+    if not one_kind or not _rise(edges):
+        raise InvalidRequest(
+            f"facets: the edges of `{field}` are numbers or texts of one kind, each larger than"
+            " the one before."
+        )
+
+
+def _rise(edges: Sequence[Edge]) -> bool:
+    return all(low < high for low, high in pairwise(edges))  # type: ignore[operator]
+
+
+def _grouped(column: Column, rows: Rows) -> tuple[Places, list[Group]]:
+    """Places of the first document of each group, in order, and the groups.
+
+    A list belongs to the group of its first value; a document without the field is alone.
+    """
+    firsts = column.firsts(rows)
+    alone = np.flatnonzero(firsts < 0)
+    firsts[alone] = -1 - np.arange(len(alone))
+    codes, first, counts = np.unique(firsts, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    groups = [
+        Group.model_construct(value=column.values[code] if code >= 0 else None, count=int(count))
+        for code, count in zip(codes[order].tolist(), counts[order], strict=True)
+    ]
+    return first[order], groups

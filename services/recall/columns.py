@@ -1,0 +1,169 @@
+"""The metadata of documents as typed columns in memory, for counts, orders and groups.
+
+A column holds a code for each value instead of the value, so that counting is arithmetic over
+arrays. A row is named by the id and the version of a document, which the index gives with each
+hit: a document that was written again gets a new row, and the old one is never read again.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.values import Scalar
+
+Rows = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int64]
+
+_FIRST_CAPACITY = 1024
+
+
+NUMBER, TEXT, BOOLEAN = 0, 1, 2
+"""The kinds of values, in the order in which they are sorted."""
+
+
+def kind_of(value: Scalar) -> int:
+    """The kind of a value: NUMBER, TEXT or BOOLEAN. Values of one kind have an order."""
+    if isinstance(value, bool):
+        return BOOLEAN
+    return TEXT if isinstance(value, str) else NUMBER
+
+
+class Column:
+    """One field over the rows of a collection."""
+
+    def __init__(self) -> None:
+        self.values: list[Scalar] = []
+        """The different values; the index of a value is its code."""
+        self._codes: dict[tuple[int, Scalar], int] = {}
+        self._kinds = np.zeros(_FIRST_CAPACITY, np.int8)
+        self._starts = np.zeros(_FIRST_CAPACITY, np.int64)
+        self._lengths = np.zeros(_FIRST_CAPACITY, np.int32)
+        self._listed = np.zeros(_FIRST_CAPACITY, np.bool_)
+        self._flat = np.zeros(_FIRST_CAPACITY, np.int32)
+        self._used = 0
+
+    def put(self, row: int, value: Any) -> None:
+        """Stores a row's value; a list counts each of its values once."""
+        listed = isinstance(value, list)
+        codes = list(dict.fromkeys(map(self._code, value if listed else [value])))
+        end = self._used + len(codes)
+        self._flat = _grown(self._flat, end)
+        self._flat[self._used : end] = codes
+        if row >= len(self._starts):
+            self._starts = _grown(self._starts, row + 1)
+            self._lengths = _grown(self._lengths, row + 1)
+            self._listed = _grown(self._listed, row + 1)
+        self._starts[row], self._lengths[row], self._listed[row] = self._used, len(codes), listed
+        self._used = end
+
+    def pairs(self, rows: Rows, *, single: bool = False) -> tuple[Rows, npt.NDArray[np.int32]]:
+        """Places in `rows` and the codes of their values, one pair for each value.
+
+        With `single` the values of lists are left out.
+        """
+        places = np.flatnonzero(rows < len(self._starts))
+        known = rows[places]
+        lengths = self._lengths[known]
+        if single:
+            lengths = np.where(self._listed[known], 0, lengths)
+        before = np.cumsum(lengths) - lengths
+        at = np.repeat(self._starts[known] - before, lengths) + np.arange(lengths.sum())
+        return np.repeat(places, lengths), self._flat[at]
+
+    def counts(self, rows: Rows, *, single: bool = False) -> Counts:
+        """The number of rows with each value, by code."""
+        _, codes = self.pairs(rows, single=single)
+        return np.bincount(codes, minlength=len(self.values))
+
+    def missing(self, rows: Rows) -> int:
+        """The number of rows without a value."""
+        known = rows[rows < len(self._starts)]
+        return len(rows) - int(np.count_nonzero(self._lengths[known]))
+
+    def firsts(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """The code of each row's first value; -1 if it has none."""
+        places, codes = self.pairs(rows)
+        firsts = np.full(len(rows), -1, np.int64)
+        firsts[places[::-1]] = codes[::-1]
+        return firsts
+
+    def by_kind(self, codes: Rows) -> list[tuple[int, Rows]]:
+        """The codes of each kind of value that is among them, in the order of kinds."""
+        kinds = self._kinds[codes]
+        parted = [(kind, codes[kinds == kind]) for kind in (NUMBER, TEXT, BOOLEAN)]
+        return [(kind, part) for kind, part in parted if len(part)]
+
+    def smallest(self, codes: Rows, count: int) -> list[int]:
+        """The codes of the `count` smallest values, in order."""
+        chosen: list[int] = []
+        for kind, part in self.by_kind(codes):
+            values: list[Any] = [self.values[code] for code in part.tolist()]
+            least = heapq.nsmallest(count - len(chosen), values)
+            chosen += [self._codes[kind, value] for value in least]
+        return chosen
+
+    def _code(self, value: Scalar) -> int:
+        kind = kind_of(value)
+        code = self._codes.get((kind, value))
+        if code is None:
+            code = self._codes[kind, value] = len(self.values)
+            self._kinds = _grown(self._kinds, code + 1)
+            self._kinds[code] = kind
+            self.values.append(value)
+        return code
+
+
+class Columns:
+    """The fields of one physical collection, as far as they were requested."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Column] = {}
+        self._rows: dict[str, int] = {}
+        self._versions: list[int] = []
+
+    def __len__(self) -> int:
+        """Number of rows in memory, including those of older versions."""
+        return len(self._versions)
+
+    @property
+    def documents(self) -> int:
+        """Number of documents with a row."""
+        return len(self._rows)
+
+    def unknown(self, keys: Sequence[tuple[str, int]]) -> list[str]:
+        """Ids of those documents whose row of this version is not in memory."""
+        rows, versions = self._rows, self._versions
+        return [
+            identity
+            for identity, version in keys
+            if (row := rows.get(identity)) is None or versions[row] != version
+        ]
+
+    def rows(self, identities: Sequence[str]) -> Rows:
+        """The newest row of each document; -1 stands for a document without one."""
+        get = self._rows.get
+        return np.fromiter((get(one, -1) for one in identities), np.int64, len(identities))
+
+    def put(self, identity: str, version: int, fields: Mapping[str, Any]) -> None:
+        """Adds a document's row, unless it exists."""
+        known = self._rows.get(identity)
+        if known is not None and self._versions[known] == version:
+            return
+        row = self._rows[identity] = len(self._versions)
+        self._versions.append(version)
+        for name, value in fields.items():
+            if name not in self.fields:
+                self.fields[name] = Column()
+            self.fields[name].put(row, value)
+
+
+def _grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """The array with room for `size` elements; new ones are 0."""
+    if size <= len(array):
+        return array
+    grown = np.zeros(max(size, 2 * len(array)), array.dtype)
+    grown[: len(array)] = array
+    return grown

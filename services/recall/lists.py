@@ -1,0 +1,202 @@
+"""Counts, order and groups of the documents of a search, and lists of the documents that a filter
+selects."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from services.common.errors import Conflict, DeadlineExceeded, InvalidRequest
+from services.common.filters import compile_filter
+from services.common.request_context import Deadline
+from services.common.versions import server_time_of
+from services.common.wire.arrange import (
+    Arranged,
+    Arrangement,
+    ArrangeRequest,
+    Listed,
+    ListRequest,
+)
+from services.recall.arrange import RELEVANCE, arranged
+from services.recall.columns import Columns
+from services.recall.domain import Index
+
+logger = logging.getLogger(__name__)
+
+MOST_ROWS = 500_000
+"""Most rows that are kept in memory, of all collections together: 170 MB if each has eleven values
+in five fields. More documents cannot be listed without a query."""
+_BATCH = 1_000
+"""Number of documents whose fields are fetched in one call."""
+
+EVERY = "*"
+"""Name of a facet that stands for a facet of every field."""
+
+Key = tuple[str, int]
+"""Id and version of a document."""
+
+
+class FieldSource(Protocol):
+    """An index as a source of the metadata of its documents."""
+
+    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+        """The index behind a name. Raises CollectionNotFound, IndexUnavailable."""
+
+    async def keys(self, index: Index, expression: str, most: int, deadline: Deadline) -> list[Key]:
+        """The documents that match an expression, all if it is empty, in the order of ids.
+
+        At most `most`. Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+    async def fields(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> list[tuple[str, int, Mapping[str, Any]]]:
+        """Id, version and metadata of the documents with these ids that are there.
+
+        Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+
+@dataclass(slots=True)
+class Lists:
+    """Keeps the metadata of documents that were requested; all requests share one."""
+
+    source: FieldSource
+    most_rows: int = MOST_ROWS
+    _columns: OrderedDict[str, Columns] = field(default_factory=OrderedDict, init=False)
+    """Columns by physical collection, the least recently used first."""
+
+    async def arrange(self, wanted: ArrangeRequest, deadline: Deadline) -> Arranged:
+        """Order, groups and counts of these documents; deleted ones are left out.
+
+        Raises InvalidRequest for a field that no document has, IndexUnavailable and
+        DeadlineExceeded.
+        """
+        index = _index(wanted.index, wanted.version)
+        columns = await self._complete(index, wanted.rows, wanted, deadline)
+        known = columns.rows([identity for identity, _ in wanted.rows])
+        there = np.flatnonzero(known >= 0)
+        answer = arranged(columns, known[there], _spelled_out(wanted, columns))
+        return answer.model_copy(update={"order": there[answer.order].tolist()})
+
+    async def listed(self, wanted: ListRequest, deadline: Deadline) -> Listed:
+        """The documents that a filter selects, in the order of ids unless another one is asked for.
+
+        Raises InvalidFilter, InvalidRequest for a field that no document has or for too many
+        documents, CollectionNotFound, Conflict, IndexUnavailable and DeadlineExceeded.
+        """
+        expression = compile_filter(wanted.filter)
+        found = await self.source.resolve(wanted.collection, deadline)
+        if expression and not found.filters:
+            raise Conflict(
+                f"The collection {wanted.collection} was filled by an earlier version, which did"
+                " not prepare its rows for filters; rebuild it, or list it without a filter."
+            )
+        index = _index(found.physical, wanted.version)
+        keys = await self.source.keys(index, expression, self.most_rows + 1, deadline)
+        if len(keys) > self.most_rows:
+            raise InvalidRequest(
+                f"More than {self.most_rows:,} documents match, too many to be listed; give a"
+                " query or a narrower filter."
+            )
+        if wanted.facets or _named(wanted):
+            columns = await self._complete(index, keys, wanted, deadline)
+            rows = columns.rows([identity for identity, _ in keys])
+            there = np.flatnonzero(rows >= 0)
+            answer = arranged(columns, rows[there], _spelled_out(wanted, columns))
+            order = there[answer.order[: wanted.most]].tolist()
+        else:
+            answer = Arranged(total=len(keys), order=[], facets={})
+            order = list(range(min(wanted.most, len(keys))))
+        groups = answer.groups
+        return Listed.model_construct(
+            index=index.physical,
+            total=answer.total,
+            ids=[keys[place][0] for place in order],
+            groups=None if groups is None else groups[: wanted.most],
+            distinct_groups=answer.distinct_groups,
+            facets=answer.facets,
+        )
+
+    async def names(self, collection: str, deadline: Deadline) -> list[str]:
+        """The names of a collection's fields, from its first documents and from all that were
+        counted.
+
+        Raises CollectionNotFound, IndexUnavailable and DeadlineExceeded.
+        """
+        index = _index((await self.source.resolve(collection, deadline)).physical, None)
+        keys = await self.source.keys(index, "", _BATCH, deadline)
+        return sorted((await self._filled(index, keys, deadline)).fields)
+
+    async def _complete(
+        self, index: Index, keys: Sequence[Key], wanted: Arrangement, deadline: Deadline
+    ) -> Columns:
+        """The columns with the rows of these documents, as far as they are there.
+
+        A field that none of them has is looked for in all documents; one that no document has is
+        refused. A collection that is too large for that, or takes too long, may have it.
+        """
+        columns = await self._filled(index, keys, deadline)
+        if not _unknown(columns, wanted):
+            return columns
+        try:
+            every = await self.source.keys(index, "", self.most_rows + 1, deadline)
+            if len(every) > self.most_rows:
+                return columns
+            columns = await self._filled(index, every, deadline)
+        except DeadlineExceeded:
+            logger.info(
+                "the fields of the index could not be read in time",
+                extra={"index": index.physical},
+            )
+            return columns
+        if (unknown := _unknown(columns, wanted)) and every:
+            there = ", ".join(sorted(columns.fields)) or "it has none"
+            raise InvalidRequest(
+                f"No document of the collection has a field `{unknown[0]}`; its fields: {there}."
+            )
+        return columns
+
+    async def _filled(self, index: Index, keys: Sequence[Key], deadline: Deadline) -> Columns:
+        columns = self._columns.setdefault(index.physical, Columns())
+        self._columns.move_to_end(index.physical)
+        unknown = columns.unknown(keys)
+        if len(columns) + len(unknown) > self.most_rows:
+            # Old rows of documents that were written again are left out.
+            columns = self._columns[index.physical] = Columns()
+            unknown = [identity for identity, _ in keys]
+        for start in range(0, len(unknown), _BATCH):
+            batch = unknown[start : start + _BATCH]
+            for one in await self.source.fields(index, batch, deadline):
+                columns.put(*one)
+        while len(self._columns) > 1 and sum(map(len, self._columns.values())) > self.most_rows:
+            self._columns.popitem(last=False)
+        return columns
+
+
+def _index(physical: str, version: str | None) -> Index:
+    return Index(physical, "", "", lexical=False, server_time=server_time_of(version))
+
+
+def _spelled_out(wanted: Arrangement, columns: Columns) -> Arrangement:
+    """The arrangement with a facet for each field in place of one for every field."""
+    facets = {one.field: one for one in wanted.facets}
+    every = facets.pop(EVERY, None)
+    if every is None:
+        return wanted
+    others = {name: every.model_copy(update={"field": name}) for name in sorted(columns.fields)}
+    return wanted.model_copy(update={"facets": list((others | facets).values())})
+
+
+def _named(wanted: Arrangement) -> list[str]:
+    """The fields that an arrangement names."""
+    names = [one.field for one in wanted.facets if one.field != EVERY]
+    names += [key.field for key in wanted.sort if key.field != RELEVANCE]
+    return [*names, wanted.group_by] if wanted.group_by is not None else names
+
+
+def _unknown(columns: Columns, wanted: Arrangement) -> list[str]:
+    return [name for name in _named(wanted) if name not in columns.fields]

@@ -1,0 +1,78 @@
+"""Selects the documents that hold the phrases of a query and none of its excluded words.
+
+Phrases are compared in the folded normal form, as words are: 微積分 holds 微积分. A phrase that
+begins or ends with a Latin letter or a digit must match a whole word: RAIN does not hold AI.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+
+from services.common.request_context import Deadline
+from services.common.text.analyzer import fold
+from services.common.text.normalise import normalise
+from services.common.wire.rank import MAX_TEXT_CHARS
+from services.recall.domain import DocumentIndex, Fused, Index, Wanted
+
+_AT_ONCE = 50
+"""Number of documents that are compared between two turns of other tasks."""
+
+
+class Phrases:
+    """The phrases that documents must hold, and those that they must not."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._held = [_pattern(phrase) for phrase in wanted.phrases]
+        self._left_out = [_pattern(phrase) for phrase in wanted.exclude]
+
+    def accept(self, title: str, text: str) -> bool:
+        """Whether the whole document holds all the phrases that it must and none that it must
+        not."""
+        folded = _folded(title, text)
+        held = all(pattern.search(folded) for pattern in self._held)
+        return held and not any(pattern.search(folded) for pattern in self._left_out)
+
+
+async def holding(
+    source: DocumentIndex, index: Index, fused: Sequence[Fused], wanted: Wanted, deadline: Deadline
+) -> list[Fused]:
+    """The documents that hold the wanted phrases, in their order.
+
+    Raises IndexUnavailable, DeadlineExceeded.
+    """
+    phrases = Phrases(wanted)
+    found = await source.with_texts(index, [one.document for one in fused], deadline)
+    long = [one.id for one in found if len(one.text) >= MAX_TEXT_CHARS]
+    whole = await _whole(source, index, long, deadline)
+    bodies = await source.bodies(index, [one.id for one in found], deadline)
+    kept = []
+    for place, (one, document) in enumerate(zip(fused, found, strict=True)):
+        if place % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        title, text = whole.get(document.id, (document.title, document.text))
+        if document.id in bodies:
+            text = f"{text}\n{bodies[document.id]}"
+        if (title or text) and phrases.accept(title, text):
+            kept.append(one._replace(document=document))
+    return kept
+
+
+async def _whole(
+    source: DocumentIndex, index: Index, ids: Sequence[str], deadline: Deadline
+) -> Mapping[str, tuple[str, str]]:
+    """Title and whole text of documents, by id."""
+    if not ids:
+        return {}
+    stored = await source.documents(index.physical, ids, index.server_time, deadline)
+    return {document.id: (document.title, document.text) for document in stored}
+
+
+def _folded(title: str, text: str) -> str:
+    return fold(normalise(title)) + "\n" + fold(normalise(text))
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    folded = fold(normalise(phrase))
+    before = r"(?<![a-z0-9])" if re.match("[a-z0-9]", folded) else ""
+    after = r"(?![a-z0-9])" if re.search("[a-z0-9]$", folded) else ""
+    return re.compile(before + re.escape(folded) + after)

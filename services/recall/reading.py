@@ -1,0 +1,136 @@
+"""Reads from a Milvus server within a deadline."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from opentelemetry.trace import SpanKind
+from pymilvus import AsyncMilvusClient
+
+from services.common.collection import Field, id_literal
+from services.common.errors import DeadlineExceeded
+from services.common.milvus import MilvusConnection, NoAnswerInTime
+from services.common.request_context import Deadline
+from services.common.tracing import span
+
+MOST_ROWS = 16_384
+"""Most rows that one query of Milvus gives."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The search of one leg in the rows of a collection and in those of its passages."""
+
+    field: Field
+    """Column that is searched."""
+    queries: Sequence[object]
+    """The vector, or the words of each wording of the query."""
+    metric: str
+    n: int
+    """Most rows to find."""
+    expression: str
+    parameters: Callable[[str], dict[str, Any]]
+    """Gives the parameters of the search for the kind of the column's index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads from one server. Every method raises IndexUnavailable and DeadlineExceeded."""
+
+    connection: MilvusConnection
+
+    async def search(
+        self,
+        name: str,
+        leg: Leg,
+        kind: str,
+        columns: Sequence[str],
+        server_time: int | None,
+        deadline: Deadline,
+    ) -> Any:
+        """The hits of each query of a leg in one collection whose vectors have an index of this
+        kind.
+
+        Raises Missing, too.
+        """
+        about = {"db.system.name": "milvus", "db.collection.name": name, "field": str(leg.field)}
+
+        async def search(client: AsyncMilvusClient) -> Any:
+            with span("milvus.search", kind=SpanKind.CLIENT, attributes=about):
+                return await client.search(
+                    name,
+                    data=list(leg.queries),
+                    anns_field=leg.field,
+                    limit=leg.n,
+                    filter=leg.expression,
+                    output_fields=list(columns),
+                    search_params={"metric_type": leg.metric, "params": leg.parameters(kind)},
+                    **_state(server_time),
+                )
+
+        return await self.ask("search", search, name, deadline)
+
+    async def rows(
+        self,
+        name: str,
+        keys: Sequence[str],
+        columns: Sequence[str],
+        server_time: int | None,
+        deadline: Deadline,
+    ) -> list[dict[str, Any]]:
+        """The existing rows with these keys, in any order."""
+        if not keys:
+            return []
+        expression = f"{Field.ID} in [{', '.join(map(id_literal, keys))}]"
+        return await self.query(name, expression, columns, server_time, deadline, limit=len(keys))
+
+    async def query(
+        self,
+        name: str,
+        expression: str,
+        columns: Sequence[str],
+        server_time: int | None,
+        deadline: Deadline,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
+        """The rows that an expression selects."""
+        rows = await self.ask(
+            "query",
+            lambda client: client.query(
+                name,
+                filter=expression,
+                output_fields=list(columns),
+                **options,
+                **_state(server_time),
+            ),
+            name,
+            deadline,
+        )
+        return list(rows)
+
+    async def ask(
+        self,
+        what: str,
+        call: Callable[[AsyncMilvusClient], Awaitable[Answer]],
+        name: str,
+        deadline: Deadline,
+    ) -> Answer:
+        """The answer of one call about a collection."""
+        try:
+            return await self.connection.ask(what, call, deadline.remaining(), name)
+        except NoAnswerInTime as error:
+            raise late() from error
+
+
+def late() -> DeadlineExceeded:
+    """The error for a server that did not answer in time."""
+    return DeadlineExceeded("The index did not answer within the budget.")
+
+
+def _state(server_time: int | None) -> dict[str, Any]:
+    """The options of a call that must see every write up to a time of the server."""
+    if server_time is None:
+        return {"consistency_level": "Strong"}
+    return {"consistency_level": "Customized", "guarantee_timestamp": server_time}

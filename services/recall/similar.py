@@ -1,0 +1,53 @@
+"""Finds the documents nearest to a stored one by its stored vector, so that nothing is encoded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.documents import Content
+from services.common.errors import Conflict, DocumentNotFound
+from services.common.filters import compile_filter
+from services.common.request_context import Deadline
+from services.recall.domain import DocumentIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The neighbours of a document, nearest first, each with its cosine."""
+
+    index: str
+    """Physical collection that answered."""
+    documents: list[tuple[Content, float]]
+
+
+async def similar(
+    index: DocumentIndex,
+    collection: str,
+    identity: str,
+    *,
+    n: int,
+    condition: Mapping[str, Any] | None,
+    deadline: Deadline,
+) -> Similar:
+    """The n documents nearest to a stored one, without itself.
+
+    Raises CollectionNotFound, DocumentNotFound, InvalidFilter, Conflict, IndexUnavailable,
+    DeadlineExceeded.
+    """
+    expression = compile_filter(condition)
+    known = await index.resolve(collection, deadline)
+    if expression and not known.filters:
+        raise Conflict(
+            f"The collection {collection} was filled by an earlier version, which did not prepare"
+            " its rows for filters; rebuild it, or leave the filter out."
+        )
+    vector = await index.vector(known, identity, deadline)
+    if vector is None:
+        raise DocumentNotFound(f"There is no document {identity!r} in collection {collection!r}.")
+    # One more is asked for, since the document is its own nearest unless the filter leaves it out.
+    found = await index.nearest(known, vector, n + 1, expression, deadline)
+    scores = {one.id: one.score for one in found if one.id != identity}
+    ids = list(scores)[:n]
+    documents = await index.documents(known.physical, ids, known.server_time, deadline)
+    stored = {each.id: each for each in documents}
+    return Similar(known.physical, [(stored[one], scores[one]) for one in ids if one in stored])

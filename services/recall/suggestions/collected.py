@@ -1,0 +1,65 @@
+"""Collects and counts the titles, keywords and authors of a collection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from services.common.text.analyzer import compared
+
+Kind = Literal["title", "keyword", "author"]
+
+MOST_CHARS = 120
+"""Longest title in characters; longer ones are cut, longer keywords are left out."""
+_FIELDS: dict[str, Kind] = {
+    "keyword": "keyword",
+    "keywords": "keyword",
+    "tag": "keyword",
+    "tags": "keyword",
+    "author": "author",
+    "authors": "author",
+}
+
+
+@dataclass(slots=True)
+class Counted:
+    """A text that can be suggested."""
+
+    text: str
+    kind: Kind
+    count: int = 0
+
+
+class Collected:
+    """Counts texts; texts that a search cannot tell apart are one."""
+
+    def __init__(self, most: int) -> None:
+        self.texts: dict[str, Counted] = {}
+        """Texts by the form in which they are compared."""
+        self._most = most
+
+    @property
+    def full(self) -> bool:
+        """Whether no further texts are accepted."""
+        return len(self.texts) >= self._most
+
+    def add(self, title: str, fields: Mapping[str, Any]) -> None:
+        """Counts the texts of one document."""
+        self._count(title[:MOST_CHARS], "title")
+        for name, value in fields.items():
+            if kind := _FIELDS.get(name.lower()):
+                for item in value if isinstance(value, list) else [value]:
+                    if isinstance(item, str) and len(item) <= MOST_CHARS:
+                        self._count(item, kind)
+
+    def _count(self, text: str, kind: Kind) -> None:
+        form = compared(text)
+        if not form:
+            return
+        counted = self.texts.get(form)
+        if counted is None:
+            if self.full:
+                return
+            counted = self.texts[form] = Counted(text, kind)
+        elif counted.kind == "title" and kind != "title":
+            counted.kind, counted.text = kind, text
+        counted.count += 1

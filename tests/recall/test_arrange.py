@@ -1,0 +1,138 @@
+"""Counts, orders and groups from columns equal those that plain Python makes."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from services.common.errors import InvalidRequest
+from services.common.wire.arrange import Arranged, Arrangement, FacetWanted, SortKey
+from services.recall.arrange import arranged
+from services.recall.columns import Columns
+from tests.engines.chance import NAMES, documents
+
+SEED = 7
+
+
+def kind(value: Any) -> int:
+    return 2 if isinstance(value, bool) else int(isinstance(value, str))
+
+
+def key(value: Any) -> tuple[int, Any]:
+    return kind(value), value
+
+
+def items(fields: dict[str, Any], name: str) -> list[Any]:
+    value = fields.get(name, [])
+    every = value if isinstance(value, list) else [value]
+    return [every[at] for at in range(len(every)) if key(every[at]) not in map(key, every[:at])]
+
+
+def filled(content: list[dict[str, Any]]) -> Columns:
+    columns = Columns()
+    for place, fields in enumerate(content):
+        columns.put(f"d{place}", 1, fields)
+    return columns
+
+
+def of(content: list[dict[str, Any]], wanted: Arrangement, chosen: list[int]) -> Arranged:
+    columns = filled(content)
+    return arranged(columns, columns.rows([f"d{place}" for place in chosen]), wanted)
+
+
+def test_counts_equal_those_of_plain_python() -> None:
+    chance = random.Random(SEED)
+    content = documents(chance, 300)
+    for size in (0, 1, 7, 100, 300):
+        chosen = chance.sample(range(len(content)), size)
+        for name in NAMES:
+            top = chance.choice([0, 1, 3, 10, 100])
+            edges = sorted(chance.sample([-2, 0, 1, 15.5, 2015, 2016], chance.randrange(1, 5)))
+            wanted = FacetWanted(field=name, top=top, edges=edges)
+            facet = of(content, Arrangement(facets=[wanted]), chosen).facets[name]
+            counted = Counter(key(one) for at in chosen for one in items(content[at], name))
+            best = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
+            assert [(key(one.value), one.count) for one in facet.values] == best
+            assert facet.other == sum(counted.values()) - sum(count for _, count in best)
+            assert facet.distinct == len(counted)
+            assert facet.missing == sum(not items(content[at], name) for at in chosen)
+            numbers = [value for which, value in counted if which == 0]
+            assert (facet.low, facet.high) == (
+                min(numbers, default=None),
+                max(numbers, default=None),
+            )
+            single = [content[at].get(name) for at in chosen]
+            single = [one for one in single if isinstance(one, (int, float)) and kind(one) == 0]
+            for found in facet.ranges:
+                low = float("-inf") if found.gte is None else found.gte
+                high = float("inf") if found.lt is None else found.lt
+                assert found.count == sum(low <= one < high for one in single), found
+
+
+def test_orders_equal_those_of_plain_python() -> None:
+    chance = random.Random(SEED)
+    content = documents(chance, 200)
+    chosen = chance.sample(range(len(content)), 150)
+    for _ in range(20):
+        names = chance.sample(NAMES, chance.randrange(1, 4))
+        keys = [SortKey(field=name, descending=chance.random() < 0.5) for name in names]
+        order = of(content, Arrangement(sort=keys), chosen).order
+        expected = list(range(len(chosen)))
+        for one in reversed(keys):
+            firsts = {
+                at: (max if one.descending else min)(map(key, values))
+                for at in expected
+                if (values := items(content[chosen[at]], one.field))
+            }
+            there = sorted(
+                (at for at in expected if at in firsts),
+                key=lambda at: firsts[at],
+                reverse=one.descending,
+            )
+            expected = there + [at for at in expected if at not in firsts]
+        assert order == expected
+
+
+def test_groups_are_led_by_their_first_and_count_all() -> None:
+    content: list[dict[str, Any]] = [
+        {"journal": "甲"}, {"journal": "乙"}, {}, {"journal": ["甲", "丙"]}, {"journal": "乙"}, {},
+    ]  # fmt: skip
+    answer = of(content, Arrangement(group_by="journal"), list(range(6)))
+    assert answer.order == [0, 1, 2, 5]
+    assert answer.groups is not None
+    assert [(one.value, one.count) for one in answer.groups] == [
+        ("甲", 2), ("乙", 2), (None, 1), (None, 1),
+    ]  # fmt: skip
+    backwards = of(
+        content,
+        Arrangement(group_by="journal", sort=[SortKey(field="relevance", descending=True)]),
+        list(range(6)),
+    )
+    assert backwards.order == [5, 4, 3, 2]
+
+
+def test_a_document_written_again_is_counted_once() -> None:
+    columns = filled([{"year": 2000}, {"year": 2001}])
+    assert columns.unknown([("d0", 2), ("d1", 1), ("d2", 1)]) == ["d0", "d2"]
+    columns.put("d0", 2, {"year": 2001})
+    rows = columns.rows(["d0", "d1", "gone"])
+    assert rows.tolist()[2] == -1
+    answer = arranged(columns, rows[:2], Arrangement(facets=[FacetWanted(field="year")]))
+    assert [(one.value, one.count) for one in answer.facets["year"].values] == [(2001, 2)]
+
+
+def test_dates_are_counted_between_dates() -> None:
+    content: list[dict[str, Any]] = [
+        {"date": date} for date in ("2015-03-01", "2016-01-01", "2019")
+    ]
+    wanted = FacetWanted(field="date", edges=["2016", "2018"])
+    facet = of(content, Arrangement(facets=[wanted]), [0, 1, 2]).facets["date"]
+    assert [one.count for one in facet.ranges] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("edges", [[2, 1], [1, 1], [1, "2"], ["b", "a"]])
+def test_edges_that_do_not_rise_are_refused(edges: list[Any]) -> None:
+    wanted = Arrangement(facets=[FacetWanted(field="year", edges=edges)])
+    with pytest.raises(InvalidRequest, match="larger than the one before"):
+        of([{"year": 1}], wanted, [0])

@@ -1,0 +1,107 @@
+"""Passages become documents: by the best of each, of the version that counts."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+from services.common.collection import Field, PassageKey, stored_id
+from services.common.request_context import Deadline
+from services.recall.domain import Found, Fusion, Index, fuse
+from services.recall.passages import PassageFound, PassageReader, by_best_passage
+from services.recall.reading import Leg, Reader
+from services.recall.texts import TextCache
+
+INDEX = Index("p", "e", "1", lexical=True, version="1")
+LEG = Leg(Field.LEXICAL, ["词"], "BM25", 10, "", lambda _: {})
+
+
+def found(document: str, version: int, number: int, score: float) -> PassageFound:
+    return PassageFound(PassageKey(document, version, number), score)
+
+
+def test_a_document_has_the_best_score_of_its_row_and_its_passages() -> None:
+    heads = [Found("a", 0.9, version=5), Found("b", 0.4, version=6)]
+    passages = [found("b", 6, 3, 0.8), found("a", 5, 1, 0.7), found("b", 6, 0, 0.6)]
+    documents = by_best_passage(heads, passages, {"a": 5, "b": 6})
+    assert [(one.id, one.score, one.version) for one in documents] == [("a", 0.9, 5), ("b", 0.8, 6)]
+    assert documents[1].passages == ((3, 0.8), (0, 0.6))
+
+
+def test_passages_of_another_version_or_without_a_row_count_for_nothing() -> None:
+    passages = [found("a", 4, 0, 0.9), found("gone", 4, 0, 0.8), found("a", 5, 7, 0.3)]
+    documents = by_best_passage([], passages, {"a": 5})
+    assert [(one.id, one.passages) for one in documents] == [("a", ((7, 0.3),))]
+
+
+def test_the_passage_that_both_legs_find_is_the_best() -> None:
+    dense = [Found("a", 0.9, passages=((0, 0.9), (1, 0.8))), Found("b", 0.1)]
+    lexical = [Found("a", 9.0, passages=((1, 9.0), (2, 3.0))), Found("b", 1.0)]
+    best = fuse(dense, lexical, 10, Fusion(dense_weight=0.5))[0].document
+    assert [number for number, _ in best.passages] == [1, 0, 2]
+    alone = fuse([], lexical, 10, Fusion())[0].document
+    assert [number for number, _ in alone.passages] == [1, 2]
+
+
+@dataclass
+class FakeReader:
+    """A server whose document is replaced between the first search and the look at its row."""
+
+    hits: list[list[PassageFound]]
+    versions: dict[str, int]
+    there: bool = True
+    asked: int = 0
+    expressions: list[str] = field(default_factory=list)
+
+    async def ask(self, what: str, call: object, name: str, deadline: Deadline) -> Any:
+        self.asked += 1
+        return self.there if self.asked == 1 or not self.there else {"index_type": "FLAT"}
+
+    async def search(self, *_: object) -> list[Any]:
+        one = self.hits.pop(0) if len(self.hits) > 1 else self.hits[0]
+        keys = [str(key) for key, _ in one]
+        return [SimpleNamespace(ids=keys, distances=[score for _, score in one])]
+
+    async def query(
+        self, name: str, expression: str, columns: Sequence[str], *_: object, **__: object
+    ) -> list[dict[str, Any]]:
+        self.expressions.append(expression)
+        return [
+            {Field.ID: stored_id(one), Field.VERSION: version}
+            for one, version in self.versions.items()
+        ]
+
+
+def leg(reader: FakeReader, one: Leg = LEG) -> list[Found]:
+    async def ask() -> list[Found]:
+        passages = PassageReader(cast(Reader, reader), TextCache())
+        soon = Deadline.after(10)
+        return await passages.grouped(INDEX, one, [], await passages.found(INDEX, one, soon), soon)
+
+    return asyncio.run(ask())
+
+
+def test_a_document_that_is_replaced_meanwhile_is_found_by_its_new_passages() -> None:
+    reader = FakeReader([[found("it's", 5, 0, 0.9)], [found("it's", 7, 2, 0.8)]], {"it's": 7})
+    assert [(one.version, one.passages) for one in leg(reader)] == [(7, ((2, 0.8),))]
+
+
+def test_rows_that_the_filter_leaves_out_leave_their_passages_out() -> None:
+    reader = FakeReader([[found("a", 5, 0, 0.9)]], {})
+    hidden = Leg(Field.LEXICAL, ["词"], "BM25", 10, 'id != "a"', lambda _: {})
+    assert leg(reader, hidden) == []
+    assert '(id != "a")' in reader.expressions[0]
+
+
+def test_a_collection_without_passages_is_asked_once_for_a_version() -> None:
+    reader = FakeReader([[]], {}, there=False)
+
+    async def ask() -> None:
+        passages = PassageReader(cast(Reader, reader), TextCache())
+        for _ in range(3):
+            both = [passages.found(INDEX, LEG, Deadline.after(10)) for _ in range(2)]
+            assert await asyncio.gather(*both) == [[], []]
+
+    asyncio.run(ask())
+    assert reader.asked == 1

@@ -1,0 +1,248 @@
+"""Suggestions over the sample's thousand papers, in a table; and when they are made again."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from services.common.errors import CollectionNotFound, IndexUnavailable
+from services.common.request_context import Deadline
+from services.common.text import Analyzers, WordAnalyzer
+from services.common.wire.suggest import Frequent, Suggested, SuggestRequest
+from services.recall.domain import Index
+from services.recall.suggestions import suggester as module
+from services.recall.suggestions.collected import Collected
+from services.recall.suggestions.homophones import did_you_mean
+from services.recall.suggestions.index import SuggestionIndex, indexed
+from services.recall.suggestions.readings import syllables
+from services.recall.suggestions.suggester import Suggester
+from tests.stack import PAPERS
+
+ANALYZER = WordAnalyzer()
+
+
+@pytest.fixture(scope="module")
+def papers() -> SuggestionIndex:
+    collected = Collected(100_000)
+    with PAPERS.open(encoding="utf-8") as lines:
+        for line in lines:
+            paper = json.loads(line)
+            collected.add(paper["title"], paper["fields"])
+    collected.add("挠性航天器的姿态控制", {"authors": ["李小明", "欧阳修", "Zhang San"]})
+    collected.add("重庆山地城市的热岛效应", {"keywords": ["绿色建筑", "重庆"]})
+    return asyncio.run(indexed(list(collected.texts.values()), ANALYZER))
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("神经网", "神经网络"),
+        ("神經網", "神经网络"),
+        ("神 经 网", "神经网络"),
+        ("sjwl", "神经网络"),
+        ("SJWL", "神经网络"),
+        ("shenjing", "神经网络"),
+        ("shen jing wang", "神经网络"),
+        ("shenjingw", "神经网络"),
+        ("身经网络", "神经网络"),
+        ("数值", "数值模拟"),
+        ("szmn", "数值模拟"),
+        ("shuzhimoni", "数值模拟"),
+        ("数直模拟", "数值模拟"),
+        ("遗传算", "遗传算法"),
+        ("ycsf", "遗传算法"),
+        ("yichuan", "遗传算法"),
+        ("仪传算法", "遗传算法"),
+        ("gps", "GPS"),
+        ("ＧＰＳ", "GPS"),
+        ("中国", "中国"),
+        ("zhongguo", "中国"),
+        ("chuangxin", "创新"),
+        ("创薪", "创新"),
+        ("生态环", "生态环境"),
+        ("生泰环境", "生态环境"),
+        ("lixiaoming", "李小明"),
+        ("lxm", "李小明"),
+        ("ouyangxiu", "欧阳修"),
+        ("zhang s", "Zhang San"),
+        ("chongqing", "重庆"),
+        ("lvsejianzhu", "绿色建筑"),
+        ("naoxing", "挠性航天器的姿态控制"),
+        ("姿态控制", "挠性航天器的姿态控制"),
+        ("山地城市", "重庆山地城市的热岛效应"),
+    ],
+)
+def test_what_is_suggested_first(papers: SuggestionIndex, typed: str, first: str) -> None:
+    shown = [one.text for one in papers.suggest(typed, 5)]
+    assert first in shown[:1] or (first in shown and first.startswith(("挠", "重庆山"))), shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("身经网络", "神经网络"),
+        ("基于身经网络", "基于神经网络"),
+        ("数直模拟", "数值模拟"),
+        ("仪传算法 GPS", "遗传算法GPS"),
+        ("生泰环境", "生态环境"),
+        ("李晓明", "李小明"),
+        ("欧杨修", "欧阳修"),
+        ("yichuansuanfa", "遗传算法"),
+        ("shen jing wang luo", "神经网络"),
+        ("神经网络", None),
+        ("神经", None),
+        ("GPS", None),
+        ("水稻", None),
+        ("量子色动力学的格点计算与有效理论及其应用", None),
+        ("!?", None),
+    ],
+)
+def test_did_you_mean(papers: SuggestionIndex, typed: str, meant: str | None) -> None:
+    assert did_you_mean(typed, papers, ANALYZER) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("重庆大学", "chong qing da xue"),
+        ("女性绿色", "nv xing lv se"),
+        ("银行行走", "yin hang xing zou"),
+        ("CO2减排", "C O 2 jian pai"),
+        ("长江、黄河", "chang jiang  huang he"),
+    ],
+)
+def test_readings(text: str, read: str) -> None:
+    assert " ".join(syllables(text)) == read
+
+
+def test_frequent_queries_come_first_and_by_their_sound(papers: SuggestionIndex) -> None:
+    frequent = [Frequent(text="神经机器翻译", count=9), Frequent(text="沉积", count=2)]
+    for typed in ("神经", "shenjing", "sjjq"):
+        best = papers.suggest(typed, 3, frequent)[0]
+        assert (best.text, best.kind, best.count) == ("神经机器翻译", "query", 9)
+
+
+def test_each_text_once_and_no_more_than_asked(papers: SuggestionIndex) -> None:
+    shown = [one.text for one in papers.suggest("s", 8)]
+    assert len(shown) == len(set(shown)) == 8
+
+
+def test_an_empty_collection_suggests_nothing() -> None:
+    empty = asyncio.run(indexed([], ANALYZER))
+    assert empty.suggest("神经", 5) == []
+    assert did_you_mean("身经", empty, ANALYZER) is None
+
+
+@dataclass
+class Shelf:
+    """A source whose documents the test changes."""
+
+    written: list[str]
+    physical: str = "c1"
+    error: Exception | None = None
+    seconds: float = 0.0
+    reads: int = field(default=0, init=False)
+
+    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+        if collection != "c":
+            raise CollectionNotFound
+        return Index(self.physical, "e", ANALYZER.identity, lexical=True)
+
+    async def titles(
+        self, index: Index, behind: str, most: int, deadline: Deadline
+    ) -> list[tuple[str, str, Mapping[str, Any]]]:
+        self.reads += 1
+        await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+        first = int(behind or -1) + 1
+        some = self.written[first : first + most]
+        return [(f"{first + place:06d}", title, {}) for place, title in enumerate(some)]
+
+
+async def shown(suggester: Suggester, typed: str = "神经", version: str = "1" * 16) -> Suggested:
+    asked = SuggestRequest(collection="c", typed=typed, limit=5, version=version)
+    return await suggester.suggest(asked, Deadline.after(5))
+
+
+async def test_writes_are_seen_after_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_REST", 0.0)
+    shelf = Shelf(["神经网络"])
+    suggester = Suggester(shelf, Analyzers())
+    assert [one.text for one in (await shown(suggester)).suggestions] == ["神经网络"]
+    shelf.written.append("神经科学")
+    assert len((await shown(suggester, version="2" * 16)).suggestions) == 1, "the pause"
+    await asyncio.sleep(0.25)
+    await shown(suggester, version="2" * 16)
+    for _ in range(100):
+        found = await shown(suggester, version="2" * 16)
+        if len(found.suggestions) == 2:
+            break
+        await asyncio.sleep(0.02)
+    assert len(found.suggestions) == 2
+    assert shelf.reads == 2, "without further writes it is not read again"
+    await suggester.aclose()
+
+
+async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> None:
+    shelf = Shelf(["神经网络"])
+    suggester = Suggester(shelf, Analyzers())
+    await shown(suggester)
+    shelf.physical, shelf.written = "c2", ["神经科学"]
+    assert [one.text for one in (await shown(suggester)).suggestions] == ["神经科学"]
+    asked = SuggestRequest(collection="d", typed="神经", limit=5)
+    with pytest.raises(CollectionNotFound):
+        await suggester.suggest(asked, Deadline.after(5))
+    await suggester.aclose()
+
+
+async def test_pages_and_bounds() -> None:
+    shelf = Shelf([f"神经网络之{number}" for number in range(2_500)])
+    whole = Suggester(shelf, Analyzers())
+    while not (found := await shown(whole, "神经网络之249")).complete:
+        assert found.suggestions == []
+    assert len(found.suggestions) == 5
+    assert shelf.reads == 3
+    bounded = Suggester(shelf, Analyzers(), most_texts=1_000)
+    while not (found := await shown(bounded)).suggestions:
+        assert shelf.reads <= 4
+    assert not found.complete
+    assert shelf.reads == 4
+    for one in (whole, bounded):
+        await one.aclose()
+
+
+async def test_what_is_not_read_yet_is_told_and_one_task_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_SECONDS", 0.3)
+    shelf = Shelf(["神经网络"], seconds=0.7)
+    suggester = Suggester(shelf, Analyzers())
+    answers = await asyncio.gather(shown(suggester), shown(suggester))
+    assert [one.complete for one in answers] == [False, False]
+    while not (await shown(suggester)).complete:
+        assert shelf.reads == 1
+    assert shelf.reads == 1
+    await suggester.aclose()
+
+
+async def test_a_slip_is_not_suggested_however_often_it_is_asked() -> None:
+    suggester = Suggester(Shelf(["神经网络"]), Analyzers())
+    frequent = [Frequent(text=text, count=50) for text in ("身经网络", "神经机器翻译")]
+    asked = SuggestRequest(collection="c", typed="shenjing", limit=2, frequent=frequent)
+    found = await suggester.suggest(asked, Deadline.after(5))
+    assert [one.text for one in found.suggestions] == ["神经机器翻译", "神经网络"]
+    await suggester.aclose()
+
+
+async def test_a_failure_is_tried_again() -> None:
+    shelf = Shelf(["神经网络"], error=IndexUnavailable())
+    suggester = Suggester(shelf, Analyzers())
+    assert (await shown(suggester)).suggestions == []
+    shelf.error = None
+    assert len((await shown(suggester)).suggestions) == 1
+    await suggester.aclose()

@@ -1,0 +1,126 @@
+"""Carries over the documents of an installation with milvus-lite 3, which kept them in other files.
+
+Its folder `milvus/collections` holds Parquet files that a manifest lists, and a log of later
+writes. Each row carries a sequence number; the row with the highest one of an id counts, unless a
+deletion has a higher one. Every collection that a name points at is read and indexed again by one
+job, so that documents that were put singly are included and deleted ones are not. Then the old
+files are moved, unchanged, to `milvus-lite-3`.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.common.wire.jobs import InputFormat, Job, JobState
+from xunwen.client import Client
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.settings import EmbeddedSettings
+
+_COLUMNS = ["_seq", "id", "title", "text", "fields"]
+
+
+def carry_over(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
+    """Yields the jobs that index the earlier documents as they proceed; nothing if there are none.
+
+    After a kill the next start follows the same jobs. Raises EmbeddedError if one failed.
+    """
+    old = settings.home / "milvus"
+    if not (old / "collections").is_dir():
+        return
+    for name, folder in sorted(_named(old).items()):
+        job = _submitted(client, name, folder)
+        if job is None:
+            continue
+        for state in () if job.state.final else client.watch(job.id):
+            job = state
+            yield job
+        if job.state not in (JobState.SUCCEEDED, JobState.SUCCEEDED_WITH_ERRORS):
+            raise EmbeddedError(
+                f"The earlier documents of {name} were not indexed: job {job.id} {job.state}."
+                f" {job.message} Try again with `xunwen jobs retry {job.id}`, then start anew."
+            )
+    _set_aside(old, settings.home / "milvus-lite-3")
+
+
+def documents(folder: Path) -> Iterator[dict[str, Any]]:
+    """The documents of a collection of milvus-lite 3, in the order of ids."""
+    rows: dict[str, dict[str, Any]] = {}
+    deleted: dict[str, int] = {}
+    for table in _tables(folder, "data"):
+        for row in table.select(_COLUMNS).to_pylist():
+            if row["_seq"] >= rows.get(row["id"], row)["_seq"]:
+                rows[row["id"]] = row
+    for table in _tables(folder, "delta"):
+        for row in table.select(["id", "_seq"]).to_pylist():
+            deleted[row["id"]] = max(row["_seq"], deleted.get(row["id"], 0))
+    for identity in sorted(rows):
+        row = rows[identity]
+        if row["_seq"] > deleted.get(identity, 0):
+            yield {
+                "id": identity,
+                "title": row["title"],
+                "text": row["text"],
+                "fields": json.loads(row["fields"]),
+            }
+
+
+def _named(old: Path) -> dict[str, Path]:
+    """Users' names of collections with the folders of these collections."""
+    try:
+        names = json.loads((old / "aliases.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return {name: old / "collections" / physical for name, physical in names.items()}
+
+
+def _tables(folder: Path, kind: str) -> Iterator[Any]:
+    """The tables of rows ("data") or of deletions ("delta")."""
+    partitions = json.loads((folder / "manifest.json").read_bytes())["partitions"]
+    for partition, files in partitions.items():
+        for file in files.get(f"{kind}_files", []):
+            yield pq.read_table(folder / "partitions" / partition / file)
+    for log in sorted((folder / "wal").glob(f"wal_{kind}_*.arrow")):
+        yield from _logged(log)
+
+
+def _logged(log: Path) -> Iterator[Any]:
+    """The tables of a log; the last one is left out if a kill cut it off."""
+    try:
+        with pa.OSFile(str(log)) as source:
+            for batch in pa.ipc.open_stream(source):
+                batch.validate(full=True)
+                yield pa.Table.from_batches([batch])
+    except pa.ArrowInvalid:
+        return
+
+
+def _submitted(client: Client, name: str, folder: Path) -> Job | None:
+    """The job that indexes a collection; None if the collection is empty."""
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
+        count = 0
+        for document in documents(folder):
+            file.write(json.dumps(document, ensure_ascii=False) + "\n")
+            count += 1
+        file.flush()
+        if not count:
+            return None
+        return client.index(
+            file.name,
+            collection=name,
+            format=InputFormat.JSONL,
+            idempotency_key=f"earlier-{folder.name}",
+        )
+
+
+def _set_aside(old: Path, aside: Path) -> None:
+    aside.mkdir(exist_ok=True)
+    for path in sorted(old.iterdir(), key=lambda path: path.name == "collections"):
+        # The folder of collections is moved last, since its presence says that documents must be
+        # carried over.
+        if path.name in ("collections", "aliases.json", "LOCK"):
+            path.rename(aside / path.name)
