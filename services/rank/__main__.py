@@ -2,25 +2,18 @@
 
 import sys
 
-from services.common.app import serve
+from fastapi import FastAPI
+
+from services.common.app import start
 from services.common.engine import open_ranker
-from services.common.errors import ModelInvalid
-from services.common.settings import read_settings
 from services.rank.app import create_app
 from services.rank.settings import RankSettings
 
 
-def main() -> int:
-    settings = read_settings(RankSettings, "rank")
-    try:
-        ranker = open_ranker(settings.model_dir, settings.predictor_options())
-        app = create_app(settings, ranker)
-    except ModelInvalid as error:
-        sys.stderr.write(f"rank: {error.detail}\n")
-        return 1
-    serve(app, settings, "rank")
-    return 0
+def create(settings: RankSettings) -> FastAPI:
+    """Loads the ranker and creates the application. Raises StartFailed."""
+    return create_app(settings, open_ranker(settings.model_dir, settings.predictor_options()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("rank", RankSettings, create))

@@ -1,44 +1,41 @@
 """Routes of the rank service."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from services.common.request_context import Deadline, deadline_var
+from services.common.resources import opened
 from services.common.wire.rank import RankRequest, RankResponse, RerankRequest, RerankResponse
 from services.common.wire.recall import ModelInfo
 from services.rank.blend import probability
-from services.rank.cascade import Cascade
+from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 
 router = APIRouter(tags=["rank"])
 
+SettingsDep = Annotated[RankSettings, opened("settings")]
+PhasesDep = Annotated[RankingPhases, opened("phases")]
+RankerDep = Annotated[EngineRanker, opened("ranker")]
 
-async def _settings(request: Request) -> RankSettings:
-    return cast(RankSettings, request.state.settings)
 
-
-async def _deadline(settings: Annotated[RankSettings, Depends(_settings)]) -> Deadline:
+async def _deadline(settings: SettingsDep) -> Deadline:
     return deadline_var.get() or Deadline.after(settings.timeout_seconds)
 
 
-Settings = Annotated[RankSettings, Depends(_settings)]
-Budget = Annotated[Deadline, Depends(_deadline)]
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 
 
 @router.post("/rank")
 async def rank(
-    body: RankRequest, request: Request, settings: Settings, deadline: Budget
+    body: RankRequest, phases: PhasesDep, ranker: RankerDep, deadline: DeadlineDep
 ) -> RankResponse:
-    """The best of a query's candidates, through all phases."""
-    cascade: Cascade = request.state.cascade
-    ranker: EngineRanker = request.state.ranker
-    ranked = await cascade.rank(
+    """Ranks the candidates of a query through all phases and returns the best."""
+    ranked = await phases.rank(
         body.query,
         body.candidates,
         top_k=body.top_k,
-        keep=body.keep or settings.keep,
         diversity=body.diversity,
         explain=body.explain,
         deadline=deadline,
@@ -52,20 +49,18 @@ async def rank(
 
 
 @router.post("/rerank")
-async def rerank(body: RerankRequest, request: Request, deadline: Budget) -> RerankResponse:
-    """Relevance of texts to a query, by the model alone."""
-    ranker: EngineRanker = request.state.ranker
-    logits, tokens = await ranker.batched.score(body.query, body.documents, deadline)
-    scores = probability(ranker.calibrated(logits).astype(float))
-    return RerankResponse(
-        scores=scores.tolist(), tokens=tokens, ranker=ranker.batched.ranker.manifest.fingerprint
-    )
+async def rerank(body: RerankRequest, ranker: RankerDep, deadline: DeadlineDep) -> RerankResponse:
+    """Scores texts for a query by the cross-encoder alone, in the order of the texts."""
+    manifest = ranker.batched.ranker.manifest
+    texts = [manifest.document_text("", text) for text in body.documents]
+    logits, tokens = await ranker.batched.score(body.query, texts, deadline)
+    scores = probability(manifest.log_odds(logits).astype(float))
+    return RerankResponse(scores=scores.tolist(), tokens=tokens, ranker=manifest.fingerprint)
 
 
 @router.get("/model")
-async def model(request: Request) -> ModelInfo:
-    """Which ranker answers here."""
-    ranker: EngineRanker = request.state.ranker
+async def model(ranker: RankerDep) -> ModelInfo:
+    """Describes the ranker that this service has loaded."""
     manifest = ranker.batched.ranker.manifest
     return ModelInfo(
         name=manifest.name,

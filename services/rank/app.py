@@ -11,23 +11,29 @@ from starlette.middleware import Middleware
 
 from services.common.abandoned import DropAbandoned
 from services.common.app import Resources, create_service_app
+from services.common.blend import read_weights
 from services.common.engine import Ranker, batched_ranker
+from services.common.engine.metrics import EngineMetrics
+from services.common.engine.remote_directory import is_remote
 from services.common.text import WordAnalyzer
 from services.rank.api import router
-from services.rank.blend import read_blend
-from services.rank.cascade import Cascade
+from services.rank.blend import Blend
+from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
+from services.rank.stopping import PASS_CANDIDATES, StopRule
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
-    """The application. The ranker is loaded before: a bad model directory ends the process.
+    """The application for a ranker that has been loaded before.
 
-    Raises ModelInvalid when the blend's file cannot be used.
+    A bad model directory thus ends the process before it listens. Raises ModelInvalid if the
+    blend's file cannot be used.
     """
-    blend = read_blend(settings.blend)
+    weights = read_weights(settings.blend)
+    blend = Blend.of(weights)
     if blend.ranker and blend.ranker != ranker.manifest.fingerprint:
         logger.warning(
             "the weights were fitted for another ranker, so scores are not calibrated;"
@@ -37,15 +43,27 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
+        metrics = EngineMetrics(registry)
+        metrics.shows(ranker.manifest, ranker.precision)
         async with batched_ranker(
-            ranker, queued_tokens=settings.queued_tokens, registry=registry
+            ranker, queued_tokens=settings.queued_tokens, metrics=metrics
         ) as batched:
             fine = EngineRanker(batched)
             yield {
                 "vital_checks": {"model": batched.alive},
                 "settings": settings,
                 "ranker": fine,
-                "cascade": Cascade(fine, WordAnalyzer(), blend, settings.duplicate),
+                "phases": RankingPhases(
+                    fine,
+                    WordAnalyzer(),
+                    blend,
+                    duplicate=settings.duplicate,
+                    depth=settings.keep,
+                    stop=StopRule.of(weights),
+                    pass_candidates=(
+                        settings.keep if is_remote(ranker.manifest) else PASS_CANDIDATES
+                    ),
+                ),
             }
 
     return create_service_app(

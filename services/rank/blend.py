@@ -1,77 +1,79 @@
 """From features and the model's logit to one probability of relevance.
 
-Two logistic models, so that scores are comparable across queries and between candidates that
-the fine phase reached and those that it did not. Their weights lie in `blend.json`, fitted on
-the dev split of the literature papers; `xunwen eval blend` fits them again for another model.
+Two logistic models make scores comparable across queries, and between candidates that the fine
+phase read and those that it did not. `services/common/blend.py` says where their weights lie.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 
+from services.common.blend import BLEND, FittedWeights, read_weights
 from services.common.errors import ModelInvalid
 from services.rank.features import NAMES, FloatArray
-
-BLEND = Path(__file__).with_name("blend.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Weights of log-odds."""
+    """The weights of both logistic models."""
 
     coarse: tuple[float, ...]
-    """One per feature of NAMES."""
+    """Weights of the coarse features, in the order of NAMES."""
     coarse_bias: float
     fine: float
-    """Of the ranker's calibrated log-odds."""
+    """Weight of the ranker's probability of relevance, 0 to 1.
+
+    Log-odds have no bound, and one that is far off would outweigh all that recall knows; the
+    probability cannot, and it bounds what an unread candidate may still gain."""
     fine_coarse: float
-    """Of the coarse log-odds, where the ranker was asked."""
+    """Weight of the coarse log-odds for candidates that the ranker read."""
     fine_bias: float
     ranker: str = ""
-    """Fingerprint of the ranker whose log-odds they weigh; empty where it is not known."""
+    """Fingerprint of the ranker for which the weights were fitted; empty if it is not known."""
+
+    @classmethod
+    def of(cls, weights: FittedWeights) -> Self:
+        """The blend of fitted weights. Raises ModelInvalid if these belong to other features than
+        NAMES."""
+        if set(weights.coarse) != set(NAMES):
+            raise ModelInvalid(
+                "the weights of the coarse phase are of other features than this version has;"
+                " `xunwen eval blend` fits them again"
+            )
+        return cls(
+            coarse=tuple(weights.coarse[name] for name in NAMES),
+            coarse_bias=weights.coarse_bias,
+            fine=weights.fine,
+            fine_coarse=weights.fine_coarse,
+            fine_bias=weights.fine_bias,
+            ranker=weights.ranker,
+        )
 
     @property
     def uses_ranker(self) -> bool:
-        """Without, the fine phase would cost its time and change nothing."""
+        """Whether the ranker's score counts; if not, the fine phase is skipped."""
         return self.fine > 0
 
     def coarse_odds(self, features: FloatArray) -> FloatArray:
-        """Log-odds [n] from features alone."""
+        """Log-odds [n] from features [n, NAMES] alone."""
         odds: FloatArray = features @ np.array(self.coarse) + self.coarse_bias
         return odds
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"coarse": dict(zip(NAMES, self.coarse, strict=True))}
-
     def final_odds(self, coarse: FloatArray, fine: FloatArray) -> FloatArray:
-        """Log-odds [n]; where `fine` is NaN, the coarse ones."""
-        blended = self.fine * fine + self.fine_coarse * coarse + self.fine_bias
+        """Log-odds [n]: blended for candidates with the ranker's log-odds `fine`, the coarse ones
+        if these are NaN."""
+        blended = self.fine * probability(fine) + self.fine_coarse * coarse + self.fine_bias
         return np.where(np.isnan(fine), coarse, blended)
 
 
 def probability(odds: FloatArray) -> FloatArray:
-    """The logistic function, safe for any magnitude."""
+    """The logistic function; it does not overflow for any magnitude."""
     result: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * odds))
     return result
 
 
 def read_blend(path: Path = BLEND) -> Blend:
-    """Raises ModelInvalid when the file is no blend of these features."""
-    try:
-        read = json.loads(path.read_bytes())
-        coarse = read["coarse"]
-        return Blend(
-            coarse=tuple(float(coarse[name]) for name in NAMES),
-            coarse_bias=float(read["coarse_bias"]),
-            fine=float(read["fine"]),
-            fine_coarse=float(read["fine_coarse"]),
-            fine_bias=float(read["fine_bias"]),
-            ranker=str(read.get("ranker", "")),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelInvalid(
-            f"{path.name} holds no weights for these features; `xunwen eval blend` writes it"
-        ) from error
+    """The blend of a file. Raises ModelInvalid if the file holds no blend of these features."""
+    return Blend.of(read_weights(path))

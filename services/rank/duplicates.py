@@ -1,22 +1,106 @@
-"""The last phase: near-duplicates go, and on demand similar hits make room for different ones."""
+"""The last phase: near-duplicates go, and on demand similar hits make room for different ones.
 
+A copy is recognised by what would distinguish it. Two documents whose characters are nearly all the
+same are still different when their titles differ in a number, a version, a sign or a word (C++ and
+C#, 2019 and 2020, part one and part two), or their texts in a number.
+"""
+
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Any
 
 from services.common.text import WordAnalyzer
-from services.common.wire.recall import Candidate
+from services.common.text.expressions import EXPRESSION, expression_words
+from services.common.wire.rank import RankCandidate
 
 _GRAM = 3
-_CHARS = 400
-"""Enough of a document to tell a copy from a neighbour."""
+_TEXT_CHARS = 400
+"""Number of characters at the beginning of a text that are compared, enough to tell a copy from a
+similar text."""
+_LONG_NAME = 4
+"""Number of letters from which on a Latin word of a title alone does not distinguish two documents.
+"""
+_SIGNS = re.compile(r"[+=<>≠≤≥±÷#]")
+_PART = re.compile(
+    r"第[一二三四五六七八九十百]+|[一二三四五六七八九十]+[章节卷册篇辑期版届]"
+    r"|\([一二三四五六七八九十上中下续]\)|之[一二三四五六七八九十]|[上中下续]$|[上中下][册卷篇]"
+)
+_FUNCTION_WORDS = frozenset(
+    {"a", "an", "the", "of", "on", "in", "at", "to", "by", "as", "is", "or", "and", "for", "via"}
+)
 
 Shingles = frozenset[str]
+"""Character 3-grams."""
 
 
-def shingles(candidate: Candidate, analyzer: WordAnalyzer) -> Shingles:
-    """The character 3-grams of a document's beginning, folded, without punctuation."""
-    folded = analyzer.fold(f"{candidate.title}{candidate.text[:_CHARS]}")
-    bare = "".join(filter(str.isalnum, folded))
-    return frozenset(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1)))
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The parts of a document that decide whether it is a copy of another one."""
+
+    grams: Shingles
+    """3-grams of the letters and digits in the title and the beginning of the text."""
+    title: str = ""
+    """Letters and digits of the title, folded."""
+    has_text: bool = False
+    marks: frozenset[str] = frozenset()
+    """Parts of the title that distinguish similar titles: numbers, versions, signs, short names."""
+    numbers: frozenset[str] = frozenset()
+    """Numbers in the beginning of the text."""
+
+
+def outline(candidate: RankCandidate, analyzer: WordAnalyzer) -> Outline:
+    """The parts of a candidate that `distinguishable` and `similarity` compare."""
+    title = analyzer.fold(candidate.title)
+    text = analyzer.fold(candidate.text[:_TEXT_CHARS])
+    bare = "".join(filter(str.isalnum, title + text))
+    return Outline(
+        grams=frozenset(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1))),
+        title="".join(filter(str.isalnum, title)),
+        has_text=bool(text),
+        marks=frozenset((*_short_names(title), *_SIGNS.findall(title), *_PART.findall(title))),
+        numbers=frozenset(word for word in _expressions(text) if _has_digit(word)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines(Sequence[Outline]):
+    """The outlines of candidates, each made when it is first looked at."""
+
+    candidates: Sequence[RankCandidate]
+    analyzer: WordAnalyzer
+    _made: dict[int, Outline] = field(default_factory=dict, init=False)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @property
+    def made(self) -> int:
+        """Number of outlines that were made."""
+        return len(self._made)
+
+    def __getitem__(self, at: Any) -> Any:
+        """The outline at one position; there are no slices."""
+        if at not in self._made:
+            self._made[at] = outline(self.candidates[at], self.analyzer)
+        return self._made[at]
+
+
+def _short_names(title: str) -> list[str]:
+    """Numbers and short Latin names of a title; English function words say nothing."""
+    words = [word for word in _expressions(title) if _has_digit(word) or len(word) < _LONG_NAME]
+    if not title.isascii():  # the a of 维生素a is no article
+        return words
+    return [word for word in words if word not in _FUNCTION_WORDS]
+
+
+def _expressions(text: str) -> list[str]:
+    return [word for match in EXPRESSION.finditer(text) for word in expression_words(match[0])]
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
 
 
 def similarity(left: Shingles, right: Shingles) -> float:
@@ -25,9 +109,25 @@ def similarity(left: Shingles, right: Shingles) -> float:
     return shared / (len(left) + len(right) - shared)
 
 
+def distinguishable(left: Outline, right: Outline) -> bool:
+    """Whether two documents of nearly the same characters are different ones.
+
+    Without texts, titles must be the same. With texts of the same numbers, one title may hold
+    additions, such as a subtitle, but no word in the place of another word.
+    """
+    if left.marks != right.marks or left.numbers != right.numbers:
+        return True
+    if left.title == right.title:
+        return False
+    if not (left.has_text and right.has_text):
+        return True
+    changes = SequenceMatcher(None, left.title, right.title, autojunk=False).get_opcodes()
+    return any(change == "replace" for change, *_ in changes)
+
+
 def select(
     scores: Sequence[float],
-    documents: Sequence[Shingles],
+    documents: Sequence[Outline],
     *,
     top_k: int,
     diversity: float,
@@ -35,21 +135,49 @@ def select(
 ) -> list[int]:
     """Positions of at most `top_k` documents, given best first, without near-duplicates.
 
-    A document whose similarity to a chosen one reaches `duplicate` is left out. With
-    `diversity` d, the next one maximises (1 - d) score - d similarity to the chosen
-    (maximal marginal relevance, Carbonell and Goldstein, SIGIR 1998).
+    A document that cannot be distinguished from a chosen one, and whose similarity to it reaches
+    `duplicate`, is left out. With `diversity` d, the next one maximises (1 - d) score -
+    d similarity to the chosen (maximal marginal relevance, Carbonell and Goldstein, SIGIR 1998).
+    Without it `documents` are read only as far down as hits are found.
     """
+    if diversity:
+        return diverse(scores, documents, top_k=top_k, diversity=diversity, duplicate=duplicate)
+    chosen: list[int] = []
+    for at in range(len(documents)):
+        if len(chosen) == top_k:
+            break
+        if not any(_copies(documents[at], documents[better], duplicate) for better in chosen):
+            chosen.append(at)
+    return chosen
+
+
+def _copies(left: Outline, right: Outline, duplicate: float) -> bool:
+    alike = similarity(left.grams, right.grams)
+    return alike >= duplicate and not distinguishable(left, right)
+
+
+def diverse(
+    scores: Sequence[float],
+    documents: Sequence[Outline],
+    *,
+    top_k: int,
+    diversity: float,
+    duplicate: float,
+) -> list[int]:
+    """Positions as `select` gives them, each next one chosen by its score and its distance to the
+    chosen ones."""
     chosen: list[int] = []
     closest = [0.0] * len(documents)
-    open_ = list(range(len(documents)))
-    while open_ and len(chosen) < top_k:
-        if diversity:
-            best = max(open_, key=lambda at: (1 - diversity) * scores[at] - diversity * closest[at])
-        else:
-            best = open_[0]
+    remaining = list(range(len(documents)))
+    while remaining and len(chosen) < top_k:
+        best = max(remaining, key=lambda at: (1 - diversity) * scores[at] - diversity * closest[at])
         chosen.append(best)
-        open_.remove(best)
-        for at in open_:
-            closest[at] = max(closest[at], similarity(documents[at], documents[best]))
-        open_ = [at for at in open_ if closest[at] < duplicate]
+        remaining.remove(best)
+        others = []
+        for at in remaining:
+            alike = similarity(documents[at].grams, documents[best].grams)
+            closest[at] = max(closest[at], alike)
+            if alike < duplicate or distinguishable(documents[at], documents[best]):
+                others.append(at)
+        remaining = others
     return chosen

@@ -1,5 +1,6 @@
-"""Coarse features: what a candidate tells about itself without a model being asked."""
+"""Coarse features: cheap numbers that compare a candidate with the query, without a model."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.text import WordAnalyzer
-from services.common.wire.recall import Candidate
+from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate
+
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -22,48 +25,48 @@ NAMES = (
     "title_share",
     "order",
 )
-"""The columns of the feature matrix, each 0 to 1.
+"""Names of the columns of the feature matrix, each 0 to 1.
 
 dense             cosine of query and document, 0 where the dense leg did not find it
 *_relative        score of a leg, or of both fused, between the worst (0) and the best (1) found
 title_coverage    share of the query's characters that lie in words of the title
 text_coverage     the same for title and text
-title_match       1 when the title is the query, less the more of either is left over
+title_match       1 when the title is the query, less when either has more than the other
 title_share       share of the title's character pairs that the query has too
 order             share of the query's character pairs that title or text have: words in a row
 """
 
-_TEXT_CHARS = 2_000
-"""Of a long text only the beginning is compared, as much as the fine phase may read."""
-
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query, folded and cut into words once."""
+class AnalysedQuery:
+    """A query, folded and cut into words once for all candidates."""
 
     folded: str
-    """Letters and digits only."""
+    """Letters and digits of the folded query."""
     words: tuple[str, ...]
+    """Words that stand in the folded query, each once."""
     pairs: frozenset[str]
-    """Neighbouring characters."""
+    """Pairs of neighbouring characters of `folded`."""
 
     @classmethod
-    def of(cls, text: str, analyzer: WordAnalyzer) -> "Query":
-        words = dict.fromkeys(analyzer.words(text))
-        folded = _bare(analyzer.fold(text))
-        return cls(folded, tuple(words), frozenset(_pairs(folded)))
+    def of(cls, text: str, analyzer: WordAnalyzer) -> "AnalysedQuery":
+        """Analyses a query."""
+        folded = analyzer.fold(text)
+        words = [term for term in analyzer.terms(text) if term in folded]
+        letters = bare(folded)
+        return cls(letters, tuple(words), frozenset(_pairs(letters)))
 
 
 def coarse_features(
-    query: Query, candidates: Sequence[Candidate], analyzer: WordAnalyzer
+    query: AnalysedQuery, candidates: Sequence[RankCandidate], analyzer: WordAnalyzer
 ) -> FloatArray:
-    """float64 [candidates, NAMES]."""
+    """The feature matrix, float64 [candidates, NAMES]."""
     dense = np.array([each.dense or 0.0 for each in candidates])
     lexical = np.array([each.lexical or 0.0 for each in candidates])
     recall = np.array([each.score for each in candidates])
     titles = [analyzer.fold(each.title) for each in candidates]
-    texts = [analyzer.fold(each.text[:_TEXT_CHARS]) if each.text else "" for each in candidates]
-    bare_titles = [_bare(title) for title in titles]
+    texts = [analyzer.fold(each.text[:MAX_TEXT_CHARS]) if each.text else "" for each in candidates]
+    bare_titles = [bare(title) for title in titles]
     lengths = np.array([len(word) for word in query.words], dtype=float)
     total = max(float(lengths.sum()), 1.0)
     pairs = max(len(query.pairs), 1)
@@ -90,7 +93,10 @@ def coarse_features(
 
 
 def _relative(scores: FloatArray) -> FloatArray:
-    """Scores from 0 (the worst that a leg found) to 1 (the best); 0 where a leg found nothing."""
+    """Scores stretched from 0 (the worst that a leg found) to 1 (the best).
+
+    A document that the leg did not find, whose score is 0, stays at 0.
+    """
     found = scores[scores != 0]
     if not found.size or found.max() <= found.min():
         return np.where(scores != 0, 1.0, 0.0)
@@ -112,8 +118,9 @@ def _share(query: frozenset[str], title: str) -> float:
     return sum(pair in query for pair in pairs) / len(pairs) if pairs else 0.0
 
 
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
+def bare(text: str) -> str:
+    """Letters and digits, as str.isalnum has them."""
+    return _NOT_ALPHANUMERIC.sub("", text)
 
 
 def _pairs(text: str) -> list[str]:

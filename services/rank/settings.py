@@ -5,30 +5,39 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.common.blend import BLEND
 from services.common.engine import QUEUED_TOKENS, PredictorOptions
 from services.common.model_dir import WantedPrecision
 from services.common.settings import ServiceSettings
-from services.rank.blend import BLEND
 
 
 class RankSettings(ServiceSettings):
+    """Settings of the rank service, under the prefix XUNWEN_RANK_."""
+
     model_config = SettingsConfigDict(env_prefix="XUNWEN_RANK_", frozen=True, extra="ignore")
 
     port: int = Field(default=8002, ge=0, le=65535)
+    """TCP port to listen on; 0 lets the system choose a free one."""
     model_dir: Path = Path("models/literature-ranker")
+    """Model directory of the ranker."""
     threads: int = Field(default=0, ge=0)
-    """Cores that forward passes may use; 0 takes every one."""
+    """Cores that forward passes of the ranker may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
+    """Arithmetic of the ranker: `auto` takes the fastest that the model allows on this
+    processor."""
     queued_tokens: int = Field(default=QUEUED_TOKENS, gt=0)
-    """Waiting work above which a call is refused."""
+    """Tokens that may wait for the ranker; beyond them calls are refused with 503."""
     timeout_seconds: float = Field(default=10.0, gt=0)
-    """The budget of a call whose caller names none."""
-    keep: int = Field(default=100, ge=1, le=1000)
-    """Candidates that the fine phase reads when the caller does not say."""
+    """Budget of a call whose caller names no deadline."""
+    keep: int = Field(default=24, ge=1, le=1000)
+    """Number of candidates that the fine phase reads at most; the blend was fitted on 24."""
     blend: Path = BLEND
-    """Weights of the phases, as `xunwen eval blend` writes them for another ranker."""
+    """File with the fitted weights of fusion and ranking, as `xunwen eval blend` writes it;
+    recall and rank must read the same."""
     duplicate: float = Field(default=0.9, gt=0)
-    """Similarity from which a hit counts as a copy of a better one; above 1, none does."""
+    """Similarity from which a hit counts as a copy of a better one and is dropped; above 1,
+    none is."""
 
     def predictor_options(self) -> PredictorOptions:
+        """The precision and the number of threads with which the ranker is opened."""
         return PredictorOptions(threads=self.threads, precision=self.precision)

@@ -1,10 +1,10 @@
 """Candidates as recall sends them."""
 
-import json
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from services.common.blend import FittedWeights, write_weights
 from services.rank.features import NAMES
 
 QUERY = "国有企业引入非国有资本对创新绩效的影响"
@@ -25,7 +25,6 @@ def candidates(count: int, text: str = "") -> list[dict[str, Any]]:
             "id": f"p{number}",
             "title": title,
             "text": text and f"{title}。{text}",
-            "fields": {},
             "dense": 0.9 - number / 1000,
             "lexical": 30.0 - number / 20 if number % 2 == 0 else None,
             "score": 1.0 - number / 1000,
@@ -35,16 +34,14 @@ def candidates(count: int, text: str = "") -> list[dict[str, Any]]:
 
 
 def write_blend(path: Path) -> Path:
-    weights = dict.fromkeys(NAMES, 1.0)
-    path.write_text(
-        json.dumps(
-            {
-                "coarse": weights,
-                "coarse_bias": -5.0,
-                "fine": 0.5,
-                "fine_coarse": 1.0,
-                "fine_bias": 0.0,
-            }
-        )
+    """A file of weights in which every phase counts, fitted for no model in particular."""
+    weights = FittedWeights(
+        dense_weight=0.6,
+        coarse=dict.fromkeys(NAMES, 1.0),
+        coarse_bias=-5.0,
+        fine=20.0,
+        fine_coarse=1.0,
+        fine_bias=-10.0,
     )
+    write_weights(path, weights)
     return path

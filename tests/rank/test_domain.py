@@ -2,47 +2,49 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
-from services.common.wire.recall import Candidate
+from services.common.wire.rank import RankCandidate
 from services.rank.blend import BLEND, Blend, probability, read_blend
-from services.rank.cascade import Cascade
-from services.rank.duplicates import select, similarity
-from services.rank.features import NAMES, Query, coarse_features
+from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
+from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
+from services.rank.phases import RankingPhases
+from services.rank.stopping import StopRule
 from tests.rank.candidates import QUERY, candidates, write_blend
 
 _ANALYZER = WordAnalyzer()
 _TEXT = st.text(alphabet="国有企业创新绩效研究 abc，。\n", max_size=30)
 
 
-def features(query: str, *found: Candidate) -> dict[str, npt.NDArray[np.float64]]:
-    matrix = coarse_features(Query.of(query, _ANALYZER), found, _ANALYZER)
+def features(query: str, *found: RankCandidate) -> dict[str, npt.NDArray[np.float64]]:
+    matrix = coarse_features(AnalysedQuery.of(query, _ANALYZER), found, _ANALYZER)
     return dict(zip(NAMES, matrix.T, strict=True))
 
 
-def paper(title: str, text: str = "", score: float = 1.0) -> Candidate:
-    return Candidate(id=title, title=title, text=text, fields={}, dense=0.5, score=score)
+def paper(title: str, text: str = "", score: float = 1.0) -> RankCandidate:
+    return RankCandidate(id=title, title=title, text=text, dense=0.5, score=score)
 
 
+@settings(deadline=None)
 @given(_TEXT, st.lists(st.tuples(_TEXT, _TEXT, st.none() | st.floats(-1, 1)), max_size=5))
 def test_features_lie_between_0_and_1(
     query: str, documents: list[tuple[str, str, float | None]]
 ) -> None:
     found = [
-        Candidate(id=str(at), title=title, text=text, fields={}, dense=dense, score=1.0)
+        RankCandidate(id=str(at), title=title, text=text, dense=dense, score=1.0)
         for at, (title, text, dense) in enumerate(documents)
     ]
-    matrix = coarse_features(Query.of(query, _ANALYZER), found, _ANALYZER)
+    matrix = coarse_features(AnalysedQuery.of(query, _ANALYZER), found, _ANALYZER)
     assert matrix.shape == (len(found), len(NAMES))
     assert ((matrix >= 0) & (matrix <= 1)).all()
 
@@ -93,13 +95,40 @@ def test_odds_of_any_size_are_a_probability(odds: float) -> None:
 
 
 def test_a_copy_of_a_chosen_one_is_left_out() -> None:
-    grams = [frozenset("abcdefghij"), frozenset("abcdefghij"), frozenset("klm")]
+    grams = [Outline(frozenset(each)) for each in ("abcdefghij", "abcdefghij", "klm")]
     assert select([0.9, 0.8, 0.1], grams, top_k=3, diversity=0, duplicate=0.9) == [0, 2]
     assert select([0.9, 0.8, 0.1], grams, top_k=3, diversity=0, duplicate=1.1) == [0, 1, 2]
 
 
+@given(
+    st.lists(st.frozensets(st.sampled_from("abcdef"), min_size=1), max_size=12), st.integers(1, 9)
+)
+def test_looking_only_as_far_as_needed_chooses_the_same(
+    grams: list[frozenset[str]], top_k: int
+) -> None:
+    outlines = [Outline(each) for each in grams]
+    scores = [1 - at / 100 for at in range(len(outlines))]
+    options = {"top_k": top_k, "duplicate": 0.5}
+    assert select(scores, outlines, diversity=0, **options) == diverse(
+        scores, outlines, diversity=0, **options
+    )
+
+
+def test_outlines_are_made_as_far_down_as_hits_are_found() -> None:
+    outlines = Outlines([paper(each["title"]) for each in candidates(50)], _ANALYZER)
+    select([1.0] * 50, outlines, top_k=5, diversity=0, duplicate=0.9)
+    assert outlines.made < 10
+    select([1.0] * 50, outlines, top_k=5, diversity=0.1, duplicate=0.9)
+    assert outlines.made == 50
+
+
+@given(st.text())
+def test_bare_text_is_letters_and_digits(text: str) -> None:
+    assert bare(text) == "".join(filter(str.isalnum, text))
+
+
 def test_diversity_prefers_what_differs() -> None:
-    grams = [frozenset("abcd"), frozenset("abce"), frozenset("xyz")]
+    grams = [Outline(frozenset(each)) for each in ("abcd", "abce", "xyz")]
     scores = [0.9, 0.8, 0.6]
     assert select(scores, grams, top_k=3, diversity=0, duplicate=2) == [0, 1, 2]
     assert select(scores, grams, top_k=3, diversity=0.5, duplicate=2) == [0, 2, 1]
@@ -113,25 +142,28 @@ def test_similarity_is_of_shared_grams() -> None:
 
 @dataclass
 class Judge:
-    """A FineRanker that answers for the first `reached`, or fails."""
+    """A FineRanker that answers for as many candidates as it has odds, or fails."""
 
     odds: list[float]
     fails: bool = False
+    read: int = 0
 
     async def log_odds(
-        self, query: str, found: Sequence[Candidate], deadline: Deadline
+        self, query: str, found: Sequence[RankCandidate], deadline: Deadline
     ) -> npt.NDArray[np.float32]:
         if self.fails:
             raise ModelUnavailable("down")
         odds = np.full(len(found), np.nan, dtype=np.float32)
-        odds[: len(self.odds)] = self.odds
+        given = self.odds[self.read : self.read + len(found)]
+        odds[: len(given)] = given
+        self.read += len(found)
         return odds
 
 
 async def ranked(judge: Judge, blend: Blend) -> tuple[list[str], list[str]]:
-    found = [Candidate.model_validate(each) for each in candidates(6)]
-    answer = await Cascade(judge, _ANALYZER, blend, 2.0).rank(
-        QUERY, found, top_k=6, keep=6, diversity=0, explain=False, deadline=Deadline.after(60)
+    found = [RankCandidate.model_validate(each) for each in candidates(6)]
+    answer = await RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=6).rank(
+        QUERY, found, top_k=6, diversity=0, explain=False, deadline=Deadline.after(60)
     )
     return [hit.id for hit in answer.hits], answer.degraded
 
@@ -153,3 +185,65 @@ async def test_a_ranker_without_weight_is_not_asked(tmp_path: Path) -> None:
     shown = read_blend(write_blend(tmp_path / "blend.json"))
     mute = Blend(shown.coarse, shown.coarse_bias, 0.0, 1.0, 0.0)
     assert (await ranked(Judge([], fails=True), mute))[1] == []
+
+
+_EVEN = StopRule(intercept=-5.0, slope=1.0, spread=0.5, floor=0.0, chance=0.05)
+"""Expects five less than the coarse log-odds, and minds only what may exceed 0."""
+
+
+@pytest.mark.parametrize(
+    ("best", "stop", "budget", "read", "stopped"),
+    [
+        (0.0, None, 40, 40, "depth"),
+        (9.0, _EVEN, 40, 2, "settled"),
+        (0.0, replace(_EVEN, intercept=50.0), 40, 40, "depth"),
+        (0.0, replace(_EVEN, intercept=50.0), 20, 20, "budget"),
+    ],
+)
+async def test_the_fine_phase_stops_when_nothing_unread_matters(
+    tmp_path: Path, best: float, stop: StopRule | None, budget: int, read: int, stopped: str
+) -> None:
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    judge = Judge([best] * budget)
+    found = [RankCandidate.model_validate(each) for each in candidates(60)]
+    phases = RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=40, stop=stop)
+    answer = await phases.rank(
+        QUERY, found, top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
+    )
+    fine = next(stage for stage in answer.stages if stage.name == "fine")
+    assert (fine.candidates, fine.stopped) == (read, stopped)
+    assert answer.degraded == (["rank"] if stopped == "budget" else [])
+
+
+async def test_reading_every_candidate_settles_the_answer(tmp_path: Path) -> None:
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    found = [RankCandidate.model_validate(each) for each in candidates(9)]
+    phases = RankingPhases(Judge([0.0] * 9), _ANALYZER, blend, duplicate=2.0, depth=40)
+    answer = await phases.rank(
+        QUERY, found, top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
+    )
+    assert [stage.stopped for stage in answer.stages if stage.name == "fine"] == ["settled"]
+
+
+@given(st.floats(-8, 8), st.floats(-8, 8), st.integers(0, 5))
+def test_a_better_answer_and_fewer_unread_leave_less_open(
+    entry: float, unread: float, count: int
+) -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 0.5, 0.5, 0.0)
+    few = _EVEN.expected(blend, np.full(3, entry), np.full(count, unread), 3)
+    more = _EVEN.expected(blend, np.full(3, entry), np.full(count + 1, unread), 3)
+    better = _EVEN.expected(blend, np.full(3, entry + 1), np.full(count, unread), 3)
+    assert better <= few <= more <= count + 1
+
+
+def test_what_the_ranker_cannot_lift_into_the_answer_is_not_read() -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.0)
+    hopeful = replace(_EVEN, intercept=50.0)
+    assert hopeful.expected(blend, np.full(3, 5.0), np.array([2.9]), 3) == 0.0
+    assert hopeful.expected(blend, np.full(3, 5.0), np.array([3.1]), 3) == pytest.approx(1.0)
+
+
+def test_a_ranker_far_off_outweighs_no_more_than_its_weight() -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.0)
+    final = blend.final_odds(np.zeros(3), np.array([-1000.0, 0.0, 1000.0]))
+    assert final.tolist() == [0.0, 1.0, 2.0]

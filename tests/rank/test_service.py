@@ -13,6 +13,7 @@ from services.common.wire.rank import RankResponse, RerankResponse
 from services.rank.app import create_app
 from services.rank.features import NAMES
 from services.rank.settings import RankSettings
+from tests.asgi import client_of
 from tests.rank.candidates import QUERY, candidates
 
 _LONG = "本文以上市公司为样本，研究混合所有制改革、资本结构与技术创新之间的关系。" * 12
@@ -39,8 +40,8 @@ async def test_a_20_ms_budget_answers_in_coarse_order_and_says_so(
 ) -> None:
     """A pass under way ends, no further one starts: a fraction of the time of all of them."""
     found = candidates(60, _LONG)
-    patient = await rank(client, found, keep=60)
-    hurried = await rank(client, found, keep=60, budget_ms=20)
+    patient = await rank(client, found)
+    hurried = await rank(client, found, budget_ms=20)
     assert (patient.degraded, hurried.degraded) == ([], ["rank"])
     seconds = [
         sum(stage.took_ms for stage in answer.stages if stage.name == "fine")
@@ -62,13 +63,15 @@ async def test_no_time_at_all_still_answers_by_coarse_scores(client: httpx.Async
     )
 
 
-async def test_every_phase_reports_its_time_and_what_it_saw(client: httpx.AsyncClient) -> None:
-    answer = await rank(client, candidates(120), keep=30, top_k=4)
+async def test_every_phase_reports_its_time_and_what_it_saw(ranker: Ranker, blend: Path) -> None:
+    async with client_of(create_app(RankSettings(blend=blend, keep=30), ranker)) as client:
+        answer = await rank(client, candidates(120), top_k=4)
     assert [(stage.name, stage.candidates) for stage in answer.stages] == [
         ("coarse", 120),
         ("fine", 30),
         ("rerank", 20),
     ]
+    assert [stage.stopped for stage in answer.stages] == [None, "depth", None]
     assert len(answer.hits) == 4
     assert answer.degraded == []
 

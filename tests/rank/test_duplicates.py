@@ -1,0 +1,83 @@
+"""Which documents are copies of each other, and which only look alike."""
+
+import pytest
+
+from services.common.text import WordAnalyzer
+from services.common.wire.rank import RankCandidate
+from services.rank.duplicates import outline, select
+from tests.rank.candidates import candidates
+
+_ANALYZER = WordAnalyzer()
+_TEXT = "".join(each["title"] for each in candidates(25))
+"""Different words, as an abstract has them, and no numbers."""
+_LONG = "国有企业引入非国有资本对创新绩效的影响及其作用机制与制度环境的调节效应研究"
+
+_DIFFERENT = [
+    ("C程序设计", "C++程序设计"),
+    ("C++程序设计", "C#程序设计"),
+    ("C程序设计", "C#程序设计"),
+    ("2019年统计年鉴", "2020年统计年鉴"),
+    ("Python 3.10 入门", "Python 3.11 入门"),
+    ("GB/T 7714-2005", "GB/T 7714-2015"),
+    ("高等数学（上）", "高等数学（下）"),
+    ("高等数学上册", "高等数学下册"),
+    ("红楼梦研究(一)", "红楼梦研究(二)"),
+    ("红楼梦研究", "红楼梦研究(二)"),
+    ("第一部分 总论", "第二部分 总论"),
+    ("世界史 Ⅰ", "世界史 Ⅱ"),
+    ("维生素A缺乏", "维生素B缺乏"),
+    ("IL-6的表达", "IL-8的表达"),
+    ("PM2.5的来源", "PM10的来源"),
+    ("互联网+农业", "互联网农业"),
+    ("Part 1: Methods", "Part 2: Methods"),
+    ("T+0交易", "T+1交易"),
+    ("东部地区经济", "西部地区经济"),
+    (f"东{_LONG}", f"西{_LONG}"),
+    (_LONG, f"{_LONG}：2020年"),
+    ("10³ 次试验", "103次试验"),
+]
+_COPIES = [
+    ("国企改革", "《国企改革》"),
+    ("国企改革", "國企改革"),
+    ("C++程序设计", "Ｃ＋＋程序设计"),
+    ("PM2.5的来源", "PM₂.₅的来源"),
+    ("深度学习综述", "深度 学习综述。"),
+    ("Deep Learning", "deep learning"),
+    ("高等数学（上）", "高等数学(上)"),
+]
+
+
+def hits(left: RankCandidate, right: RankCandidate) -> int:
+    outlines = [outline(each, _ANALYZER) for each in (left, right)]
+    return len(select([0.9, 0.8], outlines, top_k=2, diversity=0, duplicate=0.9))
+
+
+def paper(title: str, text: str = "") -> RankCandidate:
+    return RankCandidate(id=title, title=title, text=text, score=1.0)
+
+
+@pytest.mark.parametrize("text", ["", _TEXT], ids=["title alone", "same text"])
+@pytest.mark.parametrize(("one", "other"), _DIFFERENT)
+def test_documents_that_differ_in_what_distinguishes_are_both_shown(
+    one: str, other: str, text: str
+) -> None:
+    assert hits(paper(one, text), paper(other, text)) == 2
+
+
+@pytest.mark.parametrize("text", ["", _TEXT], ids=["title alone", "same text"])
+@pytest.mark.parametrize(("one", "other"), _COPIES)
+def test_copies_are_shown_once(one: str, other: str, text: str) -> None:
+    assert hits(paper(one, text), paper(other, text)) == 1
+
+
+def test_a_subtitle_makes_no_other_document_of_the_same_text() -> None:
+    assert hits(paper(_LONG, _TEXT), paper(f"{_LONG}——来自上市公司的证据", _TEXT)) == 1
+
+
+def test_texts_that_differ_in_a_number_are_different() -> None:
+    one, other = (f"{year}年的调查。{_TEXT}" for year in (2019, 2020))
+    assert hits(paper("年度报告", one), paper("年度报告", other)) == 2
+
+
+def test_a_title_without_its_text_is_no_copy_of_both() -> None:
+    assert hits(paper(_LONG), paper(_LONG, _TEXT)) == 2
