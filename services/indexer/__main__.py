@@ -2,28 +2,24 @@
 
 import sys
 
-from services.common.app import serve
-from services.common.errors import DictionaryInvalid, ModelInvalid
-from services.common.model_dir import Kind, load_manifest
+from fastapi import FastAPI
+
+from services.common.app import start
+from services.common.model_dir.encoders import EncoderDirectories
+from services.common.objects import ObjectStoreSettings
 from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.indexer.app import create_app
 from services.indexer.settings import IndexerSettings
 
 
-def main() -> int:
-    settings = read_settings(IndexerSettings, "indexer")
-    try:
-        manifest = load_manifest(settings.model_dir)
-        if manifest.kind is not Kind.ENCODER:
-            raise ModelInvalid(f"{settings.model_dir.name} is no encoder")
-        analyzers = Analyzers(settings.dictionaries)
-    except (ModelInvalid, DictionaryInvalid) as error:
-        sys.stderr.write(f"indexer: {error.detail}\n")
-        return 1
-    serve(create_app(settings, manifest, analyzers), settings, "indexer")
-    return 0
+def create(settings: IndexerSettings) -> FastAPI:
+    """Reads the encoders' manifests and the dictionaries, and creates the application. Raises
+    StartFailed."""
+    objects = read_settings(ObjectStoreSettings, "indexer")
+    encoders = EncoderDirectories.read(settings.model_dir, settings.encoders)
+    return create_app(settings, objects, encoders, Analyzers(settings.dictionaries))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("indexer", IndexerSettings, create))

@@ -1,35 +1,45 @@
-"""The application factory; the lifespan owns every resource."""
+"""The application of the indexer; its lifespan owns every resource."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 
 from services.common.app import Resources, create_service_app
-from services.common.errors import Unavailable
-from services.common.model_dir import ModelManifest
+from services.common.errors import QueueUnavailable, Unavailable
+from services.common.milvus import milvus_connection
+from services.common.model_dir.encoders import EncoderDirectories
+from services.common.objects import ObjectStoreSettings
+from services.common.redis_address import RedisAddress, RedisKind
+from services.common.redis_client import opened_redis
 from services.common.service_client import ServiceClient
 from services.common.text import Analyzers
-from services.indexer.api import collections, documents, jobs, work
+from services.indexer.api import collections, contents, documents, jobs, query_rules, work
 from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections, Encoding
-from services.indexer.index.milvus import MilvusIndex
+from services.indexer.index.collections import Collections
+from services.indexer.index.gate import Gate
+from services.indexer.index.golden import GoldenSets
+from services.indexer.index.journal import Journal
+from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.role import WriterRole
+from services.indexer.index.statistics import StatisticsBook
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.finish import JobFinisher
+from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.sources import Sources
 from services.indexer.jobs.submission import Submissions
 from services.indexer.jobs.supervisor import JobSupervisor
-from services.indexer.jobs.workers import WorkDesk, Workers
+from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.metrics import JobMetrics
+from services.indexer.query_rules import QueryRulesStore
 from services.indexer.queue import TaskQueue, celery_app
 from services.indexer.settings import IndexerSettings
 from services.indexer.singles import SingleDocuments
@@ -37,20 +47,33 @@ from services.indexer.store import ObjectStore
 from services.indexer.versions import RedisVersions
 
 _ENCODE_SECONDS = 20.0
+_REDIS_SECONDS = 2.0
 
 
-def create_app(settings: IndexerSettings, manifest: ModelManifest, analyzers: Analyzers) -> FastAPI:
-    """The indexer for one encoder, whose manifest was read and verified before."""
+def create_app(
+    settings: IndexerSettings,
+    objects: ObjectStoreSettings,
+    encoders: EncoderDirectories,
+    analyzers: Analyzers,
+) -> FastAPI:
+    """The application for encoders whose manifests have been read and verified before."""
 
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
         async with AsyncExitStack() as stack:
-            yield await _open(stack, settings, manifest, analyzers, registry)
+            yield await _open(stack, settings, objects, encoders, analyzers, registry)
 
     return create_service_app(
         title="Xunwen indexer",
-        version="1",
-        routers=[jobs.router, documents.router, collections.router, work.router],
+        version=version("xunwen"),
+        routers=[
+            jobs.router,
+            contents.router,
+            query_rules.router,
+            documents.router,
+            collections.router,
+            work.router,
+        ],
         lifespan=lifespan,
         internal_token=settings.token(),
     )
@@ -59,52 +82,49 @@ def create_app(settings: IndexerSettings, manifest: ModelManifest, analyzers: An
 async def _open(
     stack: AsyncExitStack,
     settings: IndexerSettings,
-    manifest: ModelManifest,
+    objects: ObjectStoreSettings,
+    encoders: EncoderDirectories,
     analyzers: Analyzers,
     registry: CollectorRegistry,
 ) -> Resources:
-    redis = Redis.from_url(
-        settings.state_redis_url, socket_timeout=2, socket_connect_timeout=1, protocol=2
-    )
-    stack.push_async_callback(redis.aclose)
-    store = await asyncio.to_thread(ObjectStore, settings.storage_url)
-    token = settings.milvus_token.get_secret_value() if settings.milvus_token else None
-    index = MilvusIndex(settings.milvus_uri, token, settings.index_choice())
-    stack.callback(index.close)
+    address = RedisAddress.parse(settings.state_redis_url)
+    redis = await stack.enter_async_context(opened_redis(address, _REDIS_SECONDS))
+    options = objects.options(settings.storage_url)
+    store = await asyncio.to_thread(ObjectStore, settings.storage_url, options)
+    milvus = await stack.enter_async_context(milvus_connection(settings.milvus()))
+    index = MilvusVectorIndex(milvus, Journal(store), settings.index_choice(), settings.milvus_file)
     recall = await stack.enter_async_context(
         ServiceClient(
             "recall", settings.recall_url, timeout=_ENCODE_SECONDS, token=settings.token()
         )
     )
-    versions = RedisVersions(redis)
+    replicated = address.kind is RedisKind.SENTINEL
+    versions = RedisVersions(redis, milvus.server_time, replicated=replicated)
     role = WriterRole(redis, settings.role_seconds, f"xunwen:{settings.queue}:writer")
-    queue = TaskQueue(celery_app(settings.state_redis_url, settings.queue), redis, settings.queue)
+    queue = TaskQueue(celery_app(address, settings.queue), redis, settings.queue)
     stack.callback(queue.close)
 
     book = JobBook(JobFiles(store))
     clock = VersionClock()
-    assert manifest.dimension is not None  # noqa: S101 - it is an encoder's
-    encoding = Encoding(manifest.fingerprint, manifest.dimension)
-    known = Collections(index, store, versions, clock, encoding, analyzers, book.newest)
+    known = Collections(index, store, versions, clock, encoders, analyzers, book.newest)
     writer = IndexWriter(known, index, versions, role, clock, book)
-    rebuilds = Rebuilds(known, writer, role)
+    golden = GoldenSets(store)
+    gate = Gate(golden, recall, index, settings.golden_tolerance)
+    rebuilds = Rebuilds(known, writer, role, gate)
     finisher = JobFinisher(book, writer, rebuilds)
     workers = Workers(settings.expected_workers)
-    supervisor = JobSupervisor(
+    housekeeping = Housekeeping(
         book,
-        queue,
-        finisher,
-        writer,
         known,
-        role,
         rebuilds,
         retention=timedelta(days=settings.retention_days),
         retained_jobs=settings.retained_jobs,
     )
+    supervisor = JobSupervisor(book, queue, finisher, writer, known, role, housekeeping)
     JobMetrics(registry, book, workers, lambda: role.holds)
 
     stack.push_async_callback(role.release)
-    await _background(stack, _keep_role(role, settings.role_seconds / 4))
+    await _background(stack, _keep_role(role, versions, settings.role_seconds / 4))
     stack.push_async_callback(supervisor.stop)
     await _background(stack, supervisor.run())
 
@@ -114,16 +134,16 @@ async def _open(
 
     return {
         "checks": {
-            "milvus": lambda: asyncio.to_thread(index.check),
+            "milvus": index.check,
             "redis": versions.check,
             "storage": lambda: asyncio.to_thread(store.check),
             "role": holds_role,
             "worker": workers.check,
         },
         "book": book,
-        "sources": Sources(settings.source_roots),
+        "sources": Sources(settings.source_roots, objects),
         "submissions": Submissions(book, known, writer, settings.max_input_bytes),
-        "desk": WorkDesk(
+        "leases": PartLeases(
             book,
             workers,
             known,
@@ -133,15 +153,20 @@ async def _open(
             settings.part_documents,
         ),
         "collections": known,
+        "golden": golden,
+        "query_rules": QueryRulesStore(redis, replicated=replicated),
         "rebuilds": rebuilds,
+        "statistics": StatisticsBook(known),
         "writer": writer,
-        "singles": SingleDocuments(recall, manifest, writer, analyzers),
+        "singles": SingleDocuments(recall, writer, analyzers),
     }
 
 
-async def _keep_role(role: WriterRole, interval: float) -> None:
+async def _keep_role(role: WriterRole, versions: RedisVersions, interval: float) -> None:
     while True:
-        await role.renew()
+        if await role.renew():
+            with contextlib.suppress(QueueUnavailable):  # the next turn makes up for it
+                await versions.restore()
         await asyncio.sleep(interval)
 
 

@@ -1,4 +1,4 @@
-"""What /metrics says about jobs; queue depth is what workers are scaled on."""
+"""Metrics of jobs. Workers are scaled by the number of open parts."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from services.indexer.jobs.workers import Workers
 
 
 class JobMetrics(Collector):
-    """Read from the book at each scrape."""
+    """Reads the book at each scrape."""
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class JobMetrics(Collector):
         registry.register(self)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The metrics as they are now."""
         jobs = GaugeMetricFamily("xunwen_index_jobs", "Jobs by state", labels=["state"])
         ledgers = self._book.all()
         for state in JobState:
@@ -44,7 +45,11 @@ class JobMetrics(Collector):
             "1 while this process may write the index",
             value=float(self._holds_role()),
         )
-        yield GaugeMetricFamily("xunwen_index_parts_open", "Parts to be done", value=parts)
         yield GaugeMetricFamily(
-            "xunwen_index_workers", "Workers alive", value=self._workers.alive()
+            "xunwen_index_parts_open", "Parts that are not done yet", value=parts
+        )
+        yield GaugeMetricFamily(
+            "xunwen_index_workers",
+            "Workers with a heartbeat in the last ten seconds",
+            value=self._workers.alive(),
         )

@@ -1,35 +1,46 @@
 """The Celery queue between the indexer and its workers.
 
-A message names a part and carries nothing else. The ledger decides what it is worth: a
-message that comes twice or late finds the part done, and one that is lost is sent again.
+A message names a part and carries nothing else. A message that comes twice or late finds the
+part done in the ledger, and one that is lost is sent again.
 """
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from services.common.errors import QueueUnavailable
+from services.common.redis_address import RedisAddress, RedisKind
+from services.common.redis_client import FAILURES
 from services.common.tracing import carry, span
+from services.indexer.broker import use_transports
 
 PLAN_TASK = "xunwen.index.plan"
 PART_TASK = "xunwen.index.part"
 
 _STEPS = [0, 3, 6, 9]
-"""Priorities that kombu keeps apart on Redis, each its own list; 0 is served first."""
+"""Priorities, for each of which kombu keeps a list in Redis; 0 is served first."""
 _SEPARATOR = "\x06\x16"
+_CONNECT_SECONDS = 2
 _REDELIVER_SECONDS = 600
-"""After which Redis hands an unacknowledged message out again; the ledger is much faster."""
+"""Redis hands a message out again that was not acknowledged for this long. The ledger, with its
+leases, is much faster."""
 
 
-def celery_app(broker_url: str, queue: str) -> Celery:
-    """Connects at the first message. Results are recorded by the ledger, not by Celery."""
-    app = Celery("xunwen-indexer", broker=broker_url)
+def celery_app(broker: RedisAddress, queue: str) -> Celery:
+    """A Celery application, which connects at its first message and keeps no results."""
+    tls = broker.tls.options() if broker.tls else None
+    sentinel: dict[str, Any] = {}
+    if broker.kind is RedisKind.SENTINEL:
+        sentinel = {"master_name": broker.master, "sentinel_kwargs": _sentinel_options(broker)}
+    use_transports()
+    app = Celery("xunwen-indexer", broker=_broker_url(broker))
     app.conf.update(
+        broker_use_ssl=tls,
         task_default_queue=queue,
         task_ignore_result=True,
         task_acks_late=True,
@@ -49,16 +60,40 @@ def celery_app(broker_url: str, queue: str) -> Celery:
             "priority_steps": _STEPS,
             "sep": _SEPARATOR,
             "socket_timeout": 10,
-            "socket_connect_timeout": 2,
+            "socket_connect_timeout": _CONNECT_SECONDS,
             "retry_on_timeout": True,
             "max_retries": 1,
+            **sentinel,
         },
     )
     return app
 
 
+def _broker_url(broker: RedisAddress) -> str:
+    """The address as kombu writes it; each sentinel carries all that is known of the master."""
+    scheme = "sentinel" if broker.kind is RedisKind.SENTINEL else "redis"
+    secret = quote(broker.username or "", safe="")
+    if broker.password:
+        secret += f":{quote(broker.password, safe='')}"
+    return ";".join(
+        f"{scheme}://{secret}{'@' if secret else ''}{f'[{host}]' if ':' in host else host}:{port}"
+        f"/{broker.database}"
+        for host, port in broker.nodes
+    )
+
+
+def _sentinel_options(broker: RedisAddress) -> dict[str, Any]:
+    return {
+        "username": broker.sentinel_username,
+        "password": broker.sentinel_password,
+        "socket_timeout": _CONNECT_SECONDS,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        **({"ssl": True, **broker.tls.options()} if broker.tls else {}),
+    }
+
+
 class TaskQueue:
-    """The publishing side. Raises QueueUnavailable while Redis is away."""
+    """Sends messages to the workers. Raises QueueUnavailable while Redis is away."""
 
     def __init__(self, app: Celery, redis: Redis, queue: str) -> None:
         self._app = app
@@ -66,22 +101,25 @@ class TaskQueue:
         self._queue = queue
 
     async def put_plan(self, job_id: str, *, priority: int) -> None:
+        """Sends the planning of a job."""
         await self._send(PLAN_TASK, [job_id], priority)
 
     async def put_part(self, job_id: str, part: str, *, priority: int) -> None:
+        """Sends a part of a job."""
         await self._send(PART_TASK, [job_id, part], priority)
 
     async def depth(self) -> int:
-        """Messages that no worker has taken."""
+        """Number of messages that no worker has taken."""
         try:
             lengths: list[int] = [
                 await self._redis.llen(_list_name(self._queue, step)) for step in _STEPS
             ]
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise QueueUnavailable(retry_after=2) from error
         return sum(lengths)
 
     def close(self) -> None:
+        """Closes the connections to the broker."""
         self._app.close()
 
     async def _send(self, task: str, args: list[Any], priority: int) -> None:
@@ -97,7 +135,7 @@ class TaskQueue:
                     retry=False,
                     headers=headers,
                 )
-        except (OperationalError, RedisError, OSError) as error:
+        except (OperationalError, *FAILURES) as error:
             raise QueueUnavailable(retry_after=2) from error
 
 

@@ -1,70 +1,133 @@
-"""Documents on their way into the index, as tables of Arrow between processes and on disk."""
+"""Rows of the index, and the Arrow tables in which documents and rows travel between processes."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from services.common.documents import Document, FieldValue, lexical_source
-from services.common.errors import MalformedRequest
+from services.common.documents import OWN, Content, FieldValue, lexical_source
+from services.common.errors import InvalidRequest, MalformedRequest
 from services.common.text import WordAnalyzer, index_text
+from services.common.text.analyzer import MAX_INDEX_BYTES
+from services.indexer import passages
+from services.indexer.passages import Passages
 
 Vector = npt.NDArray[np.float32]
 
-_STRINGS = ("id", "title", "text", "fields", "words")
+_REPEATS = (64, 32, 16, 8, 4, 2, 1)
+"""Numbers of times that a word may stand in a document with too many words; the largest that fits
+is taken."""
+_DAMAGES = (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError)
+"""Errors of Arrow for bytes in memory that are no such table. OSError is among them, since Arrow's
+zstd raises one for damaged bytes."""
+_VECTOR_OF = "vector of "
+"""Prefix of the name of a column, before the encoder's fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDocument:
-    """A clean document of a part, with where it came from."""
+    """A clean document of a part, with the line that it came from."""
 
     line: int
-    document: Document
+    document: Content
     vector: Vector | None = None
-    """Ready-made; None when the worker is to encode it."""
+    """The vector that came with the document; None if the worker is to encode it."""
     version: int | None = None
-    """When a rebuild carries a document over: the version that it has. Else the job's."""
+    """The version of a document that a rebuild carries over; None takes the job's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the index, whole."""
+    """A row of the index with all its members."""
 
-    id: str
-    title: str
-    text: str
-    fields: dict[str, FieldValue]
+    document: Content
     words: str
+    """The words of the document, as `document_words` makes them; empty in a row that was read
+    back."""
     vector: Vector
     version: int | None = None
-    """None takes the version of the write."""
+    """Version of the row; None takes the version of the write."""
+    passages: Passages | None = None
+    """The passages of the body; None if there is no body, or if they were not read back."""
+
+    @property
+    def id(self) -> str:
+        """The document's id, which is the row's key."""
+        return self.document.id
 
 
-def document_row(document: Document, vector: Vector, analyzer: WordAnalyzer) -> Row:
-    """The row of a document, the same whether it comes alone or in bulk."""
-    return Row(
-        id=document.id,
-        title=document.title,
-        text=document.text,
-        fields=document.fields,
-        words=index_text(analyzer.words(lexical_source(document))),
-        vector=vector,
-    )
+EncodedRows = Mapping[str, Sequence[Row]]
+"""Rows of the same documents in the same order, by the encoder of their vectors.
+
+A document that is written while its collection is rebuilt with another encoder has two.
+"""
+
+
+def document_row(document: Content, vector: Vector, analyzer: WordAnalyzer) -> Row:
+    """The row of a document without a body. Raises InvalidRequest."""
+    return Row(document, document_words(document, analyzer), vector)
+
+
+def without_body(row: Row) -> Row:
+    """The part of a row that is not written as passages."""
+    if not row.document.body:
+        return row
+    return replace(row, document=row.document.model_copy(update={"body": ""}), passages=None)
+
+
+def document_words(document: Content, analyzer: WordAnalyzer) -> str:
+    """The words of a document as Milvus gets them, every different word among them.
+
+    A document of more than about 15,000 Chinese characters can exceed the limit of a VARCHAR. Then
+    words that come very often are written less often: BM25 saturates in the frequency of a word, so
+    the rank hardly changes. Raises InvalidRequest for a document whose different words alone exceed
+    the limit, rather than leave some out. Of a body, words beyond the limit are left out at the
+    end: its passages have all of them.
+    """
+    own = analyzer.document_words(lexical_source(document))
+    text = _fitting(own)
+    if (size := len(text.encode())) > MAX_INDEX_BYTES:
+        raise InvalidRequest(
+            f"The document has {size:,} bytes of different words, at most {MAX_INDEX_BYTES:,} can"
+            " be indexed; split it into several documents, or send the long text as `body`."
+        )
+    if not document.body:
+        return text
+    every = [*own, *analyzer.document_words(document.body)]
+    return index_text(_fitting(every).split(" "))
+
+
+def _fitting(words: Sequence[str]) -> str:
+    """The words in a form that fits into a row; if none fits, each word once."""
+    text = index_text(words, limit=sys.maxsize)
+    for most in _REPEATS:
+        if len(text.encode()) <= MAX_INDEX_BYTES:
+            break
+        text = index_text(_thinned(words, most), limit=sys.maxsize)
+    return text
+
+
+def _thinned(words: Sequence[str], most: int) -> Iterator[str]:
+    """The words in their order, each at most `most` times."""
+    seen: Counter[str] = Counter()
+    for word in words:
+        seen[word] += 1
+        if seen[word] <= most:
+            yield word
 
 
 def pack_planned(documents: Iterable[PlannedDocument]) -> bytes:
-    """A part as one Arrow file."""
+    """A part as an Arrow file."""
     items = list(documents)
     columns: dict[str, Any] = {
         "line": pa.array([item.line for item in items], pa.int64()),
-        "id": pa.array([item.document.id for item in items], pa.string()),
-        "title": pa.array([item.document.title for item in items], pa.string()),
-        "text": pa.array([item.document.text for item in items], pa.string()),
-        "fields": pa.array([_json(item.document.fields) for item in items], pa.string()),
+        **_columns([item.document for item in items]),
         "version": pa.array([item.version for item in items], pa.int64()),
         "vector": pa.array([item.vector for item in items], pa.list_(pa.float32())),
     }
@@ -72,58 +135,115 @@ def pack_planned(documents: Iterable[PlannedDocument]) -> bytes:
 
 
 def unpack_planned(content: bytes, start: int, stop: int) -> list[PlannedDocument]:
-    """Documents [start, stop) of a part. They were validated when it was planned."""
-    table = _unpack(content).slice(start, stop - start)
-    vectors = table.column("vector").combine_chunks()
-    return [
-        PlannedDocument(
-            line=item["line"],
-            document=Document.model_construct(
-                id=item["id"],
-                title=item["title"],
-                text=item["text"],
-                fields=json.loads(item["fields"]),
-            ),
-            vector=_vector(vectors[position]),
-            version=item["version"],
-        )
-        for position, item in enumerate(table.drop_columns(["vector"]).to_pylist())
-    ]
+    """Documents [start, stop) of a part, which were validated when it was planned.
+
+    Raises MalformedRequest unless `pack_planned` made the bytes, since a storage may damage them.
+    """
+    try:
+        table = _unpack(content).slice(start, stop - start)
+        vectors = table.column("vector").combine_chunks()
+        return [
+            PlannedDocument(
+                line=item["line"],
+                document=_content(item),
+                vector=_vector(vectors[position]),
+                version=item["version"],
+            )
+            for position, item in enumerate(table.drop_columns(["vector"]).to_pylist())
+        ]
+    except _DAMAGES as error:
+        raise MalformedRequest("The part is damaged in the indexer's storage.") from error
 
 
 def pack_rows(rows: Sequence[Row]) -> bytes:
-    """Rows of one dimension, at least one."""
-    matrix = np.ascontiguousarray(np.stack([row.vector for row in rows]), dtype=np.float32)
-    columns: dict[str, Any] = {
-        "id": pa.array([row.id for row in rows], pa.string()),
-        "title": pa.array([row.title for row in rows], pa.string()),
-        "text": pa.array([row.text for row in rows], pa.string()),
-        "fields": pa.array([_json(row.fields) for row in rows], pa.string()),
-        "words": pa.array([row.words for row in rows], pa.string()),
-        "version": pa.array([row.version for row in rows], pa.int64()),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1]),
-    }
-    return _pack(columns)
+    """Rows of one dimension, at least one, as an Arrow table without their passages."""
+    return _pack(_texts(rows) | {"vector": _matrix(rows)})
 
 
 def unpack_rows(content: bytes) -> list[Row]:
-    """Raises MalformedRequest unless `pack_rows` made it."""
+    """The rows of an Arrow table. Raises MalformedRequest unless `pack_rows` made it."""
+    return _rows(content, lambda column: "" if column == "vector" else None)[""]
+
+
+def pack_encoded(rows: EncodedRows) -> bytes:
+    """Rows by encoder, at least one of each, as an Arrow table; the documents are held once."""
+    vectors = {f"{_VECTOR_OF}{encoder}": _matrix(encoded) for encoder, encoded in rows.items()}
+    parts = {encoder: [row.passages for row in encoded] for encoder, encoded in rows.items()}
+    return _pack(_texts(next(iter(rows.values()))) | vectors | passages.columns(parts))
+
+
+def unpack_encoded(content: bytes) -> dict[str, list[Row]]:
+    """The rows of an Arrow table by encoder. Raises MalformedRequest unless `pack_encoded` made
+    it."""
+    return _rows(
+        content,
+        lambda column: column.removeprefix(_VECTOR_OF) if column.startswith(_VECTOR_OF) else None,
+    )
+
+
+def _texts(rows: Sequence[Row]) -> dict[str, Any]:
+    """The columns that are the same for every encoder."""
+    return {
+        **_columns([row.document for row in rows]),
+        "words": pa.array([row.words for row in rows], pa.string()),
+        "version": pa.array([row.version for row in rows], pa.int64()),
+    }
+
+
+def _matrix(rows: Sequence[Row]) -> Any:
+    matrix = np.ascontiguousarray(np.stack([row.vector for row in rows]), dtype=np.float32)
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+
+
+def _rows(content: bytes, encoder_of: Callable[[str], str | None]) -> dict[str, list[Row]]:
+    """Rows by encoder; `encoder_of` gives the encoder of a column of vectors, and None for other
+    columns."""
     try:
         table = _unpack(content)
-        vectors = table.column("vector").combine_chunks()
-        matrix = vectors.flatten().to_numpy().reshape(len(table), vectors.type.list_size)
-        rows = table.drop_columns(["vector"]).to_pylist()
-    except (pa.ArrowException, KeyError, ValueError, AttributeError) as error:
+        named = {column: encoder_of(column) for column in table.column_names}
+        matrices = {}
+        for column, encoder in named.items():
+            if encoder is not None:
+                vectors = table.column(column).combine_chunks()
+                shape = (len(table), vectors.type.list_size)
+                matrices[encoder] = vectors.flatten().to_numpy().reshape(shape)
+        texts = [
+            column
+            for column, encoder in named.items()
+            if encoder is None and not passages.holds(column)
+        ]
+        lines = table.select(texts).to_pylist()
+        documents = [_content(line) for line in lines]
+        rows = {
+            encoder: [
+                Row(document, line["words"], vector, line["version"], parts)
+                for document, line, vector, parts in zip(
+                    documents, lines, matrix, passages.read(table, encoder), strict=True
+                )
+            ]
+            for encoder, matrix in matrices.items()
+        }
+    except _DAMAGES as error:
         raise MalformedRequest("The rows are not the expected Arrow table.") from error
-    return [
-        Row(
-            **{name: row[name] for name in _STRINGS if name != "fields"},
-            fields=json.loads(row["fields"]),
-            version=row["version"],
-            vector=matrix[position],
-        )
-        for position, row in enumerate(rows)
-    ]
+    if not rows:
+        raise MalformedRequest("The rows have no vectors.")
+    return rows
+
+
+def _columns(documents: Sequence[Content]) -> dict[str, Any]:
+    """The members of documents as columns of text, the metadata as JSON."""
+    own = {name: [getattr(document, name) for document in documents] for name in OWN}
+    own["fields"] = [_json(document.fields) for document in documents]
+    return {name: pa.array(texts, pa.string()) for name, texts in own.items()}
+
+
+def _content(item: dict[str, Any]) -> Content:
+    """The document of one line of such columns.
+
+    A version that did not know a member wrote no column for it.
+    """
+    members = {name: item[name] for name in OWN if name in item}
+    return Content.model_construct(**members, fields=json.loads(item["fields"]))
 
 
 def _pack(columns: dict[str, Any]) -> bytes:
@@ -138,11 +258,15 @@ def _pack(columns: dict[str, Any]) -> bytes:
 
 def _unpack(content: bytes) -> Any:
     with pa.ipc.open_file(pa.BufferReader(content)) as reader:
-        return reader.read_all()
+        table = reader.read_all()
+    # Without this check, an offset that points elsewhere would end the process.
+    table.validate(full=True)
+    return table
 
 
 def _json(fields: dict[str, FieldValue]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    # A NaN would make the row unreadable; every way in refuses one.
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _vector(scalar: Any) -> Vector | None:

@@ -1,61 +1,90 @@
-"""Settings of the indexer's two programs, one environment prefix."""
+"""Settings of the indexer and its workers, from the environment with the prefix XUNWEN_INDEXER_."""
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.common.milvus.settings import MilvusSettings
 from services.common.model_dir import WantedPrecision
-from services.common.settings import ServiceSettings
+from services.common.redis_address import StateRedisUrl
 from services.indexer.index.choice import IndexChoice, IndexKind
 
 
-class IndexerSettings(ServiceSettings):
-    """`XUNWEN_INDEXER_<NAME>` in the environment; shared by the service and its workers."""
+class IndexerSettings(MilvusSettings):
+    """Settings that the service and its workers share, under the prefix XUNWEN_INDEXER_."""
 
     model_config = SettingsConfigDict(env_prefix="XUNWEN_INDEXER_", frozen=True, extra="ignore")
 
     port: int = Field(default=8003, ge=0, le=65535)
+    """TCP port to listen on; 0 lets the system choose a free one."""
     url: str = "http://127.0.0.1:8003"
-    """Where workers reach the service."""
-    milvus_uri: str = "http://127.0.0.1:19530"
-    milvus_token: SecretStr | None = None
+    """Address at which the workers reach the indexer."""
+    milvus_file: Path | None = None
+    """File of the embedded engine behind that address, whose tables get an index by document id;
+    none for a Milvus server."""
     vector_index: IndexKind = IndexKind.AUTO
-    """AUTO: FLAT on milvus-lite; else HNSW, and IVF_SQ8 where a rebuild finds many millions."""
+    """Kind of the vector index. `AUTO` takes FLAT in the embedded system, else HNSW, and
+    IVF_SQ8 if a rebuild finds many millions of documents."""
     hnsw_m: int = Field(default=16, ge=4, le=64)
+    """Number of links of each vector in an HNSW index."""
     hnsw_ef_construction: int = Field(default=200, ge=8, le=2048)
+    """Size of the candidate list while an HNSW index is built."""
     ivf_lists: int = Field(default=0, ge=0, le=65_536)
-    """0: by the number of documents."""
-    state_redis_url: str = "redis://127.0.0.1:6379/0"
+    """IVF indexes: number of lists; 0 chooses it by the number of documents."""
+    state_redis_url: StateRedisUrl = "redis://127.0.0.1:6379/0"
+    """Redis that holds the job queue and index versions, a server or replicas behind Sentinel. It
+    must be durable and evict nothing."""
     storage_url: str = "var/indexer"
-    """A directory or an fsspec address such as s3://bucket/prefix; holds accepted input."""
+    """Where accepted input and results of jobs are stored: a directory, or an fsspec address
+    such as s3://bucket/prefix."""
     source_roots: list[str] = Field(default_factory=list)
-    """Directories or s3:// prefixes from which a job may name its input; none by default."""
+    """Directories or s3:// prefixes from which a job may name its input, as a JSON list; none
+    by default."""
     recall_url: str = "http://127.0.0.1:8001"
+    """Address of the recall service, which encodes single documents."""
     model_dir: Path = Path("models/literature-encoder")
+    """Model directory of the encoder of collections that name none."""
+    encoders: list[Path] = Field(default_factory=list)
+    """Model directories of further encoders, as a JSON list: those of collections that were filled
+    before a change of encoder, or that name their own. Recall must name the same."""
+    encoder_memory_mb: int = Field(default=2048, ge=0)
+    """Memory that a worker's open encoders may take, counted by the size of their files; those
+    that were not used for the longest are closed first."""
+    golden_tolerance: float = Field(default=0.02, ge=0, le=1)
+    """How much worse a rebuilt index may answer the collection's golden queries, in MRR@10 and in
+    recall@100; one that loses more is not switched to."""
     dictionaries: Path | None = None
-    """A folder of user dictionaries, <collection>.txt."""
+    """Folder of user dictionaries, one file `<collection>.txt` each; none by default."""
     queue: str = "xunwen-index"
-    """Celery queue; installations that share a Redis need different names."""
+    """Name of the Celery queue; installations that share a Redis need different names."""
 
     max_input_bytes: int = Field(default=16 << 30, gt=0)
+    """Largest input of a job."""
     part_documents: int = Field(default=1000, ge=1, le=10_000)
+    """Documents of one part of a job, the unit of work of a worker."""
     lease_seconds: float = Field(default=30.0, gt=0)
-    """A part whose worker has not been heard of for this long is given to another."""
+    """A part is given to another worker if its own has not been heard of for this long."""
     role_seconds: float = Field(default=5.0, gt=0)
-    """How long the writer's role stays taken after its holder fell silent."""
+    """How long the role of the only writer stays taken after its holder has fallen silent."""
     expected_workers: int = Field(default=0, ge=0)
-    """Fewer than this many make the service not ready; 0 where workers scale to zero."""
+    """The indexer is not ready while it hears of fewer workers; 0 fits installations that
+    scale to zero."""
     retention_days: float = Field(default=30.0, gt=0)
+    """How long the records of an ended job are kept."""
     retained_jobs: int = Field(default=1000, ge=1)
+    """Number of ended jobs whose records are kept at most."""
 
     worker_port: int = Field(default=0, ge=0, le=65535)
-    """Where a worker answers /livez and /metrics; 0: nowhere."""
+    """Port on which a worker answers /livez and /metrics; 0 turns it off."""
     threads: int = Field(default=0, ge=0)
-    """Cores of a worker's encoder; 0 takes every one."""
+    """Cores that a worker's encoder may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
+    """Arithmetic of the worker's encoder: `auto` takes the fastest that the model allows on
+    this processor."""
 
     def index_choice(self) -> IndexChoice:
+        """The kind of vector index and its parameters."""
         return IndexChoice(
             self.vector_index, self.hnsw_m, self.hnsw_ef_construction, self.ivf_lists
         )

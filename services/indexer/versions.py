@@ -1,44 +1,120 @@
-"""Index versions in the state Redis."""
+"""Keeps the index versions in the state Redis."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from services.common.errors import QueueUnavailable
+from services.common.redis_client import FAILURES
 from services.common.versions import new_version, version_key
+from services.common.wire.query_rules import rules_key, rules_version_key
+
+_REPLICA_MILLISECONDS = 200
+"""Longest time that a write waits for a replica to have its index version."""
+
+logger = logging.getLogger(__name__)
 
 
 class RedisVersions:
-    """The IndexVersions port. Raises QueueUnavailable while Redis is away."""
+    """Implements the IndexVersions port. Raises QueueUnavailable while Redis is away.
 
-    def __init__(self, redis: Redis) -> None:
+    `server_time` gives the time of the index's server, None where it has none; it raises
+    IndexUnavailable.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        server_time: Callable[[], Awaitable[int | None]],
+        *,
+        replicated: bool = False,
+    ) -> None:
+        """`replicated` says that a replica may take the place of the server."""
         self._redis = redis
+        self._server_time = server_time
+        self._replicated = replicated
+        self._newest: dict[str, str] = {}
+        """Versions that this process has set."""
+        self._moving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held while a collection moves, so that its version never gets an earlier server time."""
 
     async def check(self) -> None:
+        """Raises QueueUnavailable while Redis does not answer."""
         try:
             await self._redis.ping()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise _away() from error
 
     async def current(self, collection: str) -> str | None:
+        """The version of a collection, None if Redis knows none."""
         try:
             value = await self._redis.get(version_key(collection))
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise _away() from error
-        return value.decode() if isinstance(value, bytes) else value
+        return None if value is None else _text(value)
 
     async def move(self, collection: str) -> str:
-        version = new_version()
-        try:
-            await self._redis.set(version_key(collection), version)
-        except (RedisError, OSError) as error:
-            raise _away() from error
+        """Gives a collection a new version, after a committed write. Raises IndexUnavailable."""
+        async with self._moving[collection]:
+            version = new_version(await self._server_time())
+            try:
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.set(version_key(collection), version)
+                if self._replicated:
+                    # In the same pipeline, since it waits for the writes of its connection alone.
+                    # Where no replica answers in time, `restore` makes up for it.
+                    pipe.wait(1, _REPLICA_MILLISECONDS)
+                await pipe.execute()
+                self._newest[collection] = version
+            except FAILURES as error:
+                raise _away() from error
         return version
 
-    async def forget(self, collection: str) -> None:
+    async def restore(self) -> None:
+        """Sets versions again that are no longer there.
+
+        Redis copies to its replicas after it has answered, so one that takes over may lack the
+        last versions, and answers of before would count as fresh again.
+        """
+        names = list(self._newest)
+        if not names:
+            return
         try:
-            await self._redis.delete(version_key(collection))
-        except (RedisError, OSError) as error:
+            there = await self._redis.mget([version_key(name) for name in names])
+        except FAILURES as error:
             raise _away() from error
+        for name, value in zip(names, there, strict=True):
+            if value is None or _text(value) < self._newest.get(name, ""):
+                async with self._moving[name]:
+                    await self._set_again(name)
+
+    async def _set_again(self, collection: str) -> None:
+        newest = self._newest.get(collection)
+        current = await self.current(collection)
+        if newest is None or (current is not None and current >= newest):
+            return
+        try:
+            await self._redis.set(version_key(collection), newest)
+        except FAILURES as error:
+            raise _away() from error
+        logger.warning("index version set again after its loss", extra={"collection": collection})
+
+    async def forget(self, collection: str) -> None:
+        """Removes the version and the query rules of a collection that was deleted."""
+        self._newest.pop(collection, None)
+        try:
+            await self._redis.delete(
+                version_key(collection), rules_version_key(collection), rules_key(collection)
+            )
+        except FAILURES as error:
+            raise _away() from error
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _away() -> QueueUnavailable:

@@ -23,6 +23,9 @@ from services.common.engine import PredictorOptions, open_encoder
 from services.common.engine.metrics import EngineMetrics
 from services.common.errors import DictionaryInvalid, ModelInvalid, SearchError
 from services.common.logs import configure_logs
+from services.common.model_dir.encoders import EncoderDirectories
+from services.common.objects import ObjectStoreSettings
+from services.common.redis_address import RedisAddress
 from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.common.tracing import span, tracing
@@ -31,7 +34,7 @@ from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
 from services.indexer.settings import IndexerSettings
 from services.indexer.store import ObjectStore
 from services.indexer.work.client import IndexerClient
-from services.indexer.work.encode import PartEncoder
+from services.indexer.work.encode import PartEncoder, WorkerEncoders
 from services.indexer.work.probe import probe_server
 from services.indexer.work.tasks import Tasks
 
@@ -43,22 +46,24 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> int:
+    """Runs a worker until SIGTERM; returns the exit code, 1 if it cannot start."""
     settings = read_settings(IndexerSettings, "worker")
     configure_logs("worker", settings.log_level)
     try:
-        encoder = open_encoder(
-            settings.model_dir,
-            PredictorOptions(threads=settings.threads, precision=settings.precision),
-        )
+        options = PredictorOptions(threads=settings.threads, precision=settings.precision)
+        directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
+        encoder = open_encoder(settings.model_dir, options)
         analyzers = Analyzers(settings.dictionaries)
     except (ModelInvalid, DictionaryInvalid) as error:
         sys.stderr.write(f"worker: {error.detail}\n")
         return 1
     name = f"{socket.gethostname()}-{os.getpid()}"
     client = IndexerClient(settings.url, name, settings.token())
-    store = ObjectStore(settings.storage_url)
+    objects = read_settings(ObjectStoreSettings, "worker")
+    store = ObjectStore(settings.storage_url, objects.options(settings.storage_url))
     registry = CollectorRegistry()
-    metrics = EngineMetrics(registry, encoder.manifest, encoder.precision)
+    metrics = EngineMetrics(registry)
+    metrics.shows(encoder.manifest, encoder.precision)
     seconds = Histogram(
         "xunwen_worker_task_seconds",
         "Time of a task, waiting for the indexer included",
@@ -66,10 +71,11 @@ def main() -> int:
         buckets=_TASK_SECONDS,
         registry=registry,
     )
-    parts = PartEncoder(encoder, analyzers, metrics)
+    encoders = WorkerEncoders(directories, encoder, options, settings.encoder_memory_mb << 20)
+    parts = PartEncoder(encoders, analyzers, metrics)
     tasks = Tasks(client, JobFiles(store), parts)
 
-    app = celery_app(settings.state_redis_url, settings.queue)
+    app = celery_app(RedisAddress.parse(settings.state_redis_url), settings.queue)
     for task, run in ((PLAN_TASK, tasks.plan), (PART_TASK, tasks.part)):
         app.task(_observed(task, run, seconds), name=task)
 
@@ -99,8 +105,8 @@ def main() -> int:
 
 
 def _observed(task: str, run: Callable[..., None], seconds: Histogram) -> Callable[..., None]:
-    """The task, timed, and in the trace of the message that asked for it."""
-    timed = seconds.labels(task)  # at 0 from the start, not absent until the first task
+    """The task with its time measured, in the trace of the message that asked for it."""
+    timed = seconds.labels(task)  # The metric starts at 0 instead of appearing with the first task.
 
     def execute(*names: str) -> None:
         sent = current_task.request.get("traceparent")
@@ -116,7 +122,7 @@ def _observed(task: str, run: Callable[..., None], seconds: Histogram) -> Callab
 
 
 def _beat(client: IndexerClient) -> None:
-    """Says that this worker is alive, also while it has nothing to do."""
+    """Sends heartbeats, also while the worker has nothing to do."""
     while not client.stopping.wait(_HEARTBEAT_SECONDS):
         try:
             client.heartbeat()

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from services.indexer.index.milvus import MilvusIndex
+from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
+from tests.milvus import on_index
 from tests.models import tiny_encoder
 from tests.servers import Server, free_port, milvus_lite, valkey
 
@@ -194,15 +195,23 @@ class Installation:
 
     def rows(self, collection: str) -> list[Row]:
         """Every row that is in the index, duplicates included."""
-        index = MilvusIndex(self.milvus.url, None)
-        try:
-            physical = index.resolve(collection)
+
+        async def read(index: MilvusVectorIndex) -> list[Row]:
+            physical = await index.resolve(collection)
             assert physical is not None
-            rows = list(index.scan(physical))
-            assert index.count(physical) == len(rows)
+            rows = [row async for row in index.scan(physical)]
+            assert await index.count(physical) == len(rows)
             return rows
-        finally:
-            index.close()
+
+        return on_index(self.milvus.url, read)
+
+    def physicals(self, collection: str) -> list[str]:
+        """The names of the collection's generations that are there."""
+
+        async def read(index: MilvusVectorIndex) -> list[str]:
+            return sorted(str(one) for one in await index.physicals() if one.name == collection)
+
+        return on_index(self.milvus.url, read)
 
     def ids(self, collection: str) -> list[str]:
         return sorted(row.id for row in self.rows(collection))
@@ -220,11 +229,13 @@ def installation(
     folder: Path,
     part_documents: int = PART_DOCUMENTS,
     lease_seconds: float = LEASE_SECONDS,
+    server: Server | None = None,
     **variables: str,
 ) -> Iterator[Installation]:
-    """Started; `variables` are further ones of the environment."""
+    """Started; `server` is the Milvus, by default an embedded engine of its own; `variables` are
+    further ones of the environment."""
     model = tiny_encoder(folder / "model")
-    with milvus_lite(folder) as milvus, valkey(folder) as redis:
+    with nullcontext(server) if server else milvus_lite(folder) as milvus, valkey(folder) as redis:
         running = Installation(
             folder, milvus, redis, model, part_documents, lease_seconds, **variables
         )

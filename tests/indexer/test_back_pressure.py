@@ -12,20 +12,9 @@ import pytest
 from pymilvus.exceptions import DataNotMatchException, MilvusException
 
 from services.common.errors import IndexUnavailable, InvalidRequest, Overloaded, SearchError
-from services.indexer.index.milvus import MilvusIndex, _translated
+from services.common.milvus import MilvusAddress, milvus_connection
+from services.common.milvus.failures import NotEntered
 from services.indexer.work.client import IndexerClient
-
-
-class Failing(MilvusIndex):
-    """Fails as a Milvus server does."""
-
-    def __init__(self, error: MilvusException) -> None:
-        super().__init__("http://127.0.0.1:1", None)
-        self._error = error
-
-    @_translated
-    def check(self) -> None:
-        raise self._error
 
 
 @pytest.mark.parametrize(
@@ -35,12 +24,20 @@ class Failing(MilvusIndex):
         (MilvusException(1, "quota: rate limit exceeded [rate=1]"), Overloaded),
         (MilvusException(1100, "invalid parameter: the length exceeds max length"), InvalidRequest),
         (DataNotMatchException(1, "a field is missing"), InvalidRequest),
-        (MilvusException(2, "server unavailable at 10.0.0.1"), IndexUnavailable),
+        (MilvusException(2, "server unavailable at 10.0.0.1"), NotEntered),
+        (MilvusException(5, "node offline at 10.0.0.1"), IndexUnavailable),
     ],
 )
-def test_what_milvus_says_is_told_apart(error: MilvusException, meant: type[SearchError]) -> None:
-    with pytest.raises(meant) as raised:
-        Failing(error).check()
+async def test_what_milvus_says_is_told_apart(
+    error: MilvusException, meant: type[SearchError]
+) -> None:
+    async def fail(_: object) -> None:
+        raise error
+
+    async with milvus_connection(MilvusAddress("http://127.0.0.1:1")) as connection:
+        with pytest.raises(meant) as raised:
+            await connection.ask("write", fail, 1)
+    assert type(raised.value) is meant
     assert "10.0.0.1" not in raised.value.detail
 
 

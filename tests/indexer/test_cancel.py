@@ -102,7 +102,7 @@ def test_deletes_and_updates_beside_a_job_win_over_it(indexer: Installation) -> 
         body = {"title": "newer", "text": "", "fields": {}}
         indexer.client.put(f"{url}/{identity}", json=body).raise_for_status()
     assert indexer.ended(job)["state"] == "succeeded"
-    rows = {row.id: row.title for row in indexer.rows("raced")}
+    rows = {row.id: row.document.title for row in indexer.rows("raced")}
     assert set(rows) == {item["id"] for item in wanted} - set(deleted)
     assert {identity for identity, title in rows.items() if title == "newer"} == set(updated)
 
@@ -114,7 +114,7 @@ def test_two_jobs_over_the_same_ids_end_with_the_newer(indexer: Installation) ->
         jobs.append(indexer.submit("overlapping", lines))
     for job in jobs:
         assert indexer.ended(job)["state"] == "succeeded"
-    rows = {row.id: row.title for row in indexer.rows("overlapping")}
+    rows = {row.id: row.document.title for row in indexer.rows("overlapping")}
     assert rows == {f"o{n}": "turn 2" for n in range(200)}
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import redis
 
 from services.common.model_dir import load_manifest
-from services.indexer.intake.planner import Planner
+from services.common.redis_address import RedisAddress
 from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.wire import Planned
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
 from services.indexer.rows import pack_planned, unpack_planned
 from services.indexer.store import ObjectStore
 from services.indexer.work.client import IndexerClient
-from services.indexer.work.wire import Planned
+from services.indexer.work.planner import Planner
 from tests.indexer.installation import (
     LEASE_SECONDS,
     Installation,
@@ -50,7 +51,7 @@ def test_every_message_delivered_again_changes_nothing(indexer: Installation) ->
     wanted = literature(300, "t")
     job = indexer.submit("twice", wanted)
     indexer.indexed(job, 1)
-    queue = celery_app(indexer.redis.url, "xunwen-index")
+    queue = celery_app(RedisAddress.parse(indexer.redis.url), "xunwen-index")
     try:
         for _ in range(3):
             queue.send_task(PLAN_TASK, args=[job])
@@ -106,7 +107,7 @@ def test_a_document_that_no_worker_can_do_is_found_and_the_rest_goes_in(
         job = indexer.submit("poison", wanted)
         files = JobFiles(ObjectStore(str(indexer.folder / "storage")))
         client = IndexerClient(str(indexer.client.base_url), "test", None)
-        granted = client.claim(job, "plan", load_manifest(indexer.model).fingerprint)
+        granted = client.claim(job, "plan", [load_manifest(indexer.model).fingerprint])
         plan = Planner(
             files,
             granted.manifest,

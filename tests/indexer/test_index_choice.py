@@ -7,10 +7,12 @@ import pytest
 from pymilvus import MilvusClient
 
 from services.common.collection import Field, PhysicalName
+from services.common.documents import Content
 from services.indexer.index.choice import IndexChoice, IndexKind
-from services.indexer.index.milvus import MilvusIndex
+from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.indexer.installation import Installation
+from tests.milvus import on_index
 
 GRAPH = {"M": 16, "efConstruction": 200}
 
@@ -43,18 +45,21 @@ def test_what_is_set_is_taken() -> None:
 
 def test_milvus_makes_the_chosen_index(indexer: Installation) -> None:
     physical = PhysicalName("chosen", "0" * 16, "1", time.time_ns())
-    index = MilvusIndex(indexer.milvus.url, None, IndexChoice(IndexKind.IVF_FLAT, lists=200))
-    client = MilvusClient(indexer.milvus.url)
-    try:
-        index.create(physical, 8, 0)
+
+    async def make(index: MilvusVectorIndex) -> int:
+        await index.create(physical, 8, 0)
         vectors = np.eye(8, dtype=np.float32)
-        rows = [Row(f"r{n}", "题", "", {}, "题", vector) for n, vector in enumerate(vectors)]
-        index.upsert(physical, rows, 1)
-        index.flush(physical)
-        about = client.describe_index(str(physical), Field.VECTOR)
-        assert about["index_type"] == "IVF_FLAT"
-        assert index.count(physical) == 8
-    finally:
-        index.drop(physical)
-        index.close()
-        client.close()
+        rows = [
+            Row(Content(id=f"r{n}", title="题"), "题", vector) for n, vector in enumerate(vectors)
+        ]
+        await index.upsert(physical, rows, 1)
+        await index.flush(physical)
+        return await index.count(physical)
+
+    url = indexer.milvus.url
+    assert on_index(url, make, IndexChoice(IndexKind.IVF_FLAT, lists=200)) == 8
+    client = MilvusClient(url)
+    about = client.describe_index(str(physical), Field.VECTOR)
+    client.drop_collection(str(physical))
+    client.close()
+    assert about["index_type"] == "IVF_FLAT"

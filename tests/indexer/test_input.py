@@ -118,7 +118,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(indexer: Installation) -> None
 
 def test_a_named_source_is_read_under_its_root_and_nowhere_else(indexer: Installation) -> None:
     path = indexer.sources / "in.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"id":"a","title":"t"}\n'))
+    path.write_bytes(gzip.compress(b'{"id":"a","title":"t"}\n', mtime=0))
 
     def submit(source: str) -> httpx.Response:
         params = {"collection": "named", "source": source}

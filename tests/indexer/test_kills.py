@@ -3,11 +3,16 @@
 import os
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from services.common.collection import passages_name
 from tests.indexer.installation import Installation, eventually, installation, literature
+from tests.milvus import on_connection
 
 SOAK_DOCUMENTS = int(os.environ.get("XUNWEN_SOAK_DOCUMENTS", "100000"))
 
@@ -51,6 +56,65 @@ def survive(indexer: Installation, count: int, worker_kills: int, collection: st
 
 def test_a_job_survives_the_death_of_every_part(indexer: Installation) -> None:
     survive(indexer, 1000, 2, "killed")
+
+
+def test_no_long_document_is_half_there_after_every_part_was_killed(
+    indexer: Installation,
+) -> None:
+    count, chance = 60, random.Random(7)
+    papers = literature(count, "l")
+    generations = [
+        [one | {"text": "", "body": f"{turn}：{one['text']}\n" * (30 + 9 * turn)} for one in papers]
+        for turn in range(2)
+    ]
+    assert indexer.ended(indexer.submit("long", generations[0]))["state"] == "succeeded"
+    job = indexer.submit("long", generations[1])
+    for part in (indexer.worker, indexer.milvus, indexer.api, indexer.milvus):
+        time.sleep(chance.uniform(0.2, 1.0))
+        indexer.restart(part)
+        for one in chance.sample(range(count), 5):
+            bodies = [documents[one]["body"] for documents in generations]
+            assert _stored(indexer, f"l{one}")["body"] in bodies
+    assert indexer.ended(job, seconds=300)["counts"]["indexed"] == count
+    for document in generations[1]:
+        assert _stored(indexer, document["id"])["body"] == document["body"]
+    indexer.restart(indexer.api)  # its first pass deletes what the kills left
+    indexer.await_ready()
+    passages = sum(_stored(indexer, one["id"])["passage_count"] for one in papers)
+    eventually(lambda: _passages(indexer, "long") == passages)
+
+
+def _stored(indexer: Installation, identity: str) -> dict[str, Any]:
+    """A document, once the parts that were killed are there again."""
+    path = f"/collections/long/documents/{identity}"
+    found: dict[str, Any] = {}
+
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            response = indexer.client.get(path)
+            if response.is_success:
+                found.update(response.json())
+        return bool(found)
+
+    eventually(answers, 120)
+    return found
+
+
+def _passages(indexer: Installation, collection: str) -> int:
+    """Passages in the index, those that nobody finds included."""
+    name = passages_name(indexer.client.get(f"/collections/{collection}").json()["index"])
+    rows = on_connection(
+        indexer.milvus.url,
+        lambda connection: connection.ask(
+            "count",
+            lambda client: client.query(
+                name, filter="", output_fields=["count(*)"], consistency_level="Strong"
+            ),
+            30,
+            name,
+        ),
+    )
+    return int(rows[0]["count(*)"])
 
 
 @pytest.mark.soak

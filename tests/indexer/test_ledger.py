@@ -2,15 +2,21 @@
 
 import pytest
 
+from services.common.errors import LeaseLost
 from services.common.wire.jobs import InputFormat, JobMode, JobState
-from services.indexer.jobs.ledger import (
-    MAX_ATTEMPTS,
-    PLANNING,
-    PLANNING_ATTEMPTS,
-    JobLedger,
-    LeaseLost,
+from services.indexer.jobs.ledger import RECOVERY_SECONDS, JobLedger
+from services.indexer.jobs.manifest import (
+    Attempts,
+    JobManifest,
+    PartKey,
+    PartResult,
+    Plan,
+    Rejection,
+    now,
 )
-from services.indexer.jobs.manifest import JobManifest, PartKey, PartResult, Plan, Rejection, now
+from services.indexer.jobs.parts import MAX_ATTEMPTS, PLANNING, PLANNING_ATTEMPTS
+from services.indexer.jobs.report import report_of
+from services.indexer.jobs.waiting import FIRST_SECONDS, LONGEST_SECONDS, PATIENCE_SECONDS
 
 SECONDS = 10.0
 FIRST, SECOND = PartKey(0, 0, 4), PartKey(1, 0, 2)
@@ -163,3 +169,69 @@ def test_part_keys_are_read_back(key: PartKey) -> None:
 @pytest.mark.parametrize("text", ["", "x", "1-2-3", "000001-0", "../etc", "000001-0-5.json"])
 def test_other_texts_are_no_part_keys(text: str) -> None:
     assert PartKey.parse(text) is None
+
+
+def test_attempts_count_over_restarts() -> None:
+    job, attempts = ledger(), {}
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        lease = job.claim(FIRST, "a", 0.0, SECONDS)
+        part = job.open[FIRST]
+        assert part.attempts == attempt
+        attempts = {FIRST: Attempts(attempts=part.attempts, token=lease.token)}
+        # The machine goes down with the worker and the service.
+        job = JobLedger.recover(
+            job.manifest, job.plan, {}, set(), cancelling=False, end=None, attempts=attempts
+        )
+    assert job.exhausted() == []  # its worker may have survived
+    assert FIRST not in dict(job.due(0.0))
+    job.expire(0.0)
+    job.expire(RECOVERY_SECONDS + 1)
+    assert job.exhausted() == [FIRST]
+
+
+def test_after_a_restart_a_lease_goes_on_with_its_own_token_only() -> None:
+    job = ledger()
+    attempts = {FIRST: Attempts(attempts=MAX_ATTEMPTS, token="mine")}
+    job = JobLedger.recover(
+        job.manifest, job.plan, {}, set(), cancelling=False, end=None, attempts=attempts
+    )
+    with pytest.raises(LeaseLost):
+        job.renew(FIRST, "another", "b", 1.0, SECONDS)
+    assert job.renew(FIRST, "mine", "a", 1.0, SECONDS).token == "mine"
+    assert job.exhausted() == []
+
+
+def test_what_is_away_costs_no_attempt_but_a_pause_that_grows() -> None:
+    job, clock, pauses = ledger(), 0.0, []
+    for _ in range(12):
+        lease = job.claim(FIRST, "a", clock, SECONDS)
+        job.postpone(FIRST, lease.token, "The storage fails: no space left.", clock)
+        part = job.open[FIRST]
+        assert part.attempts == 0
+        assert part.waiting is not None
+        pauses.append(part.waiting.until - clock)
+        assert FIRST not in dict(job.due(clock))
+        clock = part.waiting.until
+        assert FIRST in dict(job.due(clock))
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (FIRST_SECONDS, LONGEST_SECONDS)
+    message = report_of(job, clock).message
+    assert message == "The storage fails: no space left. It is tried again within 60 seconds."
+    assert not job.hopeless(clock)
+    assert job.hopeless(PATIENCE_SECONDS + 1)
+
+
+def test_a_failed_attempt_is_told_while_the_job_runs() -> None:
+    job = ledger()
+    lease = job.claim(FIRST, "a", 0.0, SECONDS)
+    job.failed(FIRST, lease.token, "the worker's own disk fails: it is full", 0.0)
+    assert "disk fails: it is full. That was attempt 1 of 3." in report_of(job, 0.0).message
+    assert FIRST not in dict(job.due(0.0))
+    job.finish(FIRST, PartResult(indexed=4), 1.0)
+    assert report_of(job, 1.0).message == ""
+
+
+def test_a_job_whose_workers_do_not_fit_says_so() -> None:
+    job = ledger()
+    job.refuse(SECOND, "The worker has another encoder.", 0.0)
+    assert report_of(job, 0.0).message.startswith("The worker has another encoder.")

@@ -3,61 +3,16 @@
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from services.common.wire.jobs import InputFormat, JobMode
-from services.indexer.intake.planner import Planner
+from services.common.wire.jobs import InputFormat
+from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
-from services.indexer.jobs.files import JobFiles
-from services.indexer.jobs.manifest import FieldMapping, JobManifest, Plan, Rejection, now
-from services.indexer.rows import PlannedDocument, unpack_planned
-from services.indexer.store import ObjectStore
+from services.indexer.jobs.reasons import summary
 from tests.indexer.installation import jsonl
-
-DIMENSION = 4
-
-
-class Case:
-    """One input to be planned."""
-
-    def __init__(self, folder: Path, content: bytes, **manifest: Any) -> None:
-        self.files = JobFiles(ObjectStore(str(folder)))
-        self.manifest = JobManifest.model_validate(
-            {
-                "id": "job",
-                "collection": "c",
-                "mode": JobMode.UPSERT,
-                "format": InputFormat.JSONL,
-                "version": 1,
-                "created_at": now(),
-                **manifest,
-            }
-        )
-        self.files.store.write(self.files.input_key("job"), content)
-
-    def plan(self) -> Plan:
-        return Planner(
-            self.files,
-            self.manifest,
-            "token",
-            dimension=DIMENSION,
-            part_documents=3,
-            check=lambda: None,
-        ).plan()
-
-    def documents(self, plan: Plan) -> list[PlannedDocument]:
-        found: list[PlannedDocument] = []
-        for part, size in enumerate(plan.parts):
-            content = self.files.store.read(self.files.part_key("job", "token", part))
-            found += unpack_planned(content, 0, size)
-        return found
-
-    def rejected(self) -> list[Rejection]:
-        content = self.files.store.read(self.files.rejected_key("job", "token"))
-        return [Rejection.model_validate_json(line) for line in content.splitlines()]
+from tests.indexer.planning import DIMENSION, Case
 
 
 def test_the_last_line_of_an_id_wins_within_and_across_parts(tmp_path: Path) -> None:
@@ -93,10 +48,52 @@ def test_each_rejected_line_has_its_number_and_reason(tmp_path: Path) -> None:
     reasons = {item.line: item.reason for item in case.rejected()}
     assert list(reasons) == [2, 3, 4, 5, 6, 7]
     assert "no id" in reasons[2]
-    assert "title or a text" in reasons[3]
+    assert "a text or a body" in reasons[3]
     assert "90,000 bytes" in reasons[4]
     assert "meta" in reasons[5]
     assert "UTF-8" in reasons[7]
+
+
+def test_a_wrong_column_is_told_once_with_how_often(tmp_path: Path) -> None:
+    """Nested values, nulls in lists, NaN: the same mistake in every row is one sentence."""
+    mistakes = [
+        {"tags": ["a", None]},
+        {"tags": ["b", None]},
+        {"n": {"a": 1}},
+        {"n": {"b": []}},
+        {"n": {}},
+        {"big": 10**30},
+        {"title": "长" * 2_000},
+        {"title": "长" * 3_000},
+        {"id": ".."},
+        {"id": "."},
+    ]
+    rows = [{"id": f"r{n}", "title": "t"} | mistake for n, mistake in enumerate(mistakes)]
+    case = Case(tmp_path, jsonl([{"id": "ok", "title": "t"}, *rows]))
+    plan = case.plan()
+    assert sum(kind.lines for kind in plan.kinds) == plan.rejected == 10
+    assert [(kind.lines, kind.first) for kind in plan.kinds] == [
+        *((3, 4), (2, 2), (2, 8), (2, 10), (1, 7))
+    ]
+    said = summary(plan.kinds)
+    assert "3 times, first on line 4: fields.n: is an object" in said
+    assert "2 times, first on line 2: fields.tags: is a list with a null in it" in said
+    assert "Once, on line 7: fields.big: is an integer beyond 64 bits" in said
+
+
+def test_a_file_of_the_same_mistake_fails_with_one_sentence(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "title": "t", "tags": [n, None]} for n in range(3_000)]
+    with pytest.raises(BadInput, match=r"3,000 times, first on line 1: fields\.tags: is a list"):
+        Case(tmp_path, jsonl(rows)).plan()
+
+
+def test_kinds_of_reasons_are_bounded(tmp_path: Path) -> None:
+    names = [f"f{chr(97 + n % 26) * (n // 26 + 1)}" for n in range(300)]
+    rows: list[dict[str, object]] = [{"id": name, "title": "t", name: {}} for name in names]
+    plan = Case(tmp_path, jsonl([{"id": "ok", "title": "t"}, *rows])).plan()
+    assert plan.rejected == 300
+    assert len(plan.kinds) == 100
+    assert summary(plan.kinds).endswith("And 95 more kinds of reasons.")
 
 
 def test_columns_are_mapped_and_the_others_become_fields(tmp_path: Path) -> None:
@@ -183,3 +180,41 @@ def test_an_exported_collection_keeps_its_versions(tmp_path: Path) -> None:
     [item] = case.documents(case.plan())
     assert item.version == 42
     assert item.document.fields == {}
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "lists", "wanted"),
+    [
+        ("关键词", "冻土；路基; 变形", None, ["冻土", "路基", "变形"]),
+        ("作者", "张三；李四；", None, ["张三", "李四"]),
+        ("authors", "Smith, John", None, "Smith, John"),
+        ("Keywords", "soil, frost,ice", None, ["soil", "frost", "ice"]),
+        ("备注", "甲；乙", None, "甲；乙"),
+        ("关键词", "冻土；路基", [], "冻土；路基"),
+        ("学科", "甲；乙", ["学科"], ["甲", "乙"]),
+        ("学科", "甲/乙、丙；丁", {"学科": "/、"}, ["甲", "乙", "丙；丁"]),
+        ("年份", "2019;2020", ["年份"], ["2019", "2020"]),
+    ],
+)
+def test_cells_with_lists(
+    tmp_path: Path, header: str, cell: str, lists: object, wanted: object
+) -> None:
+    mapping = FieldMapping.model_validate({"lists": lists})
+    rows = f"id\ttitle\t{header}\n1\t题\t{cell}\n2\t题\t\n".encode()
+    case = Case(tmp_path, rows, format=InputFormat.TSV, mapping=mapping)
+    first, second = case.documents(case.plan())
+    assert first.document.fields == {header: wanted}
+    assert second.document.fields == {}
+
+
+def test_a_column_of_authors_holds_lists_in_every_row(tmp_path: Path) -> None:
+    rows = "id,title,作者\n1,题,张三\n2,题,李四；王五\n".encode()
+    case = Case(tmp_path, rows, format=InputFormat.CSV)
+    assert [item.document.fields["作者"] for item in case.documents(case.plan())] == [
+        ["张三"],
+        ["李四", "王五"],
+    ]
+    lines = jsonl([{"id": "1", "title": "t", "tags": "a;b", "n": 2, "o": ["x"]}])
+    case = Case(tmp_path, lines, mapping=FieldMapping(lists=["tags"]))
+    [item] = case.documents(case.plan())
+    assert item.document.fields == {"tags": ["a", "b"], "n": 2, "o": ["x"]}

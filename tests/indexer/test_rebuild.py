@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from services.indexer.index.milvus import MilvusIndex
 from tests.indexer.installation import Installation, documents, eventually, literature
 
 
@@ -67,14 +66,6 @@ def filled(indexer: Installation, collection: str, lines: list[dict[str, Any]]) 
     assert indexer.ended(indexer.submit(collection, lines))["state"] == "succeeded"
 
 
-def physicals(indexer: Installation, collection: str) -> list[str]:
-    index = MilvusIndex(indexer.milvus.url, None)
-    try:
-        return sorted(str(one) for one in index.physicals() if one.name == collection)
-    finally:
-        index.close()
-
-
 def test_searches_answer_throughout_a_rebuild_and_a_rollback(indexer: Installation) -> None:
     filled(indexer, "rebuilt", documents(300, "a"))
     new = documents(300, "b")
@@ -96,7 +87,7 @@ def test_searches_answer_throughout_a_rebuild_and_a_rollback(indexer: Installati
     # A third generation: the oldest is collected.
     job = indexer.submit("rebuilt", documents(60, "c"), mode="rebuild")
     assert indexer.ended(job)["state"] == "succeeded"
-    assert len(physicals(indexer, "rebuilt")) == 2
+    assert len(indexer.physicals("rebuilt")) == 2
 
 
 def test_a_rebuild_that_is_killed_half_way_resumes_with_the_writes_beside_it(
@@ -124,10 +115,10 @@ def test_a_rebuild_that_is_killed_half_way_resumes_with_the_writes_beside_it(
     indexer.client.put(f"{url}/extra", json=body).raise_for_status()
     indexer.client.delete(f"{url}/b798").raise_for_status()
     assert indexer.ended(job)["state"] == "succeeded"
-    rows = {row.id: row.title for row in indexer.rows("halfway")}
+    rows = {row.id: row.document.title for row in indexer.rows("halfway")}
     assert set(rows) == {item["id"] for item in new} - {"b798"} | {"extra"}
     assert rows["b799"] == rows["extra"] == "beside"
-    assert len(physicals(indexer, "halfway")) == 2
+    assert len(indexer.physicals("halfway")) == 2
 
 
 def test_a_cancelled_rebuild_leaves_nothing_and_starts_over_when_retried(
@@ -142,7 +133,7 @@ def test_a_cancelled_rebuild_leaves_nothing_and_starts_over_when_retried(
     indexer.client.post(f"/index-jobs/{job}:cancel").raise_for_status()
     ended = indexer.ended(job)
     assert (ended["state"], ended["counts"]["indexed"]) == ("cancelled", 0)
-    assert len(physicals(indexer, "abandoned")) == 1
+    assert len(indexer.physicals("abandoned")) == 1
     assert indexer.ids("abandoned") == sorted(f"a{n}" for n in range(60))
 
     indexer.client.post(f"/index-jobs/{job}:retry").raise_for_status()
@@ -152,8 +143,8 @@ def test_a_cancelled_rebuild_leaves_nothing_and_starts_over_when_retried(
 
 def test_a_collection_is_rebuilt_out_of_itself(indexer: Installation) -> None:
     filled(indexer, "itself", documents(200, "a"))
-    before = {(row.id, row.title, row.version) for row in indexer.rows("itself")}
+    before = {(row.id, row.document.title, row.version) for row in indexer.rows("itself")}
     job = indexer.client.post("/collections/itself:rebuild").json()["job_id"]
     assert indexer.ended(job)["state"] == "succeeded"
-    assert {(row.id, row.title, row.version) for row in indexer.rows("itself")} == before
-    assert len(physicals(indexer, "itself")) == 2
+    assert {(row.id, row.document.title, row.version) for row in indexer.rows("itself")} == before
+    assert len(indexer.physicals("itself")) == 2

@@ -1,70 +1,101 @@
-"""Collections: list, create, drop, rebuild, return to the last one."""
+"""Routes of collections: list, create, drop, rebuild, and return to the index before the last
+rebuild."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from services.common.errors import Conflict
-from services.common.wire.collections import Collection, CollectionCreate, CollectionList
+from services.common.wire.collections import (
+    Collection,
+    CollectionCreate,
+    CollectionList,
+    RebuildOptions,
+)
+from services.common.wire.golden import GoldenQueries
 from services.common.wire.jobs import JobAccepted
-from services.indexer.index.collections import Collections
-from services.indexer.index.rebuild import Rebuilds
-from services.indexer.index.writer import IndexWriter
-from services.indexer.jobs.book import JobBook
-from services.indexer.jobs.submission import Submissions
+from services.indexer.api.dependencies import (
+    BookDep,
+    CollectionsDep,
+    GoldenDep,
+    RebuildsDep,
+    SubmissionsDep,
+    WriterDep,
+)
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
 
 @router.get("")
-async def list_collections(request: Request) -> CollectionList:
-    return CollectionList(collections=await _collections(request).list())
+async def list_collections(collections: CollectionsDep) -> CollectionList:
+    """Lists all collections with their encoders, sizes and versions."""
+    return CollectionList(collections=await collections.list())
 
 
 @router.post("", status_code=201)
-async def create(request: Request, body: CollectionCreate) -> Collection:
-    _check_writer(request)
-    return await _collections(request).create(body.name)
+async def create(
+    collections: CollectionsDep, writer: WriterDep, body: CollectionCreate
+) -> Collection:
+    """Creates an empty collection, for the encoder that it names or the default one."""
+    writer.check()
+    return await collections.create(body.name, body.encoder)
 
 
 @router.get("/{name}")
-async def describe(request: Request, name: str) -> Collection:
-    return await _collections(request).describe(name)
+async def describe(collections: CollectionsDep, name: str) -> Collection:
+    """Describes one collection."""
+    return await collections.describe(name)
 
 
 @router.delete("/{name}", status_code=204)
-async def drop(request: Request, name: str) -> None:
-    _check_writer(request)
-    book: JobBook = request.state.book
+async def drop(collections: CollectionsDep, writer: WriterDep, book: BookDep, name: str) -> None:
+    """Drops a collection with all its documents. Refused with 409 while a job writes to it."""
+    writer.check()
     for ledger in book.running():
         if ledger.manifest.collection == name:
             raise Conflict(
                 f"Job {ledger.manifest.id} is writing to collection {name!r}; cancel it first."
             )
-    await _collections(request).drop(name)
+    await collections.drop(name)
 
 
 @router.post("/{name}:rebuild", status_code=202)
-async def rebuild(request: Request, name: str) -> JobAccepted:
+async def rebuild(
+    writer: WriterDep,
+    submissions: SubmissionsDep,
+    name: str,
+    options: Annotated[RebuildOptions, Query()],
+) -> JobAccepted:
     """Builds the collection anew from its own documents, as a change of encoder needs it."""
-    _check_writer(request)
-    submissions: Submissions = request.state.submissions
-    ledger = await submissions.rebuild(name)
+    writer.check()
+    ledger = await submissions.rebuild(name, options.encoder, force=options.force)
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
 
 
 @router.post("/{name}:rollback")
-async def rollback(request: Request, name: str) -> Collection:
-    """Returns to the collection before the last rebuild; a second call undoes that."""
-    rebuilds: Rebuilds = request.state.rebuilds
+async def rollback(collections: CollectionsDep, rebuilds: RebuildsDep, name: str) -> Collection:
+    """Returns to the index before the last rebuild; a second call undoes the first."""
     await rebuilds.rollback(name)
-    return await _collections(request).describe(name)
+    return await collections.describe(name)
 
 
-def _check_writer(request: Request) -> None:
-    """Raises Unavailable."""
-    writer: IndexWriter = request.state.writer
+@router.put("/{name}/golden-queries")
+async def put_golden(
+    collections: CollectionsDep,
+    golden: GoldenDep,
+    writer: WriterDep,
+    name: str,
+    body: GoldenQueries,
+) -> GoldenQueries:
+    """Sets the queries that a rebuild must answer as well as the index before."""
     writer.check()
+    await collections.live(name)
+    await golden.write(name, body.queries)
+    return body
 
 
-def _collections(request: Request) -> Collections:
-    collections: Collections = request.state.collections
-    return collections
+@router.get("/{name}/golden-queries")
+async def get_golden(collections: CollectionsDep, golden: GoldenDep, name: str) -> GoldenQueries:
+    """The golden queries of a collection; an empty list if none were set."""
+    await collections.live(name)
+    return GoldenQueries(queries=await golden.read(name))

@@ -1,14 +1,12 @@
-"""Single documents: put, get, delete."""
+"""Routes of single documents: put, change, get, delete."""
 
-import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
-from pydantic import ValidationError
+from fastapi import APIRouter, Path
 
 from services.common.collection import NAME_PATTERN
-from services.common.documents import Document
-from services.common.errors import DocumentNotFound, InvalidRequest
+from services.common.documents import DocumentId
+from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
 from services.common.wire.collections import (
     DeleteRequest,
@@ -16,81 +14,79 @@ from services.common.wire.collections import (
     DocumentsDeleted,
     DocumentWritten,
 )
+from services.common.wire.contents import DocumentPatch, StoredDocument
+from services.indexer.api.dependencies import BookDep, SinglesDep, WriterDep
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
-from services.indexer.singles import SingleDocuments
 
 router = APIRouter(prefix="/collections/{name}", tags=["documents"])
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+Id = Annotated[DocumentId, Path()]
 
 _DELETED_AT_ONCE = 10_000
 
 
 @router.put("/documents/{id:path}")
-async def put(request: Request, name: Name, id: str, body: DocumentBody) -> DocumentWritten:  # noqa: A002
-    """Creates or replaces a document; it is found when this returns."""
-    try:
-        document = Document(id=id, **body.model_dump())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidRequest(f"{where}: {reason}" if where else reason) from None
-    singles: SingleDocuments = request.state.singles
+async def put(singles: SinglesDep, name: Name, id: Id, body: DocumentBody) -> DocumentWritten:  # noqa: A002
+    """Creates or replaces a document; searches find it when this returns."""
+    document = body.document(id)
     version = await singles.put(name, document)
     return DocumentWritten(id=id, collection=name, index_version=version)
 
 
-@router.get("/documents/{id:path}")
-async def get(request: Request, name: Name, id: str) -> Document:  # noqa: A002
-    collections = _writer(request).collections
-    physical = await collections.live(name)
-    rows = await asyncio.to_thread(collections.index.documents, physical, [id])
-    if not rows:
-        raise DocumentNotFound(f"There is no document {id!r} in collection {name!r}.")
-    row = rows[0]
-    return Document(id=row.id, title=row.title, text=row.text, fields=row.fields)
+@router.patch("/documents/{id:path}")
+async def patch(singles: SinglesDep, name: Name, id: Id, body: DocumentPatch) -> DocumentWritten:  # noqa: A002
+    """Changes the members that the body names; what models do not read is not encoded again."""
+    version = await singles.patch(name, id, body)
+    return DocumentWritten(id=id, collection=name, index_version=version)
+
+
+@router.get("/documents/{id:path}", response_model_exclude_unset=True)
+async def get(singles: SinglesDep, name: Name, id: Id) -> StoredDocument:  # noqa: A002
+    """The document as it is stored."""
+    row = await singles.stored(name, id)
+    document, passages = row.document.model_dump(), row.passages
+    if passages is None:
+        del document["body"]
+        return StoredDocument(**document)
+    return StoredDocument(**document, passage_count=len(passages))
 
 
 @router.delete("/documents/{id:path}")
-async def delete_one(request: Request, name: Name, id: str) -> DocumentsDeleted:  # noqa: A002
-    """`deleted` is 0 when it was not there, so that a repeated call succeeds."""
-    return await _delete(request, name, [id])
+async def delete_one(writer: WriterDep, book: BookDep, name: Name, id: Id) -> DocumentsDeleted:  # noqa: A002
+    """Deletes one document; `deleted` is 0 if it did not exist, so that a repeated call
+    succeeds."""
+    return await _delete(writer, book, name, [id])
 
 
 @router.post("/documents:delete")
-async def delete_many(request: Request, name: Name, body: DeleteRequest) -> DocumentsDeleted:
-    """By ids, or by a filter on the documents that are in the collection now."""
+async def delete_many(
+    writer: WriterDep, book: BookDep, name: Name, body: DeleteRequest
+) -> DocumentsDeleted:
+    """Deletes documents by ids, or by a filter on the documents that are in the collection now."""
     if (body.ids is None) == (body.filter is None):
         raise InvalidRequest("Give either `ids` or `filter`.")
     if body.ids is not None:
-        return await _delete(request, name, body.ids)
+        return await _delete(writer, book, name, body.ids)
     expression = compile_filter(body.filter)
     if not expression:
         raise InvalidRequest("An empty filter would delete everything; delete the collection.")
-    collections = _writer(request).collections
+    collections = writer.collections
     deleted, version = 0, ""
     while True:
         physical = await collections.live(name)
-        ids = await asyncio.to_thread(
-            collections.index.matching, physical, expression, _DELETED_AT_ONCE
-        )
-        answer = await _delete(request, name, ids)
+        ids = await collections.index.matching(physical, expression, _DELETED_AT_ONCE)
+        answer = await _delete(writer, book, name, ids)
         deleted, version = deleted + answer.deleted, answer.index_version
         if len(ids) < _DELETED_AT_ONCE:
             return DocumentsDeleted(deleted=deleted, index_version=version)
 
 
-async def _delete(request: Request, name: str, ids: list[str]) -> DocumentsDeleted:
-    writer, book = _writer(request), request.state.book
-    assert isinstance(book, JobBook)  # noqa: S101
+async def _delete(
+    writer: IndexWriter, book: JobBook, name: str, ids: list[str]
+) -> DocumentsDeleted:
     version = await writer.accept(name)
     pending = book.oldest_write(name) is not None
     deleted, moved = await writer.delete(name, ids, version, pending=pending)
     return DocumentsDeleted(deleted=deleted, index_version=moved)
-
-
-def _writer(request: Request) -> IndexWriter:
-    writer: IndexWriter = request.state.writer
-    return writer

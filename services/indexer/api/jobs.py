@@ -1,4 +1,4 @@
-"""Bulk jobs: submit, watch, cancel, retry."""
+"""Routes of bulk jobs: submit, watch, cancel, retry."""
 
 import asyncio
 import json
@@ -9,19 +9,28 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from services.common.collection import NAME_PATTERN
 from services.common.errors import InvalidRequest, UnsupportedFormat
-from services.common.wire.jobs import InputFormat, Job, JobAccepted, JobMode, JobPage, JobState
+from services.common.validation import first_reason
+from services.common.wire.jobs import (
+    Compression,
+    InputFormat,
+    Job,
+    JobAccepted,
+    JobOptions,
+    JobPage,
+    JobState,
+)
+from services.indexer.api.dependencies import BookDep, SourcesDep, SubmissionsDep
+from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.book import JobBook
-from services.indexer.jobs.manifest import FieldMapping
-from services.indexer.jobs.sources import Sources
-from services.indexer.jobs.submission import Submission, Submissions
+from services.indexer.jobs.rejections import rejections_of
+from services.indexer.jobs.submission import Submission
 
 router = APIRouter(tags=["jobs"])
 
 _KEEPALIVE_SECONDS = 10.0
 _EVENT_SECONDS = 0.25
-"""Between two progress events, however fast the job is."""
+"""Shortest time between two progress events, in seconds."""
 
 Encoding = Annotated[str | None, Header(alias="content-encoding")]
 
@@ -29,59 +38,52 @@ Encoding = Annotated[str | None, Header(alias="content-encoding")]
 @router.post("/index-jobs", status_code=202)
 async def submit(
     request: Request,
-    collection: Annotated[str, Query(pattern=NAME_PATTERN)],
-    mode: JobMode = JobMode.UPSERT,
-    format: InputFormat = InputFormat.JSONL,  # noqa: A002 - the name in the API
-    mapping: Annotated[str | None, Query(description="FieldMapping as JSON")] = None,
-    max_errors: Annotated[int | None, Query(ge=0)] = None,
-    source: Annotated[str | None, Query(description="Path or s3:// address of the input")] = None,
-    vectors: Annotated[str | None, Query(description="The same of a .npy matrix")] = None,
-    encoder: Annotated[
-        str | None, Query(description="Fingerprint the vectors were made by")
-    ] = None,
+    sources: SourcesDep,
+    submissions: SubmissionsDep,
+    options: Annotated[JobOptions, Query()],
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     content_encoding: Encoding = None,
 ) -> JobAccepted:
     """The body is the input, plain, gzip or zstd; or `source` names it."""
-    if content_encoding not in (None, "", "identity", "gzip", "zstd"):
+    if content_encoding not in (None, "", "identity", *Compression):
         raise UnsupportedFormat("Send the input plain, or compressed with gzip or zstd.")
-    wanted = Submission(
-        collection=collection,
-        mode=mode,
-        format=format,
-        mapping=_mapping(mapping),
-        max_errors=max_errors,
+    submission = Submission(
+        collection=options.collection,
+        mode=options.mode,
+        format=options.format or InputFormat.JSONL,
+        mapping=_mapping(options.mapping),
+        max_errors=options.max_errors,
         idempotency_key=idempotency_key,
-        encoder=encoder,
+        encoder=options.encoder,
+        force=options.force,
+        charset=options.charset,
+        name=options.name or "",
     )
-    if (wanted.mapping.vector or vectors) and encoder is None:
+    if (submission.mapping.vector or options.vectors) and options.encoder is None:
         raise InvalidRequest(
             "Ready-made vectors need `encoder`, the fingerprint of the encoder that made them"
             " (GET /v1/collections shows it)."
         )
-    if vectors is not None and source is None:
+    if options.vectors is not None and options.source is None:
         raise InvalidRequest("`vectors` belongs to a `source`; a body holds one file only.")
-    sources: Sources = request.state.sources
-    submissions: Submissions = request.state.submissions
     ledger = await submissions.submit(
-        wanted,
-        request.stream() if source is None else sources.read(source),
-        None if vectors is None else sources.read(vectors),
+        submission,
+        request.stream() if options.source is None else sources.read(options.source),
+        None if options.vectors is None else sources.read(options.vectors),
     )
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
 
 
 @router.get("/index-jobs")
 async def page(
-    request: Request,
+    book: BookDep,
     state: Annotated[list[JobState] | None, Query()] = None,
     collection: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     after: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> JobPage:
-    book = _book(request)
+    """Jobs, newest first, page by page."""
     book.check()
-    now = book.clock()
     chosen = [
         ledger
         for ledger in book.all()
@@ -90,70 +92,62 @@ async def page(
         and (after is None or ledger.manifest.id < after)
     ]
     more = chosen[limit - 1].manifest.id if len(chosen) > limit else None
-    return JobPage(jobs=[ledger.report(now) for ledger in chosen[:limit]], next=more)
+    return JobPage(jobs=[book.report(ledger) for ledger in chosen[:limit]], next=more)
 
 
 @router.get("/index-jobs/{job_id}")
-async def status(request: Request, job_id: str) -> Job:
-    book = _book(request)
-    return book.get(job_id).report(book.clock())
+async def status(book: BookDep, job_id: str) -> Job:
+    """One job as it is now."""
+    return book.report(book.get(job_id))
 
 
 @router.get("/index-jobs/{job_id}/errors", response_class=StreamingResponse)
-async def errors(request: Request, job_id: str) -> StreamingResponse:
-    """The rejected lines with their reasons, as JSON lines."""
-    book = _book(request)
+async def errors(book: BookDep, job_id: str) -> StreamingResponse:
+    """The rejected lines of a job with their reasons, as JSON lines."""
     ledger = book.get(job_id)
-    lines = (rejection.model_dump_json() + "\n" for rejection in book.rejections(ledger))
+    lines = (rejection.model_dump_json() + "\n" for rejection in rejections_of(book.files, ledger))
     return StreamingResponse(lines, media_type="application/jsonl")
 
 
 @router.get("/index-jobs/{job_id}/events", response_class=StreamingResponse)
-async def events(request: Request, job_id: str) -> StreamingResponse:
+async def events(book: BookDep, job_id: str) -> StreamingResponse:
     """Server-sent events: the job as it changes, until it has ended."""
-    book = _book(request)
     book.get(job_id)
     return StreamingResponse(_progress(book, job_id), media_type="text/event-stream")
 
 
 @router.post("/index-jobs/{job_id}:cancel")
-async def cancel(request: Request, job_id: str) -> Job:
-    book = _book(request)
+async def cancel(book: BookDep, job_id: str) -> Job:
+    """Cancels a job; what is written stays, and is counted exactly."""
     ledger = book.get(job_id)
     await book.cancel(ledger)
-    return ledger.report(book.clock())
+    return book.report(ledger)
 
 
 @router.post("/index-jobs/{job_id}:retry", status_code=202)
-async def retry(request: Request, job_id: str) -> Job:
-    book = _book(request)
+async def retry(book: BookDep, submissions: SubmissionsDep, job_id: str) -> Job:
+    """Opens again what failed or was not reached."""
     ledger = book.get(job_id)
-    submissions: Submissions = request.state.submissions
     await submissions.retry(ledger)
-    return ledger.report(book.clock())
+    return book.report(ledger)
 
 
 async def _progress(book: JobBook, job_id: str) -> AsyncIterator[str]:
-    told = ""
+    sent = ""
     while True:
-        job = book.get(job_id).report(book.clock())
+        job = book.report(book.get(job_id))
         text = job.model_dump_json()
-        changed = json.dumps([job.state, job.counts.model_dump()])
-        if changed != told:
-            told = changed
+        changed = json.dumps([job.state, job.counts.model_dump(), job.message])
+        if changed != sent:
+            sent = changed
             yield f"event: progress\ndata: {text}\n\n"
         else:
             yield ": still there\n\n"
         if job.state.final:
             return
         await asyncio.sleep(_EVENT_SECONDS)
-        if book.get(job_id).report(book.clock()) == job:
+        if book.report(book.get(job_id)) == job:
             await book.change(_KEEPALIVE_SECONDS)
-
-
-def _book(request: Request) -> JobBook:
-    book: JobBook = request.state.book
-    return book
 
 
 def _mapping(text: str | None) -> FieldMapping:
@@ -162,9 +156,7 @@ def _mapping(text: str | None) -> FieldMapping:
     try:
         return FieldMapping.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"][:1])
         raise InvalidRequest(
             'mapping: a JSON object like {"id": "doc_id", "text": "abstract"} with id, title, text,'
-            f" fields, vector is needed; {where}: {first['msg']}"
+            f" fields, vector, types, lists is needed; {first_reason(error, depth=1)}"
         ) from error

@@ -1,51 +1,55 @@
-"""For workers only: what they may do, and what became of it."""
+"""Routes for workers only: they claim parts, renew leases, and report results."""
 
 from fastapi import APIRouter, Request, Response
 
-from services.indexer.jobs.workers import WorkDesk
-from services.indexer.rows import unpack_rows
-from services.indexer.work.wire import Claim, Failure, Granted, Heartbeat, Planned, Renewal
+from services.indexer.api.dependencies import PartLeasesDep
+from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Planned, Release, Renewal
+from services.indexer.rows import unpack_encoded
 
 router = APIRouter(prefix="/work", tags=["workers"], include_in_schema=False)
 
 
-def _desk(request: Request) -> WorkDesk:
-    desk: WorkDesk = request.state.desk
-    return desk
-
-
 @router.post("/heartbeat", status_code=204)
-async def heartbeat(request: Request, body: Heartbeat) -> None:
-    _desk(request).workers.heard(body.worker)
+async def heartbeat(leases: PartLeasesDep, body: Heartbeat) -> None:
+    """Notes the heartbeat of a worker."""
+    leases.workers.heard(body.worker)
 
 
 @router.post("/{job_id}/{part}/claim")
-async def claim(request: Request, job_id: str, part: str, body: Claim) -> Granted:
-    return _desk(request).claim(job_id, part, body)
+async def claim(leases: PartLeasesDep, job_id: str, part: str, body: Claim) -> Granted:
+    """Leases a part to a worker."""
+    return await leases.claim(job_id, part, body)
 
 
 @router.post("/{job_id}/{part}/renew", status_code=204)
-async def renew(request: Request, job_id: str, part: str, body: Renewal) -> None:
-    _desk(request).renew(job_id, part, body)
+async def renew(leases: PartLeasesDep, job_id: str, part: str, body: Renewal) -> None:
+    """Keeps a lease alive."""
+    leases.renew(job_id, part, body)
 
 
 @router.post("/{job_id}/{part}/release", status_code=204)
-async def release(request: Request, job_id: str, part: str, body: Renewal) -> None:
-    _desk(request).release(job_id, part, body.token)
+async def release(leases: PartLeasesDep, job_id: str, part: str, body: Release) -> None:
+    """Takes a part back without counting an attempt."""
+    await leases.release(job_id, part, body)
 
 
 @router.post("/{job_id}/{part}/failure", status_code=204)
-async def failure(request: Request, job_id: str, part: str, body: Failure) -> None:
-    _desk(request).fail(job_id, part, body)
+async def failure(leases: PartLeasesDep, job_id: str, part: str, body: Failure) -> None:
+    """Takes a part back and counts the attempt."""
+    await leases.fail(job_id, part, body)
 
 
 @router.post("/{job_id}/planned", status_code=204)
-async def planned(request: Request, job_id: str, worker: str, body: Planned) -> None:
-    await _desk(request).planned(job_id, body, worker)
+async def planned(leases: PartLeasesDep, job_id: str, worker: str, body: Planned) -> None:
+    """Records the plan of a job."""
+    await leases.planned(job_id, body, worker)
 
 
 @router.post("/{job_id}/{part}/rows", status_code=204)
-async def rows(request: Request, job_id: str, part: str, token: str, worker: str) -> Response:
-    content = unpack_rows(await request.body())
-    await _desk(request).written(job_id, part, token, worker, content)
+async def rows(
+    request: Request, leases: PartLeasesDep, job_id: str, part: str, token: str, worker: str
+) -> Response:
+    """Writes the rows of a part, an Arrow table, and records its result."""
+    content = unpack_encoded(await request.body())
+    await leases.written(job_id, part, token, worker, content)
     return Response(status_code=204)

@@ -1,1 +1,1 @@
-"""The index: collections in Milvus and the one place that writes them."""
+"""The index: collections in Milvus, and the only code that writes them."""

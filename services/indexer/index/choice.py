@@ -1,4 +1,4 @@
-"""Which index the vectors of a new collection get."""
+"""Chooses the vector index of a new collection."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,13 +6,16 @@ from math import isqrt
 from typing import Any
 
 _GRAPH_DOCUMENTS = 20_000_000
-"""Beyond it `AUTO` takes IVF_SQ8: a graph over float32 vectors needs four times the memory."""
+"""Number of documents above which `AUTO` takes IVF_SQ8, since a graph over float32 vectors needs
+four times the memory."""
 _LEAST_LISTS, _MOST_LISTS = 128, 65_536
 _LISTS_PER_ROOT = 4
-"""nlist of 4 sqrt(n), as Milvus's documentation recommends."""
+"""Factor of nlist = 4 sqrt(n), as Milvus's documentation recommends."""
 
 
 class IndexKind(StrEnum):
+    """Milvus's index types, and AUTO for a choice by engine and size."""
+
     AUTO = "AUTO"
     FLAT = "FLAT"
     HNSW = "HNSW"
@@ -24,16 +27,19 @@ class IndexKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IndexChoice:
-    """The metric is the inner product: of unit vectors it gives the order of cosine and L2."""
+    """The wanted kind of index, and its build parameters.
+
+    The metric is the inner product, which orders vectors of unit length as cosine and L2 do.
+    """
 
     kind: IndexKind = IndexKind.AUTO
     m: int = 16
     ef_construction: int = 200
     lists: int = 0
-    """Of IVF; 0: by the number of documents."""
+    """The number of IVF lists; 0 derives it from the number of documents."""
 
     def of(self, documents: int, *, embedded: bool) -> tuple[IndexKind, dict[str, Any]]:
-        """Kind and build parameters for about so many documents, 0 when nobody knows yet."""
+        """Kind and build parameters for about this many documents; 0 if their number is unknown."""
         kind = self._kind(documents, embedded=embedded)
         graph = {"M": self.m, "efConstruction": self.ef_construction}
         if kind is IndexKind.HNSW:
@@ -48,6 +54,7 @@ class IndexChoice:
     def _kind(self, documents: int, *, embedded: bool) -> IndexKind:
         if self.kind is not IndexKind.AUTO:
             return self.kind
-        if embedded:  # milvus-lite loses hits of filtered searches on a graph
+        # The embedded engine has FLAT and IVF_FLAT, and FLAT finds exactly the nearest.
+        if embedded:
             return IndexKind.FLAT
         return IndexKind.IVF_SQ8 if documents > _GRAPH_DOCUMENTS else IndexKind.HNSW

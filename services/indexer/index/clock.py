@@ -1,4 +1,4 @@
-"""Versions of writes: nanoseconds since the epoch, each handed out once and rising."""
+"""Versions of writes: nanoseconds since the epoch, each used once and rising."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class VersionClock:
-    """`floor` is raised at start to the newest version known, should the clock have gone back."""
+    """Hands out versions above every one it has seen, also when the system's clock goes back."""
 
     floor: int = 0
+    """The newest version that was handed out or seen; versions to come are higher."""
     time_ns: Callable[[], int] = time.time_ns
 
     def next(self) -> int:
+        """A new version: the present time, or the floor plus one if that is later."""
         self.floor = max(self.time_ns(), self.floor + 1)
         return self.floor
+
+    def seen(self, version: int) -> None:
+        """Raises the floor to a version that an earlier process handed out."""
+        self.floor = max(self.floor, version)

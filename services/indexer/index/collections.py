@@ -1,15 +1,22 @@
-"""Collections by the names users know: what answers under a name, and what is being built."""
+"""Collections by their users' names: the one that answers under a name, and the one that is being
+built."""
 
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
-from services.common.collection import PhysicalName, check_collection_name
-from services.common.errors import CollectionExists, CollectionNotFound, EncoderMismatch
+from services.common.collection import LAYOUT, PhysicalName, check_collection_name
+from services.common.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    EncoderMismatch,
+    InvalidRequest,
+)
+from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.text import Analyzers
-from services.common.versions import IndexVersions
+from services.common.versions import IndexVersions, moment_of
 from services.common.wire.collections import Collection
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.port import VectorIndex
@@ -18,41 +25,40 @@ from services.indexer.store import NoSuchObject, ObjectStore
 
 
 class Versions(IndexVersions, Protocol):
+    """The store of index versions, as the writer needs it."""
+
     async def forget(self, collection: str) -> None:
-        """A collection was deleted. Raises Unavailable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What decides, with the words of its analyzer, whether rows fit into a collection."""
-
-    encoder: str
-    dimension: int
+        """Removes the version of a deleted collection. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """A collection that a rebuild fills. Writes accepted after `since` go into it too."""
+    """A collection that a rebuild fills."""
 
     physical: PhysicalName
     since: int
+    """Version from which on writes go into this collection as well as into the live one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The durable state of a collection beside its rows."""
+
+    previous: str | None = None
+    """The generation that a rollback returns to."""
+    encoder: str | None = None
+    """Encoder of the collection's next generations; None follows the default."""
 
 
 @dataclass(slots=True)
 class CollectionState:
-    """What this process, the only writer, knows of a collection. Guarded by `lock`."""
+    """The state of a collection in this process, the only writer; `lock` guards it."""
 
     tombstones: Tombstones
     newest: int
-    """No write to this collection was accepted with a higher version."""
+    """The highest version of a write that was accepted for this collection."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     building: Building | None = None
-    unflushed: dict[PhysicalName, int] = field(default_factory=dict)
-    """Rows that this process wrote since it last flushed."""
-    flushed: set[PhysicalName] = field(default_factory=set)
-    """Where that is all that waits; elsewhere there may be rows from before a restart."""
-    singles: int = 0
-    """Single writes since the last flush."""
 
 
 class Collections:
@@ -64,12 +70,12 @@ class Collections:
         store: ObjectStore,
         versions: Versions,
         clock: VersionClock,
-        encoding: Encoding,
+        encoders: EncoderDirectories,
         analyzers: Analyzers,
         newest_job: Callable[[str], int],
     ) -> None:
         self.index = index
-        self.encoding = encoding
+        self.encoders = encoders
         self.analyzers = analyzers
         self._store = store
         self._versions = versions
@@ -78,67 +84,107 @@ class Collections:
         self._states: dict[str, CollectionState] = {}
 
     async def state(self, name: str) -> CollectionState:
-        """Raises Unavailable when it is not known yet and storage or Redis is away."""
+        """The state of a collection, read from storage and Redis at the first call.
+
+        Raises InvalidRequest for an impossible name, and Unavailable while storage or Redis is away
+        and the state has not been read yet.
+        """
         check_collection_name(name)
         if name not in self._states:
-            tombstones = await asyncio.to_thread(Tombstones, self._store, name)
+            tombstones = await Tombstones.read(self._store, name)
             version = await self._versions.current(name)
-            # Without the version, as after the loss of Redis, any newer write is possible.
-            written = int(version, 16) if version else self._clock.next()
+            # Without a version, as after the loss of Redis, there may be writes of any time.
+            written = moment_of(version) if version else self._clock.next()
             newest = max(written, self._newest_job(name))
+            # After a step back of the system's clock, new writes must still be the newer ones.
+            self._clock.seen(max(newest, tombstones.newest))
             self._states.setdefault(name, CollectionState(tombstones, newest))
         return self._states[name]
 
     def forget_states(self) -> None:
-        """Another process wrote meanwhile: what is known is read again when it is needed."""
+        """Drops every state, since another process was the writer meanwhile; states are then read
+        again."""
         self._states.clear()
 
     async def live(self, name: str) -> PhysicalName:
-        """Raises CollectionNotFound."""
-        physical = await asyncio.to_thread(self.index.resolve, check_collection_name(name))
+        """The collection that answers under a name. Raises CollectionNotFound."""
+        physical = await self.index.resolve(check_collection_name(name))
         if physical is None:
             raise CollectionNotFound(f"There is no collection {name!r}.")
         return physical
 
     async def fitting(self, name: str) -> PhysicalName | None:
-        """The collection if this installation's encoder may write to it; None if there is none.
+        """The live collection if this installation may write to it; None if there is none.
 
         Raises EncoderMismatch.
         """
-        physical = await asyncio.to_thread(self.index.resolve, check_collection_name(name))
+        physical = await self.index.resolve(check_collection_name(name))
         if physical is not None and not self.fits(physical):
             raise EncoderMismatch(
-                f"Collection {name!r} was filled by another encoder, word analysis or user"
-                f" dictionary ({physical.encoder}, {physical.analyzer}); here they are"
-                f" {self.encoding.encoder}, {self.analyzers.of(name).identity}. Rebuild it with"
+                f"Collection {name!r} was filled by another encoder, word analysis, user dictionary"
+                f" or version of Xunwen ({physical.encoder}, {physical.analyzer},"
+                f" {physical.layout}); here they are {', '.join(self.encoders.fingerprints)},"
+                f" {self.analyzers.of(name).identity}, {LAYOUT}. Rebuild it with"
                 f" POST /v1/collections/{name}:rebuild, or with an index job of mode=rebuild."
             )
         return physical
 
     def fits(self, physical: PhysicalName) -> bool:
-        wanted = (self.encoding.encoder, self.analyzers.of(physical.name).identity)
-        return (physical.encoder, physical.analyzer) == wanted
+        """Whether the collection was filled by an encoder that is installed, this word analysis
+        and this row layout."""
+        wanted = (self.analyzers.of(physical.name).identity, LAYOUT)
+        return physical.encoder in self.encoders and (physical.analyzer, physical.layout) == wanted
 
-    async def ensure(self, name: str) -> PhysicalName:
-        """The collection, created if it is not there; the caller holds its lock."""
+    async def encoder_of_next(self, name: str) -> EncoderDirectory:
+        """The encoder of a collection's next generation: the one that it names, or the default.
+
+        Raises EncoderMismatch when the one that it names is not installed.
+        """
+        return self.encoders.of((await self._record(name)).encoder)
+
+    def installed(self, encoder: str) -> EncoderDirectory:
+        """The encoder that a caller names. Raises InvalidRequest."""
+        if encoder not in self.encoders:
+            raise InvalidRequest(
+                f"encoder: {encoder[:80]!r} is not installed; the fingerprints of those that are:"
+                f" {', '.join(self.encoders.fingerprints)}."
+            )
+        return self.encoders.of(encoder)
+
+    async def ensure(self, name: str, encoder: str | None = None) -> PhysicalName:
+        """The live collection; if there is none it is created, for this encoder if one is given.
+
+        The caller holds the state's lock.
+        """
         physical = await self.fitting(name)
         if physical is None:
-            physical = self.physical(name, self._clock.next())
-            await asyncio.to_thread(self.index.create, physical, self.encoding.dimension, 0)
-            await asyncio.to_thread(self.index.point, name, physical)
+            chosen = encoder or (await self.encoder_of_next(name)).fingerprint
+            await self.name_encoder(name, chosen)
+            physical = self.physical(name, self._clock.next(), chosen)
+            await self.index.create(physical, self.encoders.of(chosen).dimension, 0)
+            await self.index.point(name, physical)
         return physical
 
-    def physical(self, name: str, generation: int) -> PhysicalName:
-        analyzer = self.analyzers.of(name).identity
-        return PhysicalName(name, self.encoding.encoder, analyzer, generation)
+    def physical(self, name: str, generation: int, encoder: str | None) -> PhysicalName:
+        """The physical name of a generation that this installation fills.
 
-    async def create(self, name: str) -> Collection:
-        """Raises CollectionExists."""
+        None as encoder, as in jobs of versions before 0.2, means the default one.
+        """
+        analyzer = self.analyzers.of(name).identity
+        return PhysicalName(name, self.encoders.of(encoder).fingerprint, analyzer, generation)
+
+    async def create(self, name: str, encoder: str | None = None) -> Collection:
+        """Creates an empty collection, for this encoder if one is given.
+
+        Raises CollectionExists, InvalidRequest.
+        """
+        if encoder is not None:
+            self.installed(encoder)
         state = await self.state(name)
         async with state.lock:
-            if await asyncio.to_thread(self.index.resolve, name) is not None:
+            if await self.index.resolve(name) is not None:
                 raise CollectionExists(f"Collection {name!r} exists already.")
-            await self.ensure(name)
+            await self.ensure(name, encoder)
         await self._versions.move(name)
         return await self.describe(name)
 
@@ -147,44 +193,61 @@ class Collections:
         state = await self.state(name)
         async with state.lock:
             await self.live(name)
-            await asyncio.to_thread(self.index.unpoint, name)
-            for physical in await asyncio.to_thread(self.index.physicals):
+            await self.index.unpoint(name)
+            for physical in await self.index.physicals():
                 if physical.name == name:
-                    await asyncio.to_thread(self.index.drop, physical)
+                    await self.index.drop(physical)
             await asyncio.to_thread(self._store.remove, _record_key(name))
             await self._versions.forget(name)
 
     async def describe(self, name: str) -> Collection:
-        """Raises CollectionNotFound."""
+        """The public description of a collection. Raises CollectionNotFound."""
         return await self._described(name, await self.live(name))
 
     async def list(self) -> list[Collection]:
-        aliases = await asyncio.to_thread(self.index.aliases)
-        return [await self._described(name, physical) for name, physical in sorted(aliases.items())]
+        """Every collection with a name, in the order of names."""
+        names = await self.index.names()
+        return [await self._described(name, physical) for name, physical in sorted(names.items())]
 
     async def _described(self, name: str, physical: PhysicalName) -> Collection:
         version = await self._versions.current(name) or await self._versions.move(name)
         return Collection(
             name=name,
-            count=await asyncio.to_thread(self.index.count, physical),
+            count=await self.index.count(physical),
             encoder=physical.encoder,
-            dimension=await asyncio.to_thread(self.index.dimension, physical),
-            lexical=await asyncio.to_thread(self.index.lexical, physical),
+            dimension=await self.index.dimension(physical),
+            lexical=await self.index.lexical(physical),
             index=str(physical),
             index_version=version,
         )
 
-    def previous(self, name: str) -> PhysicalName | None:
-        """The generation that a rollback returns to. Synchronous; call it from a thread."""
-        try:
-            record = json.loads(self._store.read(_record_key(name)))
-        except NoSuchObject:
-            return None
-        return PhysicalName.parse(record["previous"])
+    async def previous(self, name: str) -> PhysicalName | None:
+        """The generation that a rollback returns to; None if there is none. Raises Unavailable."""
+        previous = (await self._record(name)).previous
+        return None if previous is None else PhysicalName.parse(previous)
 
-    def remember_previous(self, name: str, physical: PhysicalName) -> None:
-        """Synchronous; durable when it returns."""
-        self._store.write(_record_key(name), json.dumps({"previous": str(physical)}).encode())
+    async def remember_previous(self, name: str, physical: PhysicalName) -> None:
+        """Notes the generation that a rollback returns to; the note is durable when this
+        returns."""
+        await self._note(name, replace(await self._record(name), previous=str(physical)))
+
+    async def name_encoder(self, name: str, encoder: str) -> None:
+        """Notes the encoder of generations to come; the default one leaves the choice open."""
+        named = None if encoder == self.encoders.default.fingerprint else encoder
+        record = await self._record(name)
+        if record.encoder != named:
+            await self._note(name, replace(record, encoder=named))
+
+    async def _record(self, name: str) -> _Record:
+        try:
+            content = await asyncio.to_thread(self._store.read, _record_key(name))
+        except NoSuchObject:
+            return _Record()
+        return _Record(**json.loads(content))
+
+    async def _note(self, name: str, record: _Record) -> None:
+        content = json.dumps(asdict(record)).encode()
+        await asyncio.to_thread(self._store.write, _record_key(name), content)
 
 
 def _record_key(name: str) -> str:

@@ -1,25 +1,29 @@
-"""Rows as Milvus takes and gives them, and expressions over ids."""
+"""Rows in the form of Milvus, and expressions over ids."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from services.common.collection import Field
+from services.common.collection import Field, content_fields, content_of, content_values, id_literal
+from services.common.filters import facets
 from services.indexer.rows import Row
 
-ROW_FIELDS = (Field.ID, Field.TITLE, Field.TEXT, Field.FIELDS, Field.VERSION)
 _IDS = 500
-"""Ids in one expression."""
+"""Most ids of one expression."""
+
+
+def row_fields(layout: int, *, vectors: bool = True) -> list[Field]:
+    """The columns that are read back from a collection; facets and words are computed again."""
+    return [*content_fields(layout), Field.VERSION, *([Field.VECTOR] if vectors else [])]
 
 
 def entity(row: Row, version: int, lexical: bool) -> dict[str, Any]:
+    """The form of a row that Milvus takes; `lexical` says whether the collection has a column of
+    words."""
     values: dict[str, Any] = {
-        Field.ID: row.id,
-        Field.TITLE: row.title,
-        Field.TEXT: row.text,
-        Field.FIELDS: row.fields,
+        **content_values(row.document),
+        Field.FACETS: facets(row.document.fields),
         Field.VECTOR: row.vector,
         Field.VERSION: version if row.version is None else row.version,
     }
@@ -28,23 +32,28 @@ def entity(row: Row, version: int, lexical: bool) -> dict[str, Any]:
     return {str(name): value for name, value in values.items()}
 
 
-def row_of(found: dict[str, Any]) -> Row:
-    fields = found[Field.FIELDS]
+def row_of(entity: dict[str, Any]) -> Row:
+    """The row that Milvus gave with the columns of `row_fields`; its vector is empty if none was
+    asked for."""
     return Row(
-        id=found[Field.ID],
-        title=found[Field.TITLE],
-        text=found[Field.TEXT],
-        fields=json.loads(fields) if isinstance(fields, (str, bytes)) else dict(fields or {}),
+        content_of(entity),
         words="",
-        vector=np.asarray(found[Field.VECTOR], dtype=np.float32),
-        version=int(found[Field.VERSION]),
+        vector=np.asarray(entity.get(Field.VECTOR, ()), dtype=np.float32),
+        version=int(entity[Field.VERSION]),
     )
 
 
 def among(ids: Sequence[str]) -> str:
-    return f"{Field.ID} in {json.dumps(list(ids), ensure_ascii=False)}"
+    """The expression that selects documents by id."""
+    return f"{Field.ID} in [{', '.join(map(id_literal, ids))}]"
+
+
+def after(identity: str) -> str:
+    """The expression that selects the documents that follow an id in the order of rows."""
+    return f"{Field.ID} > {id_literal(identity)}"
 
 
 def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in runs that fit into one expression."""
     for start in range(0, len(ids), _IDS):
         yield ids[start : start + _IDS]

@@ -1,281 +1,382 @@
-"""Milvus behind the VectorIndex port: milvus-lite, Milvus 2.3 and newer clusters."""
+"""The VectorIndex port on Milvus: the embedded milvus-lite, Milvus 2.3 and newer servers."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 from opentelemetry.trace import SpanKind
-from pymilvus import MilvusClient
-from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
+from pymilvus import AsyncMilvusClient
 
-from services.common.collection import Field, PhysicalName
-from services.common.errors import IndexUnavailable, InvalidRequest, Overloaded
+from services.common.collection import Field, PhysicalName, document_id
+from services.common.id_indexes import add_id_indexes
+from services.common.milvus import MilvusConnection, Missing
 from services.common.tracing import span
 from services.indexer.index.choice import IndexChoice
-from services.indexer.index.entities import ROW_FIELDS, among, chunks, entity, row_of
-from services.indexer.index.schema import collection_indexes, collection_schema
-from services.indexer.rows import Row, Vector
+from services.indexer.index.entities import after, among, chunks, entity, row_fields, row_of
+from services.indexer.index.journal import Journal, Replacement
+from services.indexer.index.passages import PassageRows
+from services.indexer.index.schema import (
+    collection_indexes,
+    collection_schema,
+    passages_schema,
+)
+from services.indexer.rows import Row, Vector, without_body
 
-P = ParamSpec("P")
-R = TypeVar("R")
+logger = logging.getLogger(__name__)
 
+_CHECK_SECONDS = 2.0
 _CALL_SECONDS = 30.0
 _SLOW_SECONDS = 300.0
-"""For flush, load and index building, which wait for background work."""
+"""Timeout in seconds of calls that wait for background work: creating, loading, flushing and
+dropping."""
 _SCAN_ROWS = 1000
-_GRPC = {
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,  # else a long outage is noticed minutes late
-    # The client's default, a ping each 10 s, makes milvus-lite hang up: "too many pings".
-    "grpc.keepalive_time_ms": 300_000,
-    "grpc.keepalive_permit_without_calls": 0,
-}
-_RATE_LIMITED = 8
-_INVALID = 1100
-_REFUSED = (DataNotMatchException, ParamError)
+
+Answer = TypeVar("Answer")
+Call = Callable[[AsyncMilvusClient], Awaitable[Answer]]
 
 
-def _translated(
-    call: Callable[Concatenate["MilvusIndex", P], R],
-) -> Callable[Concatenate["MilvusIndex", P], R]:
-    """No exception of the vendor leaves this module."""
+class MilvusVectorIndex:
+    """A VectorIndex over one connection to Milvus."""
 
-    @wraps(call)
-    def wrapper(self: "MilvusIndex", *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            try:
-                return call(self, *args, **kwargs)
-            except MilvusException as error:
-                if not _not_loaded(error):
-                    raise
-                for argument in args:
-                    if isinstance(argument, PhysicalName):
-                        self._milvus().load_collection(str(argument), timeout=_SLOW_SECONDS)
-                return call(self, *args, **kwargs)
-        except MilvusException as error:
-            if error.code == _RATE_LIMITED or "rate limit" in str(error).lower():
-                raise Overloaded("The index asks for less load.", retry_after=2) from error
-            if error.code == _INVALID or isinstance(error, _REFUSED):
-                # Trying again would not help: a part with such a row is halved to find it.
-                raise InvalidRequest("The index does not take a row of it.") from error
-            raise IndexUnavailable(
-                f"The index did not carry out {call.__name__}; try again shortly.", retry_after=2
-            ) from error
-
-    return cast("Callable[Concatenate[MilvusIndex, P], R]", wrapper)
-
-
-class MilvusIndex:
-    """One client, opened at the first call, so that the service starts without Milvus."""
-
-    def __init__(self, uri: str, token: str | None, choice: IndexChoice | None = None) -> None:
-        self._uri = uri
-        self._token = token or ""
+    def __init__(
+        self,
+        connection: MilvusConnection,
+        journal: Journal,
+        choice: IndexChoice | None = None,
+        database: Path | None = None,
+    ) -> None:
+        """An index without rows of its own. `database` is the file of an embedded engine, whose new
+        tables get an index by id; None stands for a server."""
+        self._connection = connection
+        self._journal = journal
         self._choice = choice or IndexChoice()
-        self._client: MilvusClient | None = None
-        self._version = ""
-        self._lexical: dict[PhysicalName, bool] = {}
-        self._opening = threading.Lock()
+        self._database = database
+        self._passages = PassageRows(connection)
+        self._unswept = True
+        """Whether killed writes may have left passages; true after a start."""
+        self._writing = asyncio.Lock()
+        """Lock that a write to the embedded engine holds. Replacements that the journal holds while
+        the lock is free were torn by a kill."""
+        self._torn = True
+        """Whether the journal may hold replacements that a kill tore; true after a start."""
+        self._recovered: set[PhysicalName] = set()
+        self._fields: dict[PhysicalName, dict[str, Any]] = {}
+        """Columns by name of each collection seen; a schema never changes."""
 
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+    async def check(self) -> None:
+        """Raises IndexUnavailable if Milvus does not answer."""
+        await self._connection.check(_CHECK_SECONDS)
 
-    @property
-    def needs_flush(self) -> bool:
-        return "lite" in self._version
+    async def names(self) -> dict[str, PhysicalName]:
+        """The names of all collections with the physical collections behind them."""
+        names = await self._connection.names()
+        there = {str(physical): physical for physical in await self.physicals()}
+        return {name: there[found] for name, found in (await names.all(list(there))).items()}
 
-    @_translated
-    def check(self) -> None:
-        self._milvus().list_collections(timeout=2)
-
-    @_translated
-    def aliases(self) -> dict[str, PhysicalName]:
-        found: dict[str, PhysicalName] = {}
-        for physical in self.physicals():
-            listed = self._milvus().list_aliases(str(physical), timeout=_CALL_SECONDS)
-            found.update((name, physical) for name in listed.get("aliases", []))
-        return found
-
-    @_translated
-    def physicals(self) -> list[PhysicalName]:
-        names = self._milvus().list_collections(timeout=_CALL_SECONDS)
+    async def physicals(self) -> list[PhysicalName]:
+        """The names of all physical collections."""
+        names = await self._connection.ask(
+            "list", lambda client: client.list_collections(), _CALL_SECONDS
+        )
         return [parsed for name in names if (parsed := PhysicalName.parse(name)) is not None]
 
-    @_translated
-    def resolve(self, name: str) -> PhysicalName | None:
-        try:
-            answer = self._milvus().describe_alias(name, timeout=_CALL_SECONDS)
-        except MilvusException as error:
-            if _missing(error):
-                return None
-            raise
-        return PhysicalName.parse(answer["collection_name"])
+    async def resolve(self, name: str) -> PhysicalName | None:
+        """The physical collection behind a name, or None."""
+        names = await self._connection.names()
+        physical = await names.resolve(name)
+        return None if physical is None else PhysicalName.parse(physical)
 
-    @_translated
-    def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
-        client, name = self._milvus(), str(physical)
-        if not client.has_collection(name, timeout=_CALL_SECONDS):
-            lexical = not self._version.startswith(("2.3", "v2.3", "2.4", "v2.4"))
-            kind, parameters = self._choice.of(
-                documents, embedded=self._version.startswith("milvus_lite")
-            )
-            client.create_collection(
-                name,
-                schema=collection_schema(dimension, lexical=lexical),
-                index_params=collection_indexes(kind, parameters, lexical=lexical),
-                timeout=_SLOW_SECONDS,
-            )
-        client.load_collection(name, timeout=_SLOW_SECONDS)
+    async def point(self, name: str, physical: PhysicalName) -> None:
+        """Makes a name point to a physical collection, in one step."""
+        names = await self._connection.names()
+        async with self._writing:
+            await names.point(name, str(physical))
 
-    @_translated
-    def point(self, name: str, physical: PhysicalName) -> None:
-        client = self._milvus()
-        if self.resolve(name) is None:
-            client.create_alias(str(physical), name, timeout=_CALL_SECONDS)
-        else:
-            client.alter_alias(str(physical), name, timeout=_CALL_SECONDS)
+    async def unpoint(self, name: str) -> None:
+        """Removes a name; the physical collection stays."""
+        names = await self._connection.names()
+        async with self._writing:
+            await names.unpoint(name)
 
-    @_translated
-    def unpoint(self, name: str) -> None:
-        self._milvus().drop_alias(name, timeout=_CALL_SECONDS)
+    async def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
+        """Creates an empty physical collection with its indexes."""
+        lexical = (await self._connection.engine()).lexical
+        schema = collection_schema(dimension, lexical=lexical)
+        async with self._writing:
+            await self._make(str(physical), schema, documents)
 
-    @_translated
-    def drop(self, physical: PhysicalName) -> None:
-        self._milvus().drop_collection(str(physical), timeout=_SLOW_SECONDS)
+    async def _make(self, name: str, schema: Any, documents: int) -> None:
+        """Creates a collection with its indexes; the caller holds the lock of writing."""
+        engine = await self._connection.engine()
+        kind, parameters = self._choice.of(documents, embedded=engine.embedded)
+        indexes = collection_indexes(kind, parameters, lexical=engine.lexical)
 
-    @_translated
-    def load(self, physical: PhysicalName) -> None:
-        self._milvus().load_collection(str(physical), timeout=_SLOW_SECONDS)
+        async def create(client: AsyncMilvusClient) -> None:
+            if not await client.has_collection(name):
+                await client.create_collection(name, schema=schema, index_params=indexes)
+            await client.load_collection(name)
 
-    @_translated
-    def lexical(self, physical: PhysicalName) -> bool:
-        if physical not in self._lexical:  # a schema never changes
-            names = {item["name"] for item in self._fields(physical)}
-            self._lexical[physical] = Field.LEXICAL in names
-        return self._lexical[physical]
+        await self._connection.ask("create", create, _SLOW_SECONDS)
+        if self._database is not None:
+            await asyncio.to_thread(_add_id_indexes, self._database)
 
-    @_translated
-    def dimension(self, physical: PhysicalName) -> int:
-        vector = next(item for item in self._fields(physical) if item["name"] == Field.VECTOR)
-        return int(vector["params"]["dim"])
+    async def drop(self, physical: PhysicalName) -> None:
+        """Drops a physical collection with its rows."""
+        self._fields.pop(physical, None)
+        await self._passages.drop(physical)
+        await self._slow("drop", lambda client: client.drop_collection(str(physical)))
 
-    @_translated
-    def upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
-        lexical = self.lexical(physical)
+    async def load(self, physical: PhysicalName) -> None:
+        """Loads a physical collection, so that it can be searched."""
+        await self._passages.load(physical)
+        await self._slow("load", lambda client: client.load_collection(str(physical)))
+
+    async def flush(self, physical: PhysicalName) -> None:
+        """Seals the rows that were written so far."""
+        await self._passages.flush(physical)
+        await self._slow("flush", lambda client: client.flush(str(physical)))
+
+    async def lexical(self, physical: PhysicalName) -> bool:
+        """Whether a physical collection can be searched by words."""
+        return Field.LEXICAL in await self._columns(physical)
+
+    async def dimension(self, physical: PhysicalName) -> int:
+        """The dimension of the vectors of a physical collection."""
+        columns = await self._columns(physical)
+        return int(columns[Field.VECTOR]["params"]["dim"])
+
+    async def upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
+        """Writes rows: first their passages, then the rows, then passages of earlier versions are
+        deleted."""
         about = {"db.system.name": "milvus", "db.collection.name": str(physical)}
         with span("milvus.upsert", kind=SpanKind.CLIENT, attributes=about):
-            self._milvus().upsert(
-                str(physical),
-                [entity(row, version, lexical) for row in rows],
-                timeout=_CALL_SECONDS,
-            )
+            embedded = (await self._connection.engine()).embedded
+            if not embedded and not self._unswept:
+                await self._write(physical, rows, version, self._upsert)
+                return
+            async with self._writing:
+                if embedded:
+                    await self._complete()
+                put = self._insert_or_replace if embedded else self._upsert
+                await self._write(physical, rows, version, put)
 
-    @_translated
-    def delete(self, physical: PhysicalName, ids: Sequence[str]) -> None:
+    async def recover(self) -> set[PhysicalName]:
+        async with self._writing:
+            if (await self._connection.engine()).embedded:
+                await self._complete()
+            if self._unswept:
+                for physical in await self.physicals():
+                    await self._passages.sweep(physical, partial(self._versions, physical))
+                self._unswept = False
+        recovered, self._recovered = self._recovered, set()
+        return recovered
+
+    async def delete(self, physical: PhysicalName, ids: Sequence[str]) -> None:
+        """Deletes the rows of the ids."""
+        async with self._writing:
+            await self._complete()
+            for chunk in chunks(ids):
+                await self._delete(physical, among(chunk))
+            await self._passages.remove(physical, ids)
+
+    async def versions(self, physical: PhysicalName, ids: Sequence[str]) -> dict[str, int]:
+        """The stored versions of those of the ids that have a row."""
+        async with self._writing:
+            await self._complete()
+            return await self._versions(physical, ids)
+
+    async def documents(self, physical: PhysicalName, ids: Sequence[str]) -> list[Row]:
+        """The stored rows of those of the ids that have one."""
+        rows: list[dict[str, Any]] = []
         for chunk in chunks(ids):
-            # By expression: the client's own list of ids quotes nothing.
-            self._milvus().delete(str(physical), filter=among(chunk), timeout=_CALL_SECONDS)
+            rows += await self._query(physical, among(chunk), row_fields(physical.layout))
+        return [row_of(row) for row in rows]
 
-    @_translated
-    def versions(self, physical: PhysicalName, ids: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for chunk in chunks(ids):
-            rows = self._query(physical, among(chunk), [Field.ID, Field.VERSION])
-            found.update((row[Field.ID], int(row[Field.VERSION])) for row in rows)
-        return found
+    def with_bodies(
+        self, physical: PhysicalName, rows: Sequence[Row], *, vectors: bool = False
+    ) -> AsyncIterator[list[Row]]:
+        """The rows with their bodies and passages, in the same order and some at a time."""
+        return self._passages.with_bodies(physical, rows, vectors=vectors)
 
-    @_translated
-    def documents(self, physical: PhysicalName, ids: Sequence[str]) -> list[Row]:
-        fields = [*ROW_FIELDS, Field.VECTOR]
-        return [
-            row_of(row)
-            for chunk in chunks(ids)
-            for row in self._query(physical, among(chunk), fields)
-        ]
+    async def matching(self, physical: PhysicalName, expression: str, limit: int) -> list[str]:
+        """Ids of documents that match an expression, at most `limit`."""
+        rows = await self._query(physical, expression, [Field.ID], limit=limit)
+        return [document_id(row[Field.ID]) for row in rows]
 
-    @_translated
-    def matching(self, physical: PhysicalName, expression: str, limit: int) -> list[str]:
-        rows = self._query(physical, expression, [Field.ID], limit=limit)
-        return [row[Field.ID] for row in rows]
-
-    def scan(self, physical: PhysicalName) -> Iterator[Row]:
-        iterator = self._iterator(physical)
-        while batch := self._next(iterator):
-            yield from batch
-        iterator.close()
-
-    @_translated
-    def nearest(self, physical: PhysicalName, vectors: Sequence[Vector], k: int) -> list[list[str]]:
-        answers = self._milvus().search(
-            str(physical),
-            data=[vector.tolist() for vector in vectors],
-            anns_field=Field.VECTOR,
-            limit=k,
-            search_params={"metric_type": "IP", "params": {"ef": max(64, k)}},
-            output_fields=[Field.ID],
-            consistency_level="Strong",
-            timeout=_CALL_SECONDS,
+    async def page(
+        self,
+        physical: PhysicalName,
+        behind: str,
+        limit: int,
+        expression: str = "",
+        *,
+        vectors: bool = True,
+    ) -> list[Row]:
+        """At most `limit` rows behind an id, in the order of ids, that match an expression."""
+        rows = await self._query(
+            physical,
+            f"{after(behind)} and {expression}" if expression else after(behind),
+            row_fields(physical.layout, vectors=vectors),
+            limit=limit,
+            reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
         )
-        return [[str(hit[Field.ID]) for hit in hits] for hits in answers]
+        return [row_of(row) for row in rows]
 
-    @_translated
-    def count(self, physical: PhysicalName, version: int | None = None) -> int:
+    async def scan(self, physical: PhysicalName) -> AsyncIterator[Row]:
+        """All rows of a physical collection with their bodies, in the order of their ids."""
+        async for page in self.pages(physical):
+            async for rows in self.with_bodies(physical, page):
+                for row in rows:
+                    yield row
+
+    async def pages(
+        self, physical: PhysicalName, expression: str = "", *, vectors: bool = True
+    ) -> AsyncIterator[list[Row]]:
+        """All rows that match an expression, in the order of ids, some at a time."""
+        last = ""
+        while rows := await self.page(physical, last, _SCAN_ROWS, expression, vectors=vectors):
+            yield rows
+            if len(rows) < _SCAN_ROWS:
+                return
+            last = rows[-1].id
+
+    async def nearest(
+        self, physical: PhysicalName, vectors: Sequence[Vector], k: int
+    ) -> list[list[str]]:
+        """For each vector the ids of the rows nearest to it, the nearest first."""
+        answers = await self._ask(
+            physical,
+            "search",
+            lambda client: client.search(
+                str(physical),
+                data=[vector.tolist() for vector in vectors],
+                anns_field=Field.VECTOR,
+                limit=k,
+                search_params={"metric_type": "IP", "params": {"ef": max(64, k)}},
+                output_fields=[Field.ID],
+                consistency_level="Strong",
+            ),
+        )
+        return [[document_id(hit[Field.ID]) for hit in hits] for hits in answers]
+
+    async def count(self, physical: PhysicalName, version: int | None = None) -> int:
+        """The number of documents of a physical collection, or of those with the given version."""
         expression = "" if version is None else f"{Field.VERSION} == {version}"
-        rows = self._query(physical, expression, ["count(*)"])
+        rows = await self._query(physical, expression, ["count(*)"])
         return int(rows[0]["count(*)"])
 
-    @_translated
-    def flush(self, physical: PhysicalName) -> None:
-        self._milvus().flush(str(physical), timeout=_SLOW_SECONDS)
+    async def _insert_or_replace(
+        self, physical: PhysicalName, rows: Sequence[Row], version: int
+    ) -> None:
+        """Inserts new rows into the embedded engine and replaces the others.
 
-    def _milvus(self) -> MilvusClient:
-        with self._opening:
-            if self._client is None:
-                client = MilvusClient(self._uri, token=self._token, timeout=5, grpc_options=_GRPC)
-                self._version = str(client.get_server_version(timeout=5))
-                self._client = client
-            return self._client
+        An upsert there costs ten times an insert, even if it replaces nothing, and a kill tears it;
+        therefore the journal holds the replaced rows meanwhile.
+        """
+        there = await self._versions(physical, [row.id for row in rows])
+        if new := [row for row in rows if row.id not in there]:
+            lexical = await self.lexical(physical)
+            entities = [entity(row, version, lexical) for row in new]
+            await self._ask(
+                physical, "write", lambda client: client.insert(str(physical), entities)
+            )
+        if replaced := [row for row in rows if row.id in there]:
+            self._torn = True
+            noted = Replacement(physical, [*map(without_body, replaced)], version)
+            async with self._journal.noted(noted):
+                await self._upsert(physical, replaced, version)
+            self._torn = False
 
-    def _fields(self, physical: PhysicalName) -> list[dict[str, Any]]:
-        described = self._milvus().describe_collection(str(physical), timeout=_CALL_SECONDS)
-        fields: list[dict[str, Any]] = described["fields"]
-        return fields
+    async def _write(
+        self,
+        physical: PhysicalName,
+        rows: Sequence[Row],
+        version: int,
+        put: Callable[[PhysicalName, Sequence[Row], int], Awaitable[None]],
+    ) -> None:
+        """Writes the passages of rows, then by `put` the rows, without which passages do not count,
+        and then deletes the passages that were replaced."""
+        await self._passages.write(
+            physical, rows, version, lambda name: self._make_passages(name, physical)
+        )
+        await put(physical, rows, version)
+        await self._passages.keep(
+            physical, {row.id: version if row.version is None else row.version for row in rows}
+        )
 
-    def _query(
+    async def _make_passages(self, name: str, physical: PhysicalName) -> None:
+        lexical = await self.lexical(physical)
+        schema = passages_schema(await self.dimension(physical), lexical=lexical)
+        await self._make(name, schema, 0)
+
+    async def _complete(self) -> None:
+        """Writes the replacements in the journal again; the caller holds the lock of writing."""
+        if not self._torn:
+            return
+        for replacement in await self._journal.left():
+            with suppress(Missing):  # The collection may have been dropped.
+                await self._upsert(replacement.physical, replacement.rows, replacement.version)
+                self._recovered.add(replacement.physical)
+            await self._journal.forget(replacement)
+        self._torn = False
+
+    async def _upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
+        lexical = await self.lexical(physical)
+        entities = [entity(row, version, lexical) for row in rows]
+        await self._ask(physical, "write", lambda client: client.upsert(str(physical), entities))
+
+    async def _delete(self, physical: PhysicalName, expression: str) -> None:
+        # The ids go into an expression, because the client's own list of ids quotes nothing.
+        await self._ask(
+            physical, "delete", lambda client: client.delete(str(physical), filter=expression)
+        )
+
+    async def _versions(self, physical: PhysicalName, ids: Sequence[str]) -> dict[str, int]:
+        versions: dict[str, int] = {}
+        for chunk in chunks(ids):
+            rows = await self._query(physical, among(chunk), [Field.ID, Field.VERSION])
+            versions.update((document_id(row[Field.ID]), int(row[Field.VERSION])) for row in rows)
+        return versions
+
+    async def _columns(self, physical: PhysicalName) -> dict[str, Any]:
+        if physical not in self._fields:
+            described = await self._ask(
+                physical, "describe", lambda client: client.describe_collection(str(physical))
+            )
+            self._fields[physical] = {item["name"]: item for item in described["fields"]}
+        return self._fields[physical]
+
+    async def _query(
         self, physical: PhysicalName, expression: str, fields: Sequence[str], **options: Any
     ) -> list[dict[str, Any]]:
-        return list(
-            self._milvus().query(
+        rows = await self._ask(
+            physical,
+            "query",
+            lambda client: client.query(
                 str(physical),
                 filter=expression,
                 output_fields=list(fields),
                 consistency_level="Strong",
-                timeout=_CALL_SECONDS,
                 **options,
-            )
+            ),
         )
+        return list(rows)
 
-    @_translated
-    def _iterator(self, physical: PhysicalName) -> Any:
-        return self._milvus().query_iterator(
-            str(physical),
-            batch_size=_SCAN_ROWS,
-            output_fields=[*ROW_FIELDS, Field.VECTOR],
-            timeout=_SLOW_SECONDS,
-        )
+    async def _ask(self, physical: PhysicalName, what: str, call: Call[Answer]) -> Answer:
+        return await self._connection.ask(what, call, _CALL_SECONDS, str(physical))
 
-    @_translated
-    def _next(self, iterator: Any) -> list[Row]:
-        return [row_of(row) for row in iterator.next()]
+    async def _slow(self, what: str, call: Call[Any]) -> None:
+        await self._connection.ask(what, call, _SLOW_SECONDS)
 
 
-def _missing(error: MilvusException) -> bool:
-    text = str(error).lower()
-    return "not found" in text or "not exist" in text or "can't find" in text
-
-
-def _not_loaded(error: MilvusException) -> bool:
-    text = str(error).lower()
-    return "not loaded" in text or "call load" in text or "not been loaded" in text
+def _add_id_indexes(database: Path) -> None:
+    """Makes the missing indexes by id; the engine's next start makes them if the file is locked."""
+    try:
+        add_id_indexes(database)
+    except sqlite3.Error:
+        logger.warning("a table has no index by id until the next start", exc_info=True)

@@ -1,11 +1,11 @@
-"""Rebuilds: a new physical collection, verified against the old one, and one switch."""
+"""Rebuilds: a new physical collection is filled, compared with the old one, and switched to."""
 
-import asyncio
 import logging
 
 from services.common.collection import PhysicalName
 from services.common.errors import CollectionNotFound, Conflict
 from services.indexer.index.collections import Building, Collections
+from services.indexer.index.gate import Gate
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.role import WriterRole
 from services.indexer.index.writer import IndexWriter
@@ -13,93 +13,131 @@ from services.indexer.index.writer import IndexWriter
 logger = logging.getLogger(__name__)
 
 _GOLDEN = 50
-"""Documents whose own vector must find them."""
+"""Number of documents that are searched for by their own vectors."""
 _GOLDEN_RANK = 10
+"""Number of nearest documents among which a document counts as found."""
 _GOLDEN_LOSS = 0.05
-"""Share of golden queries that the new collection may answer worse than the old one."""
+"""Share of these documents that the new collection may find less often than the old one."""
 
 
 class RebuildRefused(Exception):
-    """The new collection is not fit to replace the old one. The message is for the user."""
+    """The new collection must not replace the old one; the message gives its user the reason."""
 
 
 class Rebuilds:
-    """Builds are named by the version of their job. Raises IndexUnavailable, Unavailable."""
+    """Rebuilds of collections, each named by the version of its job.
 
-    def __init__(self, collections: Collections, writer: IndexWriter, role: WriterRole) -> None:
+    Every method raises IndexUnavailable, and Unavailable without the writer's role.
+    """
+
+    def __init__(
+        self, collections: Collections, writer: IndexWriter, role: WriterRole, gate: Gate
+    ) -> None:
         self._collections = collections
         self._index: VectorIndex = collections.index
         self._writer = writer
         self._role = role
+        self._gate = gate
 
-    async def begin(self, name: str, version: int, since: int) -> PhysicalName:
-        """From when this returns, writes accepted after `since` go into the new one as well.
+    async def begin(self, name: str, version: int, since: int, encoder: str | None) -> PhysicalName:
+        """Creates the new collection for an encoder; its index is chosen for the size of the
+        present one.
 
-        Its index is chosen for as many documents as the collection has now.
+        Once this has returned, writes of version `since` or higher go into both.
         """
         state = await self._collections.state(name)
-        physical = self._collections.physical(name, version)
+        physical = self._collections.physical(name, version, encoder)
         if state.building is None or state.building.physical != physical:
             self._role.check()
-            live = await asyncio.to_thread(self._index.resolve, name)
-            documents = await asyncio.to_thread(self._index.count, live) if live else 0
-            await asyncio.to_thread(
-                self._index.create, physical, self._collections.encoding.dimension, documents
-            )
+            live = await self._index.resolve(name)
+            documents = await self._index.count(live) if live else 0
+            dimension = self._collections.encoders.of(physical.encoder).dimension
+            await self._index.create(physical, dimension, documents)
             async with state.lock:
                 state.building = Building(physical, since)
         return physical
 
-    async def switch(self, name: str, version: int, expected: int) -> None:
-        """Verifies, warms and switches; the old collection stays for a rollback.
+    async def switch(
+        self, name: str, version: int, expected: int, encoder: str | None, *, force: bool
+    ) -> str:
+        """Verifies, loads and switches; the old collection stays for a rollback.
 
-        Raises RebuildRefused.
+        Returns the message of the gate. With `force` a refusal of the gate is logged only. Raises
+        RebuildRefused.
         """
+        words = ""
         state = await self._collections.state(name)
-        new = self._collections.physical(name, version)
-        old = await asyncio.to_thread(self._index.resolve, name)
+        new = self._collections.physical(name, version, encoder)
+        old = await self._index.resolve(name)
         if old != new:
-            await asyncio.to_thread(self._index.flush, new)
-            state.unflushed[new] = 0
-            await asyncio.to_thread(self._index.load, new)
+            await self._index.flush(new)
+            await self._index.load(new)
             await self._verify(new, old, expected, version)
+            if old is not None:
+                words = await self._asked(old, new, force=force)
             async with state.lock:
                 self._role.check()
                 if old is not None:
-                    await asyncio.to_thread(self._collections.remember_previous, name, old)
-                await asyncio.to_thread(self._index.point, name, new)
+                    await self._collections.remember_previous(name, old)
+                await self._collections.name_encoder(name, new.encoder)
+                await self._index.point(name, new)
                 state.building = None
-            logger.info("switched", extra={"collection": name, "index": str(new)})
+            logger.info(
+                "the name points to the new index", extra={"collection": name, "index": str(new)}
+            )
         state.building = None
         await self.collect(name)
+        return words
 
-    async def abandon(self, name: str, version: int) -> None:
-        """Removes what an unfinished rebuild wrote; the old collection has answered throughout."""
+    async def _asked(self, old: PhysicalName, new: PhysicalName, *, force: bool) -> str:
+        """The message of the gate on the new collection. Raises RebuildRefused."""
+        verdict = await self._gate.compare(old, new)
+        about = {"collection": new.name, "index": str(new), "figures": verdict.words}
+        if verdict.passed:
+            logger.info("the new index passed the gate", extra=about)
+            return verdict.words
+        if force:
+            logger.warning("gate overridden by force", extra=about)
+            return f"Switched by force although it is worse. {verdict.words}"
+        logger.warning("the gate refused the new index", extra=about)
+        raise RebuildRefused(
+            f"The new index answers worse than the one before, which stays. {verdict.words}"
+            " Rebuild with force=true to switch all the same."
+        )
+
+    async def abandon(self, name: str, version: int, encoder: str | None) -> None:
+        """Removes the collection of an unfinished rebuild; the old one has answered throughout."""
         state = await self._collections.state(name)
-        physical = self._collections.physical(name, version)
+        physical = self._collections.physical(name, version, encoder)
         async with state.lock:
             self._role.check()
             state.building = None
-            if await asyncio.to_thread(self._index.resolve, name) != physical:
-                await self._collect(physical)
+            if await self._index.resolve(name) == physical:
+                return
+            if physical in await self._index.physicals():
+                await self._index.drop(physical)
 
     async def collect(self, name: str) -> None:
-        """Drops generations that neither answer, nor can be returned to, nor are being built."""
+        """Drops the generations that do not answer, are not kept for a rollback and are not being
+        built."""
         state = await self._collections.state(name)
         async with state.lock:
             self._role.check()
-            live = await asyncio.to_thread(self._index.resolve, name)
-            if live is None:  # a first generation may be about to be pointed at
+            live = await self._index.resolve(name)
+            if live is None:  # A name may be about to point to a first generation.
                 return
-            previous = await asyncio.to_thread(self._collections.previous, name)
+            previous = await self._collections.previous(name)
             kept = {live, previous, state.building.physical if state.building else None}
-            for physical in await asyncio.to_thread(self._index.physicals):
+            for physical in await self._index.physicals():
                 if physical.name == name and physical not in kept:
-                    await asyncio.to_thread(self._index.drop, physical)
-                    logger.info("collected", extra={"collection": name, "index": str(physical)})
+                    await self._index.drop(physical)
+                    logger.info(
+                        "an old index was dropped",
+                        extra={"collection": name, "index": str(physical)},
+                    )
 
     async def rollback(self, name: str) -> None:
-        """The collection before the last switch answers again; a second call returns.
+        """Lets the collection before the last switch answer again; a second call undoes that.
 
         Raises CollectionNotFound, Conflict.
         """
@@ -107,30 +145,31 @@ class Rebuilds:
         async with state.lock:
             self._role.check()
             live = await self._collections.live(name)
-            previous = await asyncio.to_thread(self._collections.previous, name)
-            if previous is None or previous not in await asyncio.to_thread(self._index.physicals):
+            previous = await self._collections.previous(name)
+            if previous is None or previous not in await self._index.physicals():
                 raise Conflict(f"Collection {name!r} has no earlier generation to return to.")
             if state.building is not None:
                 raise Conflict(f"Collection {name!r} is being rebuilt; cancel that job first.")
-            await asyncio.to_thread(self._index.load, previous)
-            await asyncio.to_thread(self._collections.remember_previous, name, live)
-            await asyncio.to_thread(self._index.point, name, previous)
+            await self._index.load(previous)
+            await self._collections.remember_previous(name, live)
+            await self._index.point(name, previous)
         await self._writer.moved(name)
 
     async def written(self, name: str, version: int) -> int:
-        """Rows of one write that are in the collection now."""
+        """The number of rows of one write that are in the collection now."""
         try:
             live = await self._collections.live(name)
         except CollectionNotFound:
             return 0
-        return await asyncio.to_thread(self._index.count, live, version)
+        return await self._index.count(live, version)
 
     async def _verify(
         self, new: PhysicalName, old: PhysicalName | None, expected: int, version: int
     ) -> None:
         state = await self._collections.state(new.name)
-        count = await asyncio.to_thread(self._index.count, new)
-        # Writes beside it, newer than the job, add documents; deletions beside it are known.
+        count = await self._index.count(new)
+        # Writes beside the rebuild, newer than the job, add documents; deletions beside it are
+        # known.
         fewest = expected - state.tombstones.since(version)
         if count < fewest or (state.newest <= version and count != expected):
             raise RebuildRefused(
@@ -146,16 +185,10 @@ class Rebuilds:
             )
 
     async def _self_retrieval(self, physical: PhysicalName) -> float:
-        """Share of golden documents that are found by their own vectors."""
-        ids = await asyncio.to_thread(self._index.matching, physical, 'id != ""', _GOLDEN)
-        rows = await asyncio.to_thread(self._index.documents, physical, ids)
+        """The share of the golden documents that their own vectors find."""
+        ids = await self._index.matching(physical, 'id != ""', _GOLDEN)
+        rows = await self._index.documents(physical, ids)
         if not rows:
             return 1.0
-        answers = await asyncio.to_thread(
-            self._index.nearest, physical, [row.vector for row in rows], _GOLDEN_RANK
-        )
+        answers = await self._index.nearest(physical, [row.vector for row in rows], _GOLDEN_RANK)
         return sum(row.id in ids for row, ids in zip(rows, answers, strict=True)) / len(rows)
-
-    async def _collect(self, physical: PhysicalName) -> None:
-        if physical in await asyncio.to_thread(self._index.physicals):
-            await asyncio.to_thread(self._index.drop, physical)

@@ -1,7 +1,7 @@
 """The writer's role: one indexer process at a time may write the index and keep the ledger.
 
-A lease in Redis, renewed by its holder. It guards against a second replica that a deployment
-starts by mistake or overlap; within the one holder, order is kept by locks of that process.
+The role is a lease in Redis that its holder renews. It guards against a second replica that a
+deployment starts by mistake or overlap; within the holder, locks of that process keep order.
 """
 
 import logging
@@ -9,13 +9,13 @@ import secrets
 import time
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from services.common.errors import Unavailable
+from services.common.redis_client import FAILURES
 
 KEY = "xunwen:indexer:writer"
 
-# Only who holds the role may prolong or give it up.
+# Scripts, because only the holder of the role may prolong it or give it up.
 _RENEW = """
 local holder = redis.call('GET', KEYS[1])
 if holder ~= false and holder ~= ARGV[1] then return 0 end
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class WriterRole:
-    """`holds` is conservative: it ends on this side before it ends in Redis."""
+    """The role as this process sees it; it ends here before it ends in Redis."""
 
     def __init__(self, redis: Redis, seconds: float, key: str = KEY) -> None:
         self._redis = redis
@@ -44,10 +44,12 @@ class WriterRole:
         self._token = secrets.token_hex(8)
         self._until = 0.0
         self.terms = 0
-        """How often the role was taken over from another; then what is known may be stale."""
+        """Number of times that the role was taken over from another process; after each, what this
+        process knows may be stale."""
 
     @property
     def holds(self) -> bool:
+        """Whether this process is the only writer at present."""
         return time.monotonic() < self._until
 
     def check(self) -> None:
@@ -60,14 +62,14 @@ class WriterRole:
             )
 
     async def renew(self) -> bool:
-        """Takes or prolongs the role. False when another has it or Redis is away."""
+        """Takes or prolongs the role; False when another process has it or Redis is away."""
         asked = time.monotonic()
         try:
             milliseconds = int(self._seconds * 1000)
             granted = await self._redis.eval(
                 _RENEW, 2, self._key, f"{self._key}:last", self._token, milliseconds
             )
-        except (RedisError, OSError):
+        except FAILURES:
             return False
         self.terms += granted == _TAKEN_OVER
         if granted:
@@ -75,8 +77,9 @@ class WriterRole:
         return bool(granted)
 
     async def release(self) -> None:
+        """Gives the role up, so that another process can take it at once."""
         self._until = 0.0
         try:
             await self._redis.eval(_RELEASE, 1, self._key, self._token)
-        except (RedisError, OSError):
-            logger.info("the writer's role runs out by itself: Redis is away")
+        except FAILURES:
+            logger.info("the writer's role runs out by itself, because Redis is away")

@@ -1,31 +1,65 @@
-"""The schema of a physical collection, with and without Milvus's BM25 function."""
+"""The schemas of physical collections, with and without Milvus's BM25 function."""
 
 from typing import Any
 
 from pymilvus import DataType, Function, FunctionType, MilvusClient
 
-from services.common.collection import Field
-from services.common.documents import MAX_ID_BYTES, MAX_TITLE_BYTES
+from services.common.collection import (
+    CONTENT,
+    MAX_PASSAGE_KEY_BYTES,
+    Field,
+    Kind,
+    PassageField,
+)
+from services.common.documents import MAX_ID_BYTES
+from services.common.text.passages import MAX_SECTION_CHARS
 from services.indexer.index.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535
 
 
 def collection_schema(dimension: int, *, lexical: bool) -> Any:
+    """The schema of a collection of vectors of this dimension, with words if `lexical`."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field(Field.ID, DataType.VARCHAR, is_primary=True, max_length=MAX_ID_BYTES)
-    schema.add_field(Field.TITLE, DataType.VARCHAR, max_length=MAX_TITLE_BYTES)
-    schema.add_field(Field.TEXT, DataType.VARCHAR, max_length=_VARCHAR_BYTES)
-    schema.add_field(Field.FIELDS, DataType.JSON)
-    schema.add_field(Field.VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
+    for column in CONTENT:
+        limit = {"max_length": column.max_bytes} if column.kind is Kind.TEXT else {}
+        key = {"is_primary": True} if column.field is Field.ID else {}
+        schema.add_field(column.field, DataType[column.kind], **key, **limit)
     schema.add_field(Field.VERSION, DataType.INT64)
+    _add_searched(schema, dimension, lexical=lexical)
+    return schema
+
+
+def passages_schema(dimension: int, *, lexical: bool) -> Any:
+    """The schema of the collection that holds passages."""
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    for name, limit in (
+        (Field.ID, MAX_PASSAGE_KEY_BYTES),
+        (PassageField.DOCUMENT, MAX_ID_BYTES),
+        (Field.TEXT, _VARCHAR_BYTES),
+        (PassageField.SECTION, 4 * MAX_SECTION_CHARS),
+    ):
+        key = {"is_primary": True} if name is Field.ID else {}
+        schema.add_field(name, DataType.VARCHAR, max_length=limit, **key)
+    for number in (PassageField.NUMBER, PassageField.COUNT, PassageField.START, PassageField.PAGE):
+        schema.add_field(number, DataType.INT64)
+    schema.add_field(Field.FIELDS, DataType.JSON)
+    _add_searched(schema, dimension, lexical=lexical)
+    return schema
+
+
+def _add_searched(schema: Any, dimension: int, *, lexical: bool) -> None:
+    """Adds the fields that searches use: the facets, the vector, and the words if `lexical`."""
+    schema.add_field(Field.FACETS, DataType.JSON)
+    schema.add_field(Field.VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
     if lexical:
         schema.add_field(
             Field.WORDS,
             DataType.VARCHAR,
             max_length=_VARCHAR_BYTES,
             enable_analyzer=True,
-            analyzer_params={"tokenizer": "standard"},
+            # The words were cut before, by our own analysis.
+            analyzer_params={"tokenizer": "whitespace"},
         )
         schema.add_field(Field.LEXICAL, DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(
@@ -36,10 +70,10 @@ def collection_schema(dimension: int, *, lexical: bool) -> Any:
                 output_field_names=[Field.LEXICAL],
             )
         )
-    return schema
 
 
 def collection_indexes(kind: IndexKind, parameters: dict[str, Any], *, lexical: bool) -> Any:
+    """The indexes over the vectors, of a kind with its build parameters, and over the words."""
     indexes = MilvusClient.prepare_index_params()
     indexes.add_index(Field.VECTOR, index_type=kind.value, metric_type="IP", params=parameters)
     if lexical:

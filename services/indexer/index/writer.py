@@ -1,9 +1,11 @@
-"""The one place that writes rows. Check and write happen under the collection's lock, in the
-one process that holds the writer's role, so the newest write of an id wins (docs/adr/0009)."""
+"""Writes rows; no other module does.
 
-import asyncio
+Whether a row may be written is decided, and the row is written, under the collection's lock in the
+one process that holds the writer's role, so the newest write of an id wins (docs/adr/0009).
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from services.common.collection import PhysicalName
@@ -13,35 +15,41 @@ from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections, CollectionState
 from services.indexer.index.port import VectorIndex, slices
 from services.indexer.index.role import WriterRole
-from services.indexer.rows import Row
+from services.indexer.rows import EncodedRows, Row
 
 SLICE_ROWS = 250
-"""Rows per call and per hold of the lock: bounds what a single document waits for."""
+"""Most rows of a job, passages included, that are written in one hold of the lock. This bounds how
+long a single document waits for the lock; a document of more passages is written at once."""
 _SETTLE_SECONDS = 5.0
-"""How long a single write waits for a rebuild to begin or to end."""
-_FLUSH_SINGLES = 200
-"""Single writes after which milvus-lite is flushed; its search slows down with each."""
-_FLUSH_ROWS = 5_000
-"""Rows of a job after which it is. A flush leaves a segment, and milvus-lite's BM25 knows the
-words of one segment only, so documents of small ones rank wrongly among the others. In return a
-search over so many rows that wait takes 0.7 s longer, over 1,000 0.2 s, until the job ends."""
+"""Seconds for which a single write waits for a rebuild to begin or to end."""
+
+
+class OtherEncoders(Unavailable):
+    """The collection needs vectors of other encoders than the rows have, because a rebuild began or
+    ended meanwhile."""
 
 
 class RunningJobs(Protocol):
-    """What the writer must know of the jobs."""
+    """The running jobs, as the writer needs them."""
 
     def check(self) -> None:
         """Raises Unavailable while the jobs are not known."""
 
     def rebuilding(self, collection: str) -> int | None:
-        """The version of the rebuild that runs on a collection. Raises Unavailable."""
+        """The version of the rebuild that runs on a collection; None if none does.
+
+        Raises Unavailable while the jobs are not known.
+        """
 
     async def change(self, seconds: float) -> None:
-        """Returns at the next change of a job, or after that time."""
+        """Returns at the next change of a job, or after `seconds`."""
 
 
 class IndexWriter:
-    """All methods raise IndexUnavailable, Overloaded, and Unavailable without the role."""
+    """Writes rows and deletes documents, single ones and those of jobs.
+
+    Every method raises IndexUnavailable, Overloaded, and Unavailable without the writer's role.
+    """
 
     def __init__(
         self,
@@ -61,42 +69,51 @@ class IndexWriter:
         self._moved: set[str] = set()
 
     def check(self) -> None:
-        """Raises Unavailable when this process may not accept writes now."""
+        """Raises Unavailable if this process may not accept writes now."""
         self._role.check()
         self._jobs.check()
 
     async def accept(self, name: str) -> int:
-        """The version of a write that is accepted now; later ones get higher ones."""
+        """The version of a write that is accepted now; later writes get higher ones."""
         self.check()
         state = await self.collections.state(name)
         version = self.clock.next()
         state.newest = max(state.newest, version)
         return version
 
-    async def write_part(
-        self, name: str, rows: Sequence[Row], version: int, wanted: Callable[[], None]
-    ) -> None:
-        """Rows of an upsert job. When it returns they are durable in the index. `wanted` is
-        called before each slice and raises to stop, as a cancelled job does."""
+    async def encoders(self, name: str, version: int, encoder: str | None = None) -> list[str]:
+        """Fingerprints of the encoders by which a write of this version must have vectors.
+
+        `encoder` is that of a collection that does not exist yet. Raises EncoderMismatch.
+        """
         state = await self.collections.state(name)
-        for chunk in slices(rows, SLICE_ROWS):
+        await self._settled(name, state)
+        live = await self.collections.fitting(name)
+        if live is None:
+            return [encoder or (await self.collections.encoder_of_next(name)).fingerprint]
+        targets = self._targets(state, live, version)
+        return list(dict.fromkeys(target.encoder for target in targets))
+
+    async def write_part(
+        self,
+        name: str,
+        rows: EncodedRows,
+        version: int,
+        wanted: Callable[[], None],
+        encoder: str | None = None,
+    ) -> None:
+        """Writes rows of an upsert job; they are durable in the index when it returns.
+
+        `wanted` is called before each slice and raises if the job has been cancelled; `encoder` as
+        in `encoders`. Raises OtherEncoders.
+        """
+        state = await self.collections.state(name)
+        for chunk in _slices(rows):
             wanted()
             async with state.lock:
-                physical = await self.collections.ensure(name)
+                physical = await self.collections.ensure(name, encoder)
                 targets = self._targets(state, physical, version)
                 await self._write(state, targets, chunk, version)
-        await self._flush_at(_FLUSH_ROWS, state, targets)
-
-    async def end_job(self, name: str, rows: int) -> None:
-        """An upsert job wrote `rows` and will write no more: unless they are few, they are flushed
-        and searched fast from now on."""
-        state = await self.collections.state(name)
-        live = await asyncio.to_thread(self._index.resolve, name)
-        if live is None:  # it was deleted since
-            return
-        if live not in state.flushed:  # the job may have begun before a restart
-            state.unflushed[live] = max(rows, state.unflushed.get(live, 0))
-        await self._flush_at(_FLUSH_SINGLES, state, [live])
 
     async def write_build(
         self,
@@ -106,32 +123,55 @@ class IndexWriter:
         version: int,
         wanted: Callable[[], None],
     ) -> None:
-        """Rows of a rebuild, into the collection that is being built."""
+        """Writes rows of a rebuild into the collection that it builds, as `write_part` does."""
         state = await self.collections.state(name)
         for chunk in slices(rows, SLICE_ROWS):
             wanted()
             async with state.lock:
-                await self._write(state, [physical], chunk, version)
-        await self._flush_at(_FLUSH_ROWS, state, [physical])
+                await self._write(state, [physical], {physical.encoder: chunk}, version)
 
-    async def put(self, name: str, row: Row, version: int) -> str:
-        """One document, found when this returns. Returns the index version."""
+    async def put(self, name: str, rows: Mapping[str, Row], version: int) -> str:
+        """Writes one document, its row by encoder, which searches find when this returns.
+
+        Returns the index version. Raises OtherEncoders.
+        """
         state = await self.collections.state(name)
         await self._settled(name, state)
         async with state.lock:
             physical = await self.collections.ensure(name)
             targets = self._targets(state, physical, version)
-            await self._write(state, targets, [row], version)
-        state.singles += 1
-        if state.singles >= _FLUSH_SINGLES:
-            await self._flush_at(0, state, targets)
+            one = {encoder: [row] for encoder, row in rows.items()}
+            await self._write(state, targets, one, version)
+        return await self.moved(name)
+
+    async def replace(
+        self, name: str, rows: Mapping[str, Row], version: int, expected: int
+    ) -> str | None:
+        """Writes a document, its row by encoder, in place of the one of version `expected`.
+
+        Returns the index version; None, with nothing written, if that version no longer exists.
+        Raises OtherEncoders.
+        """
+        one = {encoder: [row] for encoder, row in rows.items()}
+        identity = next(iter(rows.values())).id
+        state = await self.collections.state(name)
+        await self._settled(name, state)
+        async with state.lock:
+            physical = await self.collections.live(name)
+            there = await self._index.versions(physical, [identity])
+            if there.get(identity) != expected:
+                return None
+            await self._write(state, self._targets(state, physical, version), one, version)
         return await self.moved(name)
 
     async def delete(
         self, name: str, ids: Sequence[str], version: int, *, pending: bool
     ) -> tuple[int, str]:
-        """How many were there, and the index version. With `pending`, writes accepted earlier
-        may still come, and the deletion is remembered against them. Raises CollectionNotFound."""
+        """Deletes documents; returns how many existed, and the index version.
+
+        `pending` says that writes accepted earlier may still come; then the deletion is kept
+        against them. Raises CollectionNotFound.
+        """
         unique = list(dict.fromkeys(ids))
         state = await self.collections.state(name)
         await self._settled(name, state)
@@ -139,21 +179,26 @@ class IndexWriter:
             self._role.check()
             physical = await self.collections.live(name)
             if pending and unique:
-                await asyncio.to_thread(state.tombstones.add, unique, version)
-            there = await asyncio.to_thread(self._index.versions, physical, unique)
+                await state.tombstones.add(unique, version)
+            there = await self._index.versions(physical, unique)
             for target in self._targets(state, physical, version):
-                await asyncio.to_thread(self._index.delete, target, unique)
+                await self._index.delete(target, unique)
         return len(there), await self.moved(name)
 
     async def moved(self, name: str) -> str:
-        """A write was committed: moves the version. While Redis is away that stays owed."""
+        """Moves the index version after a committed write, and returns it.
+
+        Raises Unavailable while Redis is away; `settle` then moves it later.
+        """
         self._moved.add(name)
         version = await self._versions.move(name)
         self._moved.discard(name)
         return version
 
     async def settle(self) -> None:
-        """Moves the versions that are owed."""
+        """Completes writes that a dying server tore, and moves the index versions that are
+        overdue."""
+        self._moved |= {physical.name for physical in await self._index.recover()}
         for name in list(self._moved):
             await self.moved(name)
 
@@ -171,7 +216,7 @@ class IndexWriter:
 
     def _unsettled(self, name: str, state: CollectionState) -> bool:
         """Whether a rebuild runs whose new collection is not known yet, as after a restart, or
-        not any more. A write that went into the old one alone would be lost at the switch."""
+        no longer. A write into the old collection alone would be lost at the switch."""
         version = self._jobs.rebuilding(name)
         built = state.building.physical.generation if state.building else None
         return version is not None and built != version
@@ -185,38 +230,33 @@ class IndexWriter:
         self,
         state: CollectionState,
         targets: Sequence[PhysicalName],
-        rows: Sequence[Row],
+        rows: EncodedRows,
         version: int,
     ) -> None:
-        surviving = state.tombstones.surviving(rows, version)
-        oldest = min((row.version or version for row in surviving), default=version)
+        if any(target.encoder not in rows for target in targets):
+            raise OtherEncoders("The encoder of the collection is being changed.", retry_after=1)
         for target in targets:
-            kept = surviving
-            if oldest < state.newest:  # else nothing newer was ever accepted
-                kept = await self._not_older(target, surviving, version)
+            kept = state.tombstones.surviving(rows[target.encoder], version)
+            oldest = min((row.version or version for row in kept), default=version)
+            if oldest < state.newest:  # Otherwise no newer write was ever accepted.
+                kept = await self._not_older(target, kept, version)
             self._role.check()
             if kept:
-                await asyncio.to_thread(self._index.upsert, target, kept, version)
-                state.unflushed[target] = state.unflushed.get(target, 0) + len(kept)
+                await self._index.upsert(target, kept, version)
 
     async def _not_older(
         self, target: PhysicalName, rows: Sequence[Row], version: int
     ) -> list[Row]:
         ids = [row.id for row in rows]
-        there = await asyncio.to_thread(self._index.versions, target, ids)
+        there = await self._index.versions(target, ids)
         return [row for row in rows if there.get(row.id, 0) <= (row.version or version)]
 
-    async def _flush_at(
-        self, least: int, state: CollectionState, targets: Sequence[PhysicalName]
-    ) -> None:
-        """Flushes the targets of which at least so many rows wait for it."""
-        if not self._index.needs_flush:
-            return
-        for target in targets:
-            waiting = state.unflushed.get(target, 0)
-            if waiting >= least:
-                await asyncio.to_thread(self._index.flush, target)
-                # Others may have come meanwhile.
-                state.unflushed[target] = state.unflushed.get(target, 0) - waiting
-                state.flushed.add(target)
-                state.singles = 0
+
+def _slices(rows: EncodedRows) -> Iterator[EncodedRows]:
+    """Slices of at most SLICE_ROWS rows with passages; every encoder has the same documents in a
+    slice."""
+    start = 0
+    for run in slices(next(iter(rows.values())), SLICE_ROWS):
+        end = start + len(run)
+        yield {encoder: encoded[start:end] for encoder, encoded in rows.items()}
+        start = end

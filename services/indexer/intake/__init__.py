@@ -1,1 +1,1 @@
-"""From an uploaded file to clean parts: formats, validation, duplicates."""
+"""Reads uploaded files: compression, charsets, formats, columns, duplicates."""

@@ -1,4 +1,4 @@
-"""Which earlier documents of a file are replaced by a later one of the same id."""
+"""Finds the documents of a file that a later document with the same id replaces."""
 
 import hashlib
 import tempfile
@@ -9,7 +9,7 @@ import numpy as np
 
 _RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("part", "<u4"), ("position", "<u4")])
 _AT_ONCE = 2_000_000
-"""Records sorted in memory at a time: 48 MB."""
+"""Number of records sorted in memory at a time, 48 MB of them."""
 
 
 class DuplicateFinder:
@@ -26,16 +26,16 @@ class DuplicateFinder:
         self._file.close()
 
     def add(self, identity: str, part: int, position: int) -> None:
-        """In the order of the file."""
+        """Adds a document; documents come in the order of the file."""
         digest = hashlib.blake2b(identity.encode(), digest_size=16).digest()
         self._file.write(digest + part.to_bytes(4, "little") + position.to_bytes(4, "little"))
         self._count += 1
 
     def superseded(self) -> dict[int, set[int]]:
-        """Per part the positions whose id comes again later. The last of each id stays."""
-        found: dict[int, set[int]] = defaultdict(set)
+        """For each part the positions whose id comes again later; the last one of each id stays."""
+        replaced: dict[int, set[int]] = defaultdict(set)
         if not self._count:
-            return found
+            return replaced
         self._file.flush()
         records = np.memmap(self._file, dtype=_RECORD, mode="r", shape=(self._count,))
         rounds = -(-self._count // _AT_ONCE)
@@ -52,5 +52,5 @@ class DuplicateFinder:
                 group["low"][:-1] == group["low"][1:]
             )
             for record in group[:-1][same]:
-                found[int(record["part"])].add(int(record["position"]))
-        return found
+                replaced[int(record["part"])].add(int(record["position"]))
+        return replaced

@@ -1,80 +1,145 @@
-"""From a record's columns to a document."""
+"""Makes documents of the columns of records."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.common.documents import Document
-from services.indexer.jobs.manifest import FieldMapping
+from services.common.documents import OWN, Document, gathered
+from services.common.validation import first_reason
+from services.indexer.intake.columns import SEMICOLONS, ColumnKinds
 from services.indexer.rows import Vector
 
 
+class FieldMapping(BaseModel):
+    """The columns or keys of an input that hold the id, title, text, body, fields and vector of a
+    document."""
+
+    # An unknown name is an error: a misspelt one would lose a column in silence.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = "id"
+    title: str = "title"
+    text: str = "text"
+    body: str = "body"
+    fields: list[str] | dict[str, str] | None = Field(
+        default=None,
+        description="The metadata to take, or {name of the field: column}; without it, all others",
+    )
+    vector: str | None = Field(default=None, description="Ready-made vectors, if any")
+    types: dict[str, Literal["text", "number"]] | None = Field(
+        default=None,
+        description="For CSV and TSV: the columns whose kind is not to be read from their values",
+    )
+    lists: list[str] | dict[str, str] | None = Field(
+        default=None,
+        description="The columns whose cells hold lists, split at ; and ；, or {column: signs};"
+        " without it, those of authors and keywords if they hold semicolons",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _body_elsewhere(cls, given: Any) -> Any:
+        """The given mapping, without bodies if it names the column `body` as something else."""
+        if not isinstance(given, Mapping) or "body" in given:
+            return given
+        fields = given.get("fields") or ()
+        columns = [*given.values(), *(fields.values() if isinstance(fields, Mapping) else fields)]
+        return {**given, "body": ""} if "body" in columns else given
+
+    def signs(self) -> dict[str, str] | None:
+        """The signs between the items of lists, by column; None if the mapping does not say."""
+        if isinstance(self.lists, list):
+            return dict.fromkeys(self.lists, SEMICOLONS)
+        return self.lists
+
+    def columns(self) -> list[str]:
+        """The columns from which the named fields come."""
+        return list(self.fields.values() if isinstance(self.fields, dict) else self.fields or [])
+
+    def named(self) -> dict[str, str] | None:
+        """Columns by the name of the field; None if all other columns are fields."""
+        if self.fields is None or isinstance(self.fields, dict):
+            return self.fields
+        return dict(zip(self.fields, self.fields, strict=True))
+
+    def own(self) -> dict[str, str]:
+        """Columns by the name of the document's member."""
+        return {name: getattr(self, name) for name in OWN}
+
+    def content(self) -> list[str]:
+        """The columns of which a document needs one: those of title, text and body."""
+        return [name for name in (self.title, self.text, self.body) if name]
+
+    def named_otherwise(self) -> dict[str, str]:
+        """The members of `own` whose columns have other names."""
+        return {name: column for name, column in self.own().items() if column not in (name, "")}
+
+    def reserved(self) -> set[str]:
+        """The columns that are not metadata."""
+        return {*self.own().values(), *([self.vector] if self.vector else [])}
+
+
 class Rejected(Exception):
-    """The record is no document; the message is the reason, for the user."""
+    """A record that is no document; the message gives the user the reason."""
 
 
 class DocumentMapper:
-    """Applies a mapping. With `typed` off (CSV, TSV) numbers in fields are read from text."""
+    """Applies a mapping to records. With `kinds` (CSV and TSV), numbers of the metadata are read
+    from text."""
 
-    def __init__(self, mapping: FieldMapping, *, typed: bool) -> None:
+    def __init__(
+        self, mapping: FieldMapping, *, columns: bool = False, kinds: ColumnKinds | None = None
+    ) -> None:
         self._mapping = mapping
-        self._typed = typed
-        self._reserved = {mapping.id, mapping.title, mapping.text, mapping.vector}
+        self._columns = columns
+        self._kinds = kinds
+        self._named = mapping.named()
 
-    def document(self, values: dict[str, Any]) -> Document:
-        """Raises Rejected."""
+    def document(self, values: Mapping[str, Any]) -> Document:
+        """The document of a record. Raises Rejected."""
         mapping = self._mapping
         if values.get(mapping.id) in (None, ""):
             raise Rejected(f"has no id (`{mapping.id}`)")
-        identity = values[mapping.id]
-        if isinstance(identity, int) and not isinstance(identity, bool):
-            identity = str(identity)
+        members = gathered(
+            values,
+            names=mapping.own(),
+            without={mapping.vector} if mapping.vector else (),
+            columns=self._columns,
+        )
+        if isinstance(fields := members.get("fields"), dict):
+            members["fields"] = self._fields(fields)
         try:
-            return Document(
-                id=identity,
-                title=_text(values, mapping.title),
-                text=_text(values, mapping.text),
-                fields=self._fields(values),
-            )
+            return Document.model_validate(members)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(step) for step in first["loc"][:2])
-            reason = first["msg"].removeprefix("Value error, ")
-            raise Rejected(f"{where}: {reason}" if where else reason) from None
+            raise Rejected(first_reason(error)) from None
 
-    def vector(self, values: dict[str, Any], dimension: int) -> Vector | None:
+    def vector(self, values: Mapping[str, Any], dimension: int) -> Vector | None:
         """The ready-made vector of a record, if the mapping names one. Raises Rejected."""
         if self._mapping.vector is None:
             return None
         return checked_vector(values.get(self._mapping.vector), dimension)
 
-    def _fields(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The named columns, or all others; a `fields` object is merged, not nested."""
-        nested = values.get("fields")
-        wanted = self._mapping.fields
-        fields: dict[str, Any] = {}
-        for name, value in values.items():
-            if name in self._reserved or (name == "fields" and isinstance(nested, dict)):
-                continue
-            fields[name] = value
-        if isinstance(nested, dict):
-            fields.update(nested)
-        if wanted is not None:
-            named = wanted if isinstance(wanted, dict) else dict(zip(wanted, wanted, strict=True))
-            fields = {name: fields[column] for name, column in named.items() if column in fields}
-        return {
-            name: value if self._typed else _number_or_text(value)
-            for name, value in fields.items()
-            if value is not None
-        }
+    def _fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The metadata by name, with numbers in place of texts that are numbers. Raises
+        Rejected."""
+        if self._kinds is not None:
+            try:
+                fields = {name: self._kinds.value(name, cell) for name, cell in fields.items()}
+            except ValueError as error:
+                raise Rejected(str(error)) from None
+        if self._named is None:
+            return fields
+        return {name: fields[column] for name, column in self._named.items() if column in fields}
 
 
 def checked_vector(value: Any, dimension: int) -> Vector:
-    """float32 [dimension], finite and of length 1, as the encoder's own are. Raises Rejected."""
+    """The vector as float32 [dimension], if it is finite and of length 1, as those of the encoder
+    are. Raises Rejected."""
     try:
         vector = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Rejected("has a vector that is no list of numbers") from None
     if vector.shape != (dimension,):
         raise Rejected(f"has a vector of shape {vector.shape}, the encoder's have ({dimension},)")
@@ -82,22 +147,3 @@ def checked_vector(value: Any, dimension: int) -> Vector:
     if not 0.98 <= length <= 1.02:
         raise Rejected(f"has a vector of length {length:.3g}; normalise vectors to length 1")
     return vector
-
-
-def _text(values: dict[str, Any], column: str) -> Any:
-    value = values.get(column)
-    return "" if value is None else value
-
-
-def _number_or_text(value: Any) -> Any:
-    """A cell that is written as a number is one: 2015, -1.5; 007 and 1e5 stay text."""
-    if not isinstance(value, str) or len(value) > 18:
-        return value
-    for kind in (int, float):
-        try:
-            number = kind(value)
-        except ValueError:
-            continue
-        if str(number) == value and value not in ("nan", "inf", "-inf"):
-            return number
-    return value

@@ -1,16 +1,23 @@
-"""What a format's reader yields, and what it raises."""
+"""The records that the readers of formats yield, and the error that they raise."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 16 << 20
 """A longer line cannot be a document that fits; the rest of it is skipped unread."""
 EXCERPT_CHARS = 1_000
+NOT_UTF8 = (
+    "is not UTF-8, nor in the charset that was declared or recognised; convert the file, for"
+    " example with iconv, or declare its `charset`"
+)
+TOO_LONG = "is longer than 16 MiB"
+_BLOCK_BYTES = 1 << 16
+_BOM = b"\xef\xbb\xbf"
 
 
 class BadInput(Exception):
-    """The input as a whole cannot be read. The message is for the user: what to do."""
+    """The input as a whole cannot be read. The message tells the user what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +25,57 @@ class Record:
     """One line, or one row of a table, before validation."""
 
     line: int
-    """1-based; the line on which it ends, or the row of a table."""
+    """Number of the line on which it ends, from 1, or of the row of a table."""
     values: dict[str, Any] | None
-    """None when the line itself cannot be read."""
+    """Values by column; None if the line itself cannot be read."""
     problem: str = ""
     excerpt: str = ""
-    """What the user sees of it among the errors."""
+    """Beginning of the line, which the user sees among the errors."""
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
-    """Line number, content without its end, and whether it was cut at MAX_LINE_BYTES."""
-    number = 0
-    while line := stream.readline(MAX_LINE_BYTES):
-        number += 1
-        cut = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
-        rest = line
-        while cut and rest and not rest.endswith(b"\n"):
-            rest = stream.readline(MAX_LINE_BYTES)
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        yield number, line.rstrip(b"\r\n"), cut
+    """Line number, content without its end, and whether it was cut at MAX_LINE_BYTES.
+
+    A line ends with a line feed, a carriage return, or both: files are mixed of all three.
+    """
+    number, kept, cut = 0, b"", False
+    for block in _blocks(stream):
+        pieces = block.splitlines()
+        # A last piece without an end continues in the next block.
+        tail = b"" if block.endswith((b"\n", b"\r")) else pieces.pop()
+        if pieces:
+            # Only the first piece can be long, as it continues the line before it.
+            first = kept + pieces[0]
+            number += 1
+            yield number, _first(number, first[:MAX_LINE_BYTES]), cut or len(first) > MAX_LINE_BYTES
+            for piece in pieces[1:]:
+                number += 1
+                yield number, piece, False
+            kept, cut = b"", False
+        if not cut:
+            kept += tail
+        if len(kept) > MAX_LINE_BYTES:
+            kept, cut = kept[:MAX_LINE_BYTES], True
+    if kept or cut:
+        yield number + 1, _first(number + 1, kept), cut
 
 
 def excerpt(line: bytes) -> str:
+    """The beginning of a line as it is shown among the errors."""
     return line[: EXCERPT_CHARS * 4].decode("utf-8", "replace")[:EXCERPT_CHARS]
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Blocks that do not end between a carriage return and its line feed."""
+    held = b""
+    while block := stream.read(_BLOCK_BYTES):
+        block = held + block
+        held = b"\r" if block.endswith(b"\r") else b""
+        if block := block[: len(block) - len(held)]:
+            yield block
+    if held:
+        yield held
+
+
+def _first(number: int, line: bytes) -> bytes:
+    return line.removeprefix(_BOM) if number == 1 else line

@@ -1,99 +1,270 @@
-"""What the first bytes of an input already say: a wrong format is refused before acceptance."""
+"""Checks the first bytes of an input, so that an input that cannot be read is refused before its
+job is accepted."""
 
-import csv
-import json
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
+from itertools import islice
+from typing import IO, Any, NamedTuple
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
-from services.common.wire.jobs import InputFormat
-from services.indexer.intake.compression import beginning
-from services.indexer.jobs.manifest import FieldMapping
+from services.common.wire.jobs import Charset, InputFormat
+from services.indexer.intake.about import About
+from services.indexer.intake.charsets import (
+    beginning_as_utf8,
+    every_second_zero,
+    likely_charset,
+)
+from services.indexer.intake.compression import beginning, kind_of
+from services.indexer.intake.delimited import header_of
+from services.indexer.intake.files.workbook import columns as columns_of_workbook
+from services.indexer.intake.foreign import check_magic, check_tagged
+from services.indexer.intake.formats import json_object
+from services.indexer.intake.header import check_columns, check_header, check_kinds, is_header
+from services.indexer.intake.json_array import array
+from services.indexer.intake.mapping import FieldMapping
+from services.indexer.intake.record import BadInput
+from services.indexer.intake.table import columns, float_kind, unfit
 
-_PARQUET = b"PAR1"
-_KNOWN = {
-    b"%PDF": "a PDF",
-    b"PK\x03\x04": "a zip archive or an Office file",
-    b"\xd0\xcf\x11\xe0": "an old Office file",
-    b"BZh": "bzip2, which is not supported; use gzip or zstd",
-    b"\xfd7zXZ": "xz, which is not supported; use gzip or zstd",
-    b"<htm": "HTML",
-    b"<!DO": "HTML",
-    b"<?xm": "XML",
-    b"\xff\xfe": "UTF-16; convert it to UTF-8",
-    b"\xfe\xff": "UTF-16; convert it to UTF-8",
-}
+_DELIMITERS = {InputFormat.CSV: ",", InputFormat.TSV: "\t"}
+_SAMPLED = 100
+"""Number of lines or rows at the beginning that are looked at."""
 
 
-def check_beginning(head: bytes, declared: InputFormat, mapping: FieldMapping) -> None:
-    """Raises UnsupportedFormat when the bytes cannot be the declared format, and InvalidRequest
-    when a header lacks a column that the mapping names."""
-    plain = beginning(head)
-    if (declared is InputFormat.PARQUET) != plain.startswith(_PARQUET):
-        found = "is Parquet" if plain.startswith(_PARQUET) else "is not Parquet"
-        raise UnsupportedFormat(f"The input {found}, but format={declared} was declared.")
-    if declared is InputFormat.PARQUET:
-        if not head.startswith(_PARQUET):
-            raise UnsupportedFormat("Send Parquet as it is: it is compressed inside.")
-        return
-    for magic, name in _KNOWN.items():
-        if plain.startswith(magic):
-            raise UnsupportedFormat(f"The input is {name}, but format={declared} was declared.")
-    if b"\x00" in plain[:4096]:
-        raise UnsupportedFormat(f"The input is binary, but format={declared} was declared.")
+class Recognised(NamedTuple):
+    """The charset and the mapping that were recognised at the beginning of an input."""
+
+    charset: Charset | None
+    """The declared charset, else the recognised one. None if the input is binary, is one document
+    that declares its own, or showed nothing but UTF-8."""
+    mapping: FieldMapping
+    """The mapping that was given, completed by columns of usual names for what it does not name."""
+
+
+def check_beginning(
+    head: bytes,
+    declared: InputFormat,
+    mapping: FieldMapping,
+    charset: Charset | None = None,
+) -> Recognised:
+    """The charset and the mapping of an input by its first bytes, plain or compressed.
+
+    Raises UnsupportedFormat when the bytes cannot be the declared format, and InvalidRequest when
+    the input is damaged or its header lacks a column that the mapping names.
+    """
+    try:
+        plain = beginning(head)
+    except BadInput as error:
+        raise InvalidRequest(str(error)) from error
+    check_magic(plain, declared)
+    if declared.binary and kind_of(head) is not None:
+        raise UnsupportedFormat(f"Send {declared} as it is: it is compressed inside.")
+    if declared.binary or declared.whole:
+        return Recognised(charset, mapping)
+    text, charset = _text(plain, declared, charset)
+    check_tagged(text, declared)
     if declared is InputFormat.JSONL:
-        _check_jsonl(plain)
-    elif declared in (InputFormat.CSV, InputFormat.TSV):
-        _check_header(plain, declared, mapping)
+        mapping = _check_jsonl(text, mapping)
+    elif declared is InputFormat.JSON:
+        mapping = _check_array(text, mapping)
+    elif declared is InputFormat.LINES:
+        _check_lines(text)
+    elif declared in _DELIMITERS:
+        mapping = _check_rows(text, declared, mapping)
+    return Recognised(charset, mapping)
 
 
-def _check_jsonl(plain: bytes) -> None:
-    text = plain.removeprefix(b"\xef\xbb\xbf").lstrip()
+def check_columns_of(stream: IO[bytes], about: About) -> FieldMapping:
+    """The mapping for a Parquet file or a workbook by its columns.
+
+    Raises InvalidRequest, Unavailable.
+    """
+    if about.format is InputFormat.PARQUET:
+        return check_table(stream, about.mapping)
+    try:
+        return check_columns(columns_of_workbook(stream, about.sandbox), about.mapping)
+    except BadInput as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def check_table(stream: IO[bytes], mapping: FieldMapping) -> FieldMapping:
+    """The mapping for a Parquet file by its footer. Raises InvalidRequest, Unavailable."""
+    try:
+        kinds = columns(stream)
+    except BadInput as error:
+        raise InvalidRequest(str(error)) from error
+    mapping = check_columns(list(kinds), mapping)
+    if float_kind(kinds[mapping.id]):
+        raise InvalidRequest(
+            f"The column {mapping.id} holds decimal numbers, and an id is a text or an integer;"
+            " write it as one of these (a column of integers with gaps becomes decimals in"
+            ' pandas: use astype("Int64")).'
+        )
+    nested = "fields" in kinds and unfit(kinds["fields"]) == "holds objects"
+    reasons = {
+        name: reason
+        for name, kind in kinds.items()
+        if (reason := unfit(kind)) and not (nested and name == "fields")
+    }
+    check_kinds(reasons, mapping)
+    return mapping
+    return mapping
+
+
+def _text(
+    plain: bytes, declared: InputFormat, charset: Charset | None
+) -> tuple[bytes, Charset | None]:
+    """The beginning in UTF-8 and its charset. Raises UnsupportedFormat if it is binary or in
+    another charset than the declared one."""
+    text = beginning_as_utf8(plain, charset or Charset.UTF8)
+    if b"\x00" in text[:4096]:
+        if charset is None and every_second_zero(text[:4096]):
+            return beginning_as_utf8(plain, Charset.UTF16), Charset.UTF16
+        raise UnsupportedFormat(f"The input is binary, but format={declared} was declared.")
+    likely = likely_charset(text)
+    if likely is Charset.UTF8:
+        return text, charset
+    if charset not in (None, Charset.UTF8):
+        raise UnsupportedFormat(
+            f"The input cannot be read as {charset}; declare the charset it is written in."
+        )
+    if likely is None:
+        return text, charset  # A later step reports bytes of no known charset by line or by header.
+    if charset is None:
+        return beginning_as_utf8(plain, likely), likely
+    sample = beginning_as_utf8(text, likely).decode("utf-8", "replace").splitlines()[0][:60]
+    raise UnsupportedFormat(
+        f"The input is not UTF-8, as it was declared; it seems to be {likely.upper()} ({sample})."
+        f" Send it with charset={likely}."
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    return "\ufffd" not in line.decode("utf-8", "replace")
+
+
+def _check_jsonl(text: bytes, mapping: FieldMapping) -> FieldMapping:
+    text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         raise UnsupportedFormat(
-            "The input is a JSON array; jsonl is one object a line (`jq -c '.[]'` makes it)."
+            "The input is a JSON array, but format=jsonl was declared, which is one object a line;"
+            " declare format=json."
         )
-    if text and not text.startswith(b"{") and not _any_object(text):
+    objects = list(_objects(text))
+    if text and not text.startswith(b"{") and not objects:
         raise UnsupportedFormat(
             "The input does not begin with a JSON object; declare format=csv, tsv or lines if it"
             " is one of those."
         )
+    return _check_keys(objects, mapping)
 
 
-def _any_object(text: bytes) -> bool:
-    """Whether one of the first lines is a JSON object: then bad lines are rejected one by one."""
-    for line in text.splitlines()[:100]:
-        try:
-            if isinstance(json.loads(line), dict):
-                return True
-        except (ValueError, RecursionError):
-            continue
-    return False
+def _check_array(text: bytes, mapping: FieldMapping) -> FieldMapping:
+    begun = text.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if begun.startswith(b"{"):
+        raise UnsupportedFormat(
+            "The input begins with a JSON object, but format=json is one array of objects. Declare"
+            " format=jsonl if it is one object a line."
+        )
+    if begun and not begun.startswith(b"["):
+        raise UnsupportedFormat("The input is no JSON, but format=json was declared.")
+    objects: list[dict[str, Any]] = []
+    with suppress(BadInput):  # the beginning ends within an element
+        for record in islice(array(BytesIO(text)), _SAMPLED):
+            if record.values is not None:
+                objects.append(record.values)  # noqa: PERF401 - kept when the array breaks off
+    return _check_keys(objects, mapping)
 
 
-def _check_header(plain: bytes, declared: InputFormat, mapping: FieldMapping) -> None:
-    header = plain.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0]
-    if header.lstrip().startswith(b"{"):
+def _check_lines(text: bytes) -> None:
+    """Raises UnsupportedFormat for JSON and for tables, since each of their lines would become a
+    title."""
+    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()[:_SAMPLED]
+    filled = [line for line in lines if line.strip()]
+    if filled and (
+        filled[0].strip() in (b"[", b"{")
+        or filled[0].lstrip().startswith((b'{"', b'[{"'))
+        or all(json_object(line)[0] is not None for line in filled)
+    ):
+        raise UnsupportedFormat(
+            "The input is JSON, of which format=lines would make a document of each line. Declare"
+            " format=jsonl if it is one object a line, or format=json if it is one array."
+        )
+    for declared, delimiter in _DELIMITERS.items():
+        if filled and is_header(filled[0].decode("utf-8", "replace").split(delimiter)):
+            raise UnsupportedFormat(
+                f"The input begins with the names of columns; declare format={declared}."
+            )
+
+
+def _objects(text: bytes) -> Iterator[dict[str, Any]]:
+    """The objects among the first lines. Bad lines are left out here, since the job rejects them
+    one by one."""
+    for line in text.splitlines()[:_SAMPLED]:
+        values, _ = json_object(line)
+        if values is not None:
+            yield values
+
+
+def _check_keys(objects: list[dict[str, Any]], mapping: FieldMapping) -> FieldMapping:
+    """The mapping for these objects. Raises InvalidRequest if several objects are all wrong in the
+    same way."""
+    if len(objects) < 2:
+        return mapping
+    keys = list(dict.fromkeys(key for item in objects for key in item if key != "fields"))
+    own = list(mapping.own().values())
+    without_id = not any(item.get(mapping.id) not in (None, "") for item in objects)
+    if without_id or set(mapping.content()).isdisjoint(keys):
+        usual = check_columns(keys, mapping.model_copy(update={"fields": None}))
+        mapping = mapping.model_copy(update=usual.own())
+        own = list(usual.own().values())
+    if mapping.fields is None:
+        common = [key for key in keys if all(key in item for item in objects)]
+        check_columns([*own, *(key for key in common if key not in own)], mapping)
+        kinds = {key: _nested([item[key] for item in objects]) for key in common}
+        check_kinds({key: reason for key, reason in kinds.items() if reason}, mapping)
+    return mapping
+
+
+def _nested(values: list[Any]) -> str:
+    """The reason why none of these values can be metadata; empty unless the reason is of the same
+    kind for all."""
+    if all(isinstance(value, dict) for value in values):
+        return "holds objects"
+    lists = [value for value in values if isinstance(value, list)]
+    if len(lists) == len(values) and all(
+        any(isinstance(item, dict | list) for item in value) for value in lists
+    ):
+        return "holds lists of lists or objects"
+    return ""
+
+
+def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> FieldMapping:
+    first = (text.removeprefix(b"\xef\xbb\xbf").splitlines() or [b""])[0]
+    if not _is_utf8(first):
+        raise UnsupportedFormat(
+            "The header is not UTF-8; declare the `charset` of the input (gb18030, big5, utf-16) or"
+            " convert it to UTF-8."
+        )
+    if first.lstrip().startswith(b"{"):
         raise UnsupportedFormat(
             f"The input begins with a JSON object; declare format=jsonl instead of {declared}."
         )
-    other, delimiter = (b"\t", b",") if declared is InputFormat.CSV else (b",", b"\t")
-    if delimiter not in header and other in header:
-        better = InputFormat.TSV if declared is InputFormat.CSV else InputFormat.CSV
+    delimiter = _DELIMITERS[declared]
+    other = InputFormat.TSV if declared is InputFormat.CSV else InputFormat.CSV
+    if delimiter.encode() not in first and _DELIMITERS[other].encode() in first:
         raise UnsupportedFormat(
-            f"The header has no {declared} delimiter but one of {better}; declare format={better}."
+            f"The header has no {declared} delimiter but one of {other}; declare format={other}."
         )
-    line = header.decode("utf-8", "replace").rstrip("\r")
-    check_columns(next(csv.reader([line], delimiter=delimiter.decode()), []), mapping)
-
-
-def check_columns(columns: list[str], mapping: FieldMapping) -> None:
-    """Raises InvalidRequest when a table lacks a column that the mapping names."""
-    there = {column.strip() for column in columns}
-    wanted = [mapping.id, *mapping.columns(), *([mapping.vector] if mapping.vector else [])]
-    missing = [column for column in wanted if column not in there]
-    if mapping.title not in there and mapping.text not in there:
-        missing += [mapping.title, mapping.text]
-    if missing:
-        raise InvalidRequest(
-            f"The columns are {', '.join(sorted(there))}; there is no {' and no '.join(missing)}."
-            " Say with `mapping` which columns are the id, the title and the text."
+    if delimiter.encode() not in first and b";" in first:
+        raise UnsupportedFormat(
+            "The header is delimited by semicolons, as Excel writes it in some countries; save the"
+            " file with commas or tabs."
         )
+    try:
+        header = header_of(BytesIO(text), delimiter)
+    except BadInput as error:
+        raise InvalidRequest(str(error)) from error
+    if mapping.id not in header or set(mapping.content()).isdisjoint(header):
+        check_header(header, delimiter)
+    return check_columns(header, mapping)

@@ -1,1 +1,1 @@
-"""Bulk jobs: what is accepted, its ledger, and who works on what."""
+"""Bulk jobs: their acceptance, their ledgers, and the work of workers on them."""

@@ -1,7 +1,7 @@
-"""All jobs of this installation: their ledgers in memory, every change that counts on disk.
+"""All jobs of this installation: their ledgers in memory, and every durable change on disk.
 
-Only the indexer process keeps the book. At start it is read back from the job's objects, so
-neither a restart nor the loss of Redis loses a job.
+Only the indexer process keeps the book. At start it is read back from the job's objects, so neither
+a restart nor the loss of Redis loses a job.
 """
 
 import asyncio
@@ -10,80 +10,71 @@ import time
 from collections.abc import Callable, Iterator
 
 from services.common.errors import Conflict, JobNotFound, Unavailable
-from services.common.wire.jobs import JobMode, JobState
+from services.common.wire.jobs import Job, JobMode, JobState
+from services.indexer.jobs.changes import Changes
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import (
+    Attempts,
     JobEnd,
     JobManifest,
     PartKey,
     PartResult,
     Plan,
-    Rejection,
 )
-from services.indexer.store import NoSuchObject
+from services.indexer.jobs.parts import Lease
+from services.indexer.jobs.recovery import recovered
+from services.indexer.jobs.report import report_of
 
 logger = logging.getLogger(__name__)
 
 
 class JobBook:
-    """Methods that change durable state return when it is durable. Raises Unavailable."""
+    """All ledgers. A method that changes durable state returns when the change is durable.
+
+    Every such method raises Unavailable.
+    """
 
     def __init__(self, files: JobFiles, clock: Callable[[], float] = time.monotonic) -> None:
         self.files = files
         self.clock = clock
+        self.stalled = ""
+        """The reason why no job proceeds, as a sentence; empty while they do."""
         self._ledgers: dict[str, JobLedger] = {}
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._loaded = False
 
     async def load(self) -> None:
-        """Reads all jobs back. At the first time what was never accepted is removed; later,
-        when another indexer had the writer's role meanwhile, it may be an upload of ours."""
-        recovered = await asyncio.to_thread(self._recovered, remove=not self._loaded)
-        self._ledgers = {ledger.manifest.id: ledger for ledger in recovered}
+        """Reads all jobs back.
+
+        The first time, uploads that were never accepted are removed. Later, after another indexer
+        had the writer's role, such an upload may be one that this process is receiving, so it
+        stays.
+        """
+        ledgers = await asyncio.to_thread(recovered, self.files, remove=not self._loaded)
+        self._ledgers = {ledger.manifest.id: ledger for ledger in ledgers}
         self._loaded = True
         self.touch()
 
     @property
     def loaded(self) -> bool:
+        """Whether the jobs have been read back."""
         return self._loaded
 
     def check(self) -> None:
-        """Raises Unavailable while the jobs are not read back: nothing can be said of them."""
+        """Raises Unavailable until the jobs are read back."""
         if not self._loaded:
             raise Unavailable("The indexer is starting; try again shortly.", retry_after=1)
 
-    def _recovered(self, *, remove: bool) -> list[JobLedger]:
-        ledgers = []
-        for job_id in self.files.ids():
-            manifest = self.files.manifest(job_id)
-            if manifest is None:
-                if not remove:
-                    continue
-                logger.info("removing an upload that was never accepted", extra={"job": job_id})
-                self.files.forget(job_id)
-                continue
-            ledgers.append(
-                JobLedger.recover(
-                    manifest,
-                    self.files.plan(job_id),
-                    self.files.results(job_id),
-                    self.files.splits(job_id),
-                    cancelling=self.files.cancelled(job_id),
-                    end=self.files.end(job_id),
-                )
-            )
-        return ledgers
-
     def add(self, manifest: JobManifest) -> JobLedger:
-        """An accepted job; its manifest is durable already."""
+        """Adds an accepted job, whose manifest is durable already."""
         ledger = JobLedger.recover(manifest, None, {}, set(), cancelling=False, end=None)
         self._ledgers[manifest.id] = ledger
         self.touch()
         return ledger
 
     def get(self, job_id: str) -> JobLedger:
-        """Raises JobNotFound, Unavailable."""
+        """The ledger of a job. Raises JobNotFound, Unavailable."""
         self.check()
         try:
             return self._ledgers[job_id]
@@ -91,14 +82,15 @@ class JobBook:
             raise JobNotFound(f"There is no index job {job_id!r}.") from None
 
     def all(self) -> list[JobLedger]:
-        """Newest first."""
+        """The ledgers of all jobs, newest first."""
         return sorted(self._ledgers.values(), key=lambda one: one.manifest.id, reverse=True)
 
     def running(self) -> Iterator[JobLedger]:
+        """The ledgers of the jobs that have not ended."""
         return (ledger for ledger in list(self._ledgers.values()) if ledger.end is None)
 
     def rebuilding(self, collection: str) -> int | None:
-        """The version of the rebuild that runs on a collection. Raises Unavailable."""
+        """The version of the rebuild that runs on a collection, or None. Raises Unavailable."""
         self.check()
         return next(
             (
@@ -110,11 +102,11 @@ class JobBook:
         )
 
     def newest(self, collection: str) -> int:
-        """The version of the last job of a collection, 0 if it has none."""
+        """The version of the newest job of a collection; 0 if it has none."""
         return max((one.manifest.version for one in self._of(collection)), default=0)
 
     def oldest_write(self, collection: str) -> int | None:
-        """The version of the oldest job that may still write, a retry included."""
+        """The version of the oldest job that may still write, by a retry too; None without one."""
         return min(
             (
                 one.manifest.version
@@ -128,43 +120,87 @@ class JobBook:
         return (one for one in self._ledgers.values() if one.manifest.collection == collection)
 
     def by_idempotency_key(self, key: str) -> JobLedger | None:
+        """The job that was accepted under a key; None if there is none."""
         return next(
             (one for one in self._ledgers.values() if one.manifest.idempotency_key == key), None
         )
 
+    def report(self, ledger: JobLedger) -> Job:
+        """The report of a job for users."""
+        job = report_of(ledger, self.clock())
+        if self.stalled and not job.state.final and not job.message:
+            return job.model_copy(update={"message": self.stalled})
+        return job
+
+    async def claim(self, ledger: JobLedger, part: PartKey, worker: str, seconds: float) -> Lease:
+        """A lease on a part; the attempt is counted on disk. Raises LeaseLost, Unavailable."""
+        lease = ledger.claim(part, worker, self.clock(), seconds)
+        try:
+            await self._count(ledger, part, lease.token)
+        except BaseException:
+            ledger.release(part, lease.token)
+            raise
+        self.touch()
+        return lease
+
+    async def release(self, ledger: JobLedger, part: PartKey, token: str, reason: str) -> None:
+        """Takes a part back from a worker that stops or, with a reason, lacks something."""
+        if reason:
+            ledger.postpone(part, token, reason, self.clock())
+        else:
+            ledger.release(part, token)
+        self.touch()
+        await self._count(ledger, part, "")
+
+    async def failed(self, ledger: JobLedger, part: PartKey, token: str, reason: str) -> None:
+        """Counts a failed attempt at a part. Raises LeaseLost, Unavailable."""
+        ledger.failed(part, token, reason, self.clock())
+        self.touch()
+        await self._count(ledger, part, "")
+
+    async def _count(self, ledger: JobLedger, part: PartKey, token: str) -> None:
+        if (one := ledger.open.get(part)) is not None:
+            attempts = Attempts(attempts=one.attempts, token=token, reason=one.reason)
+            job = ledger.manifest.id
+            await asyncio.to_thread(self.files.write_attempts, job, part, attempts)
+
     async def planned(self, ledger: JobLedger, plan: Plan) -> None:
+        """Records the plan of a job, whose input is then removed."""
         await asyncio.to_thread(self.files.write_plan, ledger.manifest.id, plan)
         ledger.planned(plan)
         await asyncio.to_thread(self.files.drop_input, ledger.manifest.id)
         self.touch()
 
     async def finish(self, ledger: JobLedger, part: PartKey, result: PartResult) -> None:
+        """Records the result of a part."""
         await asyncio.to_thread(self.files.write_result, ledger.manifest.id, part, result)
         ledger.finish(part, result, self.clock())
         self.touch()
 
     async def split(self, ledger: JobLedger, part: PartKey) -> None:
+        """Halves a part that keeps failing."""
         await asyncio.to_thread(self.files.write_split, ledger.manifest.id, part)
         ledger.split(part)
         self.touch()
 
     async def cancel(self, ledger: JobLedger) -> None:
-        """From here on no claim, renewal or write of the job is accepted."""
+        """Cancels a job: no further claim, renewal or write of it is accepted."""
         if ledger.end is not None:
             if ledger.end.state is JobState.CANCELLED:
                 return
             raise Conflict(f"The job has ended already ({ledger.end.state}).")
         await asyncio.to_thread(self.files.write_cancel, ledger.manifest.id)
-        ledger.cancelling = True
+        ledger.cancelling, ledger.waiting = True, None
         self.touch()
 
     async def finalise(self, ledger: JobLedger, end: JobEnd) -> None:
+        """Records the end of a job."""
         await asyncio.to_thread(self.files.write_end, ledger.manifest.id, end)
         ledger.end = end
         ledger.open = {}
         self.touch()
         logger.info(
-            "job ended",
+            "a job ended",
             extra={
                 "job": ledger.manifest.id,
                 "state": end.state,
@@ -174,9 +210,9 @@ class JobBook:
         )
 
     async def retry(self, ledger: JobLedger) -> None:
-        """Opens again what failed or was not reached; what is in stays in.
+        """Opens the parts again that failed or were not reached; indexed documents stay.
 
-        Raises Conflict when there is nothing that another attempt could change.
+        Raises Conflict if another attempt could change nothing.
         """
         end = ledger.end
         if end is None:
@@ -197,7 +233,7 @@ class JobBook:
         self.touch()
 
     async def restart(self, ledger: JobLedger, version: int) -> None:
-        """Opens all parts again, as of a newer version: for a rebuild that was taken back."""
+        """Opens all parts of a cancelled or failed rebuild again, with a newer version."""
         manifest = ledger.manifest.model_copy(update={"version": version})
         await asyncio.to_thread(self.files.write_manifest, manifest)
         ledger.manifest = manifest
@@ -209,30 +245,14 @@ class JobBook:
         self.touch()
 
     async def forget(self, ledger: JobLedger) -> None:
+        """Removes a job with all its objects."""
         await asyncio.to_thread(self.files.forget, ledger.manifest.id)
         self._ledgers.pop(ledger.manifest.id, None)
 
-    def rejections(self, ledger: JobLedger) -> Iterator[Rejection]:
-        """All rejected lines: those of planning, then those of parts. Synchronous."""
-        token = ledger.plan.token if ledger.plan else ledger.end.planner if ledger.end else None
-        if token is not None:
-            try:
-                with self.files.rejected(ledger.manifest.id, token) as stream:
-                    for line in stream:
-                        yield Rejection.model_validate_json(line)
-            except NoSuchObject:
-                pass
-        for result in list(ledger.results.values()):
-            yield from result.rejected
-
     def touch(self) -> None:
-        """Wakes everyone who waits for a change."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Wakes all tasks that wait for a change."""
+        self._changes.notify()
 
     async def change(self, seconds: float) -> None:
-        """Returns at the next change, or after that time."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        """Returns at the next change, or after `seconds`."""
+        await self._changes.next(seconds)

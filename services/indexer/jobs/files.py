@@ -1,22 +1,26 @@
-"""Where a job's durable objects lie, and the only code that reads or writes them.
+"""Reads and writes the durable objects of jobs; no other module does.
 
-jobs/<id>/input, vectors      the input as it was sent; removed once it is planned
-jobs/<id>/manifest.json       its presence is the acceptance
-jobs/<id>/plan.json           its presence is the end of planning
-jobs/<id>/plans/<token>/      parts and rejected lines of one planner
-jobs/<id>/results/<part>.json how a part ended
-jobs/<id>/splits/<part>       the part was halved to find a document that kills workers
-jobs/<id>/cancel              cancelling was asked for
-jobs/<id>/end.json            how the job ended
+The objects lie here:
+
+    jobs/<id>/input, vectors           the input as it was sent; removed once it is planned
+    jobs/<id>/manifest.json            its presence is the acceptance
+    jobs/<id>/plan.json                its presence is the end of planning
+    jobs/<id>/plans/<token>/           parts and rejected lines of one planner
+    jobs/<id>/results/<part>.json      the result of a part
+    jobs/<id>/attempts/<part>.json     the number of attempts at a part without a result
+    jobs/<id>/splits/<part>            the part was halved to find a document that kills workers
+    jobs/<id>/cancel                   cancelling was asked for
+    jobs/<id>/end.json                 the end of the job
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import IO, TypeVar
 
 from pydantic import BaseModel
 
 from services.indexer.jobs.manifest import (
+    Attempts,
     JobEnd,
     JobManifest,
     PartKey,
@@ -32,104 +36,154 @@ _JOBS = "jobs"
 
 
 class JobFiles:
-    """Synchronous; every write is durable when it returns."""
+    """The objects of jobs by their meaning. All methods are synchronous; a write is durable when it
+    returns."""
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
 
     def ids(self) -> list[str]:
+        """Ids of all jobs, including those that were never accepted."""
         return self.store.names(_JOBS)
 
     def manifest(self, job_id: str) -> JobManifest | None:
-        """None when the job was never accepted."""
+        """The manifest of a job; None if it was never accepted."""
         return self._read(f"{_JOBS}/{job_id}/manifest.json", JobManifest)
 
     def write_manifest(self, manifest: JobManifest) -> None:
+        """Accepts a job."""
         self._write(f"{_JOBS}/{manifest.id}/manifest.json", manifest)
 
     def plan(self, job_id: str) -> Plan | None:
+        """The plan of a job; None before its planning has ended."""
         return self._read(f"{_JOBS}/{job_id}/plan.json", Plan)
 
     def write_plan(self, job_id: str, plan: Plan) -> None:
+        """Ends the planning of a job."""
         self._write(f"{_JOBS}/{job_id}/plan.json", plan)
 
     def end(self, job_id: str) -> JobEnd | None:
+        """The end of a job; None if it has not ended."""
         return self._read(f"{_JOBS}/{job_id}/end.json", JobEnd)
 
     def write_end(self, job_id: str, end: JobEnd) -> None:
+        """Records the end of a job."""
         self._write(f"{_JOBS}/{job_id}/end.json", end)
 
     def results(self, job_id: str) -> dict[PartKey, PartResult]:
-        prefix = f"{_JOBS}/{job_id}/results"
-        found: dict[PartKey, PartResult] = {}
-        for name in self.store.names(prefix):
-            key = PartKey.parse(name.removesuffix(".json"))
-            result = self._read(f"{prefix}/{name}", PartResult)
-            if key is not None and result is not None:
-                found[key] = result
-        return found
+        """The results of the parts that have one."""
+        return self._by_part(f"{_JOBS}/{job_id}/results", PartResult)
+
+    def attempts(self, job_id: str) -> dict[PartKey, Attempts]:
+        """The attempts at each part that was begun."""
+        return self._by_part(f"{_JOBS}/{job_id}/attempts", Attempts)
+
+    def write_attempts(self, job_id: str, part: PartKey, attempts: Attempts) -> None:
+        """Records how often a part was begun."""
+        self._write(f"{_JOBS}/{job_id}/attempts/{part}.json", attempts)
 
     def write_result(self, job_id: str, part: PartKey, result: PartResult) -> None:
+        """Records the result of a part."""
         self._write(f"{_JOBS}/{job_id}/results/{part}.json", result)
 
     def splits(self, job_id: str) -> set[PartKey]:
+        """The parts that were halved."""
         names = self.store.names(f"{_JOBS}/{job_id}/splits")
         return {key for name in names if (key := PartKey.parse(name)) is not None}
 
     def write_split(self, job_id: str, part: PartKey) -> None:
+        """Records that a part was halved."""
         self.store.write(f"{_JOBS}/{job_id}/splits/{part}", b"")
 
     def cancelled(self, job_id: str) -> bool:
+        """Whether cancelling was asked for."""
         return self.store.exists(f"{_JOBS}/{job_id}/cancel")
 
     def write_cancel(self, job_id: str) -> None:
+        """Records that cancelling was asked for."""
         self.store.write(f"{_JOBS}/{job_id}/cancel", b"")
 
     def reopen(self, job_id: str, failed: list[PartKey]) -> None:
-        """Takes back the end, the cancel and the results of failed parts, for a retry."""
+        """Removes the end, the cancel, attempts and the results of failed parts, for a retry."""
         for part in failed:
             self.store.remove(f"{_JOBS}/{job_id}/results/{part}.json")
+        self.store.remove(f"{_JOBS}/{job_id}/attempts")
         self.store.remove(f"{_JOBS}/{job_id}/cancel")
         self.store.remove(f"{_JOBS}/{job_id}/end.json")
 
     @staticmethod
     def input_key(job_id: str) -> str:
+        """Key of the input of a job."""
         return f"{_JOBS}/{job_id}/input"
 
     @staticmethod
     def vectors_key(job_id: str) -> str:
+        """Key of the vectors of a job."""
         return f"{_JOBS}/{job_id}/vectors"
 
     @staticmethod
     def part_key(job_id: str, token: str, part: int) -> str:
+        """Key of a part of a plan."""
         return f"{_JOBS}/{job_id}/plans/{token}/{part:06d}.arrow"
 
     @staticmethod
     def rejected_key(job_id: str, token: str) -> str:
+        """Key of the lines that a planner rejected."""
         return f"{_JOBS}/{job_id}/plans/{token}/rejected.jsonl"
 
+    @contextmanager
+    def input(self, job_id: str) -> Iterator[IO[bytes]]:
+        """The input as it was sent. Raises NoSuchObject, Unavailable."""
+        with self.store.open(self.input_key(job_id)) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def upload(self, key: str) -> AsyncIterator[IO[bytes]]:
+        """A stream into a new object, which is durable once the block has ended."""
+        async with self.store.upload(key) as stream:
+            yield stream
+
+    def part(self, job_id: str, token: str, part: int) -> bytes:
+        """A part of a plan. Raises NoSuchObject, Unavailable."""
+        return self.store.read(self.part_key(job_id, token, part))
+
     def drop_input(self, job_id: str) -> None:
-        """After planning the parts hold all that is needed."""
+        """Removes the input once it is planned, since the parts hold all documents."""
         self.store.remove(self.input_key(job_id))
         self.store.remove(self.vectors_key(job_id))
 
     def drop_parts(self, job_id: str, plan: Plan) -> None:
-        """After the end of a job that has nothing left to retry; its rejected lines stay."""
+        """Removes the parts of a job that has nothing left to retry; rejected lines stay."""
         for part in range(len(plan.parts)):
             self.store.remove(self.part_key(job_id, plan.token, part))
 
     def forget(self, job_id: str) -> None:
-        """Removes the job. Its manifest goes first: a job without one was never accepted."""
+        """Removes a job.
+
+        Its manifest goes first, since a job without a manifest was never accepted.
+        """
         self.store.remove(f"{_JOBS}/{job_id}/manifest.json")
         self.store.remove(f"{_JOBS}/{job_id}")
 
     @contextmanager
     def rejected(self, job_id: str, token: str) -> Iterator[IO[bytes]]:
+        """The lines that a planner rejected, as JSON lines. Raises NoSuchObject, Unavailable."""
         with self.store.open(self.rejected_key(job_id, token)) as stream:
             yield stream
 
     def write_rejected(self, stream: IO[bytes], rejection: Rejection) -> None:
+        """Appends a rejected line."""
         stream.write(rejection.model_dump_json().encode() + b"\n")
+
+    def _by_part(self, prefix: str, kind: type[Durable]) -> dict[PartKey, Durable]:
+        """All objects under a prefix that are named after parts."""
+        objects: dict[PartKey, Durable] = {}
+        for name in self.store.names(prefix):
+            key = PartKey.parse(name.removesuffix(".json"))
+            content = self._read(f"{prefix}/{name}", kind)
+            if key is not None and content is not None:
+                objects[key] = content
+        return objects
 
     def _read(self, key: str, kind: type[Durable]) -> Durable | None:
         try:

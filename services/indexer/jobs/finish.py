@@ -1,4 +1,4 @@
-"""How a job ends: counted, its collection's version moved, a rebuild verified and switched."""
+"""Ends jobs: counts them, moves their collection's version, checks and switches rebuilds."""
 
 import asyncio
 import json
@@ -8,12 +8,13 @@ from services.indexer.index.rebuild import RebuildRefused, Rebuilds
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import JobEnd, now
+from services.indexer.jobs.manifest import JobEnd, JobManifest, now
+from services.indexer.jobs.reasons import RejectionKinds, summary, unit
 from services.indexer.rows import Row
 
 
 class JobFinisher:
-    """Every step can be interrupted and done again."""
+    """Ends jobs. Every step can be interrupted and repeated."""
 
     def __init__(self, book: JobBook, writer: IndexWriter, rebuilds: Rebuilds) -> None:
         self._book = book
@@ -21,35 +22,38 @@ class JobFinisher:
         self._rebuilds = rebuilds
 
     async def begin(self, ledger: JobLedger) -> None:
-        """What a rebuild needs before its first part, also after a restart."""
+        """Prepares what a rebuild needs before its first part, also after a restart."""
         manifest = ledger.manifest
         if manifest.mode is not JobMode.REBUILD:
             return
         since = 0 if manifest.from_collection else manifest.version
-        await self._rebuilds.begin(manifest.collection, manifest.version, since)
+        await self._rebuilds.begin(manifest.collection, manifest.version, since, manifest.encoder)
         if manifest.from_collection and ledger.plan is None:
             await self._export(ledger)
 
     async def end(self, ledger: JobLedger) -> None:
-        """All parts have results. Raises Unavailable; then it is called again."""
-        manifest, counts, message = ledger.manifest, ledger.counts(), ""
+        """Ends a job whose parts all have results. Raises Unavailable; then it is called again."""
+        manifest, counts, message = ledger.manifest, ledger.counts(), _rejected(ledger)
         state = JobState.SUCCEEDED_WITH_ERRORS if counts.rejected else JobState.SUCCEEDED
         if counts.indexed == 0:
             state = JobState.FAILED
-            message = "No document could be indexed; see the job's errors for the reasons."
+            message = f"No document could be indexed. {message}".rstrip()
         if manifest.mode is JobMode.REBUILD:
             if state is JobState.FAILED:
-                await self._rebuilds.abandon(manifest.collection, manifest.version)
+                await self._abandon(manifest)
             else:
                 try:
-                    await self._rebuilds.switch(
-                        manifest.collection, manifest.version, expected=counts.indexed
+                    words = await self._rebuilds.switch(
+                        manifest.collection,
+                        manifest.version,
+                        expected=counts.indexed,
+                        encoder=manifest.encoder,
+                        force=manifest.force,
                     )
+                    message = f"{message} {words}".strip()
                 except RebuildRefused as refused:
-                    await self._rebuilds.abandon(manifest.collection, manifest.version)
+                    await self._abandon(manifest)
                     state, message = JobState.FAILED, str(refused)
-        elif counts.indexed:
-            await self._writer.end_job(manifest.collection, counts.indexed)
         await self._writer.moved(manifest.collection)
         await self._book.finalise(
             ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
@@ -58,15 +62,16 @@ class JobFinisher:
             await asyncio.to_thread(self._book.files.drop_parts, manifest.id, ledger.plan)
 
     async def cancelled(self, ledger: JobLedger) -> None:
-        """Says exactly what is in: rows of an interrupted part count too."""
+        """Ends a cancelled job with the exact number of its documents in the collection.
+
+        Documents of an interrupted part are included.
+        """
         manifest, counts = ledger.manifest, ledger.counts()
         if manifest.mode is JobMode.REBUILD:
-            await self._rebuilds.abandon(manifest.collection, manifest.version)
+            await self._abandon(manifest)
             indexed = 0
         else:
             indexed = await self._rebuilds.written(manifest.collection, manifest.version)
-            if indexed:
-                await self._writer.end_job(manifest.collection, indexed)
             await self._writer.moved(manifest.collection)
         counts = counts.model_copy(update={"indexed": indexed})
         message = f"Cancelled; {indexed:,} of its documents are in the collection."
@@ -84,14 +89,21 @@ class JobFinisher:
         read: int = 0,
         rejected: int = 0,
     ) -> None:
-        """Nothing was indexed. With the token of a planner, which found that the input as a whole
-        is unusable; without one, the planning itself failed and can be retried."""
+        """Ends the job as failed.
+
+        With the token of a planner the input as a whole is unusable; without one, the parts that
+        are not done can be retried.
+        """
         manifest = ledger.manifest
+        counts = ledger.counts() if ledger.plan else JobCounts(read=read, rejected=rejected)
         if manifest.mode is JobMode.REBUILD:
-            await self._rebuilds.abandon(manifest.collection, manifest.version)
+            await self._abandon(manifest)
+            counts = counts.model_copy(update={"indexed": 0})
+        elif counts.indexed:
+            await self._writer.moved(manifest.collection)
         end = JobEnd(
             state=JobState.FAILED,
-            counts=JobCounts(read=read, rejected=rejected),
+            counts=counts,
             finished_at=now(),
             message=message,
             planner=planner,
@@ -100,28 +112,36 @@ class JobFinisher:
         if planner is not None:
             await asyncio.to_thread(self._book.files.drop_input, manifest.id)
 
+    async def _abandon(self, manifest: JobManifest) -> None:
+        await self._rebuilds.abandon(manifest.collection, manifest.version, manifest.encoder)
+
     async def _export(self, ledger: JobLedger) -> None:
-        """The collection's documents as the job's input; complete or not there."""
+        """Writes the collection's documents as the job's input, which is complete or absent."""
         files, manifest = self._book.files, ledger.manifest
         key = files.input_key(manifest.id)
         if await asyncio.to_thread(files.store.exists, key):
             return
+        index = self._writer.collections.index
         physical = await self._writer.collections.live(manifest.collection)
+        async with files.store.upload(key) as stream:
+            async for row in index.scan(physical):
+                stream.write(_exported(row))
 
-        def export() -> None:
-            with files.store.writer(key) as stream:
-                for row in self._writer.collections.index.scan(physical):
-                    stream.write(_exported(row))
 
-        await asyncio.to_thread(export)
+def _rejected(ledger: JobLedger) -> str:
+    """The number of rejected lines and their reasons, each kind once; empty if none were
+    rejected."""
+    kinds = RejectionKinds(ledger.plan.kinds if ledger.plan else ())
+    for result in ledger.results.values():
+        for rejection in result.rejected:
+            kinds.add(rejection)
+    counts = ledger.counts()
+    if not counts.rejected:
+        return ""
+    lines = f"{counts.rejected:,} of {counts.read:,} {unit(ledger.manifest.format)} were rejected."
+    return f"{lines} {summary(kinds.counted())}".rstrip()
 
 
 def _exported(row: Row) -> bytes:
-    document = {
-        "id": row.id,
-        "title": row.title,
-        "text": row.text,
-        "fields": row.fields,
-        "_version": row.version,
-    }
+    document = row.document.model_dump() | {"_version": row.version}
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"

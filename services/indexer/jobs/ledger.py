@@ -1,61 +1,41 @@
-"""The ledger of one job: which parts are open, who holds them, what came of them.
+"""The ledger of one job: its parts, their leases and their results.
 
 Pure state with an explicit clock; `JobBook` makes its changes durable. It is kept by one
 process (docs/adr/0009), so a check and the change that follows it cannot be interleaved.
+
+An attempt at a part ends in one of four ways. It succeeds; the worker falls silent or reports a
+failure, which counts as an attempt; the worker stops in good order, which counts for nothing; or
+something that the work needs is away, after which the part waits for a time that grows. Attempts
+are durable, so that a part that takes the whole machine down is found out too.
 """
 
 import secrets
-from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.common.errors import Conflict
-from services.common.wire.jobs import Job, JobCounts, JobState
+from services.common.errors import LeaseLost
+from services.common.wire.jobs import JobCounts, JobState
 from services.indexer.jobs.manifest import (
+    Attempts,
     JobEnd,
     JobManifest,
     PartKey,
     PartResult,
     Plan,
 )
+from services.indexer.jobs.pace import Pace
+from services.indexer.jobs.parts import PLANNING, Lease, OpenPart, most_attempts
+from services.indexer.jobs.waiting import Waiting
 
-MAX_ATTEMPTS = 3
-"""Then a part is halved; a single document is rejected."""
-PLANNING_ATTEMPTS = 12
-"""Planning cannot be halved, and its failure is the job's: several dead workers are no proof."""
-RATE_SECONDS = 30.0
-PLANNING = PartKey(999_999_999, 0, 0)
-"""Stands for the planning of the input, which is leased like a part."""
-
-
-class LeaseLost(Conflict):
-    code, title = "lease_lost", "The part was given to another worker, or is done"
-
-
-@dataclass(slots=True)
-class Lease:
-    token: str
-    worker: str
-    expires: float
-    writing: bool = False
-    """Its rows are being written: the lease cannot run out until that has ended."""
-
-
-@dataclass(slots=True)
-class OpenPart:
-    """A part that has no result yet."""
-
-    attempts: int = 0
-    lease: Lease | None = None
-    queued_at: float | None = None
-    """When a message for it was put into the queue; None when one is needed."""
-    reason: str = ""
-    """Why the last attempt failed."""
+RECOVERY_SECONDS = 30.0
+"""Seconds after a restart of the service in which a worker must renew the lease that it still has.
+"""
 
 
 @dataclass(slots=True)
 class JobLedger:
-    """All times are seconds of a monotonic clock, except the datetimes."""
+    """The state of one job. All times are seconds of a monotonic clock, except the datetimes."""
 
     manifest: JobManifest
     plan: Plan | None = None
@@ -65,8 +45,12 @@ class JobLedger:
     cancelling: bool = False
     started_at: datetime | None = None
     read: int = 0
-    """While it is being planned."""
-    _recent: deque[tuple[float, int]] = field(default_factory=deque)
+    """Number of lines read so far while the input is being planned."""
+    waiting: Waiting | None = None
+    """The pause of a step of the job itself, such as its end; None if no step waits."""
+    faults: int = 0
+    """Unexpected errors of such steps in a row."""
+    pace: Pace = field(default_factory=Pace)
 
     @classmethod
     def recover(
@@ -78,19 +62,24 @@ class JobLedger:
         *,
         cancelling: bool,
         end: JobEnd | None,
+        attempts: Mapping[PartKey, Attempts] | None = None,
     ) -> "JobLedger":
-        """The ledger as its durable objects give it; leases and attempts start anew."""
+        """The ledger that the durable objects of a job give; leases start anew."""
         ledger = cls(manifest, plan, results, end=end, cancelling=cancelling)
         if plan is not None:
             ledger.started_at = manifest.created_at
         if end is None:
-            ledger.reopen(splits)
+            ledger.reopen(splits, attempts)
         return ledger
 
-    def reopen(self, splits: set[PartKey]) -> None:
-        self.open = {}
+    def reopen(
+        self, splits: set[PartKey], attempts: Mapping[PartKey, Attempts] | None = None
+    ) -> None:
+        """Opens every part that has no result, with the attempts that were made at it before."""
+        before = attempts or {}
+        self.open, self.waiting, self.faults = {}, None, 0
         if self.plan is None:
-            self.open[PLANNING] = OpenPart()
+            self.open[PLANNING] = OpenPart.recovered(before.get(PLANNING))
             return
         waiting = self.plan.keys()[::-1]
         while waiting:
@@ -98,93 +87,138 @@ class JobLedger:
             if key in splits:
                 waiting.extend(key.halves()[::-1])
             elif key not in self.results:
-                self.open[key] = OpenPart()
+                self.open[key] = OpenPart.recovered(before.get(key))
 
     def planned(self, plan: Plan) -> None:
+        """Records the plan of the input: its parts are open now."""
         self.plan = plan
         self.reopen(set())
 
     @property
     def complete(self) -> bool:
-        """Every part has a result, and the end is still to be recorded."""
+        """Whether every part has a result while the end is not recorded yet."""
         return self.end is None and self.plan is not None and not self.open
 
     @property
     def writing(self) -> bool:
+        """Whether rows of the job are being written now."""
         return any(part.lease and part.lease.writing for part in self.open.values())
 
     def claim(self, key: PartKey, worker: str, now: float, seconds: float) -> Lease:
-        """Raises LeaseLost when there is nothing to do for this worker."""
+        """Leases a part to a worker. Raises LeaseLost if there is nothing to do for it."""
         part = self.open.get(key)
         if self.end is not None or self.cancelling or part is None:
-            raise LeaseLost("There is nothing left to do here.")
+            raise LeaseLost("The part is done, or its job has ended.")
         if part.lease is not None and (part.lease.writing or part.lease.expires > now):
-            raise LeaseLost("Another worker is at it.")
+            raise LeaseLost("Another worker holds the part.")
         if part.lease is not None:
             self._lost(part)
         part.attempts += 1
-        part.queued_at = now
+        part.queued_at, part.former_token = now, ""
         part.lease = Lease(secrets.token_hex(8), worker, now + seconds)
         return part.lease
 
     def renew(self, key: PartKey, token: str, worker: str, now: float, seconds: float) -> Lease:
-        """Raises LeaseLost. A part that nobody holds is given back to whom it belonged: after
-        a restart of the service workers go on with what they have."""
+        """Renews a lease. Raises LeaseLost.
+
+        After a restart of the indexer no lease is known; the worker that held the part continues
+        with it.
+        """
         part = self.open.get(key)
         if self.end is not None or self.cancelling or part is None:
-            raise LeaseLost("There is nothing left to do here.")
+            raise LeaseLost("The part is done, or its job has ended.")
         if part.lease is None:
-            if part.attempts:
-                raise LeaseLost("The lease ran out.")
+            if part.former_token != token if part.former_token else part.attempts:
+                raise LeaseLost("The lease of the part has ended.")
             part.lease = Lease(token, worker, now + seconds)
-            part.attempts, part.queued_at = 1, now
+            part.attempts, part.queued_at = max(1, part.attempts), now
         if part.lease.token != token:
-            raise LeaseLost("Another worker is at it.")
+            raise LeaseLost("Another worker holds the part.")
         part.lease.expires = max(part.lease.expires, now + seconds)
         return part.lease
 
     def release(self, key: PartKey, token: str) -> None:
-        """The worker stops in good order; no attempt is counted."""
+        """Takes back a part whose worker stops in good order; no attempt is counted."""
         part = self.open.get(key)
         if part is not None and part.lease is not None and part.lease.token == token:
             part.lease, part.queued_at = None, None
             part.attempts -= 1
 
-    def failed(self, key: PartKey, token: str, reason: str) -> None:
-        """The worker could not do it. Raises LeaseLost when it no longer holds it."""
+    def postpone(self, key: PartKey, token: str, reason: str, now: float) -> None:
+        """Takes back a part whose worker lacks something that it needs.
+
+        No attempt is counted, and the part waits.
+        """
+        part = self.open.get(key)
+        if part is not None and part.lease is not None and part.lease.token == token:
+            part.waiting = Waiting.after(part.waiting, reason, now)
+            self.release(key, token)
+
+    def refuse(self, key: PartKey, reason: str, now: float) -> None:
+        """Makes a part wait whose worker may not claim it; another worker may."""
+        part = self.open.get(key)
+        if part is not None and part.lease is None:
+            part.waiting, part.queued_at = Waiting.after(part.waiting, reason, now), None
+
+    def failed(self, key: PartKey, token: str, reason: str, now: float = 0.0) -> None:
+        """Counts a failed attempt of a worker. Raises LeaseLost if the worker no longer holds the
+        part."""
         part = self.open.get(key)
         if part is None or part.lease is None or part.lease.token != token:
-            raise LeaseLost("The lease ran out.")
+            raise LeaseLost("The lease of the part has ended.")
         self._lost(part)
         part.reason = reason
+        limit = most_attempts(key)
+        message = f"{_sentence(reason)} That was attempt {part.attempts} of {limit}."
+        part.waiting = Waiting.after(part.waiting, message, now)
 
     def expire(self, now: float) -> None:
         """Takes parts from workers that have fallen silent."""
         for part in self.open.values():
             if part.lease and not part.lease.writing and part.lease.expires <= now:
                 self._lost(part)
+            if part.former_token and part.recovered_at is None:
+                part.recovered_at = now
+            elif part.recovered_at is not None and now - part.recovered_at > RECOVERY_SECONDS:
+                part.former_token, part.recovered_at = "", None
 
     def exhausted(self) -> list[PartKey]:
-        """Parts that have been tried often enough and that nobody holds."""
+        """Parts that have used up their attempts and that no worker holds."""
         return [
             key
             for key, part in self.open.items()
-            if part.lease is None
-            and part.attempts >= (PLANNING_ATTEMPTS if key == PLANNING else MAX_ATTEMPTS)
+            if part.lease is None and not part.former_token and part.attempts >= most_attempts(key)
         ]
 
+    def due(self, now: float) -> list[tuple[PartKey, OpenPart]]:
+        """Parts that a worker may take now, in order."""
+        return [
+            (key, part)
+            for key, part in self.open.items()
+            if part.lease is None
+            and part.attempts < most_attempts(key)
+            and (part.waiting is None or part.waiting.over(now))
+        ]
+
+    def hopeless(self, now: float) -> str:
+        """The reason for which the job has waited too long; empty if it has not."""
+        waits = [self.waiting, *(part.waiting for part in self.open.values())]
+        return next((one.reason for one in waits if one and one.hopeless(now)), "")
+
     def split(self, key: PartKey) -> None:
+        """Replaces a part by its halves, which are tried anew."""
         reason = self.open.pop(key).reason
         for half in key.halves():
             self.open[half] = OpenPart(reason=reason)
 
     def finish(self, key: PartKey, result: PartResult, now: float) -> None:
-        """Records a result; the same part twice counts once."""
+        """Records a result; a second result of the same part changes nothing."""
         self.open.pop(key, None)
         self.results[key] = result
-        self._recent.append((now, key.documents))
+        self.pace.ended(now, key.documents)
 
     def counts(self) -> JobCounts:
+        """The documents read, indexed, rejected and deduplicated so far."""
         if self.end is not None:
             return self.end.counts
         if self.plan is None:
@@ -199,45 +233,18 @@ class JobLedger:
 
     @property
     def state(self) -> JobState:
+        """The state of the job for users."""
         if self.end is not None:
             return self.end.state
         if self.cancelling:
             return JobState.CANCELLING
         return JobState.RUNNING if self.started_at else JobState.QUEUED
 
-    def rate(self, now: float) -> float | None:
-        """Documents a second over the last half minute; None when there is nothing to say."""
-        while self._recent and self._recent[0][0] < now - RATE_SECONDS:
-            self._recent.popleft()
-        if self.end is not None or len(self._recent) < 2:
-            return None
-        seconds = now - self._recent[0][0]
-        documents = sum(count for _, count in list(self._recent)[1:])
-        return documents / seconds if seconds > 0 else None
-
-    def report(self, now: float) -> Job:
-        """What users see."""
-        counts, rate = self.counts(), self.rate(now)
-        left = sum(key.documents for key in self.open) if self.plan else None
-        eta = left / rate if left and rate else None
-        manifest = self.manifest
-        return Job(
-            id=manifest.id,
-            collection=manifest.collection,
-            mode=manifest.mode,
-            format=manifest.format,
-            state=self.state,
-            counts=counts,
-            total=self.plan.read if self.plan else None,
-            rate=None if rate is None else round(rate, 1),
-            eta_seconds=None if eta is None else round(eta, 1),
-            created_at=manifest.created_at,
-            started_at=self.started_at,
-            finished_at=self.end.finished_at if self.end else None,
-            message=self.end.message if self.end else "",
-        )
-
     def _lost(self, part: OpenPart) -> None:
         part.lease, part.queued_at = None, None
         if not part.reason:
             part.reason = "the worker fell silent while it worked on it"
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:].rstrip(".") + "."

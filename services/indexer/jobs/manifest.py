@@ -1,4 +1,4 @@
-"""What is durable about a job. Everything else can be worked out again from these objects."""
+"""The durable objects of a job, from which everything else is derived."""
 
 import re
 from datetime import UTC, datetime
@@ -6,48 +6,41 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.wire.jobs import InputFormat, JobCounts, JobMode, JobState
+from services.common.wire.jobs import Charset, InputFormat, JobCounts, JobMode, JobState
+from services.indexer.intake.mapping import FieldMapping
 
 
 class _Durable(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class FieldMapping(_Durable):
-    """Which columns or keys of the input are a document's id, title, text, fields, vector."""
-
-    model_config = ConfigDict(extra="forbid")  # a misspelt name would lose a column in silence
-
-    id: str = "id"
-    title: str = "title"
-    text: str = "text"
-    fields: list[str] | dict[str, str] | None = Field(
-        default=None,
-        description="The metadata to take, or {name of the field: column}; without it, all others",
-    )
-    vector: str | None = Field(default=None, description="Ready-made vectors, if any")
-
-    def columns(self) -> list[str]:
-        """Those that the named fields come from."""
-        return list(self.fields.values() if isinstance(self.fields, dict) else self.fields or [])
-
-
 class JobManifest(_Durable):
-    """The accepted job. Written last, after its input: from then on nothing is lost."""
+    """The accepted job. It is written last, after the input: from then on nothing is lost."""
 
     id: str
     collection: str
     mode: JobMode
     format: InputFormat
     version: int
-    """Nanoseconds since the epoch at acceptance; the version of the rows it writes."""
+    """The time of acceptance in nanoseconds since the epoch, and the version of its rows."""
     created_at: datetime
     mapping: FieldMapping = FieldMapping()
+    name: str = ""
+    """Name of the file, as far as it is known."""
+    charset: Charset | None = Charset.UTF8
+    """Declared or recognised charset; None recognises that of each file. Manifests of versions
+    before 0.2 always have one."""
     max_errors: int | None = None
+    encoder: str | None = None
+    """Fingerprint of the encoder of a rebuild, or of vectors that the input holds; otherwise, and
+    in manifests of versions before 0.2, None."""
+    force: bool = False
+    """Whether a rebuild switches even if the new index answers worse."""
     from_collection: bool = False
-    """A rebuild out of the collection's own documents; its input is exported by the service."""
+    """Whether the job is a rebuild from the collection's own documents, which the indexer
+    exports."""
     vectors: bool = False
-    """A `.npy` matrix lies beside the input, one row per document."""
+    """Whether a `.npy` matrix lies beside the input, with a row for each document."""
     input_bytes: int = 0
     input_sha256: str = ""
     idempotency_key: str | None = None
@@ -65,60 +58,98 @@ class PartKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
+        """The key that a text names; None if it names none."""
         match = re.fullmatch(r"(\d{6,9})-(\d{1,6})-(\d{1,6})", text)
         return cls(*map(int, match.groups())) if match else None
 
     @property
     def documents(self) -> int:
+        """Number of documents of the part."""
         return self.stop - self.start
 
     def halves(self) -> "tuple[PartKey, PartKey]":
+        """The two halves of the part."""
         middle = (self.start + self.stop) // 2
         return PartKey(self.part, self.start, middle), PartKey(self.part, middle, self.stop)
 
 
+class Attempts(_Durable):
+    """The number of attempts at a part. It is durable before the work begins, so that it survives
+    restarts."""
+
+    attempts: int
+    token: str = ""
+    """Token of the last lease, with which a worker continues after a restart of the indexer."""
+    reason: str = ""
+    """Reason why the attempt before failed."""
+
+
+class RejectionKind(_Durable):
+    """A kind of reason for which lines were rejected, with their number."""
+
+    reason: str
+    """The reason in the words of the first line that has it."""
+    lines: int
+    first: int
+    """Number of the first line, from 1; 0 for a whole file."""
+    file: str = ""
+    """Name of the file in a zip that the first is in."""
+
+
 class Plan(_Durable):
-    """How an input was cut. Parts hold clean documents with unique ids and nothing else."""
+    """The division of an input into parts, which hold clean documents with unique ids."""
 
     token: str
-    """The planner's lease; parts lie under it, so that a late second planner disturbs nothing."""
+    """Token of the planner's lease. Parts lie under it, so that a second planner that comes too
+    late disturbs nothing."""
     parts: list[int]
-    """Documents per part."""
+    """Number of documents of each part."""
     read: int
     rejected: int
     deduplicated: int
+    kinds: list[RejectionKind] = []
+    """Kinds of reasons for which lines were rejected, the most frequent first."""
 
     @property
     def documents(self) -> int:
+        """Number of documents of all parts."""
         return sum(self.parts)
 
     def keys(self) -> list[PartKey]:
+        """The keys of all parts that hold documents."""
         return [PartKey(part, 0, size) for part, size in enumerate(self.parts) if size]
 
 
 class Rejection(_Durable):
-    """A line that did not go in, as `GET /index-jobs/{id}/errors` returns it."""
+    """A line that was not indexed, as `GET /index-jobs/{id}/errors` returns it."""
 
-    line: int = Field(description="1-based line, or row of a table, in the input")
+    line: int = Field(description="Number of the line or row in the input, from 1; 0: a whole file")
+    file: str = Field(default="", description="Name of the file in a zip")
     reason: str
-    content: str = Field(default="", description="The line, at most 1,000 characters of it")
+    content: str = Field(
+        default="", description="The beginning of the line, at most 1,000 characters"
+    )
 
 
 class PartResult(_Durable):
-    """How a part ended. Recorded once per part, so that doing it twice counts once."""
+    """The result of a part. It is recorded once per part, so that doing a part twice counts
+    once."""
 
     indexed: int
     rejected: list[Rejection] = []
 
 
 class JobEnd(_Durable):
+    """The end of a job, with its exact counts."""
+
     state: JobState
     counts: JobCounts
     finished_at: datetime
     message: str = ""
     planner: str | None = None
-    """When planning failed: the planner's token, under which the rejected lines lie."""
+    """The planner's token if planning failed; the rejected lines lie under it."""
 
 
 def now() -> datetime:
+    """The present time in UTC."""
     return datetime.now(UTC)

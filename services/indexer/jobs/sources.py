@@ -1,7 +1,8 @@
-"""Input that a job names instead of sending: only under roots that the operator has allowed."""
+"""Reads inputs that a job names, under roots that the operator allowed."""
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,33 +11,54 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from services.common.errors import Forbidden, InvalidRequest, NotFound, Unavailable
+from services.common.objects import ObjectStoreSettings
 from services.indexer.store import FAILURES
 
 _BLOCK_BYTES = 4 << 20
 _REMOTE = "s3"
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class Sources:
-    """Files of this machine and objects of S3-compatible stores. No HTTP: nothing redirects."""
+    """Files of this machine and objects of S3-compatible stores.
 
-    def __init__(self, roots: list[str]) -> None:
+    HTTP addresses are not read, since a server could redirect to an internal one.
+    """
+
+    def __init__(self, roots: list[str], objects: ObjectStoreSettings) -> None:
+        self._objects = objects
         self._directories = [
             Path(_local_path(root)).resolve() for root in roots if _scheme(root) == "file"
         ]
         self._prefixes = [root.rstrip("/") + "/" for root in roots if _scheme(root) == _REMOTE]
 
     async def read(self, address: str) -> AsyncIterator[bytes]:
-        """An allowed input. Raises InvalidRequest, Forbidden, NotFound, Unavailable."""
-        allowed = await asyncio.to_thread(self._allowed, address)
+        """Blocks of an allowed input. Raises InvalidRequest, Forbidden, NotFound, Unavailable."""
         try:
-            stream = await asyncio.to_thread(_open, allowed)
+            stream = await asyncio.to_thread(self._opened, address)
             with contextlib.closing(stream):
                 while block := await asyncio.to_thread(stream.read, _BLOCK_BYTES):
                     yield block
-        except FileNotFoundError:
-            raise NotFound("There is no such input.") from None
         except FAILURES as error:
+            absent = isinstance(error, OSError) and error.errno in _NOT_THERE
+            if absent or isinstance(error, FileNotFoundError):
+                raise NotFound("There is no such input.") from None
             raise Unavailable("The input cannot be read; check its permissions.") from error
+
+    def _opened(self, address: str) -> Any:
+        """A stream over an allowed input. Raises the errors of its file system too."""
+        try:
+            return self._open(self._allowed(address))
+        except (ValueError, RuntimeError):
+            # A NUL, a bracket that opens no IPv6 address, a bucket without a key, links in a ring.
+            raise InvalidRequest("`source` cannot be an address.") from None
+
+    def _open(self, address: str) -> Any:
+        """Opens an address with the file system of its scheme, never as fsspec guesses it."""
+        if _scheme(address) == _REMOTE:
+            options = {"use_listings_cache": False, **self._objects.options(address)}
+            return fsspec.filesystem(_REMOTE, **options).open(address, "rb")
+        return Path(address).open("rb")
 
     def _allowed(self, address: str) -> str:
         scheme = _scheme(address)
@@ -46,7 +68,8 @@ class Sources:
             if inside and any(address.startswith(root) for root in self._prefixes):
                 return address
         elif scheme == "file":
-            # Resolved before it is compared: neither `..` nor a link leads out of a root.
+            # The path is resolved before it is compared, so that neither `..` nor a link leads out
+            # of a root.
             path = Path(_local_path(address)).resolve()
             if any(path.is_relative_to(root) for root in self._directories):
                 if not path.is_file():
@@ -55,13 +78,6 @@ class Sources:
         else:
             raise InvalidRequest("`source` is a path, file:// or s3:// address.")
         raise Forbidden("`source` is not under an allowed root; ask the operator for one.")
-
-
-def _open(address: str) -> Any:
-    """Each scheme by its own file system, never by fsspec's guess from the address."""
-    if _scheme(address) == _REMOTE:
-        return fsspec.filesystem(_REMOTE, use_listings_cache=False).open(address, "rb")
-    return Path(address).open("rb")
 
 
 def _scheme(address: str) -> str:

@@ -1,11 +1,11 @@
-"""Accepting a job: its input is on disk and its manifest durable before anyone is told so."""
+"""Acceptance of jobs. A job is accepted when its input and its manifest are stored durably."""
 
 import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 from typing import IO
 from weakref import WeakValueDictionary
 
@@ -17,20 +17,26 @@ from services.common.errors import (
     InvalidRequest,
     PayloadTooLarge,
 )
-from services.common.wire.jobs import InputFormat, JobMode, JobState
+from services.common.wire.jobs import Charset, InputFormat, JobMode, JobState
 from services.indexer.index.collections import Collections
 from services.indexer.index.writer import IndexWriter
-from services.indexer.intake.sniff import check_beginning
+from services.indexer.intake.about import About
+from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.intake.mapping import FieldMapping
+from services.indexer.intake.sniff import Recognised, check_beginning
+from services.indexer.intake.sources import STORED_FIRST, check_stored
+from services.indexer.intake.vectors import check_npy
 from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import FieldMapping, JobManifest, now
+from services.indexer.jobs.manifest import JobManifest, now
 
 _BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a caller asks for, beside the input itself."""
+    """Options of an index job, all that a caller sends besides the input itself."""
 
     collection: str
     mode: JobMode = JobMode.UPSERT
@@ -39,54 +45,98 @@ class Submission:
     max_errors: int | None = None
     idempotency_key: str | None = None
     encoder: str | None = None
-    """Fingerprint of the encoder that made the ready-made vectors."""
+    """Fingerprint of the encoder that made the vectors of the input, if it brings any. A new
+    collection or the new index of a rebuild gets this encoder; None stands for the default."""
+    force: bool = False
+    """Whether a rebuild switches although the new index answers worse."""
+    charset: Charset | None = None
+    """Charset of the input that the caller declares; with None it is recognised."""
+    name: str = ""
+    """Name of the file, empty if it is unknown."""
+
+    def check_input(self, head: bytes) -> Recognised:
+        """What the first bytes of the input show. Raises UnsupportedFormat, InvalidRequest."""
+        return check_beginning(head, self.format, self.mapping, self.charset)
+
+    def same_request(self, manifest: JobManifest, digest: str) -> bool:
+        """Whether a job was accepted for this submission and an input with this SHA-256."""
+        return (
+            manifest.collection,
+            manifest.mode,
+            manifest.format,
+            manifest.mapping,
+            manifest.charset or Charset.UTF8,
+            manifest.name,
+            manifest.input_sha256,
+        ) == (
+            self.collection,
+            self.mode,
+            self.format,
+            self.mapping,
+            self.charset or Charset.UTF8,
+            self.name,
+            digest,
+        )
 
 
 @dataclass(slots=True)
 class Submissions:
-    """Takes jobs in. One submission per idempotency key at a time."""
+    """Acceptance of jobs, of one submission per idempotency key at a time."""
 
     book: JobBook
     collections: Collections
     writer: IndexWriter
     max_input_bytes: int
     _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
-    """A lock lives as long as someone holds it or waits for it."""
+    """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
 
     async def submit(
         self,
-        wanted: Submission,
+        submission: Submission,
         body: AsyncIterator[bytes],
         vectors: AsyncIterator[bytes] | None = None,
     ) -> JobLedger:
-        """Raises InvalidRequest, Conflict, PayloadTooLarge, UnsupportedFormat, Unavailable."""
-        self.writer.check()
-        check_collection_name(wanted.collection)
-        await self._check(wanted)
-        if wanted.idempotency_key is None:
-            return await self._take(wanted, body, vectors)
-        lock = self._keys.setdefault(wanted.idempotency_key, asyncio.Lock())
-        async with lock:
-            return await self._take(wanted, body, vectors)
+        """The ledger of the job that was accepted now, or earlier under the same idempotency key.
 
-    async def rebuild(self, collection: str) -> JobLedger:
-        """A rebuild out of the collection's own documents. Raises CollectionNotFound, Conflict."""
+        Raises InvalidRequest, Conflict, IdempotencyConflict, PayloadTooLarge, UnsupportedFormat,
+        Unavailable.
+        """
+        self.writer.check()
+        check_collection_name(submission.collection)
+        await self._check(submission)
+        if submission.idempotency_key is None:
+            return await self._take(submission, body, vectors)
+        lock = self._keys.setdefault(submission.idempotency_key, asyncio.Lock())
+        async with lock:
+            return await self._take(submission, body, vectors)
+
+    async def rebuild(
+        self, collection: str, encoder: str | None = None, *, force: bool = False
+    ) -> JobLedger:
+        """Accepts a rebuild from the collection's own documents, with this encoder if one is given.
+
+        Raises CollectionNotFound, Conflict, InvalidRequest.
+        """
         await self.collections.live(collection)
+        if encoder is not None:
+            self.collections.installed(encoder)
         self._check_no_rebuild(collection)
         manifest = await self._manifest(
-            Submission(collection, mode=JobMode.REBUILD), _new_id(), from_collection=True
+            Submission(collection, mode=JobMode.REBUILD, encoder=encoder, force=force),
+            _new_id(),
+            from_collection=True,
         )
         await asyncio.to_thread(self.book.files.write_manifest, manifest)
         return self.book.add(manifest)
 
     async def retry(self, ledger: JobLedger) -> None:
-        """Raises Conflict when there is nothing that another attempt could change."""
+        """Starts another attempt of an ended job. Raises Conflict if it could change nothing."""
         manifest, end = ledger.manifest, ledger.end
         name = manifest.collection
         if manifest.mode is JobMode.REBUILD and end is not None:
             self._check_no_rebuild(name)
             if end.state in (JobState.CANCELLED, JobState.FAILED) and end.planner is None:
-                # What it had written was removed, and documents were written since.
+                # The rows of the rebuild were removed, and documents were written since.
                 if manifest.from_collection:
                     raise Conflict(
                         "This rebuild was taken back, and the collection may have changed since;"
@@ -98,18 +148,21 @@ class Submissions:
                 raise Conflict(f"Another generation of collection {name!r} answers by now.")
         await self.book.retry(ledger)
 
-    async def _check(self, wanted: Submission) -> None:
-        if wanted.mode is JobMode.REBUILD:
-            self._check_no_rebuild(wanted.collection)
-        else:
-            # Without Milvus a job is accepted too; its parts will wait.
-            with contextlib.suppress(IndexUnavailable):
-                await self.collections.fitting(wanted.collection)
-        ours = self.collections.encoding.encoder
-        if wanted.encoder is not None and wanted.encoder != ours:
-            raise InvalidRequest(
-                f"The vectors were made by encoder {wanted.encoder}, this installation has {ours}."
-            )
+    async def _check(self, submission: Submission) -> None:
+        encoder = submission.encoder
+        if encoder is not None:
+            self.collections.installed(encoder)
+        if submission.mode is JobMode.REBUILD:
+            self._check_no_rebuild(submission.collection)
+            return
+        # A job is accepted even while Milvus is away; its parts wait.
+        with contextlib.suppress(IndexUnavailable):
+            live = await self.collections.fitting(submission.collection)
+            if encoder is not None and live is not None and live.encoder != encoder:
+                raise InvalidRequest(
+                    f"Collection {live.name!r} was filled by encoder {live.encoder}, and vectors of"
+                    f" encoder {encoder} do not fit it; rebuild it with that one (mode=rebuild)."
+                )
 
     def _check_no_rebuild(self, collection: str) -> None:
         for ledger in self.book.running():
@@ -122,25 +175,40 @@ class Submissions:
 
     async def _take(
         self,
-        wanted: Submission,
+        submission: Submission,
         body: AsyncIterator[bytes],
         vectors: AsyncIterator[bytes] | None,
     ) -> JobLedger:
         files, job_id = self.book.files, _new_id()
         try:
-            size, digest = await self._store(
-                files.input_key(job_id), body, wanted.format, wanted.mapping
-            )
+            recognised = Recognised(submission.charset, submission.mapping)
+
+            def check(head: bytes) -> None:
+                nonlocal recognised
+                recognised = submission.check_input(head)
+
+            size, digest = await self._store(files.input_key(job_id), body, check)
+            submission = replace(submission, charset=recognised.charset, mapping=recognised.mapping)
             if size == 0:
                 raise InvalidRequest("The body is empty; send at least one document.")
-            earlier = self._earlier(wanted, digest)
+            if submission.format in STORED_FIRST:
+                mapping = await asyncio.to_thread(_check_stored, files, job_id, submission)
+                submission = replace(submission, mapping=mapping)
+            earlier = self._earlier(submission, digest)
             if earlier is not None:
                 await asyncio.to_thread(files.forget, job_id)
                 return earlier
             if vectors is not None:
-                await self._store(files.vectors_key(job_id), vectors, None, wanted.mapping)
+                dimension = self.collections.encoders.of(submission.encoder).dimension
+                await self._store(
+                    files.vectors_key(job_id), vectors, lambda head: check_npy(head, dimension)
+                )
             manifest = await self._manifest(
-                wanted, job_id, input_bytes=size, input_sha256=digest, vectors=vectors is not None
+                submission,
+                job_id,
+                input_bytes=size,
+                input_sha256=digest,
+                vectors=vectors is not None,
             )
             await asyncio.to_thread(files.write_manifest, manifest)
         except BaseException:
@@ -149,55 +217,57 @@ class Submissions:
             raise
         return self.book.add(manifest)
 
-    async def _manifest(self, wanted: Submission, job_id: str, **more: object) -> JobManifest:
-        version = await self.writer.accept(wanted.collection)
+    async def _manifest(self, submission: Submission, job_id: str, **more: object) -> JobManifest:
+        encoder = submission.encoder
+        if encoder is None and submission.mode is JobMode.REBUILD:
+            encoder = (await self.collections.encoder_of_next(submission.collection)).fingerprint
+        version = await self.writer.accept(submission.collection)
         return JobManifest.model_validate(
             {
                 "id": job_id,
-                "collection": wanted.collection,
-                "mode": wanted.mode,
-                "format": wanted.format,
+                "collection": submission.collection,
+                "mode": submission.mode,
+                "format": submission.format,
                 "version": version,
                 "created_at": now(),
-                "mapping": wanted.mapping,
-                "max_errors": wanted.max_errors,
-                "idempotency_key": wanted.idempotency_key,
+                "mapping": submission.mapping,
+                "name": submission.name,
+                "charset": submission.charset,
+                "max_errors": submission.max_errors,
+                "encoder": encoder,
+                "force": submission.force,
+                "idempotency_key": submission.idempotency_key,
                 **more,
             }
         )
 
-    def _earlier(self, wanted: Submission, digest: str) -> JobLedger | None:
-        """The job that was accepted under this idempotency key. Raises IdempotencyConflict."""
-        if wanted.idempotency_key is None:
+    def _earlier(self, submission: Submission, digest: str) -> JobLedger | None:
+        """The job that was accepted under the submission's idempotency key, None without one.
+
+        Raises IdempotencyConflict.
+        """
+        if submission.idempotency_key is None:
             return None
-        ledger = self.book.by_idempotency_key(wanted.idempotency_key)
+        ledger = self.book.by_idempotency_key(submission.idempotency_key)
         if ledger is None:
             return None
-        told = ledger.manifest
-        same = (told.collection, told.mode, told.format, told.mapping, told.input_sha256) == (
-            wanted.collection,
-            wanted.mode,
-            wanted.format,
-            wanted.mapping,
-            digest,
-        )
-        if not same:
+        if not submission.same_request(ledger.manifest, digest):
             raise IdempotencyConflict(
-                f"The idempotency key was used for job {told.id}, which is another request."
+                f"The idempotency key was used for job {ledger.manifest.id}, which is another"
+                " request."
             )
         return ledger
 
     async def _store(
-        self,
-        key: str,
-        body: AsyncIterator[bytes],
-        declared: InputFormat | None,
-        mapping: FieldMapping,
+        self, key: str, body: AsyncIterator[bytes], check: Callable[[bytes], None]
     ) -> tuple[int, str]:
-        """Streams a body into an object: its size and SHA-256."""
+        """Streams a body into an object and returns its size in bytes and its SHA-256.
+
+        `check` gets the first bytes and may raise. Raises PayloadTooLarge.
+        """
         digest, size, buffer = hashlib.sha256(), 0, bytearray()
-        unchecked = declared
-        async with self.book.files.store.upload(key) as stream:
+        unchecked = True
+        async with self.book.files.upload(key) as stream:
             async for chunk in body:
                 buffer += chunk
                 size += len(chunk)
@@ -206,15 +276,27 @@ class Submissions:
                         f"The input is larger than {self.max_input_bytes:,} bytes; split it."
                     )
                 if len(buffer) >= _BUFFER_BYTES:
-                    if unchecked is not None:
-                        check_beginning(bytes(buffer), unchecked, mapping)
-                        unchecked = None
+                    if unchecked:
+                        await asyncio.to_thread(check, bytes(buffer))
+                        unchecked = False
                     await asyncio.to_thread(_absorb, stream, digest, bytes(buffer))
                     buffer.clear()
-            if unchecked is not None and buffer:
-                check_beginning(bytes(buffer), unchecked, mapping)
+            if unchecked and buffer:
+                await asyncio.to_thread(check, bytes(buffer))
             await asyncio.to_thread(_absorb, stream, digest, bytes(buffer))
         return size, digest.hexdigest()
+
+
+def _check_stored(files: JobFiles, job_id: str, submission: Submission) -> FieldMapping:
+    """The mapping for an input, completed by what only the whole of it shows.
+
+    Raises InvalidRequest, UnsupportedFormat.
+    """
+    with Sandbox() as sandbox:
+        about = About(
+            submission.format, submission.mapping, sandbox, submission.name, submission.charset
+        )
+        return check_stored(lambda: files.input(job_id), about)
 
 
 def _absorb(stream: IO[bytes], digest: "hashlib._Hash", content: bytes) -> None:
@@ -223,5 +305,5 @@ def _absorb(stream: IO[bytes], digest: "hashlib._Hash", content: bytes) -> None:
 
 
 def _new_id() -> str:
-    """Sorts by time of creation."""
+    """A new id of a job; ids sort by the time of their creation."""
     return f"{int(now().timestamp() * 1e6):014x}{secrets.token_hex(3)}"

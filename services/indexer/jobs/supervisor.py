@@ -1,39 +1,47 @@
-"""Drives all running jobs: fills the queue, takes parts from the silent, ends what is done.
+"""Drives all running jobs: fills the queue, takes parts from silent workers, and ends jobs that are
+done.
 
-It looks at the book whenever that changes, and every half second because workers can fall
-silent and Redis can forget. Nothing here needs to have seen what happened before a restart.
+It looks at the book whenever that changes, and every half second, since workers can fall silent and
+Redis can lose messages. It needs no knowledge of events before a restart.
 """
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
 
-from services.common.errors import CollectionNotFound, SearchError
+from services.common.errors import SearchError, Unavailable
 from services.indexer.index.collections import Collections
-from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.role import WriterRole
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.finish import JobFinisher
-from services.indexer.jobs.ledger import PLANNING, JobLedger
-from services.indexer.jobs.manifest import PartKey, PartResult, Rejection
+from services.indexer.jobs.given_up import given_up
+from services.indexer.jobs.housekeeping import Housekeeping
+from services.indexer.jobs.ledger import JobLedger
+from services.indexer.jobs.manifest import PartKey
+from services.indexer.jobs.parts import PLANNING
+from services.indexer.jobs.waiting import PATIENCE_SECONDS, Waiting
 from services.indexer.queue import TaskQueue
-from services.indexer.rows import unpack_planned
-from services.indexer.store import NoSuchObject
 
 logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.5
+_LONGEST_STALL_SECONDS = 10.0
+"""Longest pause in seconds after a turn that failed; Redis and Milvus come back without a notice.
+"""
+_MOST_FAULTS = 10
+"""Unexpected errors of a job's own steps after which the job fails."""
 _WINDOW = 16
-"""Messages of one job in the queue at a time, so that Redis stays small and order fair."""
+"""Most messages of one job in the queue at a time, so that Redis stays small and jobs take turns.
+"""
 _FORGOTTEN_SECONDS = 2.0
-"""After which a message that nobody took and no queue holds was lost."""
+"""A message absent from the queue and unclaimed for this long is considered lost."""
 _LARGE_BYTES = 32 << 20
-_HOUSEKEEPING_SECONDS = 600.0
+"""Size in bytes of an input from which on its planning lets other jobs go first."""
 
 
 class JobSupervisor:
-    """One task of the event loop; an error of a job is logged and tried again."""
+    """Drives the jobs in one task of the event loop; an error of a job is logged, and the job is
+    tried again."""
 
     def __init__(
         self,
@@ -43,10 +51,7 @@ class JobSupervisor:
         writer: IndexWriter,
         collections: Collections,
         role: WriterRole,
-        rebuilds: Rebuilds,
-        *,
-        retention: timedelta,
-        retained_jobs: int,
+        housekeeping: Housekeeping,
     ) -> None:
         self._book = book
         self._queue = queue
@@ -54,30 +59,40 @@ class JobSupervisor:
         self._writer = writer
         self._collections = collections
         self._role = role
-        self._rebuilds = rebuilds
-        self._retention = retention
-        self._retained_jobs = retained_jobs
+        self._housekeeping = housekeeping
         self._begun: set[tuple[str, int]] = set()
-        """Jobs with their versions, which a rebuild that starts over changes."""
+        """Jobs whose beginning was prepared, with their versions, which change when a rebuild
+        starts over."""
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._tidied = 0.0
         self._term = 0
         self._short_since: float | None = None
 
     async def run(self) -> None:
+        """Looks at the jobs until it is cancelled."""
+        stalled: Waiting | None = None
         while True:
             try:
                 await self._turn()
+                stalled, self._book.stalled = None, ""
             except SearchError as error:
-                logger.warning("jobs wait", extra={"reason": error.detail})
-                await asyncio.sleep(_TICK_SECONDS)
-            except Exception:
-                # Whatever it was, the jobs of a night must not stand still for it.
-                logger.exception("a look at the jobs failed")
-                await asyncio.sleep(_TICK_SECONDS)
+                stalled = await self._stall(stalled, error)
+            except Exception as error:
+                # Whatever the error is, it must not stop all jobs.
+                logger.exception("the jobs could not be looked at")
+                stalled = await self._stall(stalled, error)
             await self._book.change(_TICK_SECONDS)
 
+    async def _stall(self, before: Waiting | None, error: Exception) -> Waiting:
+        """Pauses after a turn that failed, and gives the reason to all running jobs."""
+        now = self._book.clock()
+        stalled = Waiting.after(before, _reason(error), now)
+        self._book.stalled = stalled.reason
+        logger.warning("all jobs wait", extra={"reason": stalled.reason, "tries": stalled.tries})
+        await asyncio.sleep(min(stalled.until - now, _LONGEST_STALL_SECONDS))
+        return stalled
+
     async def stop(self) -> None:
+        """Cancels the steps that are under way; the next start repeats them."""
         for task in self._busy.values():
             task.cancel()
         await asyncio.gather(*self._busy.values(), return_exceptions=True)
@@ -93,20 +108,39 @@ class JobSupervisor:
             self._term = term
         await self._writer.settle()
         lost = await self._messages_lost()
+        now = self._book.clock()
         for ledger in list(self._book.running()):
-            ledger.expire(self._book.clock())
+            ledger.expire(now)
             job = ledger.manifest.id
-            if job in self._busy:
+            if job in self._busy or (ledger.waiting and not ledger.waiting.over(now)):
+                continue
+            if ledger.hopeless(now):
+                self._busy[job] = asyncio.create_task(self._give_up(ledger, ledger.hopeless(now)))
                 continue
             if ledger.cancelling or ledger.complete or _run_of(ledger) not in self._begun:
                 self._busy[job] = asyncio.create_task(self._advance(ledger))
                 continue
+            await self._tend(ledger, lost=lost)
+        await self._housekeeping.run()
+
+    async def _tend(self, ledger: JobLedger, *, lost: bool) -> None:
+        """Settles parts that failed and sends messages that are due. A fault of one job stops no
+        other job.
+
+        Raises Unavailable if the storage or the queue is away, which stops all jobs.
+        """
+        try:
             await self._settle_exhausted(ledger)
             await self._fill(ledger, lost=lost)
-        await self._tidy()
+            ledger.waiting, ledger.faults = None, 0
+        except Unavailable:
+            raise
+        except Exception as error:
+            logger.exception("a job could not be looked at", extra={"job": ledger.manifest.id})
+            await self._failed_step(ledger, error)
 
     async def _advance(self, ledger: JobLedger) -> None:
-        """The steps of a job that take time, beside the others."""
+        """Makes the steps of a job that take time, beside the other jobs."""
         job = ledger.manifest.id
         try:
             if ledger.cancelling:
@@ -120,18 +154,46 @@ class JobSupervisor:
             else:
                 await self._finisher.begin(ledger)
                 self._begun.add(_run_of(ledger))
+            ledger.waiting, ledger.faults = None, 0
         except SearchError as error:
-            logger.warning("job waits", extra={"job": job, "reason": error.detail})
-            await asyncio.sleep(_TICK_SECONDS)
-        except Exception:
-            logger.exception("a job's step failed", extra={"job": job})
-            await asyncio.sleep(_TICK_SECONDS)
+            await self._failed_step(ledger, error)
+        except Exception as error:
+            logger.exception("a step of a job failed", extra={"job": job})
+            await self._failed_step(ledger, error)
+        finally:
+            del self._busy[job]
+            self._book.touch()
+
+    async def _failed_step(self, ledger: JobLedger, error: Exception) -> None:
+        """Lets the job wait if waiting can help; otherwise ends it."""
+        job, reason = ledger.manifest.id, _reason(error)
+        ledger.waiting = Waiting.after(ledger.waiting, reason, self._book.clock())
+        ledger.faults += not isinstance(error, Unavailable)
+        logger.warning(
+            "a job waits", extra={"job": job, "reason": reason, "tries": ledger.waiting.tries}
+        )
+        refused = isinstance(error, SearchError) and not isinstance(error, Unavailable)
+        if (refused or ledger.faults >= _MOST_FAULTS) and not ledger.cancelling:
+            try:
+                await self._finisher.failed(ledger, reason)
+            except SearchError as second:
+                logger.warning("a job waits", extra={"job": job, "reason": second.detail})
+
+    async def _give_up(self, ledger: JobLedger, reason: str) -> None:
+        """Ends a job that has waited for a day."""
+        job, hours = ledger.manifest.id, PATIENCE_SECONDS / 3600
+        message = f"Given up after waiting for {hours:.0f} hours: {reason} Retry the job then."
+        try:
+            await self._finisher.failed(ledger, message)
+        except SearchError as error:
+            ledger.waiting = Waiting.after(ledger.waiting, error.detail, self._book.clock())
+            logger.warning("a job waits", extra={"job": job, "reason": error.detail})
         finally:
             del self._busy[job]
             self._book.touch()
 
     async def _settle_exhausted(self, ledger: JobLedger) -> None:
-        """Halves parts that keep failing; a single document that does is rejected."""
+        """Halves parts that keep failing; a part of a single document becomes a rejected line."""
         for key in ledger.exhausted():
             reason = ledger.open[key].reason
             if key == PLANNING:
@@ -140,28 +202,15 @@ class JobSupervisor:
             elif key.documents > 1:
                 await self._book.split(ledger, key)
             else:
-                await self._book.finish(ledger, key, await self._poison(ledger, key, reason))
-
-    async def _poison(self, ledger: JobLedger, key: PartKey, reason: str) -> PartResult:
-        files = self._book.files
-        assert ledger.plan is not None  # noqa: S101 - parts exist after planning only
-        name = files.part_key(ledger.manifest.id, ledger.plan.token, key.part)
-        try:
-            content = await asyncio.to_thread(files.store.read, name)
-        except NoSuchObject:
-            gone = Rejection(line=0, reason="is gone: its part is missing in the storage")
-            return PartResult(indexed=0, rejected=[gone])
-        [planned] = unpack_planned(content, key.start, key.stop)
-        rejection = Rejection(
-            line=planned.line,
-            reason=f"cannot be indexed: {reason}",
-            content=planned.document.id,
-        )
-        return PartResult(indexed=0, rejected=[rejection])
+                result = await asyncio.to_thread(given_up, self._book.files, ledger, key, reason)
+                await self._book.finish(ledger, key, result)
 
     async def _messages_lost(self) -> bool:
-        """Whether the queue has held fewer messages than were put in for a while: Redis lost
-        them, or a worker died with them. Putting one in twice costs a look at the ledger."""
+        """Whether the queue has held fewer messages than were put in for a while.
+
+        Then Redis lost them, or a worker died with them. A message that is put in twice costs a
+        look at the ledger.
+        """
         waiting = sum(
             part.lease is None and part.queued_at is not None
             for ledger in self._book.running()
@@ -180,10 +229,7 @@ class JobSupervisor:
     async def _fill(self, ledger: JobLedger, *, lost: bool) -> None:
         """Keeps a window of messages in the queue, and replaces lost ones."""
         now = self._book.clock()
-        waiting = 0
-        for key, part in list(ledger.open.items()):
-            if part.lease is not None:
-                continue
+        for key, part in ledger.due(now)[:_WINDOW]:
             again = lost and part.queued_at and now - part.queued_at > _FORGOTTEN_SECONDS
             if part.queued_at is None or again:
                 priority = _priority(ledger, key)
@@ -192,31 +238,13 @@ class JobSupervisor:
                 else:
                     await self._queue.put_part(ledger.manifest.id, str(key), priority=priority)
                 part.queued_at = now
-            waiting += 1
-            if waiting >= _WINDOW:
-                return
 
-    async def _tidy(self) -> None:
-        """Old jobs go, and deletions that no write can undo any more."""
-        clock = self._book.clock()
-        if self._tidied and clock - self._tidied < _HOUSEKEEPING_SECONDS:
-            return
-        self._tidied = clock
-        limit = datetime.now(UTC) - self._retention
-        ended = [ledger for ledger in self._book.all() if ledger.end is not None]
-        for place, ledger in enumerate(ended):
-            old = ledger.end is not None and ledger.end.finished_at < limit
-            if old or place >= self._retained_jobs:
-                await self._book.forget(ledger)
-        for name in {ledger.manifest.collection for ledger in self._book.all()}:
-            try:
-                state = await self._collections.state(name)
-            except CollectionNotFound:
-                continue
-            oldest = self._book.oldest_write(name)
-            await asyncio.to_thread(state.tombstones.prune, oldest)
-            if self._book.rebuilding(name) is None:
-                await self._rebuilds.collect(name)
+
+def _reason(error: Exception) -> str:
+    """The reason that users see for an error: its own message, if it is one of ours."""
+    if isinstance(error, SearchError):
+        return error.detail
+    return "The indexer failed at a step of the job; its log says why."
 
 
 def _run_of(ledger: JobLedger) -> tuple[str, int]:
@@ -224,7 +252,8 @@ def _run_of(ledger: JobLedger) -> tuple[str, int]:
 
 
 def _priority(ledger: JobLedger, key: PartKey) -> int:
-    """The first parts of every job go first: a small job passes a night's load by."""
+    """The priority of a message: the first parts of every job go first, so a small job overtakes a
+    large one."""
     if key == PLANNING:
         return 0 if ledger.manifest.input_bytes < _LARGE_BYTES else 3
     done = len(ledger.results)

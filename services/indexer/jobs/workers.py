@@ -1,46 +1,51 @@
-"""The service's side of the work: claims, renewals and results of workers."""
+"""The indexer's side of the work: claims, renewals and results of workers."""
 
 import time
 from dataclasses import dataclass, field
 
-from services.common.errors import EncoderMismatch, MalformedRequest, Unavailable
+from services.common.errors import EncoderMismatch, LeaseLost, MalformedRequest, Unavailable
 from services.common.wire.jobs import JobMode
 from services.indexer.index.collections import Collections
-from services.indexer.index.writer import IndexWriter
+from services.indexer.index.writer import IndexWriter, OtherEncoders
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.finish import JobFinisher
-from services.indexer.jobs.ledger import PLANNING, JobLedger, LeaseLost
+from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, PartResult, now
-from services.indexer.rows import Row
-from services.indexer.work.wire import Claim, Failure, Granted, Planned, Renewal
+from services.indexer.jobs.parts import PLANNING
+from services.indexer.jobs.wire import Claim, Failure, Granted, Planned, Release, Renewal
+from services.indexer.rows import EncodedRows
 
 SILENT_SECONDS = 10.0
+"""A worker without a heartbeat for this long does not count as alive."""
 
 
 @dataclass(slots=True)
 class Workers:
-    """Who was heard of when. In memory: after a restart they are heard of again at once."""
+    """Time of the last heartbeat per worker. It is kept in memory, since workers beat again soon
+    after a restart."""
 
     expected: int
     _heard: dict[str, float] = field(default_factory=dict)
 
     def heard(self, worker: str) -> None:
+        """Notes that a worker has just called."""
         self._heard[worker] = time.monotonic()
 
     def alive(self) -> int:
+        """Number of workers that called in the last ten seconds."""
         limit = time.monotonic() - SILENT_SECONDS
         self._heard = {name: at for name, at in self._heard.items() if at > limit}
         return len(self._heard)
 
     async def check(self) -> None:
-        """Raises Unavailable when fewer are alive than expected."""
+        """Raises Unavailable if fewer workers are alive than expected."""
         if (alive := self.alive()) < self.expected:
             raise Unavailable(f"{alive} of {self.expected} workers are alive; bulk jobs wait.")
 
 
 @dataclass(slots=True)
-class WorkDesk:
-    """Hands out parts and takes in what became of them. Every method raises LeaseLost."""
+class PartLeases:
+    """Leases parts to workers and accepts their results. Every method raises LeaseLost."""
 
     book: JobBook
     workers: Workers
@@ -50,31 +55,35 @@ class WorkDesk:
     lease_seconds: float
     part_documents: int
 
-    def claim(self, job_id: str, part: str, asked: Claim) -> Granted:
-        """Raises EncoderMismatch when the worker has another encoder than this service."""
-        self.workers.heard(asked.worker)
-        encoding = self.collections.encoding
-        if asked.encoder != encoding.encoder:
-            raise EncoderMismatch(
-                f"The worker has encoder {asked.encoder}, the indexer {encoding.encoder};"
-                " deploy one model to both."
-            )
+    async def claim(self, job_id: str, part: str, claim: Claim) -> Granted:
+        """Leases a part to a worker. Raises EncoderMismatch if it lacks an encoder, and
+        IndexUnavailable."""
+        self.workers.heard(claim.worker)
         ledger, key = self._ledger(job_id, part)
-        lease = ledger.claim(key, asked.worker, self.book.clock(), self.lease_seconds)
+        needed = [] if key == PLANNING else await self._encoders(ledger)
+        if missing := [encoder for encoder in needed if encoder not in claim.encoders]:
+            mismatch = EncoderMismatch(
+                f"The worker has the encoders {', '.join(claim.encoders)}, and its part needs"
+                f" {', '.join(missing)}; deploy the same models to indexer and workers."
+            )
+            ledger.refuse(key, mismatch.detail, self.book.clock())
+            raise mismatch
+        lease = await self.book.claim(ledger, key, claim.worker, self.lease_seconds)
         if ledger.started_at is None:
             ledger.started_at = now()
-        self.book.touch()
         return Granted(
             token=lease.token,
             lease_seconds=self.lease_seconds,
             manifest=ledger.manifest,
             plan_token=ledger.plan.token if ledger.plan else None,
-            dimension=encoding.dimension,
+            dimension=self.collections.encoders.of(ledger.manifest.encoder).dimension,
+            encoders=needed,
             analyzer=self.collections.analyzers.of(ledger.manifest.collection).identity,
             part_documents=self.part_documents,
         )
 
     def renew(self, job_id: str, part: str, renewal: Renewal) -> None:
+        """Keeps a lease alive and notes the progress of planning."""
         self.workers.heard(renewal.worker)
         ledger, key = self._ledger(job_id, part)
         ledger.renew(key, renewal.token, renewal.worker, self.book.clock(), self.lease_seconds)
@@ -82,18 +91,19 @@ class WorkDesk:
             ledger.read = renewal.read
             self.book.touch()
 
-    def release(self, job_id: str, part: str, token: str) -> None:
+    async def release(self, job_id: str, part: str, release: Release) -> None:
+        """Takes a part back from a worker that stops or lacks something it needs."""
         ledger, key = self._ledger(job_id, part)
-        ledger.release(key, token)
-        self.book.touch()
+        await self.book.release(ledger, key, release.token, release.reason)
 
-    def fail(self, job_id: str, part: str, failure: Failure) -> None:
+    async def fail(self, job_id: str, part: str, failure: Failure) -> None:
+        """Counts a failed attempt at a part."""
         ledger, key = self._ledger(job_id, part)
-        ledger.failed(key, failure.token, failure.reason)
-        self.book.touch()
+        await self.book.failed(ledger, key, failure.token, failure.reason)
 
     async def planned(self, job_id: str, planned: Planned, worker: str) -> None:
-        """A plan counts once; a planner that comes too late has planned for nobody."""
+        """Records a plan, or the reason why the input as a whole is unusable; a second plan is
+        refused."""
         ledger = self.book.get(job_id)
         if ledger.plan is not None and planned.plan is not None:
             if ledger.plan.token == planned.token:
@@ -117,40 +127,63 @@ class WorkDesk:
             lease.writing = False
 
     async def written(
-        self, job_id: str, part: str, token: str, worker: str, rows: list[Row]
+        self, job_id: str, part: str, token: str, worker: str, rows: EncodedRows
     ) -> None:
-        """Writes a part's rows and records its result; the same part twice changes nothing."""
+        """Writes a part's rows and records its result; a second call changes nothing.
+
+        If the collection has got another encoder meanwhile, the part goes back and is encoded
+        again.
+        """
         ledger, key = self._ledger(job_id, part)
         if key in ledger.results:
             return
         lease = ledger.renew(key, token, worker, self.book.clock(), self.lease_seconds)
         if lease.writing:
             raise Unavailable("The part is being written.", retry_after=1)
-        if len(rows) != key.documents:
-            raise MalformedRequest(f"The part has {key.documents} documents, not {len(rows)}.")
-        dimension = self.collections.encoding.dimension
-        if any(row.vector.shape != (dimension,) for row in rows):
-            raise MalformedRequest(f"Its vector has not the encoder's dimension, {dimension}.")
+        for encoder, encoded in rows.items():
+            if len(encoded) != key.documents:
+                raise MalformedRequest(
+                    f"The part has {key.documents} documents, not {len(encoded)}."
+                )
+            dimension = self.collections.encoders.of(encoder).dimension
+            if any(row.vector.shape != (dimension,) for row in encoded):
+                raise MalformedRequest(f"Its vector has not the encoder's dimension, {dimension}.")
         manifest = ledger.manifest
 
-        def wanted() -> None:
+        def check() -> None:
             if ledger.cancelling:
                 raise LeaseLost("The job is being cancelled.")
 
         lease.writing = True
         try:
             if manifest.mode is JobMode.REBUILD:
-                physical = self.collections.physical(manifest.collection, manifest.version)
+                name, version = manifest.collection, manifest.version
+                physical = self.collections.physical(name, version, manifest.encoder)
+                if physical.encoder not in rows:
+                    raise MalformedRequest("The rows have vectors of another encoder.")
                 await self.writer.write_build(
-                    manifest.collection, physical, rows, manifest.version, wanted
+                    name, physical, rows[physical.encoder], version, check
                 )
             else:
-                await self.writer.write_part(manifest.collection, rows, manifest.version, wanted)
-            await self.book.finish(ledger, key, PartResult(indexed=len(rows)))
+                await self.writer.write_part(
+                    manifest.collection, rows, manifest.version, check, manifest.encoder
+                )
+            await self.book.finish(ledger, key, PartResult(indexed=key.documents))
+        except OtherEncoders as error:
+            lease.writing = False
+            await self.book.release(ledger, key, token, "")
+            raise LeaseLost(error.detail) from error
         finally:
             lease.writing = False
             lease.expires = self.book.clock() + self.lease_seconds
-            self.book.touch()  # a cancelled job waits for this write to end
+            self.book.touch()  # The cancelling of a job waits for this write to end.
+
+    async def _encoders(self, ledger: JobLedger) -> list[str]:
+        """The encoders by which the documents of a job must have vectors now."""
+        manifest = ledger.manifest
+        if manifest.mode is JobMode.REBUILD:
+            return [self.collections.encoders.of(manifest.encoder).fingerprint]
+        return await self.writer.encoders(manifest.collection, manifest.version, manifest.encoder)
 
     def _ledger(self, job_id: str, part: str) -> tuple[JobLedger, PartKey]:
         if not self.book.loaded:

@@ -1,1 +1,2 @@
-"""The worker's side: plan a file, encode a part. It writes no index and keeps no state."""
+"""The worker, which plans inputs and encodes parts. It does not write the index and keeps no
+state."""

@@ -1,28 +1,34 @@
-"""How a worker talks to the indexer: synchronous, patient, cut off only by a lost lease."""
+"""Synchronous client of the indexer: retries for ten minutes, stops when the lease is lost."""
 
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 from pydantic import BaseModel
 
-from services.common.errors import SearchError, Unavailable, error_for
+from services.common.errors import JobNotFound, LeaseLost, SearchError, Unavailable
+from services.common.reported import reported_error
 from services.common.request_context import INTERNAL_TOKEN_HEADER
 from services.common.tracing import carry
-from services.indexer.jobs.ledger import LeaseLost
-from services.indexer.work.wire import Claim, Failure, Granted, Heartbeat, Planned, Renewal
+from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Planned, Release, Renewal
 
 _PATIENCE_SECONDS = 600.0
-"""How long a finished part waits for an indexer or an index that is away."""
+"""Seconds for which the worker offers a finished part to an indexer or an index that is away."""
 _LONGEST_PAUSE = 5.0
+"""Longest pause between two tries, in seconds; the first is 0.1 and each doubles."""
 
 logger = logging.getLogger(__name__)
 
 
 class IndexerClient:
-    """Thread-safe. Raises LeaseLost, Unavailable after long patience, other SearchErrors."""
+    """Calls of one worker to the indexer; thread-safe.
+
+    Every method raises LeaseLost, Unavailable once its patience ends, and other SearchErrors that
+    the indexer reports.
+    """
 
     def __init__(self, url: str, worker: str, token: str | None) -> None:
         headers = {INTERNAL_TOKEN_HEADER: token} if token else {}
@@ -31,34 +37,42 @@ class IndexerClient:
         )
         self.worker = worker
         self.stopping = threading.Event()
-        """Set when the worker is to end: then nothing waits for a service that is away."""
+        """Set when the worker is asked to end: from then on no call is repeated."""
 
     def close(self) -> None:
+        """Closes the connections."""
         self._http.close()
 
     def heartbeat(self) -> None:
+        """Sends a heartbeat of this worker, without repeating it."""
         self._post("/work/heartbeat", Heartbeat(worker=self.worker), patience=0)
 
-    def claim(self, job: str, part: str, encoder: str) -> Granted:
-        body = Claim(worker=self.worker, encoder=encoder)
+    def claim(self, job: str, part: str, encoders: Sequence[str]) -> Granted:
+        """Asks for the lease on a part. Raises EncoderMismatch too."""
+        body = Claim(worker=self.worker, encoders=list(encoders))
         response = self._post(f"/work/{job}/{part}/claim", body, patience=30)
         return Granted.model_validate_json(response.content)
 
     def renew(self, job: str, part: str, token: str, read: int = 0) -> None:
+        """Keeps a lease alive and reports the lines read; it is not repeated."""
         body = Renewal(worker=self.worker, token=token, read=read)
         self._post(f"/work/{job}/{part}/renew", body, patience=0)
 
-    def release(self, job: str, part: str, token: str) -> None:
-        body = Renewal(worker=self.worker, token=token)
+    def release(self, job: str, part: str, token: str, reason: str = "") -> None:
+        """Gives a part back, with a reason if something that it needs is away."""
+        body = Release(token=token, reason=reason)
         self._post(f"/work/{job}/{part}/release", body, patience=0)
 
     def failed(self, job: str, part: str, token: str, reason: str) -> None:
+        """Reports a failed attempt."""
         self._post(f"/work/{job}/{part}/failure", Failure(token=token, reason=reason))
 
     def planned(self, job: str, planned: Planned) -> None:
+        """Sends a plan, or the reason why the input is unusable."""
         self._post(f"/work/{job}/planned", planned, params={"worker": self.worker})
 
     def rows(self, job: str, part: str, token: str, content: bytes) -> None:
+        """Sends the rows of a part."""
         params = {"token": token, "worker": self.worker}
         self._post(f"/work/{job}/{part}/rows", content, params=params)
 
@@ -99,14 +113,10 @@ class IndexerClient:
 
 
 def _reported(response: httpx.Response) -> SearchError:
-    try:
-        problem = response.json()
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        code, detail = "", "The indexer failed."
-    if code in (LeaseLost.code, "job_not_found"):
-        return LeaseLost(detail)
-    if response.status_code >= 500:
-        after = response.headers.get("retry-after", "")
-        return Unavailable(detail, retry_after=float(after) if after.isdigit() else None)
-    return error_for(code, response.status_code, detail)
+    error = reported_error(response)
+    if isinstance(error, JobNotFound):
+        return LeaseLost(error.detail)
+    if error.status >= 500 and error.code != SearchError.code:
+        # An internal error arose from this very request, so sending it again would fail again.
+        return Unavailable(error.detail, retry_after=error.retry_after)
+    return error

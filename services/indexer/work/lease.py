@@ -1,27 +1,28 @@
-"""A lease that is renewed while the work goes on."""
+"""Keeps the lease on a part while a worker works on it."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from services.common.errors import SearchError
-from services.indexer.jobs.ledger import LeaseLost
+from services.common.errors import LeaseLost, SearchError
 from services.indexer.work.client import IndexerClient
 
 _RENEWALS_PER_LEASE = 4
 _LONGEST_INTERVAL = 1.0
-"""Bounds how long a cancelled part goes on."""
+"""Longest time between two renewals, in seconds, and so the longest time for which a cancelled part
+continues."""
 
 
 class HeldLease:
-    """Tells the work whether it is still wanted."""
+    """The state of a lease, which the work checks now and then."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self.lost = threading.Event()
         self._stopping = stopping
 
     def check(self) -> None:
-        """Raises LeaseLost when the part is someone else's now, or cancelled; WorkerStopping."""
+        """Raises LeaseLost if another worker has the part or the job is cancelled, and
+        WorkerStopping if the worker is asked to end."""
         if self.lost.is_set():
             raise LeaseLost
         if self._stopping.is_set():
@@ -29,7 +30,7 @@ class HeldLease:
 
 
 class WorkerStopping(Exception):
-    """The worker was asked to end; the part goes back."""
+    """The worker was asked to end, so the part is given back."""
 
 
 @contextmanager
@@ -41,7 +42,11 @@ def held_lease(
     seconds: float,
     read: Callable[[], int] = lambda: 0,
 ) -> Iterator[HeldLease]:
-    """Renews in a thread of its own until the block ends."""
+    """A lease that a thread of its own renews until the block ends.
+
+    `seconds` is how long a lease lasts; `read` gives the lines read so far, for the progress of
+    planning.
+    """
     lease = HeldLease(client.stopping)
     ended = threading.Event()
     interval = min(seconds / _RENEWALS_PER_LEASE, _LONGEST_INTERVAL)
@@ -54,7 +59,7 @@ def held_lease(
                 lease.lost.set()
                 return
             except SearchError:
-                continue  # the indexer is away; it will know us again
+                continue  # The indexer is away; it will know the token after a restart too.
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""A worker's /livez and /metrics, since it serves nothing else over HTTP."""
+"""A small HTTP server for a worker's /livez and /metrics; a worker serves nothing else."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 def probe_server(
     host: str, port: int, registry: CollectorRegistry, stuck: Callable[[], bool]
 ) -> Iterator[None]:
-    """Answers while the context lasts; /livez with 503 once the worker is stuck."""
+    """Serves until the block ends; /livez answers 503 once `stuck` returns true."""
 
     class Probe(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -32,7 +32,7 @@ def probe_server(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Probes are not worth a line each."""
+            """Writes nothing, since a probe comes every few seconds."""
 
     with ThreadingHTTPServer((host, port), Probe) as server:
         thread = threading.Thread(target=server.serve_forever, name="probe", daemon=True)

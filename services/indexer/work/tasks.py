@@ -1,20 +1,19 @@
-"""What a worker does with a message. The ledger, not the message, says whether it is wanted."""
+"""The work of a worker for a message. The ledger decides whether that work is still needed."""
 
 import logging
 from dataclasses import dataclass
 
-from services.common.errors import EncoderMismatch, SearchError, Unavailable
+from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
 from services.common.tracing import span
-from services.indexer.intake.planner import Planner
 from services.indexer.intake.record import BadInput
 from services.indexer.jobs.files import JobFiles
-from services.indexer.jobs.ledger import LeaseLost
 from services.indexer.jobs.manifest import PartKey
-from services.indexer.rows import pack_rows, unpack_planned
+from services.indexer.jobs.wire import Granted, Planned
+from services.indexer.rows import pack_encoded, unpack_planned
 from services.indexer.work.client import IndexerClient
 from services.indexer.work.encode import PartEncoder
 from services.indexer.work.lease import HeldLease, WorkerStopping, held_lease
-from services.indexer.work.wire import Granted, Planned
+from services.indexer.work.planner import Planner
 
 logger = logging.getLogger(__name__)
 
@@ -23,37 +22,51 @@ PLAN = "plan"
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """Used by several threads at a time."""
+    """Plans inputs and encodes parts; used by several threads at a time."""
 
     client: IndexerClient
     files: JobFiles
     encoder: PartEncoder
 
     def plan(self, job: str) -> None:
+        """Plans the input of a job, if a worker is still needed for it."""
         self._do(job, PLAN)
 
     def part(self, job: str, part: str) -> None:
+        """Encodes a part and sends its rows, if a worker is still needed for it."""
         self._do(job, part)
 
     def _do(self, job: str, part: str) -> None:
         try:
-            granted = self.client.claim(job, part, self.encoder.fingerprint)
+            granted = self.client.claim(job, part, self.encoder.fingerprints)
         except LeaseLost:
             return
         except (Unavailable, EncoderMismatch) as error:
-            logger.warning("no claim", extra={"job": job, "part": part, "reason": error.detail})
-            return  # the message is sent again
+            logger.warning(
+                "a part could not be claimed",
+                extra={"job": job, "part": part, "reason": error.detail},
+            )
+            return  # The indexer sends the message again.
         try:
             if part == PLAN:
                 self._plan(job, granted)
             else:
                 self._part(job, part, granted)
         except LeaseLost:
-            logger.info("the lease was lost", extra={"job": job, "part": part})
-        except (WorkerStopping, Unavailable):
-            self._give_back(job, part, granted.token)
+            logger.info("the lease of a part was lost", extra={"job": job, "part": part})
+        except WorkerStopping:
+            self._give_back(job, part, granted.token, "")
+        except Unavailable as error:
+            reason = "" if self.client.stopping.is_set() else error.detail
+            self._give_back(job, part, granted.token, reason)
         except SearchError as error:
             self._report(job, part, granted.token, error.detail)
+        except OSError as error:
+            # The storage and the input raise errors of their own, so this one comes from the
+            # worker's disk.
+            logger.exception("a part failed", extra={"job": job, "part": part})
+            reason = (error.strerror or "it cannot be used").lower()
+            self._report(job, part, granted.token, f"the worker's own disk fails: {reason}")
         except Exception:
             logger.exception("a part failed", extra={"job": job, "part": part})
             self._report(job, part, granted.token, "the worker failed on it; see its log")
@@ -96,20 +109,31 @@ class Tasks:
             raise LeaseLost
         analyzer = self.encoder.analyzers.of(granted.manifest.collection)
         if analyzer.identity != granted.analyzer:
-            logger.warning("another user dictionary than the indexer's", extra={"job": job})
-            raise Unavailable("This worker cuts words in another way than the indexer.")
-        name = self.files.part_key(job, granted.plan_token, key.part)
-        documents = unpack_planned(self.files.store.read(name), key.start, key.stop)
-        return pack_rows(self.encoder.rows(documents, analyzer, lease.check))
+            logger.warning(
+                "this worker has another user dictionary than the indexer", extra={"job": job}
+            )
+            raise Unavailable("This worker cuts words differently from the indexer.")
+        content = self.files.part(job, granted.plan_token, key.part)
+        documents = unpack_planned(content, key.start, key.stop)
+        rows = self.encoder.rows(
+            documents, analyzer, lease.check, granted.encoders, granted.manifest.encoder
+        )
+        return pack_encoded(rows)
 
-    def _give_back(self, job: str, part: str, token: str) -> None:
+    def _give_back(self, job: str, part: str, token: str, reason: str) -> None:
         try:
-            self.client.release(job, part, token)
+            self.client.release(job, part, token, reason)
         except SearchError:
-            logger.info("the lease runs out by itself", extra={"job": job, "part": part})
+            logger.info(
+                "the lease could not be given back; it ends by itself",
+                extra={"job": job, "part": part},
+            )
 
     def _report(self, job: str, part: str, token: str, reason: str) -> None:
         try:
             self.client.failed(job, part, token, reason)
         except SearchError:
-            logger.info("the lease runs out by itself", extra={"job": job, "part": part})
+            logger.info(
+                "the lease could not be given back; it ends by itself",
+                extra={"job": job, "part": part},
+            )

@@ -1,0 +1,28 @@
+"""Types by which the routes get the resources of the lifespan."""
+
+from typing import Annotated
+
+from services.common.resources import opened
+from services.indexer.index.collections import Collections
+from services.indexer.index.golden import GoldenSets
+from services.indexer.index.rebuild import Rebuilds
+from services.indexer.index.statistics import StatisticsBook
+from services.indexer.index.writer import IndexWriter
+from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.sources import Sources
+from services.indexer.jobs.submission import Submissions
+from services.indexer.jobs.workers import PartLeases
+from services.indexer.query_rules import QueryRulesStore
+from services.indexer.singles import SingleDocuments
+
+BookDep = Annotated[JobBook, opened("book")]
+CollectionsDep = Annotated[Collections, opened("collections")]
+GoldenDep = Annotated[GoldenSets, opened("golden")]
+PartLeasesDep = Annotated[PartLeases, opened("leases")]
+QueryRulesDep = Annotated[QueryRulesStore, opened("query_rules")]
+RebuildsDep = Annotated[Rebuilds, opened("rebuilds")]
+SinglesDep = Annotated[SingleDocuments, opened("singles")]
+SourcesDep = Annotated[Sources, opened("sources")]
+StatisticsDep = Annotated[StatisticsBook, opened("statistics")]
+SubmissionsDep = Annotated[Submissions, opened("submissions")]
+WriterDep = Annotated[IndexWriter, opened("writer")]

@@ -1,0 +1,31 @@
+"""Stores the golden queries of collections."""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.common.wire.golden import GoldenQueries, GoldenQuery
+from services.indexer.store import NoSuchObject, ObjectStore
+
+
+class GoldenSets:
+    """The golden queries of each collection. Every method raises Unavailable if storage fails."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def read(self, name: str) -> list[GoldenQuery]:
+        """The golden queries of a collection; an empty list if none were set."""
+        try:
+            content = await asyncio.to_thread(self._store.read, _key(name))
+        except NoSuchObject:
+            return []
+        return GoldenQueries.model_validate_json(content).queries
+
+    async def write(self, name: str, queries: Sequence[GoldenQuery]) -> None:
+        """Replaces the golden queries of a collection; they are durable when this returns."""
+        content = GoldenQueries(queries=list(queries)).model_dump_json().encode()
+        await asyncio.to_thread(self._store.write, _key(name), content)
+
+
+def _key(name: str) -> str:
+    return f"golden/{name}.json"

@@ -1,0 +1,1 @@
+"""Exports of reference managers: their entries become documents with typed fields."""

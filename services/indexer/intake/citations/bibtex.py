@@ -1,0 +1,191 @@
+"""Reads BibTeX entry by entry with bibtexparser, and its LaTeX with pylatexenc."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import IO, Any
+
+from bibtexparser.entrypoint import parse_string
+from bibtexparser.library import Library
+from pylatexenc.latex2text import (
+    LatexNodes2Text,
+    MacroTextSpec,
+    get_default_latex_context_db,
+)
+
+from services.common.citations import bibtex
+from services.common.citations.reference import Kind
+from services.indexer.intake.citations.values import reference_values
+from services.indexer.intake.record import (
+    EXCERPT_CHARS,
+    MAX_LINE_BYTES,
+    NOT_UTF8,
+    TOO_LONG,
+    Record,
+    bounded_lines,
+)
+
+_BEGIN = re.compile(r"\s*@\s*([A-Za-z]+)\s*[{(]")
+_STRINGS = 1_000
+"""Most abbreviations of a file, `@string`, that are remembered."""
+_KINDS: Mapping[str, Kind] = {
+    **{name: kind for kind, name in bibtex.TYPES.items() if kind is not Kind.NEWSPAPER},
+    **dict.fromkeys(("periodical", "suppperiodical"), Kind.ARTICLE),
+    **dict.fromkeys(("booklet", "manual", "mvbook", "collection", "proceedings"), Kind.BOOK),
+    **dict.fromkeys(("inbook", "suppbook", "inreference"), Kind.CHAPTER),
+    **dict.fromkeys(("conference",), Kind.CONFERENCE),
+    **dict.fromkeys(("mastersthesis", "thesis"), Kind.THESIS),
+    **dict.fromkeys(("report",), Kind.REPORT),
+    **dict.fromkeys(("electronic", "www", "webpage"), Kind.WEBPAGE),
+    **dict.fromkeys(("unpublished",), Kind.OTHER),
+}
+_NAMES = {
+    **{theirs: ours for ours, theirs in bibtex.FIELDS.items()},
+    "location": "place",
+    "language": "language",
+    "title": "title",
+    "abstract": "text",
+    "journaltitle": "journal",
+    "journal": "journal",
+    "booktitle": "journal",
+    "issue": "issue",
+    "eid": "number",
+    "school": "institution",
+    "institution": "institution",
+    "organization": "institution",
+    "annote": "note",
+}
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """The lines of one entry."""
+
+    line: int
+    lines: list[str] = field(default_factory=list)
+    size: int = 0
+    problem: str = ""
+
+    def add(self, text: str, problem: str) -> None:
+        self.size += len(text) + 1
+        self.problem = self.problem or problem or (TOO_LONG if self.size > MAX_LINE_BYTES else "")
+        if not self.problem:
+            self.lines.append(text)
+
+
+def entries(stream: IO[bytes]) -> Iterator[Record]:
+    """A record for each entry; text between entries is a comment, as BibTeX defines it.
+
+    An entry ends where the next one begins, so that a brace that is never closed costs no other.
+    """
+    strings: list[str] = []
+    for piece in _pieces(stream):
+        text = "\n".join(piece.lines)
+        kind = _BEGIN.match(text)
+        word = kind[1].lower() if kind else ""
+        if word == "string" and len(strings) < _STRINGS:
+            strings.append(text)
+        elif word and word not in ("string", "comment", "preamble"):
+            yield _record(piece, text, strings)
+        elif piece.problem:
+            yield Record(piece.line, None, piece.problem, text[:EXCERPT_CHARS])
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[_Piece]:
+    piece: _Piece | None = None
+    for number, content, cut in bounded_lines(stream):
+        problem = TOO_LONG if cut else ""
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            text, problem = content.decode("utf-8", "replace"), problem or NOT_UTF8
+        if _BEGIN.match(text):
+            if piece is not None:
+                yield piece
+            piece = _Piece(number)
+        if piece is not None:
+            piece.add(text, problem)
+            if not piece.lines:
+                piece.lines.append(text[:EXCERPT_CHARS])
+    if piece is not None:
+        yield piece
+
+
+def _record(piece: _Piece, text: str, strings: list[str]) -> Record:
+    excerpt = text[:EXCERPT_CHARS]
+    if piece.problem:
+        return Record(piece.line, None, piece.problem, excerpt)
+    library = parse_string("\n".join([*strings, text]))
+    if len(library.entries) != 1:
+        return Record(piece.line, None, _why(library), excerpt)
+    [entry] = library.entries
+    values = {item.key.lower(): str(item.value) for item in entry.fields}
+    return Record(piece.line, _values(entry.entry_type.lower(), entry.key, values), excerpt=excerpt)
+
+
+def _why(library: Library) -> str:
+    twice = any("uplicate" in type(block).__name__ for block in library.failed_blocks)
+    if twice:
+        return "names a field twice; remove one"
+    return "is damaged: a brace, a quote or a comma is missing"
+
+
+def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    kind = _KINDS.get(entry_type, Kind.OTHER)
+    if fields.get(bibtex.SUBTYPE) == "newspaper":
+        kind = Kind.NEWSPAPER
+    members: dict[str, list[str]] = {}
+    for name, value in fields.items():
+        if (ours := _NAMES.get(name)) and ours not in members:
+            members[ours] = [value if ours in bibtex.VERBATIM else _plain(value)]
+    if "number" in fields:
+        members["number" if kind in bibtex.NUMBERED else "issue"] = [_plain(fields["number"])]
+    if "pages" in fields:
+        members["pages"] = [_plain(re.sub(r"\s*-{2,3}\s*", "-", fields["pages"]))]
+    for ours, theirs in (("authors", "author"), ("editors", "editor")):
+        members[ours] = [_plain(name) for name in _names(fields.get(theirs, ""))]
+    words = _plain(fields.get("keywords", fields.get("keyword", "")))
+    members["keywords"] = re.split("[;；]" if re.search("[;；]", words) else "[,，]", words)
+    if "month" in fields and "date" not in members and "year" in members:
+        month = _plain(fields["month"]).lower()[:3]
+        number = _MONTHS.index(month) + 1 if month in _MONTHS else 0
+        shown = f"{number:02}" if number else _plain(fields["month"])
+        members["date"] = [f"{members['year'][0]}-{shown}"]
+    return reference_values(kind, members, _plain(fields.get("ids", key)))
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> LatexNodes2Text:
+    signs = get_default_latex_context_db()
+    signs.add_context_category(
+        "signs",
+        macros=[
+            MacroTextSpec("textasciicircum", "^"),
+            MacroTextSpec("textbraceleft", "{"),
+            MacroTextSpec("textbraceright", "}"),
+        ],
+        prepend=True,
+    )
+    return LatexNodes2Text(latex_context=signs, math_mode="verbatim", keep_comments=True)
+
+
+def _plain(value: str) -> str:
+    """The text that LaTeX would set."""
+    if not re.search(r"[\\{}~$%`'<>?!-]", value):
+        return value
+    return str(_decoder().latex_to_text(value)).replace("\u00a0", " ")
+
+
+def _names(text: str) -> list[str]:
+    """The names between ` and `, which braces protect."""
+    names, depth, begin = [], 0, 0
+    for match in re.finditer(r"[{}]|\s+and\s+", text):
+        sign = match[0]
+        if sign in "{}":
+            depth += 1 if sign == "{" else -1
+        elif depth == 0:
+            names.append(text[begin : match.start()])
+            begin = match.end()
+    return [name for name in [*names, text[begin:]] if name.strip()]

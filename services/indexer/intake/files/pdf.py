@@ -1,0 +1,132 @@
+"""Reads PDF by PDFium: text by pages, the outline as headings, the text in the largest letters as
+title."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pypdfium2 as pdfium
+from pypdfium2 import raw
+
+from services.indexer.intake.files.extracted import PAGE_BREAK, Extracted, Unreadable
+from services.indexer.intake.files.layout import bare, pages_of
+from services.indexer.intake.files.structure import complete, is_title, names_in, title_of
+
+_FEW_CHARACTERS = 8
+"""Number of characters from which on a page counts as text and not as an image with a stamp or page
+number."""
+_NAMELESS = 0.3
+"""Share of characters without a meaning from which on a text counts as illegible."""
+_LOOKED_AT = 3_000
+"""Number of characters of the first page in which the title is looked for."""
+_SAME_SIZE = 0.5
+"""Difference in points up to which letters have one size."""
+
+
+def read_pdf(path: Path) -> Extracted:
+    """The document of a PDF file. Raises Unreadable."""
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            raise Unreadable("is encrypted; remove the password and send it again") from None
+        raise Unreadable("is damaged, or no PDF") from None
+    pages = [_page_text(document, number) for number in range(len(document))]
+    if not pages:
+        raise Unreadable("is a PDF without pages")
+    texts = [text for text in pages if text is not None]
+    if not texts:
+        raise Unreadable("is damaged: none of its pages can be read")
+    empty = sum(len(text.strip()) < _FEW_CHARACTERS for text in texts)
+    if empty == len(texts):
+        raise Unreadable(_without_text(document, len(pages)))
+    if _nameless(texts) > _NAMELESS:
+        raise Unreadable(
+            "holds text in fonts that do not say which characters they show; recognise the text"
+            " (OCR) and send the result"
+        )
+    flowing = pages_of([(text or "").splitlines() for text in pages], _outline(document))
+    noted = document.get_metadata_dict()
+    found = Extracted(
+        title=_title(document, noted.get("Title", ""), texts[0]),
+        body=PAGE_BREAK.join(flowing),
+        fields={"page_count": len(pages)},
+    )
+    if without := empty + len(pages) - len(texts):
+        found.fields["pages_without_text"] = without
+    if authors := names_in(noted.get("Author", ""), texts[0]):
+        found.fields["authors"] = authors  # type: ignore[assignment]
+    return complete(found)
+
+
+def _page_text(document: Any, number: int) -> str | None:
+    """The text of a page; None if the page is damaged."""
+    try:
+        page = document[number]
+        text = page.get_textpage()
+        content: str = text.get_text_bounded(errors="replace")
+    except pdfium.PdfiumError:
+        return None
+    text.close()
+    page.close()
+    return re.sub(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "", content)
+
+
+def _without_text(document: Any, pages: int) -> str:
+    kinds = (raw.FPDF_PAGEOBJ_IMAGE,)
+    scanned = any(True for _ in document[0].get_objects(filter=kinds, max_depth=3))
+    what = f"its {pages:,} pages are images" if pages > 1 else "its only page is an image"
+    if scanned:
+        return f"is scanned: {what} without text; recognise the text (OCR) and send the result"
+    return "holds no text on any page"
+
+
+def _nameless(texts: list[str]) -> float:
+    """Share of the characters that have no meaning which can be searched."""
+    everything = "".join(texts)
+    bad = sum(char == "\ufffd" or "\ue000" <= char <= "\uf8ff" for char in everything)
+    return bad / max(1, len(everything))
+
+
+def _outline(document: Any) -> dict[str, int]:
+    """The level of each heading that the outline names, from 1 on."""
+    try:
+        return {
+            bare(item.get_title()): min(item.level + 1, 6)
+            for item in document.get_toc(max_depth=6)
+            if bare(item.get_title())
+        }
+    except pdfium.PdfiumError:
+        return {}
+
+
+def _title(document: Any, noted: str, first: str) -> str:
+    """The title that the file names if the first page shows it, else the text in the largest
+    letters there."""
+    if is_title(noted) and bare(noted) in bare(first):
+        return title_of([noted])
+    lines = [line for line in first.splitlines() if line.strip()]
+    return title_of([*_largest(document), noted, *lines[:3]])
+
+
+def _largest(document: Any) -> Iterator[str]:
+    """Texts of the first page in one size of letters, the largest size first."""
+    page = document[0].get_textpage()
+    runs: dict[float, list[str]] = {}
+    size = 0.0
+    for place in range(min(page.count_chars(), _LOOKED_AT)):
+        char = chr(raw.FPDFText_GetUnicode(page, place))
+        if char in "\r\n":
+            if size:
+                runs[size].append(" ")
+            continue
+        if not char.isspace():
+            measured = float(raw.FPDFText_GetFontSize(page, place))
+            same = next((each for each in runs if abs(each - measured) < _SAME_SIZE), measured)
+            size = same
+        runs.setdefault(size, []).append(char)
+    for each in sorted(runs, reverse=True):
+        text = re.sub(r"\s+", " ", "".join(runs[each])).strip()
+        yield re.sub(r"(?<=[\u2e80-\uffff]) (?=[\u2e80-\uffff])", "", text)
+    page.close()

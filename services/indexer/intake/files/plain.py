@@ -1,0 +1,91 @@
+"""Reads plain text and Markdown, each file as one document."""
+
+import re
+from pathlib import Path
+
+from services.common.wire.jobs import Charset
+from services.indexer.intake.charsets import CharsetUnknown, text_of
+from services.indexer.intake.files.extracted import PAGE_BREAK, Extracted, Unreadable
+from services.indexer.intake.files.layout import heading_level
+from services.indexer.intake.files.structure import complete, title_of
+
+_SETEXT = re.compile(r"^(?P<text>\S[^\n]*)\n(?P<line>=+|-{3,})[ \t]*$", re.MULTILINE)
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_FRONT = re.compile(r"\A---[ \t]*\n(?P<members>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_MEMBER = re.compile(r"^(?P<name>[A-Za-z]+)[ \t]*:[ \t]*(?P<value>[^\n]*)$", re.MULTILINE)
+_YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
+
+
+def read_text(path: Path, charset: Charset | None) -> Extracted:
+    """The document of a plain text; form feeds in it separate pages. Raises Unreadable."""
+    text = _filled(decoded(path.read_bytes(), charset))
+    lines = []
+    for line in text.split("\n"):
+        level = 0 if line.startswith("#") else heading_level(line)
+        lines.append(f"{'#' * level} {line.strip()}" if level else line)
+    found = Extracted(body="\n".join(lines))
+    found.title = title_of(line.strip() for line in text.split("\n") if line.strip())
+    if pages := text.count(PAGE_BREAK):
+        found.fields["page_count"] = pages + 1
+    return complete(found)
+
+
+def read_markdown(path: Path, charset: Charset | None) -> Extracted:
+    """The document of a Markdown file, with the members of its front matter as fields. Raises
+    Unreadable."""
+    text = _filled(decoded(path.read_bytes(), charset)).replace(PAGE_BREAK, "\n")
+    found = Extracted()
+    titles = []
+    if front := _FRONT.match(text):
+        members = {
+            match["name"].lower(): match["value"].strip().strip("\"'")
+            for match in _MEMBER.finditer(front["members"])
+        }
+        text = text[front.end() :]
+        titles.append(members.get("title", ""))
+        _fields(found, members)
+        found.abstract = members.get("abstract", "")
+    text = _SETEXT.sub(lambda m: f"{'#' if m['line'][0] == '=' else '##'} {m['text']}", text)
+    found.body = _without_false_headings(text).strip()
+    headings = re.findall(r"^#{1,2} +(.+?)[ #]*$", found.body, re.MULTILINE)
+    first = next((line for line in found.body.split("\n") if line.strip()), "")
+    found.title = title_of([*titles, *headings[:1], first])
+    if not found.body and not found.title:
+        raise Unreadable("is empty")
+    return complete(found)
+
+
+def decoded(content: bytes, charset: Charset | None) -> str:
+    """The text of a file, with line feeds as ends of lines. Raises Unreadable."""
+    try:
+        text = text_of(content, charset)
+    except CharsetUnknown as error:
+        raise Unreadable(str(error)) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise Unreadable("holds no text")
+    return text.strip("\n")
+
+
+def _fields(found: Extracted, members: dict[str, str]) -> None:
+    for name, given in (("authors", "author authors"), ("keywords", "keywords tags")):
+        value = next((members[each] for each in given.split() if members.get(each)), "")
+        parts = [part.strip(" \"'") for part in re.split("[;；,，]", value.strip("[]"))]
+        if parts := [part for part in parts if part]:
+            found.fields[name] = parts
+    if year := _YEAR.search(members.get("date", members.get("year", ""))):
+        found.fields["year"] = int(year[0])
+
+
+def _without_false_headings(text: str) -> str:
+    """The text with a space before each `#` that begins a line of code, which is no heading."""
+    lines, fence = [], ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark[1] == fence):
+            fence = "" if fence else mark[1]
+        lines.append(f" {line}" if fence and line.startswith("#") else line)
+    return "\n".join(lines)

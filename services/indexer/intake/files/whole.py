@@ -1,0 +1,72 @@
+"""Reads a file that is one document: copies it to a temporary file, reads that in the sandbox, and
+makes a record."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from services.common.documents import BYTES
+from services.indexer.intake.about import About
+from services.indexer.intake.files.extracted import Extracted, Unreadable, within
+from services.indexer.intake.record import Record
+
+MAX_FILE_BYTES = 256 << 20
+"""Largest file that is read, in bytes."""
+_BLOCK_BYTES = 1 << 20
+DIGEST = "sha256"
+"""Name of the value of a record that holds the digest of the file, for a mapping that takes it as
+id."""
+
+
+def whole(stream: IO[bytes], about: About) -> Iterator[Record]:
+    """The record of a file's document, or of the reason why there is none."""
+    shown = PurePosixPath(about.name).name
+    try:
+        with on_disk(stream) as (path, digest):
+            [part] = about.sandbox.read(about.format, path, about.charset)
+    except Unreadable as problem:
+        yield Record(0, None, str(problem), shown)
+        return
+    yield Record(0, _values(Extracted(**part), about, digest), excerpt=shown)
+
+
+@contextmanager
+def on_disk(stream: IO[bytes]) -> Iterator[tuple[Path, str]]:
+    """A temporary copy of a stream and its SHA-256. Raises Unreadable, and what the stream does."""
+    digest, size = hashlib.sha256(), 0
+    with tempfile.NamedTemporaryFile(prefix="xunwen-") as copy:
+        while block := stream.read(_BLOCK_BYTES):
+            size += len(block)
+            if size > MAX_FILE_BYTES:
+                most = f"{MAX_FILE_BYTES >> 20} MiB"
+                raise Unreadable(f"is larger than {most}, the most that is read of one file")
+            digest.update(block)
+            copy.write(block)
+        if not size:
+            raise Unreadable("is empty")
+        copy.flush()
+        yield Path(copy.name), digest.hexdigest()
+
+
+def _values(found: Extracted, about: About, digest: str) -> dict[str, Any]:
+    """The values of the document.
+
+    Its id is the name of the file, so that a new version of the file replaces it; without a name it
+    is the digest.
+    """
+    name = about.name or digest
+    values: dict[str, Any] = {"id": name, **found.fields, "format": about.format.value}
+    if about.name:
+        values["file"] = about.name
+    if about.mapping.id == DIGEST:
+        del values["id"]
+        values[DIGEST] = digest
+    values["title"] = found.title or within(PurePosixPath(about.name).stem, BYTES["title"])
+    values["text"] = within(found.abstract, BYTES["text"])
+    values["body"] = found.body
+    if found.left_out:
+        values["characters_left_out"] = found.left_out
+    return values

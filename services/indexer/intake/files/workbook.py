@@ -1,0 +1,59 @@
+"""Makes records of the rows of an Excel workbook."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from services.indexer.intake.about import About
+from services.indexer.intake.files.extracted import Unreadable
+from services.indexer.intake.files.sandbox import SHEET_SECONDS, Sandbox
+from services.indexer.intake.files.whole import on_disk
+from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record
+
+
+def rows(stream: IO[bytes], about: About) -> Iterator[Record]:
+    """A record for each row. Raises BadInput for a workbook that cannot be read."""
+    try:
+        with on_disk(stream) as (path, _):
+            for batch in about.sandbox.read("sheets", path, None, SHEET_SECONDS):
+                yield from _records(batch)
+    except Unreadable as problem:
+        raise BadInput(f"The workbook {problem}.") from None
+
+
+def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
+    """The names of the columns. Raises BadInput."""
+    try:
+        with on_disk(stream) as (path, _):
+            [header] = sandbox.read("header", path, None, SHEET_SECONDS)
+    except Unreadable as problem:
+        raise BadInput(f"The workbook {problem}.") from None
+    names = [str(name) for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise BadInput(f"The workbook has the column {', '.join(twice)} twice; rename one.")
+    return names
+
+
+def _records(batch: dict[str, Any]) -> Iterator[Record]:
+    names = batch["columns"]
+    for sheet in batch.get("left_out", ()):
+        yield Record(0, None, f"holds the sheet {sheet}, which has other columns: it was not read")
+    for number, cells in batch["rows"]:
+        shown = json.dumps(cells, ensure_ascii=False)[:EXCERPT_CHARS]
+        problem = _unnamed(names, cells)
+        if problem:
+            yield Record(number, None, problem, shown)
+            continue
+        # Shorter rows have no cells at their end; none is empty on purpose.
+        values = {
+            name: cell for name, cell in zip(names, cells, strict=False) if name and cell != ""
+        }
+        yield Record(number, values, excerpt=shown)
+
+
+def _unnamed(names: list[str], cells: list[Any]) -> str:
+    for place, cell in enumerate(cells):
+        if cell != "" and (place >= len(names) or not names[place]):
+            return f"has a value in column {place + 1}, which has no name in the header"
+    return ""

@@ -1,0 +1,181 @@
+"""Reads Apache Parquet: its columns, which are known before any row is read, and its rows."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, time
+from decimal import Decimal
+from typing import IO, Any
+
+import pyarrow as pa
+from pyarrow import compute, parquet
+
+from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record
+
+_BATCH_ROWS = 256
+_EXACT_DIGITS = 15
+"""Number of significant digits that a float keeps exactly."""
+
+
+def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
+    """A record for each row. Raises BadInput if the file is damaged.
+
+    The values of the column `vector` are arrays, if they all have one length, and are not shown
+    among the errors. Failures of the stream itself are not Arrow's errors and pass through as they
+    are.
+    """
+    number = 0
+    try:
+        source = _opened(stream)
+        for batch in source.iter_batches(batch_size=_BATCH_ROWS):
+            objects = [item.name for item in batch.schema if _is_json(item.type)]
+            vectors = None if vector is None else _vectors(batch, vector)
+            if vectors is not None:
+                batch = batch.drop_columns([vector])
+            for place, (values, problem) in enumerate(_rows(_without_nanoseconds(batch))):
+                number += 1
+                problem = problem or _read_objects(values, objects)
+                shown = _shown(values, vector)
+                if vectors is not None:
+                    values[str(vector)] = vectors[place]
+                yield Record(number, None if problem else values, problem, shown)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(
+            f"The Parquet file is damaged after row {number}; write it again and check it."
+        ) from error
+
+
+def columns(stream: IO[bytes]) -> dict[str, Any]:
+    """The Arrow type of each column. Raises BadInput."""
+    try:
+        schema = _opened(stream).schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(
+            "The Parquet file is damaged or cut off: its footer cannot be read. Write it again."
+        ) from error
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise BadInput(f"The Parquet file has the column {', '.join(twice)} twice; rename one.")
+    return {item.name: item.type for item in schema}
+
+
+def unfit(kind: Any) -> str:
+    """The reason why no value of a column of this Arrow type can be metadata; empty if they can."""
+    if _is_json(kind):
+        return "holds objects"
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        inner = kind.value_type
+        nested = pa.types.is_nested(inner) or pa.types.is_binary(inner)
+        return "holds lists of lists or objects" if nested else ""
+    if pa.types.is_nested(kind):
+        return "holds objects"
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return "holds bytes"
+    if pa.types.is_fixed_size_binary(kind):
+        return "holds bytes"
+    return "holds durations" if pa.types.is_duration(kind) else ""
+
+
+def float_kind(kind: Any) -> bool:
+    """Whether the values of a column of this Arrow type are floats."""
+    return bool(pa.types.is_floating(kind))
+
+
+def _is_json(kind: Any) -> bool:
+    """Whether the type is Parquet's logical type JSON, which an export uses for the metadata."""
+    return isinstance(kind, pa.JsonType)
+
+
+def _opened(stream: IO[bytes]) -> Any:
+    """The open file. Raises BadInput, and Arrow's own errors."""
+    # The stream is buffered: otherwise a whole row group would be in memory, and some files have
+    # only one.
+    try:
+        file = parquet.ParquetFile(stream, buffer_size=1 << 20)
+        file.schema_arrow.names  # noqa: B018 - reading them decodes them
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "The Parquet file is damaged: the name of a column is not UTF-8. Write it again."
+        ) from error
+    return file
+
+
+def _vectors(batch: Any, name: str) -> Any:
+    """A column of vectors as float [rows, dimension]; None if it is no such column."""
+    place = batch.schema.get_field_index(name)
+    if place < 0 or not pa.types.is_nested(batch.column(place).type):
+        return None
+    column = batch.column(place)
+    if column.null_count or pa.types.is_struct(column.type) or pa.types.is_map(column.type):
+        return None
+    values = column.flatten()
+    lengths = set(compute.unique(compute.list_value_length(column)).to_pylist())
+    if values.null_count or not pa.types.is_floating(values.type) or len(lengths) != 1:
+        return None
+    return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def _without_nanoseconds(batch: Any) -> Any:
+    """The batch with times in microseconds, since Python knows no finer ones."""
+    for place, item in enumerate(batch.schema):
+        if pa.types.is_timestamp(item.type) and item.type.unit == "ns":
+            coarse = pa.timestamp("us", item.type.tz)
+            batch = batch.set_column(place, item.name, batch.column(place).cast(coarse, safe=False))
+    return batch
+
+
+def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """The rows of a batch, each with the reason why it cannot be read, or an empty one."""
+    try:
+        rows = batch.to_pylist()
+    # Examples are a date beyond the year 9999 and a text that is not UTF-8.
+    except (ValueError, OverflowError):
+        for place in range(batch.num_rows):
+            yield _row(batch.slice(place, 1))
+        return
+    for row in rows:
+        yield {name: _plain(value) for name, value in row.items()}, ""
+
+
+def _row(one: Any) -> tuple[dict[str, Any], str]:
+    row: dict[str, Any] = {}
+    problem = ""
+    for name in one.schema.names:
+        try:
+            row[name] = _plain(one.column(name).to_pylist()[0])
+        except (ValueError, OverflowError):
+            problem = f"has a value in {name} that cannot be read as text, number or date"
+    return row, problem
+
+
+def _read_objects(values: dict[str, Any], names: list[str]) -> str:
+    """Replaces the JSON texts of these columns by their objects; returns the reason if one cannot
+    be read."""
+    for name in names:
+        if values[name] is None:
+            continue
+        try:
+            values[name] = json.loads(values[name])
+        except (ValueError, RecursionError):
+            return f"has a value in {name} that is no JSON"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal) and value.is_finite():
+        if value == value.to_integral_value():
+            return int(value)
+        exact = len(value.normalize().as_tuple().digits) <= _EXACT_DIGITS
+        return float(value) if exact else str(value)
+    return value
+
+
+def _shown(values: dict[str, Any], vector: str | None) -> str:
+    values = {name: value for name, value in values.items() if name != vector}
+    shown = json.dumps(values, ensure_ascii=False, default=str)[:EXCERPT_CHARS]
+    return shown.encode("utf-8", "replace").decode()

@@ -1,0 +1,58 @@
+"""Removes old jobs, old deletions and replaced collections."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.common.errors import CollectionNotFound
+from services.indexer.index.collections import Collections
+from services.indexer.index.rebuild import Rebuilds
+from services.indexer.jobs.book import JobBook
+
+_INTERVAL_SECONDS = 600.0
+
+
+class Housekeeping:
+    """Removes what is no longer needed, at most every ten minutes.
+
+    Raises Unavailable; then the next call tries again.
+    """
+
+    def __init__(
+        self,
+        book: JobBook,
+        collections: Collections,
+        rebuilds: Rebuilds,
+        *,
+        retention: timedelta,
+        retained_jobs: int,
+    ) -> None:
+        self._book = book
+        self._collections = collections
+        self._rebuilds = rebuilds
+        self._retention = retention
+        self._retained_jobs = retained_jobs
+        self._last = 0.0
+
+    async def run(self) -> None:
+        """Does the work if ten minutes have passed since the last time."""
+        clock = self._book.clock()
+        if self._last and clock - self._last < _INTERVAL_SECONDS:
+            return
+        self._last = clock
+        await self._forget_jobs()
+        for name in {ledger.manifest.collection for ledger in self._book.all()}:
+            try:
+                state = await self._collections.state(name)
+            except CollectionNotFound:
+                continue
+            # Deletions that no write can undo any more are forgotten.
+            await state.tombstones.prune(self._book.oldest_write(name))
+            if self._book.rebuilding(name) is None:
+                await self._rebuilds.collect(name)
+
+    async def _forget_jobs(self) -> None:
+        limit = datetime.now(UTC) - self._retention
+        ended = [ledger for ledger in self._book.all() if ledger.end is not None]
+        for place, ledger in enumerate(ended):
+            old = ledger.end is not None and ledger.end.finished_at < limit
+            if old or place >= self._retained_jobs:
+                await self._book.forget(ledger)

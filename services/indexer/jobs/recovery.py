@@ -1,0 +1,44 @@
+"""Reads all jobs back from their objects, after a restart or when the writer's role changes."""
+
+import logging
+
+from pydantic import ValidationError
+
+from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.ledger import JobLedger
+
+logger = logging.getLogger(__name__)
+
+
+def recovered(files: JobFiles, *, remove: bool) -> list[JobLedger]:
+    """The ledgers of all accepted jobs; with `remove`, uploads that were never accepted are
+    removed.
+
+    Raises Unavailable.
+    """
+    ledgers = []
+    for job_id in files.ids():
+        try:
+            manifest = files.manifest(job_id)
+        except ValidationError:
+            # Another version wrote the job, or the disk damaged it; the other jobs are read.
+            logger.exception("a job cannot be read and is left out", extra={"job": job_id})
+            continue
+        if manifest is None:
+            if not remove:
+                continue
+            logger.info("an upload that was never accepted is removed", extra={"job": job_id})
+            files.forget(job_id)
+            continue
+        ledgers.append(
+            JobLedger.recover(
+                manifest,
+                files.plan(job_id),
+                files.results(job_id),
+                files.splits(job_id),
+                cancelling=files.cancelled(job_id),
+                end=files.end(job_id),
+                attempts=files.attempts(job_id),
+            )
+        )
+    return ledgers

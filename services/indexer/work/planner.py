@@ -1,0 +1,252 @@
+"""Reads an input, file by file, once from end to end and cuts it into clean parts.
+
+Every line is validated here, duplicates are settled here, counts are fixed here. What is
+left for the parts is work that cannot be wrong: encode and write documents that are valid
+and whose ids are unique in the job.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from services.indexer.intake.about import About
+from services.indexer.intake.duplicates import DuplicateFinder
+from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.intake.mapping import DocumentMapper, Rejected, checked_vector
+from services.indexer.intake.record import BadInput, Record
+from services.indexer.intake.sources import Source, sources
+from services.indexer.intake.vectors import npy_rows
+from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.manifest import JobManifest, Plan, Rejection
+from services.indexer.jobs.reasons import RejectionKinds, summary, unit
+from services.indexer.rows import PlannedDocument, Vector, pack_planned, unpack_planned
+
+_PART_BYTES = 8 << 20
+_BODY_WEIGHT = 24
+"""How much more a character of a body counts than a byte: it is stored with its passages' vectors
+and takes as long to encode as an abstract's."""
+_CHECK_LINES = 1000
+_EXPORTED_VERSION = "_version"
+"""The key of each document's version in the export of a collection."""
+
+
+@dataclass(slots=True)
+class _Cut:
+    """The documents of the part that is being filled, and about how many bytes they have."""
+
+    documents: list[PlannedDocument] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, planned: PlannedDocument) -> None:
+        document = planned.document
+        self.documents.append(planned)
+        self.size += 3 * (len(document.title) + len(document.text)) + 256
+        self.size += _BODY_WEIGHT * len(document.body)
+        if planned.vector is not None:
+            self.size += planned.vector.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Sinks:
+    """The destination of the records, and of the vectors that come with them."""
+
+    rejected: IO[bytes]
+    vectors: Iterator[Vector] | None
+    finder: DuplicateFinder
+
+
+class Planner:
+    """Plans one job: every line validated, duplicates settled, documents cut into parts.
+
+    `check` is called often and raises to stop the work.
+    """
+
+    def __init__(
+        self,
+        files: JobFiles,
+        manifest: JobManifest,
+        token: str,
+        *,
+        dimension: int,
+        part_documents: int,
+        check: Callable[[], None],
+    ) -> None:
+        self._files = files
+        self._manifest = manifest
+        self._token = token
+        self._dimension = dimension
+        self._part_documents = part_documents
+        self._check = check
+        self._sizes: list[int] = []
+        self._read = 0
+        self._rejected = 0
+        self._kinds_rejected = RejectionKinds()
+        self._cut = _Cut()
+
+    def plan(self) -> Plan:
+        """Reads the input and writes the parts. Raises BadInput (the job has failed), Unavailable,
+        and the errors of `check`."""
+        store, job = self._files.store, self._manifest.id
+        with ExitStack() as stack:
+            vectors = None
+            if self._manifest.vectors:
+                matrix = stack.enter_context(store.open(self._files.vectors_key(job)))
+                vectors = npy_rows(matrix, self._dimension)
+            finder = stack.enter_context(DuplicateFinder())
+            rejected_key = self._files.rejected_key(job, self._token)
+            with store.writer(rejected_key) as rejected, self._sources() as found:
+                for source in found:
+                    self._check()
+                    self._read_source(source, _Sinks(rejected, vectors, finder))
+                    if self._hopeless():
+                        break
+            self._check_outcome(vectors)
+            if self._cut.documents:
+                self._flush()
+            deduplicated = self._remove(finder.superseded())
+        return Plan(
+            token=self._token,
+            parts=self._sizes,
+            read=self._read,
+            rejected=self._rejected,
+            deduplicated=deduplicated,
+            kinds=self._kinds_rejected.counted(),
+        )
+
+    @contextmanager
+    def _sources(self) -> Iterator[Iterator[Source]]:
+        """The files of the input. Raises BadInput."""
+        manifest = self._manifest
+        with Sandbox() as sandbox:
+            about = About(
+                manifest.format, manifest.mapping, sandbox, manifest.name, manifest.charset
+            )
+            with sources(lambda: self._files.input(manifest.id), about) as found:
+                yield found
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Lines read and rejected so far."""
+        return self._read, self._rejected
+
+    def _read_source(self, source: Source, sinks: "_Sinks") -> None:
+        """Reads a file of the input. One of a zip that turns out to be damaged costs no other:
+        what was read of it before stays. Raises BadInput for the only file of an input."""
+        try:
+            mapper = source.mapper(self._check)
+            with source.records() as records:
+                self._scan(records, source, mapper, sinks)
+        except BadInput as error:
+            if not source.member:
+                raise
+            self._read += 1
+            self._reject(sinks, Rejection(line=0, file=source.member, reason=str(error)))
+
+    def _scan(
+        self,
+        records: Iterator[Record],
+        source: Source,
+        mapper: DocumentMapper,
+        sinks: "_Sinks",
+    ) -> None:
+        for record in records:
+            self._read += 1
+            if self._read % _CHECK_LINES == 0:
+                self._check()
+            vector = _next(sinks.vectors)
+            try:
+                planned = self._planned(record, vector, mapper)
+            except Rejected as reason:
+                self._reject(
+                    sinks,
+                    Rejection(
+                        line=record.line,
+                        file=source.member,
+                        reason=str(reason),
+                        content=record.excerpt,
+                    ),
+                )
+                if self._hopeless():
+                    return
+                continue
+            sinks.finder.add(planned.document.id, len(self._sizes), len(self._cut.documents))
+            self._cut.add(planned)
+            if len(self._cut.documents) >= self._part_documents or self._cut.size >= _PART_BYTES:
+                self._flush()
+
+    def _check_outcome(self, vectors: Iterator[Vector] | None) -> None:
+        """Raises BadInput if nothing of an input may be indexed."""
+        manifest = self._manifest
+        what = unit(manifest.format)
+        if self._hopeless():
+            raise BadInput(
+                f"More than {manifest.max_errors:,} {what} were rejected, so nothing was"
+                f" indexed. {summary(self._kinds_rejected.counted())} See the job's errors."
+            )
+        if vectors is not None and next(vectors, None) is not None:
+            raise BadInput(f"The .npy file has more rows than the input's {self._read:,} {what}.")
+        if self._read == 0:
+            raise BadInput("The input holds no documents; send at least one line.")
+        if self._rejected < self._read:
+            return
+        kinds = self._kinds_rejected.counted()
+        if manifest.format.whole:
+            raise BadInput(f"The file {kinds[0].reason}.")
+        raise BadInput(
+            f"Not one of the {self._read:,} {what} is a document. {summary(kinds)} See the job's"
+            " errors, then check `format` and `mapping`."
+        )
+
+    def _planned(
+        self, record: Record, vector: Vector | None, mapper: DocumentMapper
+    ) -> PlannedDocument:
+        if record.values is None:
+            raise Rejected(record.problem)
+        values = record.values
+        version = values.pop(_EXPORTED_VERSION, None) if self._manifest.from_collection else None
+        document = mapper.document(values)
+        if vector is not None:
+            vector = checked_vector(vector, self._dimension)
+        else:
+            vector = mapper.vector(values, self._dimension)
+        return PlannedDocument(record.line, document, vector, version)
+
+    def _reject(self, sinks: "_Sinks", rejection: Rejection) -> None:
+        self._files.write_rejected(sinks.rejected, rejection)
+        self._rejected += 1
+        self._kinds_rejected.add(rejection)
+
+    def _hopeless(self) -> bool:
+        limit = self._manifest.max_errors
+        return limit is not None and self._rejected > limit
+
+    def _flush(self) -> None:
+        self._write(len(self._sizes), self._cut.documents)
+        self._sizes.append(len(self._cut.documents))
+        self._cut = _Cut()
+        self._check()
+
+    def _remove(self, superseded: dict[int, set[int]]) -> int:
+        """Rewrites the parts that hold documents which a later line replaces."""
+        for part, positions in superseded.items():
+            key = self._files.part_key(self._manifest.id, self._token, part)
+            documents = unpack_planned(self._files.store.read(key), 0, self._sizes[part])
+            kept = [item for place, item in enumerate(documents) if place not in positions]
+            self._write(part, kept)
+            self._sizes[part] = len(kept)
+            self._check()
+        return sum(map(len, superseded.values()))
+
+    def _write(self, part: int, documents: list[PlannedDocument]) -> None:
+        key = self._files.part_key(self._manifest.id, self._token, part)
+        self._files.store.write(key, pack_planned(documents))
+
+
+def _next(vectors: Iterator[Vector] | None) -> Vector | None:
+    if vectors is None:
+        return None
+    vector = next(vectors, None)
+    if vector is None:
+        raise BadInput("The .npy file has fewer rows than the input has lines.")
+    return vector

@@ -1,0 +1,130 @@
+"""Files as people have them, made for tests: papers, notes, catalogues, and broken ones."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import docx
+from openpyxl import Workbook
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfgen.canvas import Canvas
+
+TITLE = "青藏高原冻土区路基的长期变形与预测"
+ABSTRACT = (
+    "针对冻土区路基在气候变暖下的变形问题，建立了水热耦合模型，"
+    "并以十年监测数据检验，误差小于百分之五。"
+)
+KEYWORDS = ["冻土", "路基", "长期变形"]
+_FONT = "STSong-Light"
+_LINE = 34
+"""Characters of a printed line."""
+
+
+def pdf(
+    pages: Sequence[str],
+    *,
+    title: str = "",
+    password: str = "",
+    outline: Mapping[int, str] | None = None,
+    head: str = "",
+) -> bytes:
+    """A PDF with the paragraphs of each page, a line feed between two, broken into lines."""
+    pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
+    sink = io.BytesIO()
+    encrypt = StandardEncryption(password, canPrint=0) if password else None
+    canvas = Canvas(sink, pagesize=A4, encrypt=encrypt, invariant=1)
+    canvas.setTitle(title)
+    for number, text in enumerate(pages):
+        y = 780.0
+        if head:
+            canvas.setFont(_FONT, 9)
+            canvas.drawString(60, 815, head)
+            canvas.drawString(290, 30, str(number + 1))
+        if outline and number in outline:
+            canvas.bookmarkPage(f"p{number}")
+            canvas.addOutlineEntry(outline[number], f"p{number}", 0)
+        for place, paragraph in enumerate(text.split("\n")):
+            large = number == 0 and place == 0
+            canvas.setFont(_FONT, 20 if large else 12)
+            for start in range(0, len(paragraph), _LINE):
+                canvas.drawString(60, y, paragraph[start : start + _LINE])
+                y -= 18
+            y -= 8
+        canvas.showPage()
+    canvas.save()
+    return sink.getvalue()
+
+
+def paper_pdf(**options: object) -> bytes:
+    """A paper of two pages with title, authors, abstract, keywords and sections."""
+    first = "\n".join(
+        [
+            TITLE,
+            "张三，李四",
+            f"摘要：{ABSTRACT}",
+            f"关键词：{'；'.join(KEYWORDS)}",
+            "1 引言",
+            "冻土是寒区工程的基础，" * 12,
+        ]
+    )
+    return pdf([first, "2 模型\n" + "温度场与水分场耦合，" * 12], **options)  # type: ignore[arg-type]
+
+
+def scanned_pdf(pages: int = 2) -> bytes:
+    """Pages that are images, as a scanner makes them."""
+    from PIL import Image
+
+    image = ImageReader(Image.new("L", (120, 160), 200))
+    sink = io.BytesIO()
+    canvas = Canvas(sink, pagesize=A4, invariant=1)
+    for _ in range(pages):
+        canvas.drawImage(image, 0, 0, A4[0], A4[1])
+        canvas.showPage()
+    canvas.save()
+    return sink.getvalue()
+
+
+def paper_docx() -> bytes:
+    """The same paper as Word has it, with a table."""
+    document = docx.Document()
+    document.core_properties.author = "张三"
+    document.core_properties.title = "Microsoft Word - 1.doc"
+    document.add_paragraph(TITLE, style="Title")
+    document.add_paragraph("张三，李四")
+    document.add_paragraph(f"摘要：{ABSTRACT}")
+    document.add_paragraph(f"关键词：{'；'.join(KEYWORDS)}")
+    document.add_heading("引言", 1)
+    document.add_paragraph("冻土是寒区工程的基础。")
+    document.add_heading("模型", 2)
+    table = document.add_table(2, 2)
+    for place, text in enumerate(("年份", "沉降", "2019", "12 mm")):
+        table.cell(place // 2, place % 2).text = text
+    sink = io.BytesIO()
+    document.save(sink)
+    return sink.getvalue()
+
+
+def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
+    """An xlsx with these sheets."""
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip of files by their names."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return sink.getvalue()

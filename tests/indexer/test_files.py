@@ -1,0 +1,289 @@
+"""PDF, DOCX, HTML, Markdown and plain text as documents; workbooks; zips of all of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.documents import MAX_BODY_BYTES
+from services.common.wire.jobs import Charset, InputFormat
+from services.indexer.intake.files.extracted import Extracted, Unreadable
+from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.intake.frequent import FREQUENT
+from services.indexer.intake.mapping import FieldMapping
+from services.indexer.intake.record import BadInput
+from tests.indexer import papers
+from tests.indexer.papers import ABSTRACT, KEYWORDS, TITLE
+from tests.indexer.planning import Case
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        yield one
+
+
+def extracted(
+    sandbox: Sandbox, kind: InputFormat, content: bytes, charset: Charset | None = None
+) -> Extracted:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        [part] = sandbox.read(kind, Path(file.name), charset)
+    return Extracted(**part)
+
+
+def planned(content: bytes, kind: InputFormat, name: str = "", **manifest: Any) -> Any:
+    case = Case(f"memory://files/{id(content)}", content, 100, format=kind, name=name, **manifest)
+    return case, case.plan()
+
+
+def test_a_paper_in_pdf_has_title_abstract_keywords_headings_and_pages(sandbox: Sandbox) -> None:
+    found = extracted(sandbox, InputFormat.PDF, papers.paper_pdf(title="untitled"))
+    assert found.title == TITLE
+    assert found.abstract == ABSTRACT
+    assert found.fields == {"page_count": 2, "keywords": KEYWORDS}
+    first, second = found.body.split("\f")
+    assert "# 1 引言\n\n冻土是寒区工程的基础，" in first
+    assert "冻土是寒区工程的基础，" * 12 in first, "lines are joined to paragraphs"
+    assert second.startswith("# 2 模型\n\n温度场与水分场耦合，")
+
+
+def test_running_heads_and_page_numbers_are_no_text(sandbox: Sandbox) -> None:
+    subjects = "土水气热盐冰雪风"
+    pages = [f"{one}的作用\n正文说的是{one}这件事。" for one in subjects]
+    content = papers.pdf(pages, head="冻土工程学报 第 3 期", outline={3: "热的作用"})
+    found = extracted(sandbox, InputFormat.PDF, content)
+    assert "学报" not in found.body
+    assert found.body.split("\f")[4] == "盐的作用\n\n正文说的是盐这件事。"
+    assert found.body.split("\f")[3].startswith("# 热的作用"), "the outline names headings"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (papers.scanned_pdf(3), "is scanned: its 3 pages are images without text"),
+        (papers.scanned_pdf(1), "is scanned: its only page is an image without text"),
+        (papers.pdf([""]), "holds no text on any page"),
+        (papers.paper_pdf(password="secret"), "is encrypted; remove the password"),
+        (papers.paper_pdf()[:900], "is damaged, or no PDF"),
+        (b"%PDF-1.7\n" + b"\x00" * 4_000, "is damaged, or no PDF"),
+    ],
+)
+def test_a_pdf_without_a_document_is_told(sandbox: Sandbox, content: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        extracted(sandbox, InputFormat.PDF, content)
+
+
+def test_a_paper_in_word_has_its_headings_and_tables(sandbox: Sandbox) -> None:
+    found = extracted(sandbox, InputFormat.DOCX, papers.paper_docx())
+    assert (found.title, found.abstract) == (TITLE, ABSTRACT)
+    assert found.fields == {"authors": ["张三"], "keywords": KEYWORDS}
+    assert "# 引言\n\n冻土是寒区工程的基础。\n\n## 模型\n\n年份 | 沉降\n2019 | 12 mm" in found.body
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xd0\xcf\x11\xe0" + b"\x00" * 600, "is encrypted, or an old Word file"),
+        (papers.workbook({"a": [["x"]]}), "no Word document"),
+        (papers.paper_docx()[:700], "is damaged, or no Word document"),
+        (papers.zipped({"word/document.xml": b"<a>"}), "is damaged"),
+    ],
+)
+def test_a_word_file_without_a_document_is_told(
+    sandbox: Sandbox, content: bytes, reason: str
+) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        extracted(sandbox, InputFormat.DOCX, content)
+
+
+def test_a_web_page_is_its_main_text_and_what_it_says_of_itself(sandbox: Sandbox) -> None:
+    page = """<!doctype html><html><head><meta charset="gbk"><title>某期刊 - 首页</title>
+    <meta name="citation_title" content="冻土的变形"><meta name="citation_author" content="张三">
+    <meta name="citation_author" content="李四"><meta name="citation_journal_title" content="冻土">
+    <meta name="citation_date" content="2019/3/1"><meta name="citation_doi" content="10.1360/N1">
+    <script>var x = "脚本";</script></head><body><nav>首页 登录</nav><article><h1>冻土的变形</h1>
+    <p>第一段，<b>重</b>点
+    在此。</p><ul><li>其一</li><li>其二</li></ul><h2>方法</h2><pre>a
+  b</pre><table><tr><th>年</th><th>值</th></tr><tr><td>2019</td><td>3</td></tr></table>
+    </article><footer>版权所有</footer></body></html>"""
+    found = extracted(sandbox, InputFormat.HTML, page.encode("gbk"))
+    assert found.title == "冻土的变形"
+    assert found.fields == {
+        "authors": ["张三", "李四"],
+        "journal": "冻土",
+        "year": 2019,
+        "doi": "10.1360/n1",
+    }
+    assert found.body == (
+        "# 冻土的变形\n\n第一段，重点 在此。\n\n- 其一\n\n- 其二\n\n## 方法\n\na\nb\n\n"
+        "年 | 值\n\n2019 | 3"
+    )
+
+
+def test_markdown_keeps_headings_and_takes_its_front_matter(sandbox: Sandbox) -> None:
+    text = """---
+title: "土壤笔记"
+author: 张三, 李四
+tags: [土壤, 碳]
+date: 2021-05-01
+---
+开头。
+
+方法
+----
+```sh
+# no heading
+```
+"""
+    found = extracted(sandbox, InputFormat.MARKDOWN, text.encode())
+    assert found.title == "土壤笔记"
+    assert found.fields == {"authors": ["张三", "李四"], "keywords": ["土壤", "碳"], "year": 2021}
+    assert found.body == "开头。\n\n## 方法\n```sh\n # no heading\n```"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "gb18030", "big5"])
+def test_a_plain_text_is_read_in_its_charset(sandbox: Sandbox, charset: str) -> None:
+    abstract = "這是一篇關於寒區工程的文章，說的是凍土融化後路基如何變形，以及十年觀測的結果。"
+    text = f"凍土與路基的變形\n\n摘要：{abstract}\n\n1 前言\n\n內容。\f第二頁。"
+    found = extracted(sandbox, InputFormat.TEXT, text.encode(charset))
+    assert found.title == "凍土與路基的變形"
+    assert found.abstract == abstract
+    assert "# 1 前言" in found.body
+    assert found.fields == {"page_count": 2}
+
+
+def test_a_text_of_no_known_charset_is_told_and_a_declared_one_wins(sandbox: Sandbox) -> None:
+    content = "冻土与路基的变形研究".encode("gb18030")
+    assert extracted(sandbox, InputFormat.TEXT, content, Charset.GB18030).title
+    with pytest.raises(Unreadable, match="cannot be read as utf-8 from byte 0"):
+        extracted(sandbox, InputFormat.TEXT, content, Charset.UTF8)
+    with pytest.raises(Unreadable, match="is in no charset that is recognised"):
+        extracted(sandbox, InputFormat.TEXT, bytes(range(128, 256)) * 9)
+
+
+def test_a_file_is_a_document_by_its_name_or_its_digest() -> None:
+    content = papers.paper_pdf()
+    case, plan = planned(content, InputFormat.PDF, "论文.pdf")
+    [one] = case.documents(plan)
+    assert one.document.id == "论文.pdf"
+    assert one.document.fields["file"] == "论文.pdf"
+    assert one.document.fields["format"] == "pdf"
+    assert one.document.text == ABSTRACT
+    assert one.document.body.count("\f") == 1
+    case, plan = planned(content, InputFormat.PDF)
+    [nameless] = case.documents(plan)
+    mapping = FieldMapping(id="sha256")
+    case, plan = planned(content, InputFormat.PDF, "论文.pdf", mapping=mapping)
+    [digested] = case.documents(plan)
+    assert nameless.document.id == digested.document.id
+    assert len(digested.document.id) == 64
+
+
+def test_a_file_that_is_no_document_fails_its_job_in_one_sentence() -> None:
+    with pytest.raises(BadInput, match=r"^The file is scanned: its 2 pages are images"):
+        planned(papers.scanned_pdf(), InputFormat.PDF, "scan.pdf")
+
+
+CATALOGUE = [["编号", "题名", "年份", "价格"], [1, "冻土学", 2019, 30.5], ["2", "水稻", "2020", 28]]
+
+
+def test_a_workbook_is_a_table_with_numbers_as_numbers() -> None:
+    sheets = {
+        "目录": [["馆藏目录"], [], *CATALOGUE],
+        "空": [],
+        "续": [CATALOGUE[0], [3, "小麦", 2021, None]],
+        "说明": [["说明", "值"], ["a", 1]],
+    }
+    mapping = FieldMapping(id="编号", title="题名", fields={"year": "年份", "price": "价格"})
+    case, plan = planned(papers.workbook(sheets), InputFormat.XLSX, mapping=mapping)
+    found = [(item.line, item.document.id, item.document.fields) for item in case.documents(plan)]
+    assert found == [
+        (4, "1", {"year": 2019, "price": 30.5}),
+        (5, "2", {"year": 2020, "price": 28.0}),
+        (2, "3", {"year": 2021}),
+    ]
+    [left_out] = case.rejected()
+    assert "holds the sheet 说明, which has other columns" in left_out.reason
+
+
+def test_an_old_workbook_is_read_too() -> None:
+    """XLS, which no kept library writes any more: the file was made once, by xlwt."""
+    content = (Path(__file__).parent / "samples" / "catalogue.xls").read_bytes()
+    case, plan = planned(content, InputFormat.XLS, mapping=FieldMapping(id="编号", title="题名"))
+    assert [(item.document.id, item.document.fields) for item in case.documents(plan)] == [
+        ("1", {"年份": 2019, "价格": 30.5, "责任者": ["张三", "李四"]}),
+        ("2", {"年份": 2020, "价格": 28.0, "责任者": ["王五"]}),
+    ]
+
+
+def test_a_zip_of_all_kinds_is_read_file_by_file() -> None:
+    files = {
+        "论文/冻土.pdf": papers.paper_pdf(),
+        "b.docx": papers.paper_docx(),
+        "n.md": "# 笔记\n\n内容。".encode(),
+        "t.txt": "题目\n\n内容。".encode("gb18030"),
+        "p.html": "<h1>网页</h1><p>内容。</p>".encode(),
+        "r.csv": "id,title\nr1,一\n,缺\n".encode("gb18030"),
+        "a.json": b'[{"id": "j1", "title": "J"}, 3]',
+        "l.json": b'{"id": "j2", "title": "K"}\n{"id": "j3", "title": "L"}\n',
+        "w.xlsx": papers.workbook({"s": [["id", "title"], ["w1", "W"]]}),
+        "c.txt": "Title-题名: 某文\nAuthor-作者: 张\nSource-刊名: 刊\nYear-年: 2019\n".encode(),
+        "scan.pdf": papers.scanned_pdf(),
+        "empty.docx": b"",
+        "photo.png": b"\x89PNG",
+        "in.zip": papers.zipped({"a.md": b"x"}),
+        "bad.csv": b"no,header\n1,2\n",
+        "__MACOSX/._b.docx": b"x",
+        ".DS_Store": b"x",
+    }
+    case, plan = planned(papers.zipped(files), InputFormat.ZIP, charset=None)
+    ids = {item.document.id for item in case.documents(plan)}
+    assert ids >= {"论文/冻土.pdf", "b.docx", "n.md", "t.txt", "p.html", "r1", "w1"}
+    assert ids >= {"j1", "j2", "j3"}
+    assert len(ids) == 11, "and the citation"
+    told = {(item.file, item.line): item.reason for item in case.rejected()}
+    assert set(told) == {
+        *(("r.csv", 3), ("a.json", 2)),
+        *((name, 0) for name in ("scan.pdf", "empty.docx", "photo.png", "in.zip", "bad.csv")),
+    }
+    assert told["empty.docx", 0] == "is empty"
+    assert "no format that is read" in told["photo.png", 0]
+    assert "a zip in a zip" in told["in.zip", 0]
+    assert plan.read == len(ids) + len(told)
+
+
+def test_names_of_a_zip_made_by_chinese_windows_are_read() -> None:
+    content = papers.zipped({"aa.md": b"# x"})
+    content = content.replace(b"aa.md", "冻".encode("gb18030") + b".md")
+    case, plan = planned(content, InputFormat.ZIP, charset=None)
+    assert [item.document.id for item in case.documents(plan)] == ["冻.md"]
+
+
+def test_a_text_beyond_the_limit_of_a_body_is_cut_and_says_so() -> None:
+    content = ("冻土与路基的变形。" * 100 + "\n\n").encode() * 2_000
+    case, plan = planned(content, InputFormat.TEXT, "long.txt", charset=None)
+    [item] = case.documents(plan)
+    assert 4_900_000 < len(item.document.body.encode()) <= MAX_BODY_BYTES
+    left_out = item.document.fields["characters_left_out"]
+    assert left_out == len(content.decode().strip("\n")) - len(item.document.body)
+
+
+def test_a_paper_of_300_pages_is_whole(sandbox: Sandbox) -> None:
+    words = sorted(FREQUENT)
+    texts = [
+        f"这一页说的是{word}，冻土区的{word}与{word}有关，随时间变化。" * 14 for word in words[:300]
+    ]
+    pages = [f"{number} 第{number}节\n{text}" for number, text in enumerate(texts, start=1)]
+    found = extracted(sandbox, InputFormat.PDF, papers.pdf(pages, head="冻土工程学报"))
+    assert found.fields["page_count"] == 300
+    bodies = found.body.split("\f")
+    assert len(bodies) == 300
+    for number, page in enumerate(bodies, start=1):
+        assert page.startswith((f"# {number} 第{number}节", f"{number} 第{number}节"))
+        assert page.endswith(texts[number - 1])
+        assert "学报" not in page
