@@ -3,31 +3,36 @@
 import asyncio
 import sys
 
-from services.common.app import serve
-from services.common.errors import Unavailable
-from services.common.settings import read_settings
+from fastapi import FastAPI
+
+from services.common.app import start
+from services.common.errors import StartFailed, Unavailable
+from services.common.redis_address import RedisAddress
+from services.common.redis_client import opened_redis
 from services.gateway.access.keystore import KeyStore
 from services.gateway.app import create_app
-from services.gateway.redis_client import GuardedRedis, connect
 from services.gateway.settings import GatewaySettings
+from services.gateway.stores.redis_client import GuardedRedis
 
 
-def main() -> int:
-    settings = read_settings(GatewaySettings, "gateway")
+def create(settings: GatewaySettings) -> FastAPI:
+    """Creates the application.
+
+    An address that other machines can reach needs API keys. If there is neither a key nor an
+    operator key, nobody could call the gateway, and StartFailed is raised.
+    """
     if settings.keys_on and settings.operator_key is None and asyncio.run(_no_key(settings)):
-        sys.stderr.write(
-            f"gateway: {settings.host} can be reached from other machines and there is no API key;"
+        raise StartFailed(
+            f"{settings.host} can be reached from other machines and there is no API key;"
             " make one with `xunwen keys create`, or set XUNWEN_GATEWAY_OPERATOR_KEY. Where"
-            " something else decides who may call, set XUNWEN_GATEWAY_REQUIRE_KEYS=false.\n"
+            " something else decides who may call, set XUNWEN_GATEWAY_REQUIRE_KEYS=false."
         )
-        return 1
-    serve(create_app(settings), settings, "gateway")
-    return 0
+    return create_app(settings)
 
 
 async def _no_key(settings: GatewaySettings) -> bool:
-    """Whether the state store is known to hold no key. While it is away nobody is let in."""
-    async with connect(settings.state_redis_url) as redis:
+    """Whether the state store answers and holds no key; False while it is away."""
+    async with opened_redis(RedisAddress.parse(settings.state_redis_url)) as redis:
         try:
             return not await KeyStore(GuardedRedis(redis, "state store")).all()
         except Unavailable:
@@ -35,4 +40,4 @@ async def _no_key(settings: GatewaySettings) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("gateway", GatewaySettings, create))

@@ -1,8 +1,9 @@
-"""The gateway: what it opens, and its application."""
+"""The gateway's application: its layers, its routes, and the resources that it opens."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -10,7 +11,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from services.common.app import Resources, create_service_app
-from services.common.service_client import ServiceClient
+from services.common.redis_address import RedisAddress
+from services.common.redis_client import opened_redis
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.described_keys import describe_keys
 from services.gateway.access.doorkeeper import Doorkeeper
@@ -18,117 +20,108 @@ from services.gateway.access.gate import Gate
 from services.gateway.access.keystore import KeyStore
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.access.security_headers import SecurityHeaders
-from services.gateway.admission.adaptive_limit import AdaptiveLimit
-from services.gateway.admission.control import AdmissionControl
-from services.gateway.api import admin, collections, compatible, jobs, search
-from services.gateway.background import running
-from services.gateway.cache.hot import HotQueries
-from services.gateway.cache.local import LocalCache
-from services.gateway.cache.policy import Lifetimes
-from services.gateway.cache.quick_hits import QuickHits
-from services.gateway.cache.redis import RedisCache
-from services.gateway.cache.versions import RedisVersions
-from services.gateway.cache.warming import Warmer
-from services.gateway.clients import RankService, RecallService
-from services.gateway.domain import Cascade
-from services.gateway.metrics import CacheMetrics, SearchMetrics, watch_admission
-from services.gateway.models import ModelWatch
-from services.gateway.redis_client import GuardedRedis, connect
-from services.gateway.searcher import Searcher
-from services.gateway.settings import MIB, GatewaySettings
-from services.gateway.state_reader import StateReader
-from services.gateway.web import add_web_page
-
-_FEWEST = 2
-"""Searches at once that are always let in: two people must not shut each other out."""
+from services.gateway.agents.api import agent_door
+from services.gateway.agents.api import router as agents_router
+from services.gateway.compatible.dify import router as dify_router
+from services.gateway.compatible.embeddings import router as embeddings_router
+from services.gateway.compatible.models import router as models_router
+from services.gateway.compatible.reranking import router as reranking_router
+from services.gateway.indexing.collections import router as collections_router
+from services.gateway.indexing.contents import router as contents_router
+from services.gateway.indexing.formats import router as formats_router
+from services.gateway.indexing.jobs import router as jobs_router
+from services.gateway.indexing.query_rules import router as query_rules_router
+from services.gateway.page.serving import add_web_page
+from services.gateway.search.admin import router as admin_router
+from services.gateway.search.api import router as search_router
+from services.gateway.search.citations import router as citations_router
+from services.gateway.search.quick_hits import QuickHits
+from services.gateway.search.road import open_road
+from services.gateway.search.similar import router as similar_router
+from services.gateway.search.suggestions import router as suggestions_router
+from services.gateway.settings import GatewaySettings
+from services.gateway.stores.redis_client import GuardedRedis
+from services.gateway.stores.state_reader import StateReader
+from services.gateway.stores.upstream import open_services
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
+    """The application; it opens its resources when it starts and closes them when it ends."""
+
     @asynccontextmanager
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Resources]:
-        token = settings.token()
         async with AsyncExitStack() as stack:
-            metrics = SearchMetrics(registry)
-
-            async def client(name: str, url: str, seconds: float) -> ServiceClient:
-                made = ServiceClient(name, url, timeout=seconds, token=token)
-                metrics.watch(made)
-                return await stack.enter_async_context(made)
-
-            async def redis(url: str, what: str) -> GuardedRedis:
-                return GuardedRedis(await stack.enter_async_context(connect(url)), what)
-
-            slowest = settings.max_budget_ms / 1000
-            recall = await client("recall", settings.recall_url, slowest)
-            rank = await client("rank", settings.rank_url, slowest)
-            indexer = await client("indexer", settings.indexer_url, 120.0)
-            state = await redis(settings.state_redis_url, "state store")
-            cache = await redis(settings.cache_redis_url, "cache")
-            cascade = Cascade(RecallService(recall), RankService(rank), settings.recall_share)
+            services = await stack.enter_async_context(open_services(settings))
+            state = await _redis(stack, settings.state_redis_url, "state store")
+            cache = await _redis(stack, settings.cache_redis_url, "cache")
             reader = StateReader(state)
             stack.push_async_callback(reader.aclose)
-            watch = ModelWatch(recall, rank, cache)
-            await watch.begin()
-            admission = AdmissionControl(
-                AdaptiveLimit(settings.concurrency, _FEWEST, settings.max_concurrency)
+            road = await stack.enter_async_context(
+                open_road(settings, services, reader, cache, registry)
             )
-            watch_admission(registry, admission)
-            cache_metrics = CacheMetrics(registry)
-            local = LocalCache(settings.cache_local_mb * MIB, cache_metrics.evicted)
-            cache_metrics.watch(local)
-            hot = HotQueries(cache)
-            searcher = Searcher(
-                cascade=cascade,
-                versions=RedisVersions(reader),
-                models=watch,
-                local=local,
-                shared=RedisCache(cache),
-                lifetimes=Lifetimes(
-                    settings.cache_fresh_seconds,
-                    settings.cache_stale_seconds,
-                    settings.cache_kept_seconds,
-                ),
-                admission=admission,
-                hot=hot,
-                metrics=metrics,
-                cache_metrics=cache_metrics,
-                budget_seconds=settings.budget_ms / 1000,
-            )
-            stack.push_async_callback(searcher.aclose)
-            warmer = Warmer(searcher, hot, cache, settings.warm_queries)
-            for work in (watch.run, hot.run, warmer.run):
-                await stack.enter_async_context(running(work))
-            yield {
-                "checks": {"recall": recall.check},
+            opened: dict[str, Any] = {
+                "checks": {"recall": services.recall.check},
                 "optional_checks": {
-                    "rank": rank.check,
-                    "indexer": indexer.check,
+                    "rank": services.rank.check,
+                    "indexer": services.indexer.check,
                     "state": state.check,
                     "cache": cache.check,
                 },
                 "settings": settings,
-                "recall": recall,
-                "rank": rank,
-                "indexer": indexer,
-                "searcher": searcher,
-                "hot": hot,
+                "recall": services.recall,
+                "rank": services.rank,
+                "indexer": services.indexer,
+                "answers": road.answers,
+                "cached": road.cached,
+                "hot": road.hot,
+                "field_names": road.field_names,
+                "versions": road.versions,
+                "frequent": road.frequent,
                 "keystore": KeyStore(state),
-                "doorkeeper": Doorkeeper(
-                    reader,
-                    RateLimiter(cache),
-                    settings.operator_key.get_secret_value() if settings.operator_key else None,
-                )
-                if settings.keys_on
-                else None,
+                "doorkeeper": _doorkeeper(settings, reader, cache),
             }
+            # Tools of agents call the routes, so they need the state of the routes.
+            opened["agents"] = await stack.enter_async_context(agent_door(app, opened))
+            yield opened
 
+    app = create_service_app(
+        title="Xunwen",
+        version=version("xunwen"),
+        routers=[
+            search_router,
+            similar_router,
+            suggestions_router,
+            citations_router,
+            jobs_router,
+            formats_router,
+            contents_router,
+            query_rules_router,
+            collections_router,
+            embeddings_router,
+            reranking_router,
+            models_router,
+            dify_router,
+            agents_router,
+            admin_router,
+        ],
+        lifespan=lifespan,
+        layers=_layers(settings),
+    )
+    if settings.keys_on:
+        describe_keys(app)
+    add_web_page(app)
+    return app
+
+
+def _layers(settings: GatewaySettings) -> list[Middleware]:
+    """The layers that a request passes before its route, the outermost one first."""
     layers = [Middleware(SecurityHeaders)]
     if settings.cors_origins:
         layers.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST", "PUT", "DELETE"],
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["authorization", "content-type", "idempotency-key", "cache-control"],
                 expose_headers=["x-request-id", "x-cache", "age", "retry-after"],
                 max_age=600,
@@ -137,20 +130,19 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     limits = BodyLimits(settings.max_body_bytes, settings.max_upload_bytes, settings.body_seconds)
     layers.append(Middleware(Gate, limits=limits, max_requests=settings.max_requests))
     layers.append(Middleware(QuickHits))
-    app = create_service_app(
-        title="Xunwen",
-        version=version("xunwen"),
-        routers=[
-            search.router,
-            jobs.router,
-            collections.router,
-            compatible.router,
-            admin.router,
-        ],
-        lifespan=lifespan,
-        layers=layers,
-    )
-    if settings.keys_on:
-        describe_keys(app)
-    add_web_page(app)
-    return app
+    return layers
+
+
+async def _redis(stack: AsyncExitStack, url: str, name: str) -> GuardedRedis:
+    redis = await stack.enter_async_context(opened_redis(RedisAddress.parse(url)))
+    return GuardedRedis(redis, name)
+
+
+def _doorkeeper(
+    settings: GatewaySettings, reader: StateReader, cache: GuardedRedis
+) -> Doorkeeper | None:
+    """The check of API keys; None if everybody may call."""
+    if not settings.keys_on:
+        return None
+    operator_key = settings.operator_key.get_secret_value() if settings.operator_key else None
+    return Doorkeeper(reader, RateLimiter(cache), operator_key)

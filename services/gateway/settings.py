@@ -6,6 +6,7 @@ import re
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.common.redis_address import CacheRedisUrl, StateRedisUrl
 from services.common.settings import ServiceSettings
 
 MIB = 1024 * 1024
@@ -13,7 +14,7 @@ MIN_OPERATOR_KEY = 32
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
+    """Whether only this machine can reach a server that listens on this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -21,53 +22,74 @@ def is_loopback(host: str) -> bool:
 
 
 class GatewaySettings(ServiceSettings):
+    """Addresses of the services behind, budgets, cache, load limits, and access."""
+
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="XUNWEN_GATEWAY_")
 
     port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port to listen on; 0 lets the system choose a free one."""
     recall_url: str = "http://127.0.0.1:8001"
+    """Address of the recall service."""
     rank_url: str = "http://127.0.0.1:8002"
+    """Address of the rank service."""
     indexer_url: str = "http://127.0.0.1:8003"
-    state_redis_url: str = "redis://127.0.0.1:6379/0"
-    cache_redis_url: str = "redis://127.0.0.1:6380/0"
+    """Address of the indexer."""
+    state_redis_url: StateRedisUrl = "redis://127.0.0.1:6379/0"
+    """Redis that holds API keys, index versions and query rules, a server or replicas behind
+    Sentinel. It must be durable and evict nothing."""
+    cache_redis_url: CacheRedisUrl = "redis://127.0.0.1:6380/0"
+    """Redis that caches answers: a server, replicas behind Sentinel, or a cluster. It may lose
+    everything; searches go on without it."""
 
     budget_ms: int = Field(default=3_000, ge=10, le=60_000)
-    """Time a search may take when the request names none."""
+    """Time that a search may take if its request names no budget."""
     max_budget_ms: int = Field(default=30_000, ge=10, le=60_000)
+    """Largest budget that a request may name."""
     recall_share: float = Field(default=0.85, gt=0, lt=1)
-    """Part of the budget after which recall is given up when the hits are to be ranked too."""
+    """Share of the budget that recall may use of a search that is also ranked; the rest is for
+    rank."""
 
     cache_fresh_seconds: float = Field(default=300.0, gt=0)
-    """How long an answer is served without a thought. It never outlives its index version."""
+    """How long a cached answer counts as fresh. No answer outlives its index version."""
     cache_stale_seconds: float = Field(default=3_600.0, gt=0)
-    """How long it is served while it is computed again."""
+    """Age up to which an answer that is no longer fresh is served while it is computed
+    again."""
     cache_kept_seconds: float = Field(default=86_400.0, gt=0)
-    """How long it is kept for the case that recall is away."""
+    """Age up to which an answer is kept, to be served while recall does not answer."""
     cache_local_mb: int = Field(default=64, ge=0)
-    """Memory of this process for answers, below the shared level in Redis."""
+    """Memory of this process for cached answers, in front of the Redis that replicas share."""
     warm_queries: int = Field(default=50, ge=0, le=1000)
-    """How many of a collection's most asked queries are computed after a rebuild."""
+    """Number of a collection's most frequent queries that are computed after a rebuild."""
 
     concurrency: int = Field(default=16, ge=2)
-    """Searches computed at once, at the start; measured latencies move it."""
+    """Searches that are computed at once after the start; measured latencies adjust the
+    number."""
     max_concurrency: int = Field(default=256, ge=2)
+    """Upper bound of the adjusted number of searches that are computed at once."""
 
     max_requests: int = Field(default=1_000, ge=1)
-    """Requests at once of all kinds; beyond it they are refused at once."""
+    """Requests of all kinds that may be open at once; further ones are refused at once with
+    503."""
     max_body_bytes: int = Field(default=16 * MIB, ge=1024)
-    """Of every request but an upload."""
+    """Largest body of a request, uploads of documents excepted."""
     max_upload_bytes: int = Field(default=4096 * MIB, ge=1024)
+    """Largest body of an upload of documents."""
     body_seconds: float = Field(default=30.0, gt=0)
-    """In which a body must have arrived; for an upload, the longest pause."""
+    """Deadline for receiving a body; for uploads, the longest pause between two blocks."""
 
     require_keys: bool | None = None
-    """Whether calls must carry an API key. Not set: unless the gateway listens on loopback only."""
+    """Whether calls must carry an API key. If it is not set, keys are needed unless the
+    gateway listens on loopback only."""
     operator_key: SecretStr | None = None
-    """A key with all rights that needs no state store, for the first steps of an installation."""
+    """An API key with all rights, of at least 32 characters, that works without the state
+    store."""
     cors_origins: list[str] = Field(default_factory=list)
-    """Pages of these origins may call the API, as a JSON list: ["https://library.example"]."""
+    """Origins whose web pages may call the API, as a JSON list such as
+    ["https://library.example"]."""
 
     @property
     def keys_on(self) -> bool:
+        """Whether calls must carry an API key."""
         return not is_loopback(self.host) if self.require_keys is None else self.require_keys
 
     @model_validator(mode="after")

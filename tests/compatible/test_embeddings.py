@@ -16,7 +16,7 @@ TEXTS = ["卫星姿态控制", "水稻病害的识别", "Attitude control of a s
 
 @pytest.fixture
 def http(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.url, timeout=120) as http:
+    with httpx.Client(base_url=stack.url, timeout=600) as http:  # as OpenAI's client waits
         yield http
 
 
@@ -51,6 +51,20 @@ def test_vectors_have_length_one_and_mean_something(http: httpx.Client) -> None:
     assert cosine(satellite) > cosine(rice) + 0.2
 
 
+def test_the_names_of_other_services_for_the_two_forms_of_a_text(http: httpx.Client) -> None:
+    def vector(input_type: str | None) -> list[float]:
+        numbers: list[float] = embed(http, input="水稻", input_type=input_type)["data"][0][
+            "embedding"
+        ]
+        return numbers
+
+    for name in ("search_document", "passage", "classification", "clustering", None):
+        assert vector(name) == pytest.approx(vector("document"), abs=1e-3), name
+    assert vector("search_query") == pytest.approx(vector("query"), abs=1e-3)
+    answer = http.post("/v1/embeddings", json={"input": "a", "input_type": "magic"})
+    assert "input_type" in refused(answer, 422)
+
+
 def test_base64_is_the_same_vector(http: httpx.Client) -> None:
     plain = embed(http, input=TEXTS[0], encoding_format="float")["data"][0]["embedding"]
     coded = embed(http, input=TEXTS[0], encoding_format="base64")["data"][0]["embedding"]
@@ -71,14 +85,13 @@ def test_members_that_other_servers_know_and_nulls_are_no_error(http: httpx.Clie
 
 
 def test_more_than_one_call_of_the_encoder_takes_is_answered(http: httpx.Client) -> None:
-    """LangChain sends 1,000 texts at once; they are far more than the queue of recall holds."""
+    """OpenAI permits 2,048 texts a call; they are far more than the queue of recall holds."""
     texts = [f"第{number}号水文站的日均径流观测" for number in range(2048)]
     answer = embed(http, input=texts, encoding_format="base64")
     assert [item["index"] for item in answer["data"]] == list(range(2048))
     (last,) = embed(http, input=texts[-1])["data"]
     raw = base64.b64decode(answer["data"][-1]["embedding"])
     vector = struct.unpack(f"<{len(raw) // 4}f", raw)
-    # int8 has one scale for a pass, so a vector depends a little on its neighbours there.
     assert sum(a * b for a, b in zip(vector, last["embedding"], strict=True)) > 0.99
 
 
@@ -107,3 +120,12 @@ def test_inputs_that_cannot_be_read(http: httpx.Client, value: object, says: str
 )
 def test_other_members_that_cannot_be_read(http: httpx.Client, body: dict[str, object]) -> None:
     refused(http.post("/v1/embeddings", json=body), 422)
+
+
+@pytest.mark.parametrize(
+    "body", [rb'{"input": "\ud800"}', b'{"input": "\xed\xa0\x80"}', b"{", b"NaN"]
+)
+def test_text_that_no_json_holds_is_refused(http: httpx.Client, body: bytes) -> None:
+    for path in ("/v1/embeddings", "/v1/rerank", "/v1/search"):
+        answer = http.post(path, content=body, headers={"content-type": "application/json"})
+        assert "not valid JSON" in refused(answer, 400)

@@ -48,10 +48,35 @@ def test_the_most_relevant_comes_first(http: httpx.Client, path: str) -> None:
 def test_documents_as_objects_and_returned(http: httpx.Client) -> None:
     documents = [{"text": text, "id": 7} for text in DOCUMENTS]
     answer = rerank(http, documents=documents, return_documents=True, top_n=2)
-    assert answer["results"][0]["document"] == {"text": DOCUMENTS[1]}
+    assert answer["results"][0]["document"] == {"text": DOCUMENTS[1], "id": 7}
     assert len(answer["results"]) == 2
     plain = rerank(http)["results"][0]["relevance_score"]
     assert answer["results"][0]["relevance_score"] == pytest.approx(plain, abs=0.02)
+
+
+def test_rank_fields_are_read_instead_of_the_text(http: httpx.Client) -> None:
+    documents = [
+        {"text": "无关", "title": title, "no": n, "tags": ["甲", "乙"]}
+        for n, title in enumerate(DOCUMENTS)
+    ]
+    fields = ["title", "no", "tags", "absent"]
+    answer = rerank(http, documents=documents, rank_fields=fields, return_documents=True)
+    best = answer["results"][0]
+    assert best["index"] == 1
+    assert best["document"] == documents[1]
+    texts = [f"{title}\n{n}\n甲 乙" for n, title in enumerate(DOCUMENTS)]
+    same = rerank(http, documents=texts)["results"][0]
+    assert best["relevance_score"] == pytest.approx(same["relevance_score"], abs=1e-6)
+    # Without them all have the same text; the titles raise one above it and put the others below.
+    unread = {item["relevance_score"] for item in rerank(http, documents=documents)["results"]}
+    assert len(unread) == 1
+    others = [item["relevance_score"] for item in answer["results"][1:]]
+    assert best["relevance_score"] > min(unread) > max(others)
+
+
+def test_texts_come_back_as_objects(http: httpx.Client) -> None:
+    results = rerank(http, return_documents=True, rank_fields=["title"])["results"]
+    assert results[0]["document"] == {"text": DOCUMENTS[1]}
 
 
 def test_nulls_are_as_if_left_out(http: httpx.Client) -> None:
@@ -78,6 +103,11 @@ def test_a_thousand_documents_in_one_call(http: httpx.Client) -> None:
         ({"documents": "a"}, "a list of 1 to 1,000 documents"),
         ({"documents": ["a", {"body": "b"}]}, "document 1, itself or in its `text`"),
         ({"documents": ["a", ""]}, "the text is empty"),
+        ({"documents": [{"text": "a"}], "rank_fields": ["b"]}, "document 0: it has none of"),
+        ({"documents": [{"b": {}}], "rank_fields": ["b"]}, "document 0, `b`: a string, a number"),
+        ({"documents": [{"b": ""}], "rank_fields": ["b"]}, "the text is empty"),
+        ({"rank_fields": []}, "rank_fields"),
+        ({"documents": [["a"]]}, "document"),
         ({"query": ""}, "query"),
         ({"query": " "}, "query"),
         ({"top_n": 0}, "top_n"),

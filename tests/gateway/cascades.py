@@ -1,17 +1,23 @@
-"""Cascades that are no services: what they answer is said by the test."""
+"""Links and services that are written for tests: the test says what they answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.common.wire.rank import RankedHit, RankResponse
 from services.common.wire.recall import Mode
-from services.gateway.domain import Candidate, Recalled, Search
+from services.gateway.search import render
+from services.gateway.search.answers import Answered, Ask, Asker
+from services.gateway.search.hits import Fetched, RecallAnswer
+from services.gateway.search.request import Search
+from services.gateway.search.rules import RulesMembers
 
-ENCODER, RANKER = "e" * 16, "f" * 16
+RANKER = "f" * 16
 
 
 def search(query: str = "创新", **changes: Any) -> Search:
@@ -30,6 +36,39 @@ def search(query: str = "创新", **changes: Any) -> Search:
     return Search(**(members | changes))
 
 
+def ask(query: str = "创新", *, seconds: float = 10.0, **changes: Any) -> Ask:
+    """An Ask of the tenant `-`; `changes` are its other members."""
+    return Ask(search(query), Deadline.after(seconds), Asker("-", "-"), **changes)
+
+
+def title(answered: Answered) -> str:
+    return str(orjson.loads(answered.content + b"}")["hits"][0]["title"])
+
+
+@dataclass(slots=True)
+class CountingLink:
+    """The innermost link of a chain: answers with the number of its call, after a while."""
+
+    seconds: float = 0.0
+    error: SearchError | None = None
+    degraded: Sequence[str] = ()
+    index: str = "notes__1"
+    asked: list[Ask] = field(default_factory=list, init=False)
+
+    @property
+    def calls(self) -> int:
+        return len(self.asked)
+
+    async def answer(self, ask: Ask) -> Answered:
+        self.asked.append(ask)
+        degraded, hits = self.degraded, [{"title": f"第{self.calls}次"}]
+        await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+        content = render.content(ask.search, hits, [], ask.version, {})
+        return Answered(content, self.index, degraded, ranker=RANKER)
+
+
 @dataclass(slots=True)
 class CountingRecall:
     """Finds one document; takes a while, or fails."""
@@ -39,27 +78,58 @@ class CountingRecall:
     degraded: Sequence[str] = ()
     index: str = "notes__1"
     calls: int = field(default=0, init=False)
+    deadlines: list[Deadline] = field(default_factory=list, init=False)
+    texts: list[bool] = field(default_factory=list, init=False)
+    """Whether each call asked for what rank reads."""
+    called: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
-    async def recall(self, search: Search, deadline: Deadline) -> Recalled:
+    async def recall(
+        self,
+        search: Search,
+        deadline: Deadline,
+        *,
+        texts: bool,
+        version: str | None,
+        rules: RulesMembers | None,
+    ) -> RecallAnswer:
         self.calls += 1
+        self.called.set()
+        self.texts.append(texts)
+        self.deadlines.append(deadline)
         degraded = self.degraded
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
-        document = {"id": "1", "title": f"第{self.calls}次", "text": "", "fields": {}, "score": 1.0}
-        return Recalled([document], self.index, ENCODER, [], [], degraded)
+        candidate = {"id": "1", "title": f"第{self.calls}次", "text": "", "score": 1.0}
+        return RecallAnswer([candidate], self.index, [], [], degraded)
+
+    async def documents(
+        self,
+        index: str,
+        ids: Sequence[str],
+        deadline: Deadline,
+        *,
+        version: str | None,
+        passages: Mapping[str, Sequence[int]],
+    ) -> Fetched:
+        title = f"第{self.calls}次"
+        return Fetched([{"id": one, "title": title, "text": "", "fields": {}} for one in ids])
 
 
 @dataclass(slots=True)
 class PlainRank:
-    """Keeps the order; fails when told to."""
+    """Keeps the order, or fails with `error`."""
 
     error: SearchError | None = None
+    deadlines: list[Deadline] = field(default_factory=list, init=False)
 
     async def rank(
-        self, search: Search, candidates: Sequence[Candidate], deadline: Deadline
+        self, search: Search, recalled: RecallAnswer, deadline: Deadline
     ) -> RankResponse:
+        self.deadlines.append(deadline)
         if self.error is not None:
             raise self.error
-        hits = [RankedHit(id=each["id"], score=0.5, scores={}) for each in candidates]
+        hits = [
+            RankedHit(id=candidate["id"], score=0.5, scores={}) for candidate in recalled.candidates
+        ]
         return RankResponse(hits=hits, ranker=RANKER, stages=[])

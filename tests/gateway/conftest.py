@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.redis_client import GuardedRedis, connect
+from services.common.redis_address import RedisAddress
+from services.common.redis_client import opened_redis
+from services.gateway.stores.redis_client import GuardedRedis
 from tests.servers import Server, valkey
 
 
@@ -18,7 +20,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 async def redis(redis_server: Server) -> AsyncIterator[GuardedRedis]:
     """Empty."""
-    async with connect(redis_server.url) as client:
+    async with opened_redis(RedisAddress.parse(redis_server.url)) as client:
         await client.flushall()
         yield GuardedRedis(client, "cache")
 
@@ -28,5 +30,5 @@ async def dead_redis(tmp_path: Path) -> AsyncIterator[GuardedRedis]:
     """Of a server that was killed."""
     with valkey(tmp_path) as server:
         server.kill()
-        async with connect(server.url) as client:
+        async with opened_redis(RedisAddress.parse(server.url)) as client:
             yield GuardedRedis(client, "cache")

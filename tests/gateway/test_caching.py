@@ -1,38 +1,29 @@
 """What is kept under which key, and for how long."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.wire.recall import Mode
 from services.gateway.cache.local import LocalCache
-from services.gateway.cache.policy import (
-    CacheUse,
-    Entry,
-    Lifetimes,
-    Models,
-    Phase,
-    cache_key,
-    cache_use,
-)
+from services.gateway.cache.policy import CacheUse, Entry, Lifetimes, Phase, cache_use
+from services.gateway.search.key import cache_key
 from tests.gateway.cascades import search
 
-MODELS = Models("encoder", "ranker")
+RANKER = "ranker"
 
 
 def test_everything_that_changes_an_answer_changes_its_key() -> None:
     plain = search()
     keys = [
-        cache_key(plain, "v1", MODELS, "-"),
-        cache_key(plain, "v2", MODELS, "-"),
-        cache_key(plain, "v1", replace(MODELS, encoder="other"), "-"),
-        cache_key(plain, "v1", replace(MODELS, ranker="other"), "-"),
-        cache_key(plain, "v1", MODELS, "tenant"),
-        cache_key(search("创 新"), "v1", MODELS, "-"),
+        cache_key(plain, "v1", "r", RANKER, "-"),
+        cache_key(plain, "v2", "r", RANKER, "-"),
+        cache_key(plain, "v1", "other", RANKER, "-"),
+        cache_key(plain, "v1", "r", "other", "-"),
+        cache_key(plain, "v1", "r", RANKER, "tenant"),
+        cache_key(search("创 新"), "v1", "r", RANKER, "-"),
         *(
-            cache_key(search(**changed), "v1", MODELS, "-")
+            cache_key(search(**changed), "v1", "r", RANKER, "-")
             for changed in (
                 {"collection": "other"},
                 {"top_k": 11},
@@ -54,13 +45,12 @@ def test_everything_that_changes_an_answer_changes_its_key() -> None:
 def test_the_order_within_a_filter_does_not_matter() -> None:
     one = search(filter={"year": 2020, "discipline": "数学"})
     other = search(filter={"discipline": "数学", "year": 2020})
-    assert cache_key(one, "v", MODELS, "-") == cache_key(other, "v", MODELS, "-")
+    assert cache_key(one, "v", "r", RANKER, "-") == cache_key(other, "v", "r", RANKER, "-")
 
 
 def test_a_model_that_is_not_known_has_no_key() -> None:
-    assert cache_key(search(), "v", Models(None, "ranker"), "-") is None
-    assert cache_key(search(), "v", Models("encoder", None), "-") is None
-    assert cache_key(search(rank=False), "v", Models("encoder", None), "-") is not None
+    assert cache_key(search(), "v", "r", None, "-") is None
+    assert cache_key(search(rank=False), "v", "r", None, "-") is not None
 
 
 def test_an_entry_goes_through_its_phases() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from services.common.errors import Overloaded, RateLimited, SearchError
 from services.common.request_context import Deadline
-from services.gateway.admission.adaptive_limit import TOLERANCE, AdaptiveLimit
-from services.gateway.admission.control import AdmissionControl
+from services.gateway.search.adaptive_limit import TOLERANCE, AdaptiveLimit
+from services.gateway.search.admission import AdmissionControl, _Waiter
 
 
 def control(places: float) -> AdmissionControl:
@@ -123,6 +123,60 @@ async def test_a_patient_caller_waits_for_what_hurried_ones_leave() -> None:
     assert order == ["holder", "hurried", "patient"]
 
 
+@pytest.mark.parametrize(("clients", "places"), [(4, 2), (4, 16), (6, 2)])
+async def test_a_few_clients_queue_within_their_budget(clients: int, places: int) -> None:
+    """Two cores: searches that run at the same time take longer, each in turn."""
+    admission = AdmissionControl(AdaptiveLimit(places, 2, 256))
+    done = 0
+
+    async def client(key: str) -> None:
+        nonlocal done
+        for _ in range(10):
+            async with admission.slot(key, "kind", Deadline.after(10)):
+                await asyncio.sleep(0.01 * max(1, admission.in_flight / 2))
+            done += 1
+
+    async with admission.slot("first", "kind", Deadline.after(10)):
+        await asyncio.sleep(0.01)
+    await asyncio.gather(*(client(f"key {number}") for number in range(clients)))
+    assert (done, admission.refused) == (clients * 10, 0)
+
+
+async def test_a_search_whose_budget_ends_in_the_queue_is_refused_by_then() -> None:
+    admission = control(1)
+    async with admission.slot("a", "kind", Deadline.after(10)):
+        await asyncio.sleep(0.05)
+    async with admission.slot("b", "kind", Deadline.after(10)):
+        started = time.monotonic()
+        with pytest.raises(SearchError):
+            async with admission.slot("c", "kind", Deadline.after(0.5)):
+                pass
+        assert 0.2 < time.monotonic() - started < 5
+
+
+async def test_a_full_queue_hurries_those_who_wait() -> None:
+    """With a budget of minutes they would wait; in a crowd they are refused within moments."""
+    admission = control(1)
+    released = asyncio.Event()
+    holder = asyncio.create_task(hold(admission, "a", released))
+    await asyncio.sleep(0)
+    started = time.monotonic()
+
+    async def one(key: str) -> str:
+        try:
+            async with admission.slot(key, "kind", Deadline.after(300)):
+                return "served"
+        except SearchError:
+            return "refused"
+
+    outcomes = await asyncio.gather(*(one(f"key {number}") for number in range(12)))
+    assert outcomes == ["refused"] * 12
+    assert time.monotonic() - started < 30
+    released.set()
+    await holder
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
 def simulated(limit: AdaptiveLimit, capacity: int, rounds: int) -> None:
     """A service that serves `capacity` at once in a second each, and the rest after them."""
     for _ in range(rounds):
@@ -173,3 +227,19 @@ def test_a_push_back_lowers_it_at_once_but_never_below_its_minimum() -> None:
     for _ in range(50):
         limit.pushed_back()
     assert limit.value == 2
+
+
+async def test_one_whose_time_just_ran_out_can_still_be_hurried() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def wait() -> None:
+        async with asyncio.timeout(0) as timeout:
+            waiter = _Waiter("key", loop.create_future(), 9e9, loop.time(), timeout)
+            try:
+                await asyncio.sleep(60)
+            finally:  # between the end of its time and its leaving
+                assert timeout.expired()
+                waiter.hurry()
+
+    with pytest.raises(TimeoutError):
+        await wait()

@@ -84,6 +84,18 @@ def test_an_answer_within_its_budget_or_a_reason(http: httpx.Client, budget_ms: 
     assert seconds < budget_ms / 1000 * 1.1 + 2
 
 
+def test_a_short_budget_gives_what_there_is(http: httpx.Client) -> None:
+    """On a busy machine 50 ms may pass before any leg has answered, so not all of them must."""
+    answers = [
+        http.post("/v1/search", json={"query": f"第{number}个急着问的问题", "budget_ms": 50})
+        for number in range(20)
+    ]
+    assert {answer.status_code for answer in answers} <= {200, 504}
+    given = [answer.json() for answer in answers if answer.status_code == 200]
+    assert len(given) >= 3
+    assert all("rank" in answer["degraded"] and answer["hits"] for answer in given)
+
+
 def test_without_rank_the_coarse_order_is_given_and_not_kept(
     stack: Stack, http: httpx.Client
 ) -> None:

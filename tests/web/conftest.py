@@ -15,8 +15,8 @@ _WAIT_MS = 20_000
 OpenPage = Callable[..., Page]
 
 
-# Per package: Playwright's loop must have ended before other packages run theirs.
-@pytest.fixture(scope="package")
+# Playwright's loop must have ended before tests elsewhere run theirs, so no longer than a module.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = find_chromium()
     if executable is None:

@@ -58,7 +58,7 @@ def test_axe_in_the_drawer(open_page: OpenPage) -> None:
 def test_axe_where_columns_are_asked_for(open_page: OpenPage) -> None:
     page = open_page("?view=jobs")
     table = {"name": "t.csv", "mimeType": "text/csv", "buffer": "编号,题目\n1,冻土\n".encode()}
-    page.get_by_label("选择文件").set_input_files(table)  # type: ignore[arg-type]
+    page.get_by_label("选择文件", exact=True).set_input_files(table)  # type: ignore[arg-type]
     expect(page.get_by_role("dialog")).to_be_visible()
     assert findings(page) == []
 

@@ -44,7 +44,7 @@ def test_gateway_out_of_reach(open_page: OpenPage) -> None:
     page = open_page("?q=草原生态")
     expect(page.locator(".hit").first).to_be_visible()
     page.context.set_offline(True)
-    page.get_by_role("textbox", name="检索文献").fill("草原生态补偿")
+    page.get_by_role("combobox", name="检索文献").fill("草原生态补偿")
     expect(page.get_by_role("heading", name="连不上网关")).to_be_visible()
     page.context.set_offline(False)
     page.get_by_role("button", name="重试").click()

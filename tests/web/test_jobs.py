@@ -26,7 +26,7 @@ def lines(count: int, start: int = 0) -> str:
 
 def choose(page: Page, collection: str, *files: Path) -> None:
     page.get_by_label("文献集", exact=True).fill(collection)
-    page.get_by_label("选择文件").set_input_files(files)
+    page.get_by_label("选择文件", exact=True).set_input_files(files)
 
 
 def test_upload_to_finished(open_page: OpenPage, screenshots: Screenshots, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_upload_to_finished(open_page: OpenPage, screenshots: Screenshots, tmp_p
     assert [json.loads(line)["line"] for line in saved] == [61, 62]
     page.keyboard.press("Escape")
     job.get_by_role("link", name="检索该文献集").click()
-    page.get_by_role("textbox", name="检索文献").fill("第7号水文站")
+    page.get_by_role("combobox", name="检索文献").fill("第7号水文站")
     expect(page.locator(".hit-title").first).to_contain_text("水文站")
 
 
@@ -73,6 +73,41 @@ def test_dropped_file(open_page: OpenPage) -> None:
     expect(job.locator("[data-count=indexed] dd")).to_have_text("2")
 
 
+def test_dropped_papers_become_one_job(open_page: OpenPage) -> None:
+    """Papers go together, each under its name; a file of no known format is told."""
+    page = open_page("?view=jobs")
+    page.get_by_label("文献集", exact=True).fill("web_papers")
+    data = page.evaluate_handle(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["# 冻土区路基的变形\\n\\n内容。"], "冻土.md"));
+          data.items.add(new File(["<h1>水稻育种</h1><p>内容。</p>"], "水稻.html"));
+          data.items.add(new File(["x"], "photo.png"));
+          return data;
+        }"""
+    )
+    page.dispatch_event(".dropzone", "drop", {"dataTransfer": data})
+    job = page.locator(".job", has_text="web_papers").first
+    expect(job.locator(".badge")).to_have_text("已完成，有拒收")
+    expect(job.locator("[data-count=indexed] dd")).to_have_text("2")
+    job.get_by_role("button", name="查看拒收的行").click()
+    expect(page.get_by_role("dialog")).to_contain_text("photo.png")
+    expect(page.get_by_role("dialog")).to_contain_text("no format that is read")
+
+
+def test_a_folder_is_chosen_with_its_paths(open_page: OpenPage, tmp_path: Path) -> None:
+    (tmp_path / "papers" / "2024").mkdir(parents=True)
+    (tmp_path / "papers" / "2024" / "a.md").write_text("# 高原湖泊的水质", encoding="utf-8")
+    (tmp_path / "papers" / "b.md").write_text("# 草原的生态", encoding="utf-8")
+    page = open_page("?view=jobs")
+    page.get_by_label("文献集", exact=True).fill("web_folder")
+    page.locator("input[type=file]").nth(1).set_input_files(tmp_path / "papers")
+    job = page.locator(".job", has_text="web_folder").first
+    expect(job.locator(".badge")).to_have_text("已完成")
+    page.goto(page.url.split("?")[0] + "v1/collections/web_folder/documents/2024%2Fa.md")
+    expect(page.locator("body")).to_contain_text("高原湖泊的水质")
+
+
 def test_cancel_and_retry(open_page: OpenPage, screenshots: Screenshots, tmp_path: Path) -> None:
     file = tmp_path / "many.jsonl"
     file.write_text(lines(20_000), encoding="utf-8")
@@ -91,11 +126,11 @@ def test_cancel_and_retry(open_page: OpenPage, screenshots: Screenshots, tmp_pat
 
 
 def test_unknown_format_is_refused_before_sending(open_page: OpenPage, tmp_path: Path) -> None:
-    file = tmp_path / "thesis.docx"
+    file = tmp_path / "thesis.pptx"
     file.write_bytes(b"PK")
     page = open_page("?view=jobs")
     choose(page, "literature", file)
-    expect(page.get_by_role("alert")).to_contain_text("thesis.docx：看不出格式")
+    expect(page.get_by_role("alert")).to_contain_text("thesis.pptx：看不出格式")
 
 
 def test_a_table_with_other_names(

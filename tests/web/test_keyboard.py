@@ -7,7 +7,7 @@ from tests.web.conftest import OpenPage
 
 def test_keyboard_only(open_page: OpenPage) -> None:
     page = open_page()
-    box = page.get_by_role("textbox", name="检索文献")
+    box = page.get_by_role("combobox", name="检索文献")
     page.locator("body").click(position={"x": 5, "y": 400})
     page.keyboard.press("/")
     expect(box).to_be_focused()
@@ -46,7 +46,7 @@ def test_views_and_help_by_key(open_page: OpenPage) -> None:
     page.keyboard.press("2")
     expect(page.get_by_role("heading", level=1)).to_have_text("向量")
     page.keyboard.press("/")
-    expect(page.get_by_role("textbox", name="检索文献")).to_be_focused()
+    expect(page.get_by_role("combobox", name="检索文献")).to_be_focused()
 
 
 def test_tab_reaches_the_content_past_the_frame(open_page: OpenPage) -> None:

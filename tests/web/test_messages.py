@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.web.conftest import OpenPage
 
-WEB = Path(__file__).parents[2] / "services" / "gateway" / "web" / "js"
+WEB = Path(__file__).parents[2] / "services" / "gateway" / "page" / "static" / "js"
 CALL = re.compile(r"""\bt\(\s*(["`])([^"`]+)\1""")
 
 

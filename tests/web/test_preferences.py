@@ -46,7 +46,7 @@ def test_key_goes_with_each_call_and_stays_in_the_tab(open_page: OpenPage) -> No
     page.get_by_role("button", name="使用此密钥").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     with page.expect_request("**/v1/search") as sent:
-        page.get_by_role("textbox", name="检索文献").fill("农业灌溉")
+        page.get_by_role("combobox", name="检索文献").fill("农业灌溉")
     assert sent.value.headers["authorization"] == "Bearer xw_not_a_real_key"
     stored = "[sessionStorage.getItem('xunwen.key'), localStorage.getItem('xunwen.key')]"
     assert page.evaluate(stored) == ["xw_not_a_real_key", None]

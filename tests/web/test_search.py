@@ -21,12 +21,12 @@ def test_search_as_you_type(open_page: OpenPage, screenshots: Screenshots) -> No
     expect(page.get_by_role("heading", level=1)).to_have_text("按意思，找文献")
     expect(page.get_by_text("篇文献可检索")).to_be_visible()
     screenshots.take(page, "home")
-    page.get_by_role("textbox", name="检索文献").press_sequentially(TITLE, delay=5)
+    page.get_by_role("combobox", name="检索文献").press_sequentially(TITLE, delay=5)
     expect(page.locator(".hit-title").first).to_have_text(TITLE)
     expect(page.locator(".hit mark").first).to_be_visible()
     expect(page.locator(".hit-meta .chip.strong").first).to_have_text("兵器科学与技术")
     expect(page.locator(".hit-meta").first).to_contain_text("平方和优化")
-    expect(page.locator(".stage-legend")).to_contain_text("精排")
+    expect(page.locator(".stage-legend")).to_contain_text("粗排")
     expect(page.locator(".hit-scores .bar").first).to_contain_text("语义")
     assert "q=" in page.url
     screenshots.take(page, "search")
@@ -36,7 +36,7 @@ def test_typing_asks_for_the_last_text_only(open_page: OpenPage) -> None:
     page = open_page()
     asked: list[str] = []
     page.on("request", lambda r: asked.append(r.post_data or "") if "/v1/search" in r.url else None)
-    page.get_by_role("textbox", name="检索文献").press_sequentially("水产养殖的水质", delay=20)
+    page.get_by_role("combobox", name="检索文献").press_sequentially("水产养殖的水质", delay=20)
     assert hits(page)
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     assert len(asked) < len("水产养殖的水质"), "each keystroke was a search"
@@ -46,7 +46,7 @@ def test_typing_asks_for_the_last_text_only(open_page: OpenPage) -> None:
 def test_back_button_returns_to_the_last_search(open_page: OpenPage) -> None:
     page = open_page(f"?q={QUERY}")
     assert hits(page)
-    box = page.get_by_role("textbox", name="检索文献")
+    box = page.get_by_role("combobox", name="检索文献")
     box.fill("果蔬采后保鲜")
     expect(page).to_have_url(re.compile("%E6%9E%9C"))
     box.press("Enter")
@@ -55,6 +55,12 @@ def test_back_button_returns_to_the_last_search(open_page: OpenPage) -> None:
     assert hits(page)
     page.go_forward()
     expect(box).to_have_value("果蔬采后保鲜")
+
+
+def test_a_link_in_gb18030_searches_what_it_says(open_page: OpenPage) -> None:
+    page = open_page("?q=%B6%B3%CD%C1%D1%A7+a%2B&f.discipline=%CA%FD%D1%A7")
+    expect(page.get_by_role("combobox", name="检索文献")).to_have_value("冻土学 a+")
+    expect(page.get_by_role("button", name="去掉筛选：学科 数学")).to_be_visible()
 
 
 def test_filter_with_counts(open_page: OpenPage, screenshots: Screenshots) -> None:
@@ -110,8 +116,37 @@ def test_similar_documents_from_the_drawer(open_page: OpenPage) -> None:
     page.locator(".hit-title").first.click()
     page.get_by_role("link", name="查找相似文献").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_role("radio", name="语义")).to_be_checked()
-    expect(page.locator(".hit-title").first).to_have_text(TITLE)
+    expect(page.get_by_role("heading", name=f"与《{TITLE}》相近的文献")).to_be_visible()
+    expect(page.get_by_role("radiogroup")).to_have_count(0)
+    assert hits(page) > 1
+    assert TITLE not in page.locator(".hit-title").all_inner_texts()
+    assert "like=csl-dev-00000" in page.url
+    page.locator(".hit-title").first.click()
+    expect(page.get_by_role("dialog").locator("table tbody tr").first).to_contain_text("dense")
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="检索文献").fill("果蔬采后保鲜")
+    expect(page.get_by_role("radiogroup")).to_be_visible()
+    assert "like=" not in page.url
+
+
+def test_citations_of_chosen_hits(open_page: OpenPage, screenshots: Screenshots) -> None:
+    page = open_page(f"?q={QUERY}")
+    assert hits(page) > 1
+    page.get_by_role("checkbox", name=re.compile("^选取：")).nth(1).check()
+    page.get_by_role("button", name="引用选中的 1 条").click()
+    dialog = page.get_by_role("dialog")
+    title = page.locator(".hit-title").nth(1).inner_text()
+    text = dialog.get_by_role("textbox", name="参考文献文本")
+    expect(text).to_have_value(re.compile(rf"^\[1\] .*{re.escape(title)}.*\n$"))
+    screenshots.take(page, "cite")
+    dialog.get_by_role("radio", name="RIS 文件").check()
+    expect(text).to_have_value(re.compile(rf"TI  - {re.escape(title)}"))
+    with page.expect_download() as saved:
+        dialog.get_by_role("link", name="存为文件").click()
+    assert saved.value.suggested_filename == "references.ris"
+    page.keyboard.press("Escape")
+    page.get_by_role("checkbox", name=re.compile("^选取：")).nth(1).uncheck()
+    expect(page.get_by_role("button", name="引用全部")).to_be_visible()
 
 
 def test_modes(open_page: OpenPage) -> None:
@@ -174,6 +209,6 @@ def test_unknown_collection(open_page: OpenPage, screenshots: Screenshots) -> No
 def test_documents_are_text_not_markup(open_page: OpenPage) -> None:
     query = "<img src=x onerror=alert(1)>"
     page = open_page()
-    page.get_by_role("textbox", name="检索文献").fill(query)
+    page.get_by_role("combobox", name="检索文献").fill(query)
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     expect(page.locator("main img")).to_have_count(0)

@@ -1,1 +1,1 @@
-"""What a request passes before a route sees it: who calls, what they may, how much they send."""
+"""Checks of a request before its route: the caller, their rights, the size of what they send."""

@@ -1,4 +1,5 @@
-"""Bodies are bounded before anything parses them: in size, in time, and all of them together."""
+"""Bounds on request bodies before anything parses them: on the size and time of each, and on the
+size of all together."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,22 +16,27 @@ from services.common.errors import (
 )
 
 _TOGETHER = 16
-"""Times the limit of one body: what all bodies in memory may hold together."""
+"""Cap on all buffered bodies together, as a multiple of `max_body_bytes`."""
 
 
 @dataclass(slots=True)
 class BodyLimits:
+    """The limits of one process, and the bytes that it buffers now."""
+
     max_body_bytes: int
+    """Limit of a body that is held in memory."""
     max_upload_bytes: int
+    """Limit of a body that is streamed to the indexer."""
     seconds: float
-    """For a body that is held in memory as a whole, for an upload between two blocks."""
+    """Deadline for a body in memory; for an upload, the longest pause between two blocks."""
     _held: int = field(default=0, init=False)
+    """Bytes of all bodies in memory."""
 
     async def whole(self, headers: Headers, receive: Receive) -> bytes:
-        """The body. Raises PayloadTooLarge, UnsupportedFormat, RequestTimeout, Overloaded.
+        """The whole body. Raises PayloadTooLarge, UnsupportedFormat, RequestTimeout, Overloaded.
 
-        Compressed bodies are refused rather than expanded: a search is small, and large files go
-        to /v1/index-jobs, where the indexer expands them with bounds, block by block.
+        Compressed bodies are refused and not expanded: a search is small, and large files go to
+        /v1/index-jobs, where the indexer expands them within bounds, block by block.
         """
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise UnsupportedFormat(
@@ -64,7 +70,11 @@ class BodyLimits:
             self._held -= size
 
     def streamed(self, headers: Headers, receive: Receive) -> Receive:
-        """The same body block by block, bounded. Raises PayloadTooLarge at once or on the way."""
+        """A receiver of the body, block by block and within the limits.
+
+        Raises PayloadTooLarge at once if the declared length is too large. The receiver raises it
+        when the bytes exceed the limit, and RequestTimeout after a pause that is too long.
+        """
         _check_length(headers, self.max_upload_bytes)
         size = 0
 

@@ -1,4 +1,4 @@
-"""The API's description says which calls need a key."""
+"""Marks the calls that need a key in the API's description."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who calls: finds the key's record, proves the secret, applies scope and rate."""
+"""Admits callers: finds the record of their key, checks its secret, and applies scope and rate."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -8,19 +8,22 @@ from services.gateway.access.keys import ApiKey, Scope, key_id, key_of_operator,
 from services.gateway.access.keystore import KEY_PREFIX
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.access.rights import scope_of
-from services.gateway.state_reader import StateReader
+from services.gateway.stores.state_reader import StateReader
 
 _REMEMBERED = 10_000
+"""Number of records that are kept for times when the state Redis does not answer."""
+_SHOWN = 200
+"""Characters of a path that a message quotes."""
 
 EVERYBODY = ApiKey("-", "-", frozenset({Scope.ADMIN}), "")
-"""The caller where no keys are asked for."""
+"""The caller if the gateway asks for no keys."""
 
 
 @dataclass(slots=True)
 class Doorkeeper:
-    """Records are read anew for each request, so a revoked key ends at once everywhere.
+    """Reads a key's record anew for each request, so that a revoked key ends at once everywhere.
 
-    While the state Redis is away, those last seen count on.
+    If the state Redis does not answer, the records that were read last stay valid.
     """
 
     reader: StateReader
@@ -32,7 +35,9 @@ class Doorkeeper:
         """The caller's key. Raises Unauthenticated, Forbidden, RateLimited, Unavailable."""
         key = await self._authenticated(authorization)
         scope = scope_of(method, path)
-        if scope is not None and not key.allows(scope):
+        if scope is None:
+            raise Forbidden(f"No key may call {method} {path[:_SHOWN]}; see /docs for the API.")
+        if not key.allows(scope):
             raise Forbidden(
                 f"This needs a key with the scope {scope.value!r}; yours has"
                 f" {', '.join(sorted(key.scopes))}."

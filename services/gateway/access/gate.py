@@ -1,12 +1,22 @@
-"""What every request passes before a route sees it: load, key, body. Refusals are problem+json."""
+"""Checks each request before a route sees it: its address, load, key and body.
+
+A refusal is an answer as problem+json.
+"""
 
 import logging
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
+import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.common.errors import InvalidRequest, Overloaded, SearchError, Unavailable
+from services.common.errors import (
+    InvalidRequest,
+    MalformedRequest,
+    Overloaded,
+    SearchError,
+    Unavailable,
+)
 from services.common.problem import problem_response
 from services.common.replay import replay
 from services.common.request_context import request_id_var
@@ -19,10 +29,11 @@ from services.gateway.access.rights import is_audited, needs_key
 audit = logging.getLogger("services.audit")
 
 _UPLOAD = "/v1/index-jobs"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Gate:
-    """Puts the caller's key into `request.state.caller`."""
+    """The layer before all routes. It puts the caller's key into `request.state.caller`."""
 
     def __init__(self, app: ASGIApp, *, limits: BodyLimits, max_requests: int) -> None:
         self.app = app
@@ -46,7 +57,8 @@ class Gate:
             self._requests -= 1
 
     async def _passed(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
-        """How the route receives the body. Raises what is wrong with the request."""
+        """A receiver of the body for the route. Raises the error that refuses the request."""
+        _check_address(scope)
         if self._requests > self._max_requests:
             raise Overloaded("Too many requests at once; try again shortly.", retry_after=1)
         method, path = scope["method"], scope["path"]
@@ -63,11 +75,45 @@ class Gate:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if path == _UPLOAD and kind != "application/json":
             return self._limits.streamed(headers, receive)
-        return replay(await self._limits.whole(headers, receive), receive)
+        body = await self._limits.whole(headers, receive)
+        if kind.endswith("json"):
+            _check_json(body)
+        return replay(body, receive)
+
+
+def _check_address(scope: Scope) -> None:
+    """Raises MalformedRequest for an address that is not UTF-8 text without control characters.
+
+    The server decodes a path with replacement characters, so that two addresses in another encoding
+    would become one; and a newline at the end of a path escapes patterns that end in `$`.
+    """
+    raw: bytes = scope["raw_path"] + b"?" + scope["query_string"]
+    try:
+        unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise MalformedRequest(
+            "The address is not UTF-8. Percent-encode its characters as UTF-8, not as GBK or"
+            " GB18030."
+        ) from None
+    if any(character < " " for character in scope["path"]):
+        raise MalformedRequest("The path holds control characters; no address of the API does.")
+
+
+def _check_json(body: bytes) -> None:
+    """Raises MalformedRequest unless the body is JSON text as RFC 8259 defines it.
+
+    Python's own reader also accepts NaN and halves of characters, which cannot be written as JSON
+    again.
+    """
+    try:
+        orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(f"The body is not valid JSON: {error}.") from None
 
 
 def _check_parameters(query_string: bytes) -> None:
-    """No parameter takes several values: of two, a caller would not know which one counted."""
+    """Raises InvalidRequest for a parameter with two values, since it would be unclear which one
+    counts."""
     if b"&" not in query_string:
         return
     seen: set[str] = set()
@@ -78,7 +124,7 @@ def _check_parameters(query_string: bytes) -> None:
 
 
 async def _note(caller: ApiKey, scope: Scope) -> None:
-    """Into the log of this process and, where it answers, into the state store's."""
+    """Writes an admin action to this process's log and, if it answers, to the state store."""
     event = {
         "action": f"{scope['method']} {scope['path']}",
         "by": caller.name,

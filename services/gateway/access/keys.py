@@ -1,8 +1,9 @@
-"""API keys: what they look like, what is kept of them, what they allow. Pure.
+"""API keys: their form, the record of each key, and what a key allows. This module does no input or
+output.
 
 A key is `xw_<id>_<secret>`; the id finds the record, the secret proves it. The secret is 256 random
-bits, so one SHA-256 of it is the right hash: there is no dictionary to try and no guess to slow
-down, which is all that bcrypt and its like are for, and they would cost each request their time.
+bits, so one SHA-256 of it is the right hash: nobody can guess it, and slow hashes such as bcrypt,
+which only make guesses expensive, would cost each request their time.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Scope(StrEnum):
-    """What a key may do. ADMIN includes the others; INDEX and SEARCH do not include each other."""
+    """The rights of a key. ADMIN includes the others; INDEX and SEARCH do not include each
+    other."""
 
     SEARCH = "search"
     INDEX = "index"
@@ -38,23 +40,26 @@ class ApiKey:
     name: str
     scopes: frozenset[Scope]
     hash: str
-    """SHA-256 of the whole key, hex digits."""
+    """SHA-256 of the whole key, in hex digits."""
     collections: frozenset[str] | None = None
-    """The only ones it sees; None for all."""
+    """Names of the only collections that the key sees; None for all."""
     tenant: str = "-"
-    """Keys of one tenant share cached answers."""
+    """Name of the tenant; keys of one tenant share cached answers."""
     rate: float | None = None
-    """Requests a second, on average; None without a limit."""
+    """Requests per second on average; None for no limit."""
     created_at: float = field(default_factory=time.time)
     """Seconds since the epoch."""
 
     def allows(self, scope: Scope) -> bool:
+        """Whether the key may make calls that need this scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def sees(self, collection: str) -> bool:
+        """Whether the key may see this collection."""
         return self.collections is None or collection in self.collections
 
     def pack(self) -> bytes:
+        """The stored form of the record, without its id."""
         return orjson.dumps(
             {
                 "name": self.name,
@@ -69,6 +74,7 @@ class ApiKey:
 
     @classmethod
     def unpack(cls, key: str, packed: bytes) -> "ApiKey":
+        """The record of the key with the id `key`, from its stored form."""
         read = orjson.loads(packed)
         only = read["collections"]
         return cls(
@@ -84,6 +90,7 @@ class ApiKey:
 
 
 def digest(key: str) -> str:
+    """SHA-256 of a whole key, in hex digits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -91,13 +98,16 @@ _NO_HASH = digest("")
 
 
 def key_id(offered: str) -> str | None:
-    """The id within an offered key; None when it has not the form of a key."""
+    """The id within an offered key; None for text that does not have the form of a key."""
     match = _FORM.fullmatch(offered)
     return None if match is None else match["id"]
 
 
 def matches(offered: str, record: ApiKey | None) -> bool:
-    """Compares in a time that depends neither on the record's existence nor on the guess."""
+    """Whether an offered key is the record's.
+
+    The time that this takes depends neither on whether there is a record nor on the guess.
+    """
     expected = _NO_HASH if record is None else record.hash
     return hmac.compare_digest(digest(offered), expected) and record is not None
 
@@ -110,7 +120,7 @@ def new_key(
     tenant: str = "-",
     rate: float | None = None,
 ) -> tuple[str, ApiKey]:
-    """The key, to be shown once, and its record. Raises InvalidRequest."""
+    """A new key, which is shown once, and its record. Raises InvalidRequest."""
     for what, value in (("name", name), ("tenant", tenant)):
         if not _NAME.fullmatch(value):
             raise InvalidRequest(
@@ -130,11 +140,12 @@ def new_key(
 
 
 def rotated(record: ApiKey) -> tuple[str, ApiKey]:
-    """A new secret for the same id and rights; the old one ends."""
+    """A key with a new secret and its record; id and rights stay, and the old secret becomes
+    invalid."""
     key = f"xw_{record.id}_{secrets.token_urlsafe(32)}"
     return key, replace(record, hash=digest(key), created_at=time.time())
 
 
 def key_of_operator(key: str) -> ApiKey:
-    """The key that the gateway's own settings hold: it may do everything, from the start."""
+    """The record of the key that the gateway's own settings hold; it allows everything."""
     return ApiKey("operator", "operator", frozenset({Scope.ADMIN}), digest(key))

@@ -1,4 +1,4 @@
-"""API keys in the state Redis: one hash, id to record; and the log of what was done with them."""
+"""API keys in the state Redis, a record for each id, and the audit log of admin actions."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import orjson
 
 from services.common.errors import NotFound
 from services.gateway.access.keys import ApiKey, rotated
-from services.gateway.redis_client import GuardedRedis
+from services.gateway.stores.redis_client import GuardedRedis
 
 KEY_PREFIX = "xunwen:key:"
 _IDS = "xunwen:keys"
@@ -18,22 +18,23 @@ _AUDIT_LENGTH = 10_000
 
 @dataclass(slots=True)
 class KeyStore:
-    """All methods raise Unavailable while Redis is away."""
+    """Reads and writes keys. All methods raise Unavailable while Redis does not answer."""
 
     state: GuardedRedis
 
     async def add(self, key: ApiKey, *, by: str) -> None:
+        """Stores a new key; the audit log names `by` as its maker."""
         await self._write(key, "key created", by)
 
     async def find(self, id_or_name: str) -> ApiKey:
-        """Raises NotFound."""
+        """The key with this id or name. Raises NotFound."""
         for key in await self.all():
             if id_or_name in (key.id, key.name):
                 return key
         raise NotFound(f"There is no key {id_or_name[:80]!r}; `xunwen keys list` shows all.")
 
     async def all(self) -> list[ApiKey]:
-        """The oldest first."""
+        """All keys, the oldest first."""
         asked: Any = self.state.redis.smembers(_IDS)
         ids = sorted(each.decode() for each in await self.state.call(asked))
         if not ids:
@@ -45,13 +46,13 @@ class KeyStore:
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
-        """The new key and its record. Raises NotFound."""
+        """Gives a key a new secret; returns the new key and its record. Raises NotFound."""
         key, record = rotated(await self.find(id_or_name))
         await self._write(record, "key rotated", by)
         return key, record
 
     async def revoke(self, id_or_name: str, *, by: str) -> ApiKey:
-        """From now on no gateway accepts it. Raises NotFound."""
+        """Revokes a key: from now on no gateway accepts it. Raises NotFound."""
         key = await self.find(id_or_name)
         pipe = self.state.redis.pipeline()
         pipe.srem(_IDS, key.id)
@@ -61,13 +62,13 @@ class KeyStore:
         return key
 
     async def note(self, event: dict[str, Any]) -> None:
-        """Adds to the audit log."""
+        """Adds an event to the audit log."""
         pipe = self.state.redis.pipeline()
         _note(pipe, event)
         await self.state.call(pipe.execute())
 
     async def audit(self, n: int) -> list[dict[str, Any]]:
-        """The latest first."""
+        """The latest `n` events of the audit log, the newest first."""
         asked: Any = self.state.redis.xrevrange(_AUDIT, count=n)
         return [orjson.loads(entry[b"event"]) for _, entry in await self.state.call(asked)]
 

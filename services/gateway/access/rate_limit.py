@@ -1,4 +1,4 @@
-"""Requests a second per key: the generic cell rate algorithm, over all replicas in Redis.
+"""Requests per second of each key: the generic cell rate algorithm, over all replicas in Redis.
 
 While Redis is away each replica applies the limit by itself, so a limit never becomes an outage.
 Source: ATM Forum Traffic Management 4.0, virtual scheduling form.
@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.errors import RateLimited, Unavailable
-from services.gateway.redis_client import GuardedRedis
+from services.gateway.stores.redis_client import GuardedRedis
 
 _PREFIX = "xunwen:rate:"
 BURST_SECONDS = 2.0
-"""How far a key may run ahead of its rate."""
+"""Seconds by which a key may run ahead of its rate."""
 _MAX_KEYS = 10_000
+"""Number of keys after which those that are not ahead of their rate are forgotten."""
 
-# KEYS[1]: the theoretical arrival time of the next request. ARGV: seconds per request, and of the
-# burst. Answers the seconds to wait, 0 when it is admitted. The clock is the server's.
+# KEYS[1] holds the theoretical arrival time of the next request. ARGV[1] is the seconds between two
+# requests, ARGV[2] the seconds of a burst. The script returns the seconds to wait, 0 for a request
+# that is admitted. The clock is that of the Redis server.
 _ADMIT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1e6
@@ -31,12 +33,15 @@ return '0'
 
 @dataclass(slots=True)
 class RateLimiter:
+    """Admits requests of keys that have a rate."""
+
     cache: GuardedRedis
     _due: dict[str, float] = field(default_factory=dict)
-    """Of this process, by key, on its monotonic clock."""
+    """Theoretical arrival times by key, on the monotonic clock of this process."""
 
     async def admit(self, key: str, rate: float) -> None:
-        """Raises RateLimited with the time after which a request is admitted."""
+        """Admits one request. Raises RateLimited with the time after which the next one is
+        admitted."""
         step, burst = 1 / rate, max(BURST_SECONDS - 1 / rate, 0.0)
         asked: Any = self.cache.redis.eval(_ADMIT, 1, _PREFIX + key, str(step), str(burst))
         try:

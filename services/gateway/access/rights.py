@@ -1,41 +1,130 @@
-"""Which scope each route of the API asks for. Pure; a test holds it against the OpenAPI schema."""
+"""The scope that each call of the API needs, and the paths that are open to everybody.
+
+Access is closed by default: a path outside `OPEN` needs a key, and a call without a rule is
+forbidden to every key. Both lists hold route templates that Starlette compiles as it compiles the
+routes, so a rule covers exactly the paths that reach its route. A test compares the rules with the
+application's routes.
+"""
 
 import re
+from dataclasses import dataclass, field
+
+from starlette.routing import compile_path
 
 from services.gateway.access.keys import Scope
 
-_OPEN = re.compile(r"/(livez|readyz|metrics|openapi\.json|docs(/.*)?|redoc)")
-
-_RULES: tuple[tuple[str, str, Scope], ...] = (
-    (r"POST|GET", r"/v1/search", Scope.SEARCH),
-    (r"POST", r"/v1/search:batch", Scope.SEARCH),
-    (r"POST", r"/v1/embeddings|(/v[12])?/rerank", Scope.SEARCH),
-    (r"GET", r"/v1/collections(/[^/]+)?", Scope.SEARCH),
-    (r"GET", r"/v1/collections/[^/]+/documents/.+", Scope.SEARCH),
-    (r"PUT|DELETE", r"/v1/collections/[^/]+/documents/.+", Scope.INDEX),
-    (r"POST", r"/v1/collections/[^/]+/documents:delete", Scope.INDEX),
-    (r"POST", r"/v1/collections", Scope.INDEX),
-    (r"POST", r"/v1/collections/[^/]+:(rebuild|rollback)", Scope.ADMIN),
-    (r"DELETE", r"/v1/collections/[^/]+", Scope.ADMIN),
-    (r"GET|POST", r"/v1/index-jobs(/.*)?", Scope.INDEX),
-    (r"GET", r"/v1/admin/.*", Scope.ADMIN),
+OPEN = (
+    "/",
+    "/css/{path:path}",
+    "/docs",
+    "/docs/oauth2-redirect",
+    "/favicon.svg",
+    "/icons.svg",
+    "/index.html",
+    "/js/{path:path}",
+    "/livez",
+    "/metrics",
+    "/openapi.json",
+    "/readyz",
+    "/redoc",
 )
-_COMPILED = tuple((re.compile(method), re.compile(path), scope) for method, path, scope in _RULES)
+"""Paths that are open to everybody: probes, the API's description and the web page's files. They
+hold no data of users."""
 
 
-def is_audited(method: str, path: str) -> bool:
-    """Whether a request is an admin action, to be found in the audit log."""
-    return scope_of(method, path) is Scope.ADMIN
+def _compiled(template: str) -> re.Pattern[str]:
+    return compile_path(template)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A call of the API and the scope that it needs."""
+
+    method: str
+    template: str
+    scope: Scope
+    audited: bool = False
+    """Whether a call is written to the audit log though it needs no admin."""
+    _path: re.Pattern[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_path", _compiled(self.template))
+
+    def covers(self, method: str, path: str) -> bool:
+        """Whether a request with this method and this decoded path is the rule's call."""
+        return method == self.method and self._path.match(path) is not None
+
+
+_COLLECTION = "/v1/collections/{collection}"
+_DOCUMENT = f"{_COLLECTION}/documents/{{document_id:path}}"
+_JOB = "/v1/index-jobs/{job_id}"
+
+RULES = (
+    Rule("GET", "/v1/search", Scope.SEARCH),
+    Rule("POST", "/v1/search", Scope.SEARCH),
+    Rule("POST", "/v1/search:batch", Scope.SEARCH),
+    Rule("POST", "/v1/embeddings", Scope.SEARCH),
+    Rule("GET", "/v1/models", Scope.SEARCH),
+    Rule("POST", "/v1/rerank", Scope.SEARCH),
+    Rule("POST", "/v2/rerank", Scope.SEARCH),
+    Rule("POST", "/rerank", Scope.SEARCH),
+    Rule("POST", "/retrieval", Scope.SEARCH),
+    Rule("POST", "/mcp", Scope.SEARCH),
+    Rule("GET", "/mcp", Scope.SEARCH),
+    Rule("DELETE", "/mcp", Scope.SEARCH),
+    Rule("GET", "/v1/collections", Scope.SEARCH),
+    Rule("GET", _COLLECTION, Scope.SEARCH),
+    Rule("GET", _DOCUMENT, Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/documents", Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/vectors/{{document_id:path}}", Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/statistics", Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/suggestions", Scope.SEARCH),
+    Rule("POST", "/v1/similar", Scope.SEARCH),
+    Rule("POST", "/v1/search:cite", Scope.SEARCH),
+    Rule("POST", "/v1/citations", Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/export", Scope.INDEX, audited=True),
+    Rule("POST", "/v1/collections", Scope.INDEX),
+    Rule("PUT", _DOCUMENT, Scope.INDEX),
+    Rule("PATCH", _DOCUMENT, Scope.INDEX),
+    Rule("DELETE", _DOCUMENT, Scope.INDEX),
+    Rule("POST", f"{_COLLECTION}/documents:delete", Scope.INDEX),
+    Rule("GET", "/v1/input-formats", Scope.INDEX),
+    Rule("GET", "/v1/index-jobs", Scope.INDEX),
+    Rule("POST", "/v1/index-jobs", Scope.INDEX),
+    Rule("GET", _JOB, Scope.INDEX),
+    Rule("GET", f"{_JOB}/errors", Scope.INDEX),
+    Rule("GET", f"{_JOB}/events", Scope.INDEX),
+    Rule("POST", f"{_JOB}:cancel", Scope.INDEX),
+    Rule("POST", f"{_JOB}:retry", Scope.INDEX),
+    Rule("PUT", f"{_COLLECTION}/golden-queries", Scope.INDEX),
+    Rule("GET", f"{_COLLECTION}/golden-queries", Scope.INDEX),
+    Rule("PUT", f"{_COLLECTION}/query-rules", Scope.INDEX, audited=True),
+    Rule("GET", f"{_COLLECTION}/query-rules", Scope.INDEX),
+    Rule("POST", f"{_COLLECTION}:rebuild", Scope.ADMIN),
+    Rule("POST", f"{_COLLECTION}:rollback", Scope.ADMIN),
+    Rule("DELETE", _COLLECTION, Scope.ADMIN),
+    Rule("GET", "/v1/admin/hot-queries", Scope.ADMIN),
+)
+
+_OPEN_PATHS = tuple(_compiled(template) for template in OPEN)
 
 
 def needs_key(path: str) -> bool:
-    """Probes, the schema and the web page's files are open; they hold nobody's data."""
-    return path.startswith(("/v1/", "/v2/", "/rerank")) and not _OPEN.fullmatch(path)
+    """Whether a decoded path needs an API key."""
+    return not any(pattern.match(path) for pattern in _OPEN_PATHS)
 
 
 def scope_of(method: str, path: str) -> Scope | None:
-    """None where there is no such route."""
-    for methods, paths, scope in _COMPILED:
-        if methods.fullmatch(method) and paths.fullmatch(path):
-            return scope
-    return None
+    """The scope that a call needs, or None where no rule allows the call to any key."""
+    rule = _rule_of(method, path)
+    return rule.scope if rule else None
+
+
+def is_audited(method: str, path: str) -> bool:
+    """Whether a call is written to the audit log: an admin action, or a rule that says so."""
+    rule = _rule_of(method, path)
+    return rule is not None and (rule.audited or rule.scope is Scope.ADMIN)
+
+
+def _rule_of(method: str, path: str) -> Rule | None:
+    return next((rule for rule in RULES if rule.covers(method, path)), None)

@@ -1,4 +1,4 @@
-"""Headers that keep browsers from guessing, framing and storing what the API answers."""
+"""Headers that keep browsers from guessing the type of an answer, framing it and storing it."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -6,16 +6,17 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),  # answers depend on the key, and our own cache knows more
+    # Answers depend on the key, and the gateway's own cache knows when they are valid.
+    (b"cache-control", b"no-store"),
 )
 _API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _PAGES = frozenset({"/docs", "/redoc"})
-"""Of FastAPI: they load scripts, which the API's own policy forbids."""
+"""Pages of FastAPI, which load scripts that the policy of the API forbids."""
 
 
 class SecurityHeaders:
-    """What a route sets itself stays."""
+    """The layer that adds the headers to each answer; it keeps a header that a route has set."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

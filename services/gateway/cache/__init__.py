@@ -1,1 +1,1 @@
-"""Answers that were computed before: in this process, in Redis, and which of them still count."""
+"""Stores of computed answers, in this process and in Redis. They know nothing of searches."""

@@ -1,4 +1,5 @@
-"""The level of the cache inside this process: bounded in bytes, least recently used goes first."""
+"""The level of the cache inside this process. It is bounded in bytes; the least recently used
+entries are evicted."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -6,12 +7,17 @@ from collections.abc import Callable
 from services.gateway.cache.policy import Entry
 
 _ENTRY_BYTES = 400
-"""About what an entry costs besides its body: the objects and the key."""
+"""Approximate memory of an entry besides its body: its objects and its key."""
+_LARGEST_SHARE = 8
+"""An entry larger than this part of the whole cache (1 / 8) is not stored."""
 
 
 class LocalCache:
+    """Answers of this process by key."""
+
     def __init__(self, max_bytes: int, evicted: Callable[[], None]) -> None:
-        """`evicted` is called for each entry that had to go to make room."""
+        """`max_bytes` bounds the cache; `evicted` is called for each entry that is dropped to make
+        room."""
         self._max_bytes = max_bytes
         self._evicted = evicted
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -21,15 +27,16 @@ class LocalCache:
         return len(self._entries)
 
     def get(self, key: str) -> Entry | None:
+        """The entry, which counts as used now; None if there is none."""
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        """An entry that is larger than an eighth of the whole is not kept."""
+        """Stores an entry, unless it is larger than an eighth of the cache."""
         size = _size(entry)
-        if size * 8 > self._max_bytes:
+        if size * _LARGEST_SHARE > self._max_bytes:
             return
         self.drop(key)
         self._entries[key] = entry
@@ -40,6 +47,7 @@ class LocalCache:
             self._evicted()
 
     def drop(self, key: str) -> None:
+        """Removes an entry, if there is one."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.used_bytes -= _size(entry)

@@ -1,4 +1,4 @@
-"""The cache's level in Redis, shared by all replicas, and the lock that makes a key computed once.
+"""The cache's level in Redis, which all replicas share, and its locks on keys.
 
 Every method answers as if the cache were empty while Redis is away: a search goes on without it.
 """
@@ -10,64 +10,75 @@ from typing import Any
 
 from services.common.errors import Unavailable
 from services.gateway.cache.policy import Entry
-from services.gateway.redis_client import GuardedRedis
+from services.gateway.stores.redis_client import GuardedRedis
 
-_ENTRY = "xunwen:answer:"
-_LOCK = "xunwen:flight:"
+# The braces put the entry and the lock of a key on one node of a Redis Cluster.
+_ENTRY = "xunwen:answer:{%s}"
+_LOCK = "xunwen:flight:{%s}"
 
-# Only the holder of the lock may release it: a holder that was late must not free its successor.
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+# Only the holder releases a lock: after its lock has ended, another one may hold the key.
+_UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
-class Lease(Enum):
+class NotLocked(Enum):
+    """Why a lock was not given."""
+
     BUSY = auto()
-    """Another process computes this key."""
-    NO_LOCK = auto()
-    """Redis is away, so nobody coordinates: compute."""
+    """Another process holds it."""
+    REDIS_AWAY = auto()
+    """Nobody coordinates while Redis is away."""
 
 
 @dataclass(slots=True)
 class RedisCache:
+    """Entries and locks by key."""
+
     cache: GuardedRedis
 
     async def get(self, key: str) -> Entry | None:
-        asked: Any = self.cache.redis.get(_ENTRY + key)
+        """The entry; None where there is none, or none that can be read."""
+        command: Any = self.cache.redis.get(_ENTRY % key)
         try:
-            packed = await self.cache.call(asked)
+            packed = await self.cache.call(command)
         except Unavailable:
             return None
         return None if packed is None else Entry.unpack(packed)
 
     async def put(self, key: str, entry: Entry, kept_seconds: float) -> None:
-        stored: Any = self.cache.redis.set(_ENTRY + key, entry.pack(), px=int(kept_seconds * 1000))
+        """Keeps an entry for so many seconds."""
+        command: Any = self.cache.redis.set(_ENTRY % key, entry.pack(), px=int(kept_seconds * 1000))
         try:
-            await self.cache.call(stored)
+            await self.cache.call(command)
         except Unavailable:
             return
 
-    async def lease(self, key: str, seconds: float) -> str | Lease:
-        """The token of a lock that ends by itself after `seconds`, or why there is none."""
+    async def lock(self, key: str, seconds: float) -> tuple[str | NotLocked, Entry | None]:
+        """The token of a lock that ends by itself after `seconds`, or why there is none; and what
+        was kept when it was given."""
         token = secrets.token_hex(16)
-        asked: Any = self.cache.redis.set(
-            _LOCK + key, token, nx=True, px=max(1, int(seconds * 1000))
-        )
+        pipe = self.cache.redis.pipeline(transaction=False)
+        pipe.set(_LOCK % key, token, nx=True, px=max(1, int(seconds * 1000)))
+        pipe.get(_ENTRY % key)
         try:
-            return token if await self.cache.call(asked) else Lease.BUSY
+            locked, packed = await self.cache.call(pipe.execute())
         except Unavailable:
-            return Lease.NO_LOCK
+            return NotLocked.REDIS_AWAY, None
+        entry = None if packed is None else Entry.unpack(packed)
+        return (token if locked else NotLocked.BUSY), entry
 
-    async def release(self, key: str, token: str) -> None:
-        released: Any = self.cache.redis.eval(_RELEASE, 1, _LOCK + key, token)
+    async def unlock(self, key: str, token: str) -> None:
+        """Ends a lock before its time."""
+        command: Any = self.cache.redis.eval(_UNLOCK, 1, _LOCK % key, token)
         try:
-            await self.cache.call(released)
+            await self.cache.call(command)
         except Unavailable:
-            return  # it ends by itself
+            return  # the lock ends by itself
 
     async def look(self, key: str) -> tuple[Entry | None, bool]:
-        """The entry as it is now, and whether somebody still computes it."""
+        """The entry, and whether the key is locked."""
         pipe = self.cache.redis.pipeline(transaction=False)
-        pipe.get(_ENTRY + key)
-        pipe.exists(_LOCK + key)
+        pipe.get(_ENTRY % key)
+        pipe.exists(_LOCK % key)
         try:
             packed, locked = await self.cache.call(pipe.execute())
         except Unavailable:

@@ -1,1 +1,0 @@
-"""How many searches may run at once, and who waits or is refused."""

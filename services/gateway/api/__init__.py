@@ -1,1 +1,0 @@
-"""Routes of the public API, a module per noun."""

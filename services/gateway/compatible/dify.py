@@ -1,0 +1,163 @@
+"""POST /retrieval: Dify's external knowledge API, so that Dify can search a collection like its own
+knowledge.
+
+`knowledge_id` is the name of a collection. The contract: https://docs.dify.ai, External Knowledge
+API. Dify appends the path to the endpoint that is registered there, the gateway's address.
+"""
+
+from typing import Any, Literal
+
+import orjson
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+
+from services.common.collection import NAME_PATTERN
+from services.common.documents import FieldValue
+from services.common.errors import InvalidRequest
+from services.common.wire.rank import MAX_TOP_K
+from services.gateway.search.api import TermsDep, answered
+from services.gateway.search.schemas import Query, SearchOptions, Whole
+
+router = APIRouter(tags=["compatible"])
+
+_OPERATORS = {
+    "is": "",
+    "=": "",
+    "contains": "",
+    "is not": "ne",
+    "≠": "ne",
+    "not contains": "ne",
+    ">": "gt",
+    "after": "gt",
+    "≥": "gte",
+    "<": "lt",
+    "before": "lt",
+    "≤": "lte",
+    "in": "any",
+}
+"""Dify's operators with ours; the empty one compares with a plain value."""
+_NUMERIC = frozenset("=≠><≥≤")
+
+
+class RetrievalSetting(BaseModel):
+    """Bounds on the number and the relevance of the documents."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    top_k: Whole = Field(ge=1, description=f"Documents; more than {MAX_TOP_K} are {MAX_TOP_K}")
+    score_threshold: float = Field(default=0.0, ge=0, le=1, strict=True)
+
+
+class Condition(BaseModel):
+    """A condition on metadata."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str | list[str] = Field(
+        description="Names of fields, of which any may fulfil the condition"
+    )
+    comparison_operator: str
+    value: str | StrictInt | StrictFloat | list[str] | None = None
+
+
+class MetadataCondition(BaseModel):
+    """Conditions on metadata."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    logical_operator: Literal["and", "or"] = "and"
+    conditions: list[Condition] = Field(default_factory=list)
+
+
+class Retrieval(BaseModel):
+    """A request of Dify."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    knowledge_id: str = Field(pattern=NAME_PATTERN, description="Name of the collection")
+    query: Query
+    retrieval_setting: RetrievalSetting
+    metadata_condition: MetadataCondition | None = None
+
+
+class Record(BaseModel):
+    """A document as Dify reads it."""
+
+    content: str
+    score: float = Field(description="Relevance, 0 to 1, best first")
+    title: str
+    metadata: dict[str, FieldValue] = Field(
+        description="Metadata of the document, with `document_id` and `collection`"
+    )
+
+
+class Records(BaseModel):
+    """The documents that were found."""
+
+    records: list[Record]
+
+
+@router.post("/retrieval", response_model=Records, summary="Dify's external knowledge API")
+async def retrieval(body: Retrieval, terms: TermsDep) -> Response:
+    """Searches the collection that `knowledge_id` names."""
+    setting = body.retrieval_setting
+    options = SearchOptions(
+        collection=body.knowledge_id,
+        top_k=min(setting.top_k, MAX_TOP_K),
+        filter=_filter(body.metadata_condition),
+    )
+    _, found = await answered(body.query, options, terms)
+    records = [
+        _record(hit, body.knowledge_id)
+        for hit in orjson.loads(found.content + b"}")["hits"]
+        if hit["score"] >= setting.score_threshold
+    ]
+    return Response(orjson.dumps({"records": records}), media_type="application/json")
+
+
+def _record(hit: dict[str, Any], collection: str) -> dict[str, Any]:
+    return {
+        "content": hit["text"] or hit["title"],
+        "score": hit["score"],
+        "title": hit["title"] or hit["id"],
+        "metadata": {**hit["fields"], "document_id": hit["id"], "collection": collection},
+    }
+
+
+def _filter(condition: MetadataCondition | None) -> dict[str, Any] | None:
+    """The filter for Dify's conditions. Raises InvalidRequest for conditions that no filter can
+    express."""
+    if condition is None or not condition.conditions:
+        return None
+    parts = []
+    for each in condition.conditions:
+        names = [each.name] if isinstance(each.name, str) else each.name
+        leaves = [_leaf(name, each) for name in names]
+        parts.append(leaves[0] if len(leaves) == 1 else {"or": leaves})
+    return {condition.logical_operator: parts}
+
+
+def _leaf(name: str, condition: Condition) -> dict[str, Any]:
+    operator, value = condition.comparison_operator, condition.value
+    if operator == "not in":
+        return {"not": {name: {"any": value}}}
+    if operator not in _OPERATORS or value is None:
+        known = ", ".join([*_OPERATORS, "not in"])
+        raise InvalidRequest(
+            f"metadata_condition: {operator[:40]!r} on {name[:80]!r} cannot be asked; there are"
+            f" {known}, each with a value."
+        )
+    if operator in _NUMERIC and isinstance(value, str):
+        value = _number(value)
+    ours = _OPERATORS[operator]
+    return {name: {ours: value} if ours else value}
+
+
+def _number(text: str) -> str | int | float:
+    """The number that a text stands for, or the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

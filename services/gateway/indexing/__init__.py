@@ -1,0 +1,1 @@
+"""The routes for documents, collections and jobs, which are passed on to the indexer."""

@@ -1,0 +1,179 @@
+// The gateway's REST API. Addresses are relative to the page, so a path prefix works too.
+
+import { apiKey } from "./preferences.js";
+
+/** An error of a call, with the members of problem+json; status 0 means that no answer came. */
+export class Problem extends Error {
+  constructor({ status = 0, code = "unreachable", detail = "", requestId = "", retryAfter = null }) {
+    super(detail || code);
+    Object.assign(this, { status, code, detail, requestId, retryAfter });
+  }
+
+  /** Makes the error from the body and headers of an answer, whoever wrote it. */
+  static of(status, text, header) {
+    let body = {};
+    try {
+      body = JSON.parse(text) ?? {};
+    } catch {
+      // A proxy in between may answer in HTML; the status still tells enough.
+    }
+    return new Problem({
+      status,
+      code: body.code ?? "http_error",
+      detail: body.detail ?? "",
+      requestId: body.request_id ?? header("x-request-id") ?? "",
+      retryAfter: Number(header("retry-after")) || null,
+    });
+  }
+}
+
+export function isAbort(error) {
+  return error?.name === "AbortError";
+}
+
+function authorization() {
+  return apiKey() ? { authorization: `Bearer ${apiKey()}` } : {};
+}
+
+async function call(path, { method = "GET", json, signal } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      headers: {
+        ...authorization(),
+        ...(json === undefined ? {} : { "content-type": "application/json" }),
+      },
+      body: json === undefined ? undefined : JSON.stringify(json),
+    });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Problem({});
+  }
+  if (!response.ok) {
+    throw Problem.of(response.status, await response.text(), (n) => response.headers.get(n));
+  }
+  return response;
+}
+
+async function callJson(path, options) {
+  const response = await call(path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+const part = encodeURIComponent;
+
+export const search = (body, signal) =>
+  callJson("v1/search", { method: "POST", json: body, signal });
+
+export const similar = (body, signal) =>
+  callJson("v1/similar", { method: "POST", json: body, signal });
+export const readDocument = (collection, id, signal) =>
+  callJson(`v1/collections/${part(collection)}/documents/${part(id)}`, { signal });
+
+/** How a query that is being typed may go on: {suggestions: [{text, kind, count}], did_you_mean}. */
+export const suggestions = (collection, typed, signal) =>
+  callJson(`v1/collections/${part(collection)}/suggestions?q=${part(typed)}`, { signal });
+
+/** Documents as references in a form: ris, bibtex or gbt7714. */
+export const cite = async (body, signal) =>
+  (await call("v1/citations", { method: "POST", json: body, signal })).text();
+
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
+
+const RETRIES = 5;
+
+/** The answer of `ask`; after a refusal that says when to come back, it asks again then. */
+export async function patiently(ask, signal) {
+  for (let left = RETRIES; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (!problem.retryAfter || left === 0) throw problem;
+      await pause(problem.retryAfter, signal);
+    }
+  }
+}
+
+/** The vectors of some texts, each an array of numbers. */
+export async function embed(texts, signal) {
+  const json = { model: "xunwen", input: texts };
+  const answer = await callJson("v1/embeddings", { method: "POST", json, signal });
+  return { model: answer.model, vectors: answer.data.map((item) => item.embedding) };
+}
+
+export const collections = async (signal) =>
+  (await callJson("v1/collections", { signal })).collections;
+export const createCollection = (name) =>
+  callJson("v1/collections", { method: "POST", json: { name } });
+export const deleteCollection = (name) =>
+  callJson(`v1/collections/${part(name)}`, { method: "DELETE" });
+export const rebuildCollection = (name) =>
+  callJson(`v1/collections/${part(name)}:rebuild`, { method: "POST" });
+export const rollbackCollection = (name) =>
+  callJson(`v1/collections/${part(name)}:rollback`, { method: "POST" });
+
+/** The formats that a job reads: {formats: [{name, suffixes}], compressions: [{name, suffix}]}. */
+export const inputFormats = (signal) => callJson("v1/input-formats", { signal });
+export const jobs = (after, signal) =>
+  callJson(`v1/index-jobs${after ? `?after=${part(after)}` : ""}`, { signal });
+export const job = (id, signal) => callJson(`v1/index-jobs/${part(id)}`, { signal });
+export const cancelJob = (id) =>
+  callJson(`v1/index-jobs/${part(id)}:cancel`, { method: "POST" });
+export const retryJob = (id) => callJson(`v1/index-jobs/${part(id)}:retry`, { method: "POST" });
+/** The rejected lines of a job, as jsonl text. */
+export const jobErrors = async (id, signal) =>
+  (await call(`v1/index-jobs/${part(id)}/errors`, { signal })).text();
+
+/** The readiness of the gateway and its parts; status 503 counts as an answer here. */
+export async function readiness(signal) {
+  try {
+    return await (await fetch("readyz", { signal })).json();
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Problem({});
+  }
+}
+
+/**
+ * Starts a bulk job from a file, or from a bundle of files with a `form`. It uses XMLHttpRequest, because fetch reports no progress of uploads.
+ * `onprogress(sent, total)` is called with bytes. Returns {done: promise of {job_id, state}, abort()}.
+ */
+export function upload(blob, target, onprogress) {
+  const { collection, mode, format, encoding, mapping, name, idempotencyKey } = target;
+  const request = new XMLHttpRequest();
+  const query = new URLSearchParams({ collection, mode });
+  if (format) query.set("format", format);
+  if (name) query.set("name", name);
+  if (mapping) query.set("mapping", JSON.stringify(mapping));
+  const done = new Promise((resolve, reject) => {
+    request.open("POST", `v1/index-jobs?${query}`);
+    if (!blob.form) request.setRequestHeader("content-type", "application/octet-stream");
+    request.setRequestHeader("idempotency-key", idempotencyKey);
+    if (encoding) request.setRequestHeader("content-encoding", encoding);
+    for (const [name, value] of Object.entries(authorization())) {
+      request.setRequestHeader(name, value);
+    }
+    request.upload.onprogress = (event) => onprogress(event.loaded, event.total);
+    request.onload = () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else {
+        const header = (name) => request.getResponseHeader(name);
+        reject(Problem.of(request.status, request.responseText, header));
+      }
+    };
+    request.onerror = () => reject(new Problem({}));
+    request.onabort = () => reject(new DOMException("upload cancelled", "AbortError"));
+    request.send(blob.form ?? blob);
+  });
+  return { done, abort: () => request.abort() };
+}

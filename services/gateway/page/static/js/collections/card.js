@@ -1,0 +1,48 @@
+// The card of a collection: its number of documents, its encoder, the generation that answers.
+
+import { searchHref } from "../address.js";
+import { button, h, icon } from "../dom.js";
+import { count, moment } from "../format.js";
+import { t } from "../messages.js";
+import { copy } from "../notify.js";
+
+const GENERATION = /__g([0-9a-f]{16})$/;
+const NANOSECONDS_PER_MS = 1_000_000n;
+
+/**
+ * The time at which an index was built, in which its name ends, in nanoseconds; null if it does
+ * not.
+ */
+export function builtAt(index) {
+  const match = GENERATION.exec(index);
+  return match ? new Date(Number(BigInt(`0x${match[1]}`) / NANOSECONDS_PER_MS)) : null;
+}
+
+function facts(collection) {
+  const built = builtAt(collection.index);
+  return [
+    ["encoder", h("code", {}, collection.encoder)],
+    ["dimension", count(collection.dimension)],
+    ["lexical", t(`collections.lexical.${collection.lexical ? "yes" : "no"}`)],
+    ["version", h("code", {}, collection.index_version)],
+    ["built", built ? moment(built) : "–"],
+    ["index", [h("code", {}, collection.index), " ",
+      button(t("copy"), () => copy(collection.index), { name: "copy", quiet: true })]],
+  ];
+}
+
+/** The card. `actions` are {onrebuild, onrollback, ondelete}, each called with the collection. */
+export function collectionCard(collection, { onrebuild, onrollback, ondelete }) {
+  return h("article.card.collection", { data: { name: collection.name } },
+    h("div.collection-head", {},
+      h("h2", {}, collection.name),
+      h("p", {}, h("b.numbers", {}, count(collection.count)), " ", t("collections.documents"))),
+    h("dl.facts", {}, facts(collection).map(([name, value]) =>
+      h("div", {}, h("dt", {}, t(`collections.${name}`)), h("dd.numbers", {}, value)))),
+    h("div.row", {},
+      h("a.button.primary", { href: searchHref({ query: "", collection: collection.name }) },
+        icon("search"), t("collections.search")),
+      button(t("collections.rebuild"), () => onrebuild(collection), { name: "retry" }),
+      button(t("collections.rollback"), () => onrollback(collection), { name: "rollback" }),
+      button(t("collections.delete"), () => ondelete(collection), { name: "trash", kind: "danger" })));
+}

@@ -1,0 +1,86 @@
+// Shows jobs and uploads as cards: state, progress, counts and actions.
+
+import { searchHref } from "../address.js";
+import { button, h, icon } from "../dom.js";
+import { ago, bytes, count, duration, moment } from "../format.js";
+import { t } from "../messages.js";
+import { problemLine } from "../states.js";
+
+const TONE = {
+  queued: "busy", running: "busy", cancelling: "warn", succeeded: "good",
+  succeeded_with_errors: "warn", failed: "bad", cancelled: "",
+};
+
+/** Whether a job can still change by itself. */
+export const moving = ({ state }) => ["queued", "running", "cancelling"].includes(state);
+
+function progress(job) {
+  const { indexed, rejected, deduplicated } = job.counts;
+  const done = indexed + rejected + deduplicated;
+  const bar = h("progress", { ariaLabel: t("job.progress"), max: job.total || 1 });
+  if (job.total) bar.value = Math.min(done, job.total); // without a value it shows "under way"
+  return h("div.progress", {}, bar,
+    h("span.numbers.small", {},
+      [
+        job.total ? `${count(done)} / ${count(job.total)}` : null,
+        job.rate ? t("job.rate", count(Math.round(job.rate))) : null,
+        job.eta_seconds !== null ? t("job.eta", duration(job.eta_seconds)) : null,
+      ].filter(Boolean).join(" · ")));
+}
+
+function counts(job) {
+  return h("dl.counts", {}, ["read", "indexed", "rejected", "deduplicated"].map((name) =>
+    h("div", { data: { count: name } },
+      h("dt", {}, t(`job.${name}`)), h("dd.numbers", {}, count(job.counts[name])))));
+}
+
+function took(job) {
+  if (!job.started_at || !job.finished_at) return null;
+  return t("job.took", duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000));
+}
+
+/** The card of a job. `actions` are {oncancel, onretry, onerrors}, each called with the job. */
+export function jobCard(job, actions) {
+  const can = (name, label, iconName, kind = "") =>
+    button(t(label), () => actions[name](job), { name: iconName, kind, data: { focus: `${job.id} ${name}` } });
+  return h("article.card.job", { data: { id: job.id, state: job.state } },
+    h("div.job-head", {},
+      h("h3", {}, job.collection),
+      h("span.badge", { className: `badge ${TONE[job.state]}` }, t(`job.state.${job.state}`)),
+      h("p.small.muted", {},
+        [`${t(`job.mode.${job.mode}`)} · ${job.format}`, took(job)].filter(Boolean).join(" · "),
+        " · ", h("time", { dateTime: job.created_at, title: moment(job.created_at) }, ago(job.created_at)),
+        " · ", h("code", {}, job.id))),
+    moving(job) ? progress(job) : null,
+    job.message ? h("p.notice", { className: job.state === "failed" ? "notice bad" : "notice" }, job.message) : null,
+    h("div.job-foot", {},
+      counts(job),
+      h("div.row.end", {},
+        job.counts.rejected ? can("onerrors", "job.errors", "file") : null,
+        ["failed", "cancelled", "succeeded_with_errors"].includes(job.state)
+          ? can("onretry", "job.retry", "retry") : null,
+        ["queued", "running"].includes(job.state) ? can("oncancel", "job.cancel", "close", "danger") : null,
+        job.state.startsWith("succeeded")
+          ? h("a.button", {
+              href: searchHref({ query: "", collection: job.collection }),
+              data: { focus: `${job.id} search` },
+            }, icon("search"), t("job.search"))
+          : null)));
+}
+
+/** The card of an upload that has not become a job yet. */
+export function uploadCard(upload, { onstop, ondismiss, onagain }) {
+  const { file, sent, total, problem } = upload;
+  return h("article.card.job", { data: { upload: file.name } },
+    h("div.job-head", {}, h("h3", {}, file.name), h("p.small.muted", {}, bytes(file.size))),
+    problem
+      ? problemLine(problem)
+      : h("div.progress", {},
+          h("progress", { max: total || 1, value: sent, ariaLabel: t("job.progress") }),
+          h("span.numbers.small", {}, sent < total
+            ? t("upload.sending", bytes(sent), bytes(total)) : t("upload.accepting"))),
+    h("div.row.end", {}, problem
+      ? [button(t("upload.again"), () => onagain(upload), { name: "retry" }),
+         button(t("upload.dismiss"), () => ondismiss(upload))]
+      : button(t("upload.stop"), () => onstop(upload), { name: "close", kind: "danger" })));
+}

@@ -1,0 +1,37 @@
+// Tells the input format from the name of a file; the gateway says which formats there are.
+
+import * as api from "../api.js";
+
+let asked = null;
+
+/** The formats that can be indexed, asked of the gateway once, and again after a failure. */
+export function formats() {
+  asked ??= api.inputFormats().then(byName, (problem) => {
+    asked = null;
+    throw problem;
+  });
+  return asked;
+}
+
+/**
+ * {endings, accept, formatOf}: the endings of file names, what the file chooser offers, and
+ * {format, encoding, whole} of a file name, or null where it tells nothing; `whole` says that the
+ * file is one document.
+ */
+function byName({ formats: known, compressions }) {
+  const byEnding = new Map(known.flatMap(({ name, suffixes }) =>
+    suffixes.map((suffix) => [suffix, name])));
+  const whole = new Set(known.filter((each) => each.whole).map(({ name }) => name));
+  const compressed = new Map(compressions.map(({ name, suffix }) => [suffix, name]));
+  return {
+    endings: [...byEnding.keys()],
+    accept: [...byEnding.keys(), ...compressed.keys()].join(","),
+    formatOf(fileName) {
+      const endings = fileName.toLowerCase().split(".").slice(1).map((ending) => `.${ending}`);
+      const encoding = compressed.get(endings.at(-1)) ?? null;
+      if (encoding) endings.pop();
+      const format = byEnding.get(endings.at(-1));
+      return format ? { format, encoding, whole: whole.has(format) } : null;
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// The view of bulk indexing: uploads and jobs, followed while they run.
+// Jobs are polled and not streamed, because an EventSource cannot carry an API key.
+
+import * as api from "../api.js";
+import { button, fill, h } from "../dom.js";
+import { t } from "../messages.js";
+import { announce, toast } from "../notify.js";
+import { empty, loading, problemState, problemTitle } from "../states.js";
+import { jobCard, moving, uploadCard } from "./cards.js";
+import { dropzone } from "./dropzone.js";
+import { openErrors } from "./errors.js";
+import * as uploads from "./uploads.js";
+
+const BUSY_MS = 700;
+const CALM_MS = 6000;
+
+export function mount(root) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const zone = dropzone();
+  const sending = h("div.stack");
+  const list = h("div.stack", {}, loading(2));
+  let timer = 0;
+  let seen = new Map(); // job id -> state, to announce what ended
+  let older = []; // pages that the reader asked for; not polled again
+
+  const drawUploads = () => fill(sending, uploads.list().map((upload) =>
+    uploadCard(upload, { onstop: (one) => one.abort(), ondismiss: uploads.dismiss, onagain: uploads.again })));
+
+  async function act(task, job) {
+    try {
+      await task(job.id);
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      toast(`${problemTitle(problem)} ${problem.detail}`);
+    }
+    poll();
+  }
+
+  const actions = {
+    oncancel: (job) => act(api.cancelJob, job),
+    onretry: (job) => act(api.retryJob, job),
+    onerrors: openErrors,
+  };
+
+  function tellEnds(jobs) {
+    for (const job of jobs) {
+      if (moving({ state: seen.get(job.id) ?? "" }) && !moving(job)) {
+        announce(`${job.collection}: ${t(`job.state.${job.state}`)}`);
+      }
+    }
+    seen = new Map(jobs.map(({ id, state }) => [id, state]));
+  }
+
+  function draw({ jobs, next }) {
+    tellEnds(jobs);
+    const held = list.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+    const known = new Set(jobs.map(({ id }) => id));
+    const all = [...jobs, ...older.flatMap((page) => page.jobs).filter(({ id }) => !known.has(id))];
+    const after = older.length ? older.at(-1).next : next;
+    const more = async () => {
+      older.push(await api.jobs(after, signal));
+      poll();
+    };
+    fill(list,
+      all.map((job) => jobCard(job, actions)),
+      all.length ? null : empty(t("jobs.none"), t("jobs.none.text")),
+      after ? h("div.row.more", {}, button(t("jobs.older"), more, { data: { focus: "older" } })) : null);
+    if (held) list.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus();
+  }
+
+  async function poll() {
+    clearTimeout(timer);
+    let wait = CALM_MS;
+    try {
+      if (!document.hidden) {
+        const page = await api.jobs(null, signal);
+        draw(page);
+        if (page.jobs.some(moving)) wait = BUSY_MS;
+      }
+    } catch (problem) {
+      if (api.isAbort(problem)) return;
+      if (!(problem instanceof api.Problem)) throw problem;
+      fill(list, problemState(problem, poll));
+    }
+    clearTimeout(timer);
+    timer = setTimeout(poll, wait);
+  }
+
+  const unwatch = uploads.watch(({ detail: jobId }) => {
+    drawUploads();
+    if (jobId) {
+      toast(t("upload.accepted", jobId));
+      poll();
+    }
+  });
+
+  root.append(
+    h("div.page-head", {}, h("div", {},
+      h("h1", {}, t("jobs.title")), h("p", {}, t("jobs.text")))),
+    h("div.jobs", {},
+      zone.element,
+      h("section.stack", { ariaLabel: t("jobs.list") },
+        h("h2", {}, t("jobs.list")), sending, list)));
+  drawUploads();
+  poll();
+  api.collections(signal).then(
+    (known) => zone.offer(known.map(({ name }) => name)),
+    () => {}, // the field then takes a name without suggestions; the list below says what is wrong
+  );
+  return {
+    follow() {},
+    leave() {
+      clearTimeout(timer);
+      controller.abort();
+      unwatch();
+    },
+  };
+}

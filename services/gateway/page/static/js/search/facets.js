@@ -1,0 +1,162 @@
+// Offers filters with counts, made from the fields of the hits: words to choose, numbers as ranges.
+
+import { button, debounce, fill, h, icon } from "../dom.js";
+import { count } from "../format.js";
+import { named, t } from "../messages.js";
+
+const SHOWN = 8;
+const TYPING_MS = 500;
+const open = new Set(); // facets whose long lists the reader opened
+
+/** The order of facets: single values (a discipline), then numbers (a year), then lists (keywords). */
+function weight({ values, lists }) {
+  if (!values) return 1;
+  return lists ? 2 : 0;
+}
+
+/**
+ * The facets of the hits: [{field, values: [[value, hits]], lists} | {field, low, high}].
+ * A text field that differs in every hit (a DOI, say) is no filter and is left out, and so is
+ * a word of a list (a keyword) that only one hit has.
+ */
+function offers(hits) {
+  const byField = new Map();
+  for (const { fields } of hits) {
+    for (const [field, given] of Object.entries(fields)) {
+      const values = byField.get(field) ?? [];
+      byField.set(field, values);
+      values.push(...(Array.isArray(given) ? given : [given]));
+    }
+  }
+  const facets = [];
+  for (const [field, values] of byField) {
+    if (values.every((value) => typeof value === "number")) {
+      facets.push({ field, low: Math.min(...values), high: Math.max(...values) });
+    } else if (values.every((value) => typeof value === "string")) {
+      const tally = new Map();
+      for (const value of values) tally.set(value, (tally.get(value) ?? 0) + 1);
+      const lists = hits.some(({ fields }) => Array.isArray(fields[field]));
+      const sorted = [...tally].sort((a, b) => b[1] - a[1])
+        .filter(([, n]) => n > 1 || !lists);
+      if (sorted.length && sorted[0][1] > 1) facets.push({ field, values: sorted, lists });
+    }
+  }
+  return facets.sort((a, b) => weight(a) - weight(b));
+}
+
+/** The same from the counts of an answer: over all that was found, and not over the hits alone. */
+function counted({ facets, total }) {
+  const offered = [];
+  for (const [field, { values, other, missing, low, high }] of Object.entries(facets)) {
+    if (values.length && values.every(({ value }) => typeof value === "number")) {
+      offered.push({ field, low, high });
+    } else if (values.every(({ value }) => typeof value === "string")) {
+      const named = values.map(({ value, count: documents }) => [value, documents]);
+      const lists = named.reduce((sum, [, n]) => sum + n, other) > total - missing;
+      const often = named.filter(([, n]) => n > 1 || !lists);
+      if (often.length && often[0][1] > 1) offered.push({ field, values: often, lists, other });
+    }
+  }
+  return offered.sort((a, b) => weight(a) - weight(b));
+}
+
+/** What an answer offers to filter by, with the words that say what was counted. */
+export function offered(answer) {
+  if (!answer.facets) {
+    return { facets: offers(answer.hits), note: t("facets.note", answer.hits.length) };
+  }
+  return { facets: counted(answer), note: t(`facets.note.${answer.counted}`, count(answer.total)) };
+}
+
+function toggled(filters, field, value) {
+  const next = new Map(filters);
+  const any = next.get(field)?.any ?? [];
+  const left = any.includes(value) ? any.filter((one) => one !== value) : [...any, value];
+  if (left.length) next.set(field, { any: left });
+  else next.delete(field);
+  return next;
+}
+
+function choices({ field, values, other = 0 }, filters, onchange) {
+  const chosen = filters.get(field)?.any ?? [];
+  const missing = chosen.filter((value) => !values.some(([name]) => name === value));
+  const all = [...missing.map((value) => [value, 0]), ...values];
+  const cut = open.has(field) ? all : all.filter(([value], i) => i < SHOWN || chosen.includes(value));
+  const list = h("ul", {}, cut.map(([value, hits]) =>
+    h("li", {}, h("label", {},
+      h("input", {
+        type: "checkbox", checked: chosen.includes(value), data: { facet: `${field} ${value}` },
+        onchange: () => onchange(toggled(filters, field, value)),
+      }),
+      h("span", {}, value), h("span.count.numbers", {}, count(hits))))));
+  const more = all.length > cut.length
+    ? button(t("facets.all", all.length), () => { open.add(field); onchange(filters); }, { kind: "quiet" })
+    : null;
+  return [list, more, other ? h("p.small.muted", {}, t("facets.other", count(other))) : null];
+}
+
+function range({ field, low, high }, filters, onchange) {
+  const now = filters.get(field) ?? {};
+  const name = named("field", field);
+  const input = (end, label, hint) => h("input.input.numbers", {
+    type: "number", value: now[end] ?? "", placeholder: String(hint), ariaLabel: label, step: "any",
+    data: { facet: `${field} ${end}` },
+    oninput: debounce((event) => {
+      const next = new Map(filters);
+      const { [end]: _, any, ...rest } = now;
+      const given = event.target.value === "" ? {} : { [end]: Number(event.target.value) };
+      const bounds = { ...rest, ...given };
+      if (Object.keys(bounds).length) next.set(field, bounds);
+      else next.delete(field);
+      onchange(next);
+    }, TYPING_MS),
+  });
+  return h("div.range", {},
+    input("gte", t("facets.from", name), low), h("span", { ariaHidden: "true" }, "–"),
+    input("lte", t("facets.to", name), high));
+}
+
+/** Draws the panel into `panel`; `onchange(filters)` gets the new choice. */
+export function drawFacets(panel, { facets, note, filters, onchange }) {
+  const held = panel.contains(document.activeElement) ? document.activeElement.dataset.facet : null;
+  const expanded = panel.querySelector("details")?.open ?? matchMedia("(min-width: 62rem)").matches;
+  const offered = new Set(facets.map(({ field }) => field));
+  const lost = [...filters].filter(([field, { any }]) => any && !offered.has(field))
+    .map(([field]) => ({ field, values: [] }));
+  const groups = [...facets, ...lost].map((facet) =>
+    h("fieldset", {},
+      h("legend", {}, named("field", facet.field)),
+      "low" in facet ? range(facet, filters, onchange) : choices(facet, filters, onchange)));
+  fill(panel, h("details", { open: expanded },
+    h("summary", {}, icon("filter"), t("facets"),
+      filters.size ? h("span.badge.busy", {}, count(filters.size)) : null),
+    groups,
+    h("p.small.muted", {}, note),
+    filters.size ? button(t("facets.clear"), () => onchange(new Map())) : null));
+  panel.hidden = groups.length === 0;
+  if (held) panel.querySelector(`[data-facet="${CSS.escape(held)}"]`)?.focus();
+}
+
+/** The chosen filters as chips that remove themselves. */
+export function chosenChips(filters, onchange) {
+  const chips = [];
+  const chip = (field, text, next) => {
+    const label = `${named("field", field)} ${text}`;
+    chips.push(h("button.chip.on", {
+      type: "button", ariaLabel: t("facets.remove", label), onclick: () => onchange(next),
+    }, label, " ", icon("close")));
+  };
+  for (const [field, { any, gte, lte }] of filters) {
+    for (const value of any ?? []) chip(field, value, toggled(filters, field, value));
+    if (any) continue;
+    const next = new Map(filters);
+    next.delete(field);
+    chip(field, `${gte ?? ""}–${lte ?? ""}`, next);
+  }
+  return chips;
+}
+
+/** The filters with one more value chosen. */
+export function withValue(filters, field, value) {
+  return filters.get(field)?.any?.includes(value) ? filters : toggled(filters, field, value);
+}

@@ -1,0 +1,23 @@
+// Did you mean: the query with words of the collection that sound the same.
+
+import * as api from "../api.js";
+import { fill, h } from "../dom.js";
+import { t } from "../messages.js";
+import { plain } from "./suggest.js";
+
+/** The place of the line; it is filled when the answer is there already. */
+export const meantSlot = () => h("div.meant", { role: "status" });
+
+/** Asks what was meant, and offers it in `slot`. `onchange(part)` gets a new part of the state. */
+export async function showMeant(slot, state, signal, onchange) {
+  if (!slot || state.like || !plain(state.query)) return;
+  try {
+    const answer = await api.suggestions(state.collection, state.query.trim(), signal);
+    const meant = answer.did_you_mean;
+    if (!meant || signal.aborted) return;
+    fill(slot, h("p", {}, t("meant"), " ",
+      h("button.link", { type: "button", onclick: () => onchange({ query: meant }) }, meant)));
+  } catch (problem) {
+    if (!api.isAbort(problem) && !(problem instanceof api.Problem)) throw problem;
+  }
+}

@@ -1,0 +1,27 @@
+// Shows the documents nearest to a text by its vector alone.
+
+import * as api from "../api.js";
+import { searchHref } from "../address.js";
+import { h } from "../dom.js";
+import { t } from "../messages.js";
+import { bar } from "../search/scores.js";
+
+const NEAREST = 8;
+
+/** Asks for the nearest documents and returns the section that shows them. */
+export async function nearest(query, collection, signal) {
+  const answer = await api.search(
+    { query, collection, mode: "dense", rank: false, top_k: NEAREST }, signal);
+  return h("section.stack", {},
+    h("div", {},
+      h("h2", {}, t("vectors.nearest")),
+      h("p.muted.small", {}, t("vectors.nearest.of", collection))),
+    answer.hits.length
+      ? h("ol.nearest", {}, answer.hits.map((hit) => {
+          const title = hit.title || hit.text.slice(0, 60);
+          return h("li", {},
+            h("a", { href: searchHref({ query: title, collection }) }, title),
+            bar("dense", Math.max(0, hit.scores.dense ?? 0), hit.scores.dense));
+        }))
+      : h("p.muted", {}, t("vectors.nearest.none")));
+}

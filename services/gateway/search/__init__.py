@@ -1,0 +1,1 @@
+"""Searches, from their route through recall and rank to the answer."""

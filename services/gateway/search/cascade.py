@@ -1,0 +1,228 @@
+"""The last link: runs a search through recall and rank, and makes its hits."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.common.errors import DeadlineExceeded, SearchError, Unavailable
+from services.common.request_context import Deadline
+from services.common.wire.rank import RankedHit, RankResponse
+from services.gateway.search import render
+from services.gateway.search.answers import Answered, Ask
+from services.gateway.search.hits import (
+    Fetched,
+    RecallAnswer,
+    finished,
+    in_order_of_recall,
+    pinned_first,
+)
+from services.gateway.search.request import Search
+from services.gateway.search.rules import RulesMembers
+
+
+class CandidateSource(Protocol):
+    """Recall, as the cascade needs it."""
+
+    async def recall(
+        self,
+        search: Search,
+        deadline: Deadline,
+        *,
+        texts: bool,
+        version: str | None,
+        rules: RulesMembers | None,
+    ) -> RecallAnswer:
+        """The candidates with what rank reads of them, or without `texts` the hits with their
+        documents.
+
+        `rules` are what the owner's rules say about the query; None for nothing.
+        Every write up to the index version is found; with None, every write of this moment.
+        Raises Unavailable, DeadlineExceeded, or what is wrong with the search.
+        """
+
+    async def documents(
+        self,
+        index: str,
+        ids: Sequence[str],
+        deadline: Deadline,
+        *,
+        version: str | None,
+        passages: Mapping[str, Sequence[int]],
+    ) -> Fetched:
+        """The documents of a physical collection with these ids that are there, and the passages
+        of these numbers. `version` as in `recall`.
+
+        Raises Unavailable or DeadlineExceeded.
+        """
+
+
+class RuleSource(Protocol):
+    """The query rules of collections."""
+
+    async def of(self, search: Search, version: str | None) -> RulesMembers | None:
+        """The rules of this version or a later one for a search; None if there are none. Raises
+        Unavailable."""
+
+
+class CandidateRanker(Protocol):
+    """Rank, as the cascade needs it."""
+
+    async def rank(
+        self, search: Search, recalled: RecallAnswer, deadline: Deadline
+    ) -> RankResponse:
+        """Ranks the candidates of a search. Raises Unavailable or DeadlineExceeded."""
+
+
+logger = logging.getLogger(__name__)
+
+_LEAST_RANK_SECONDS = 0.02
+"""With less time than this rank is not asked: sending its candidates takes a quarter of it."""
+_LEAST_RANKED_SECONDS = 0.06
+"""A search with a smaller budget is not ranked: fetching and sending the texts that rank reads
+takes a good part of it."""
+_HITS_SECONDS = 0.005
+"""Time kept back for fetching and making the hits."""
+_LEAST_HITS_SECONDS = 0.25
+"""Time that fetching the hits may take even if the budget has ended: without it, all that was
+computed would be thrown away."""
+_MOST_HITS_SHARE = 0.25
+"""Fraction of a budget that is never exceeded by it."""
+
+
+@dataclass(slots=True)
+class Found:
+    """The candidates of a search and the best of them, before these become hits."""
+
+    recalled: RecallAnswer
+    best: Sequence[RankedHit]
+    """In the order of rank, or in that of recall where rank did not take part."""
+    ranker: str | None = None
+    """Fingerprint of the ranker that took part; None if none did."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cascade:
+    """Recall, then rank, by one deadline. Rank may fail or be late; recall may not.
+
+    A budget that is too short for both is spent on recall, whose order is answered then.
+    """
+
+    source: CandidateSource
+    ranker: CandidateRanker
+    recall_share: float
+    """Fraction of the budget that recall may take where the hits are to be ranked too."""
+    rules: RuleSource | None = None
+    """Query rules of collections; None if there are none."""
+
+    async def answer(self, ask: Ask) -> Answered:
+        """The answer of a search. Raises the errors of recall."""
+        found = await self.found(ask)
+        counts = {"total": found.recalled.found, "counted": "recalled"}
+        return await self.finished(ask, found, found.best, counts)
+
+    async def found(self, ask: Ask) -> Found:
+        """The candidates of recall, and the best `top_k` of them. Raises the errors of recall."""
+        search, started = ask.search, time.perf_counter()
+        ranking = search.rank and ask.deadline.remaining() >= _LEAST_RANKED_SECONDS
+        rules, missing = await self._rules(ask)
+        recalled = await self.source.recall(
+            search, self._recall_by(ask), texts=ranking, version=ask.version, rules=rules
+        )
+        stages = [*map(dict, recalled.stages), took("recall", started, recalled.found)]
+        degraded = [*missing, *(name for name in recalled.degraded if name != "texts")]
+        ranked: Sequence[RankedHit] = in_order_of_recall(recalled, search.top_k)
+        ranker = None
+        if search.rank and not ranking:
+            degraded.append("rank")
+        elif search.rank and recalled.candidates:
+            started = time.perf_counter()
+            try:
+                if "texts" in recalled.degraded:
+                    raise Unavailable("There was nothing for rank to read.")
+                response = await self._rank(search, recalled, ask.deadline)
+            except SearchError as error:
+                # Also where rank cannot read a candidate: one stored row fails no answer.
+                logger.warning(
+                    "a search was not ranked", extra={"code": error.code, "why": error.detail}
+                )
+                degraded.append("rank")
+            else:
+                ranked = pinned_first(response.hits, recalled.pinned, search.top_k)
+                ranker = response.ranker
+                stages += [stage.model_dump() for stage in response.stages]
+                degraded += response.degraded
+            stages.append(took("rank", started, len(recalled.candidates)))
+        return Found(recalled, ranked, ranker, stages, degraded)
+
+    async def finished(
+        self,
+        ask: Ask,
+        found: Found,
+        chosen: Sequence[RankedHit],
+        counts: Mapping[str, Any],
+        groups: Mapping[str, Any] | None = None,
+    ) -> Answered:
+        """The answer with the documents of the chosen hits.
+
+        `counts` as `render.content` takes them, `groups` as members of a wire Group by id.
+        Raises Unavailable or DeadlineExceeded.
+        """
+        recalled, stages = found.recalled, found.stages
+        fetched = Fetched(recalled.documents or (), recalled.shown)
+        if chosen and recalled.documents is None:
+            started = time.perf_counter()
+            ids = [hit.id for hit in chosen]
+            fetched = await self.source.documents(
+                recalled.index,
+                ids,
+                Deadline.after(max(ask.deadline.remaining(), _LEAST_HITS_SECONDS)),
+                version=ask.version,
+                passages={one: recalled.passages[one] for one in ids if one in recalled.passages},
+            )
+            stages.append(took("documents", started, len(fetched.documents)))
+        hits = finished(ask.search, recalled, chosen, fetched)
+        if groups is not None:
+            hits = [hit | {"group": groups[hit["id"]]} for hit in hits]
+        return Answered(
+            content=render.content(ask.search, hits, stages, ask.version, counts),
+            index=recalled.index,
+            degraded=found.degraded,
+            stages=stages,
+            ranker=found.ranker,
+        )
+
+    async def _rules(self, ask: Ask) -> tuple[RulesMembers | None, list[str]]:
+        """The query rules for the query, and `rules` if these cannot be read."""
+        try:
+            return await self.rules.of(ask.search, ask.rules) if self.rules else None, []
+        except Unavailable as error:
+            logger.warning(
+                "a search was made without query rules",
+                extra={"code": error.code, "why": error.detail},
+            )
+            return None, ["rules"]
+
+    def _recall_by(self, ask: Ask) -> Deadline:
+        left = ask.deadline.remaining()
+        rest = left * (1 - self.recall_share)
+        if not ask.search.rank or rest < _LEAST_RANK_SECONDS:
+            rest = min(_HITS_SECONDS, left * _MOST_HITS_SHARE)
+        return Deadline.after(left - rest)
+
+    async def _rank(
+        self, search: Search, recalled: RecallAnswer, deadline: Deadline
+    ) -> RankResponse:
+        seconds = deadline.remaining() - _HITS_SECONDS
+        if seconds < _LEAST_RANK_SECONDS:
+            raise DeadlineExceeded("No time was left for rank.")
+        return await self.ranker.rank(search, recalled, Deadline.after(seconds))
+
+
+def took(name: str, started: float, candidates: int) -> dict[str, Any]:
+    """A stage that began at `started`, a time of the performance counter, and ends now."""
+    took_ms = round((time.perf_counter() - started) * 1000, 2)
+    return {"name": name, "took_ms": took_ms, "candidates": candidates}

@@ -1,0 +1,23 @@
+"""Types by which the search routes get the resources of the lifespan."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from services.common.resources import opened
+from services.gateway.access.caller import Caller
+from services.gateway.search.answers import Answers, Asker
+from services.gateway.search.field_names import FieldNames
+from services.gateway.search.hot import HotQueries
+from services.gateway.settings import GatewaySettings
+
+
+async def _asker(caller: Caller) -> Asker:
+    return Asker(tenant=caller.tenant, key=caller.id)
+
+
+SettingsDep = Annotated[GatewaySettings, opened("settings")]
+AskerDep = Annotated[Asker, Depends(_asker)]
+AnswersDep = Annotated[Answers, opened("answers")]
+FieldNamesDep = Annotated[FieldNames, opened("field_names")]
+HotQueriesDep = Annotated[HotQueries, opened("hot")]

@@ -1,0 +1,36 @@
+"""The outermost link, which counts searches and the part that the cache takes."""
+
+from dataclasses import dataclass
+
+from services.gateway.search.answers import Answered, Answers, Ask
+from services.gateway.search.hot import HotQueries
+from services.gateway.search.metrics import CacheMetrics, SearchMetrics
+
+
+@dataclass(slots=True)
+class Observed:
+    """Counts each search that callers send; searches of warming do not pass it."""
+
+    inner: Answers
+    hot: HotQueries
+    metrics: SearchMetrics
+    cache_metrics: CacheMetrics
+
+    async def answer(self, ask: Ask) -> Answered:
+        """The inner link's answer. Raises the inner link's errors."""
+        self.hot.count(ask.search, ask.asker.tenant)
+        answered = await self.inner.answer(ask)
+        self._note(answered)
+        return answered
+
+    def note_hit(self, ask: Ask, answered: Answered) -> None:
+        """Counts a search that was answered without passing this link."""
+        self.hot.count(ask.search, ask.asker.tenant)
+        self._note(answered)
+
+    def _note(self, answered: Answered) -> None:
+        if answered.cached:
+            self.cache_metrics.served(answered.state, answered.age)
+            self.metrics.degraded(answered.degraded)
+        else:
+            self.cache_metrics.looked_up(answered.state)

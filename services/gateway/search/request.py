@@ -1,0 +1,228 @@
+"""Turns a request into the search that it means; equal searches become equal objects."""
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from services.common.documents import OWN
+from services.common.errors import InvalidRequest
+from services.common.filters import compile_filter
+from services.common.text.normalise import normalise as normal_form
+from services.common.wire.arrange import MAX_LISTED
+from services.common.wire.recall import Mode
+from services.gateway.search.schemas import SearchOptions
+from services.gateway.search.syntax import ParsedQuery, understood
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The counts, order, groups and pages that a search asks for in addition to its best hits."""
+
+    facets: Sequence[Mapping[str, Any]] = ()
+    """Facets, each with the members of a FacetWanted."""
+    sort: Sequence[Mapping[str, Any]] = ()
+    """Keys of the order, each with the members of a SortKey; none for the order of relevance."""
+    group_by: str | None = None
+    min_score: float | None = None
+    cursor: str | None = None
+    """`*` for the first page, else the cursor that the page before named; None for hits without
+    pages."""
+
+    @property
+    def asks_recall(self) -> bool:
+        """Whether the arrangement needs the fields of the documents, which recall has."""
+        return bool(self.facets or self.sort or self.group_by)
+
+    @property
+    def orders(self) -> bool:
+        """Whether other documents than the best ones may become hits."""
+        return bool(self.sort or self.group_by or self.cursor) or self.min_score is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Phrases that the texts of hits must hold, and words that they must not hold."""
+
+    phrases: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One normalised search; two equal searches have the same answer on the same index."""
+
+    query: str
+    """Text of the query; empty for a search that lists what its filter selects."""
+    collection: str
+    top_k: int
+    recall_k: int
+    mode: Mode
+    filter: Mapping[str, Any] | None
+    rank: bool
+    diversity: float
+    explain: bool
+    fields: Sequence[str] | None
+    arrangement: Arrangement | None = None
+    """Counts, order, groups and pages; None for the best hits only."""
+    wording: Wording | None = None
+    """Phrases and excluded words; None for a query of plain words, whose answer does not say how it
+    was understood."""
+    canonical: bytes = field(init=False, repr=False, compare=False)
+    """The members above as JSON with sorted keys: equal searches have equal bytes."""
+
+    def __post_init__(self) -> None:
+        members = {name: getattr(self, name) for name in _MEMBERS}
+        object.__setattr__(self, "canonical", orjson.dumps(members, option=orjson.OPT_SORT_KEYS))
+
+    @property
+    def kind(self) -> str:
+        """The kind of the search; searches of one kind (mode, ranked or not) take about the same
+        time."""
+        if not self.query:
+            return "list"
+        return f"{self.mode}/{'rank' if self.rank else 'recall'}"
+
+    @classmethod
+    def from_members(cls, members: Mapping[str, Any]) -> "Search":
+        """The search whose canonical bytes hold these members."""
+        made: dict[str, Any] = {**members, "mode": Mode(members["mode"])}
+        if (arrangement := members.get("arrangement")) is not None:
+            made["arrangement"] = Arrangement(**arrangement)
+        if (wording := members.get("wording")) is not None:
+            made["wording"] = Wording(**wording)
+        return cls(**made)
+
+
+_MEMBERS = tuple(member.name for member in fields(Search) if member.init)
+
+
+def normalise(query: str) -> str:
+    """The query in the form in which it is cached, searched and answered: NFKC, with single spaces.
+
+    The models and the index bring it into the full normal form themselves, so that users see their
+    query in their own characters. Raises InvalidRequest if no character is left.
+    """
+    folded = " ".join(unicodedata.normalize("NFKC", query).split())
+    if not normal_form(folded):  # Invisible characters are not searched for.
+        raise InvalidRequest("query: it holds no character to search for")
+    return folded
+
+
+def search_of(
+    query: str | None, options: SearchOptions, fields: Collection[str] | None = None
+) -> Search:
+    """The search that a request means; without a query it lists what the filter selects.
+
+    `fields` are those of the collection, which operators name; None while they are not known.
+    Raises InvalidRequest or InvalidFilter.
+    """
+    meant = _meant(query, options, fields)
+    condition = _all_of([options.filter, *meant.conditions])
+    compile_filter(condition)
+    wording = None
+    if options.syntax == "fields" or meant.phrases or meant.exclude:
+        wording = Wording(sorted(set(meant.phrases)), sorted(set(meant.exclude)))
+    arrangement = _arrangement(options)
+    if not meant.query:
+        return _listing(options, condition, wording, arrangement)
+    by_fields = arrangement is not None and bool(arrangement.sort)
+    return Search(
+        query=normalise(meant.query),
+        collection=options.collection,
+        top_k=options.top_k,
+        recall_k=options.recall_k,
+        mode=options.mode,
+        filter=condition,
+        rank=options.rank and not (by_fields and options.min_score is None),
+        diversity=options.diversity,
+        explain=options.explain,
+        fields=_names(options),
+        arrangement=arrangement,
+        wording=wording,
+    )
+
+
+def _meant(
+    query: str | None, options: SearchOptions, fields: Collection[str] | None
+) -> ParsedQuery:
+    """The query with the phrases that were given beside it."""
+    read = ParsedQuery(query or "")
+    if query is not None and options.syntax == "fields":
+        read = understood(query, fields)
+    phrases = [*read.phrases, *map(str.strip, options.phrases or [])]
+    exclude = [*read.exclude, *map(str.strip, options.exclude or [])]
+    words = read.query or " ".join(options.phrases or [])
+    if exclude and not words:
+        raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
+    return ParsedQuery(words, read.conditions, phrases, exclude)
+
+
+def _all_of(conditions: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+    """The filter that holds if all of these hold; None if there is none."""
+    given = [dict(condition) for condition in conditions if condition]
+    if len(given) > 1:
+        return {"and": given}
+    return given[0] if given else None
+
+
+def _listing(
+    options: SearchOptions,
+    condition: Mapping[str, Any] | None,
+    wording: Wording | None,
+    arrangement: Arrangement | None,
+) -> Search:
+    """A search without a query. Options that need a query get their defaults, so that equal lists
+    are equal searches."""
+    if not condition and (arrangement is None or arrangement == Arrangement()):
+        raise InvalidRequest(
+            "query: say what to search for; to list documents without a query give a `filter`,"
+            " `facets`, `sort`, `group_by` or `cursor`."
+        )
+    if options.min_score is not None:
+        raise InvalidRequest("min_score: without a query documents have no score.")
+    return Search(
+        query="",
+        collection=options.collection,
+        top_k=options.top_k,
+        recall_k=MAX_LISTED,
+        mode=Mode.HYBRID,
+        filter=condition,
+        rank=False,
+        diversity=0.0,
+        explain=False,
+        fields=_names(options),
+        arrangement=arrangement or Arrangement(),
+        wording=wording,
+    )
+
+
+def _names(options: SearchOptions) -> list[str] | None:
+    return None if options.fields is None else sorted(set(options.fields))
+
+
+def _arrangement(options: SearchOptions) -> Arrangement | None:
+    sort = list(map(_sort_key, options.sort or []))
+    arrangement = Arrangement(
+        facets=tuple(facet.model_dump() for facet in options.facets or []),
+        sort=tuple(sort) if any(key != _BY_RELEVANCE for key in sort) else (),
+        group_by=options.group_by,
+        min_score=options.min_score,
+        cursor=options.cursor,
+    )
+    return None if arrangement == Arrangement() else arrangement
+
+
+_BY_RELEVANCE = {"field": "relevance", "descending": False}
+
+
+def _sort_key(written: str) -> dict[str, Any]:
+    name = written.removeprefix("-")
+    if name in OWN:
+        raise InvalidRequest(
+            f"sort: documents have no order by their {name}; sort by a field, such as `-year` for"
+            " the newest first, or by `relevance`."
+        )
+    return {"field": name, "descending": name != written}

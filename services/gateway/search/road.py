@@ -1,0 +1,114 @@
+"""Builds the chain of links that a search passes, and the tasks that run beside it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from services.gateway.cache.levels import AnswerCache
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import Lifetimes
+from services.gateway.cache.redis import RedisCache
+from services.gateway.cache.versions import VersionReader
+from services.gateway.search.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admitted import Admitted
+from services.gateway.search.arranging import Arranging
+from services.gateway.search.cached import Cached
+from services.gateway.search.cascade import Cascade
+from services.gateway.search.field_names import FieldNames
+from services.gateway.search.frequent import FrequentQueries
+from services.gateway.search.hot import HotQueries
+from services.gateway.search.kept import Kept
+from services.gateway.search.key import Keys
+from services.gateway.search.metrics import CacheMetrics, SearchMetrics, watch_admission
+from services.gateway.search.model_watch import ModelWatch
+from services.gateway.search.observed import Observed
+from services.gateway.search.rules import RuleBooks
+from services.gateway.search.services import RankService, RecallService
+from services.gateway.search.shared import Shared
+from services.gateway.search.walks import Walks
+from services.gateway.search.warming import Warmer
+from services.gateway.settings import MIB, GatewaySettings
+from services.gateway.stores.background import running
+from services.gateway.stores.redis_client import GuardedRedis
+from services.gateway.stores.state_reader import StateReader
+from services.gateway.stores.upstream import Services
+
+_FEWEST = 2
+"""Least number of searches that are let in at once, so that one slow search does not shut out
+another."""
+_WALK_SECONDS = 900.0
+"""Time for a walk through pages after its first page, which may come from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """The parts of the chain that routes use."""
+
+    answers: Observed
+    """The whole chain."""
+    cached: Cached
+    """The link of the chain that knows the cache."""
+    hot: HotQueries
+    field_names: FieldNames
+    versions: VersionReader
+    frequent: FrequentQueries
+
+
+@asynccontextmanager
+async def open_road(
+    settings: GatewaySettings,
+    services: Services,
+    reader: StateReader,
+    cache: GuardedRedis,
+    registry: CollectorRegistry,
+) -> AsyncIterator[Road]:
+    """Builds the chain over these services and stores; cancels its computations when the block
+    ends."""
+    async with AsyncExitStack() as stack:
+        metrics, cache_metrics = SearchMetrics(registry), CacheMetrics(registry)
+        for client in (services.recall, services.rank, services.indexer):
+            metrics.watch(client)
+        models = ModelWatch(services.recall, services.rank, cache)
+        await models.begin()
+        versions = VersionReader(reader)
+        keys, hot = Keys(versions, models), HotQueries(cache)
+        levels = _cache(settings, cache, cache_metrics)
+        recall = RecallService(services.recall)
+        cascade = Cascade(
+            recall, RankService(services.rank), settings.recall_share, RuleBooks(reader)
+        )
+        walks = Walks(levels, settings.cache_stale_seconds + _WALK_SECONDS)
+        admitted = Admitted(
+            Arranging(cascade, recall, walks),
+            _admission(settings, registry),
+            metrics,
+        )
+        shared = Shared(Kept(admitted, levels, keys), levels.local, levels.redis)
+        stack.push_async_callback(shared.aclose)
+        budget_seconds = settings.budget_ms / 1000
+        cached = Cached(shared, levels, keys, budget_seconds)
+        stack.push_async_callback(cached.aclose)
+        warmer = Warmer(cached, versions, hot, cache, settings.warm_queries, budget_seconds)
+        for work in (models.run, hot.run, warmer.run):
+            await stack.enter_async_context(running(work))
+        observed = Observed(cached, hot, metrics, cache_metrics)
+        yield Road(observed, cached, hot, FieldNames(recall), versions, FrequentQueries(hot))
+
+
+def _cache(settings: GatewaySettings, cache: GuardedRedis, metrics: CacheMetrics) -> AnswerCache:
+    local = LocalCache(settings.cache_local_mb * MIB, metrics.evicted)
+    metrics.watch(local)
+    lifetimes = Lifetimes(
+        settings.cache_fresh_seconds, settings.cache_stale_seconds, settings.cache_kept_seconds
+    )
+    return AnswerCache(local, RedisCache(cache), lifetimes)
+
+
+def _admission(settings: GatewaySettings, registry: CollectorRegistry) -> AdmissionControl:
+    limit = AdaptiveLimit(settings.concurrency, _FEWEST, settings.max_concurrency)
+    admission = AdmissionControl(limit)
+    watch_admission(registry, admission)
+    return admission

@@ -1,0 +1,134 @@
+"""Keeps the query rules of collections in memory by their version, and selects those of a query."""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from services.common.errors import Unavailable
+from services.common.text.analyzer import compared
+from services.common.wire.query_rules import rules_key
+from services.common.wire.recall import MAX_REPLACED
+from services.gateway.search.request import Search
+from services.gateway.stores.state_reader import StateReader
+
+_MOST_WORDS = 500_000
+"""Most words of rules that are kept, of all collections together; they take about 60 MB."""
+
+RulesMembers = Mapping[str, Any]
+"""A wire RulesOfQuery as a plain mapping."""
+
+
+class _Words:
+    """Finds which of many words are in a text."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        self._words = frozenset(words)
+        for word in self._words:
+            lengths[word[0]].add(len(word))
+        self._lengths = {first: sorted(some) for first, some in lengths.items()}
+
+    def within(self, text: str) -> list[str]:
+        """The words that are in a text, the longest first."""
+        found = {
+            text[at : at + length]
+            for at, first in enumerate(text)
+            for length in self._lengths.get(first, ())
+        }
+        return sorted(found & self._words, key=lambda word: (-len(word), word))
+
+
+class Rulebook:
+    """The rules of one collection in the form in which queries are looked up."""
+
+    def __init__(self, rules: Mapping[str, Any], version: str) -> None:
+        self.version = version
+        self._by = _replacements(rules.get("synonyms", ()))
+        self._stops = list(dict.fromkeys(map(compared, rules.get("stop_words", ()))))
+        self._pins = {_whole(one["query"]): one for one in rules.get("queries", ())}
+        self._synonym_words = _Words(self._by)
+        self._stop_words = _Words(self._stops)
+        self.size = len(self._by) + len(self._stops) + len(self._pins) + 1
+
+    def of(self, query: str, phrases: Sequence[str] = ()) -> RulesMembers | None:
+        """The rules for a query; None if there are none.
+
+        A word inside one of the phrases is meant as it is written and has no synonyms.
+        """
+        text = compared(query)
+        written = list(map(compared, phrases))
+        words = [
+            word
+            for word in self._synonym_words.within(text)
+            if not any(word in phrase for phrase in written)
+        ]
+        pins = self._pins.get(_whole(query), {})
+        said = {
+            "synonyms": [{"word": word, "by": self._by[word]} for word in words[:MAX_REPLACED]],
+            "stop_words": self._stop_words.within(text),
+            "pinned": pins.get("pinned", []),
+            "hidden": pins.get("hidden", []),
+        }
+        return said if any(said.values()) else None
+
+
+@dataclass(slots=True)
+class RuleBooks:
+    """Reads the rules of a collection if their version differs from the one in memory."""
+
+    reader: StateReader
+    _books: OrderedDict[str, Rulebook] = field(default_factory=OrderedDict, init=False)
+    """Rules by collection, the least recently used first."""
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def of(self, search: Search, version: str | None) -> RulesMembers | None:
+        """The rules of this version or a later one for a search; None if there are none.
+
+        If the version is not known, the rules that were read last apply. Raises Unavailable if they
+        must be read and cannot be, or were never read.
+        """
+        if not search.query:
+            return None
+        book = self._books.get(search.collection)
+        if book is None or version not in (None, book.version):
+            if version is None:
+                raise Unavailable("The query rules of the collection cannot be read.")
+            async with self._reading:
+                book = await self._read(search.collection, version)
+        self._books.move_to_end(search.collection)
+        return book.of(search.query, search.wording.phrases if search.wording else ())
+
+    async def _read(self, collection: str, version: str) -> Rulebook:
+        book = self._books.get(collection)
+        # Another task read the rules while this one waited.
+        if book is not None and book.version == version:
+            return book
+        packed = await self.reader.get(rules_key(collection)) if version else None
+        rules = {} if packed is None else orjson.loads(packed)
+        book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
+        self._books[collection] = book
+        self._books.move_to_end(collection)  # or the loop could drop what was just read
+        while sum(one.size for one in self._books.values()) > _MOST_WORDS and len(self._books) > 1:
+            self._books.popitem(last=False)
+        return book
+
+
+def _whole(query: str) -> str:
+    """The form in which whole queries are compared: 量子 计算 is 量子计算."""
+    return compared(query).replace(" ", "")
+
+
+def _replacements(synonyms: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The words that may replace each word."""
+    by: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for group in synonyms:
+        words = list(map(compared, group["words"]))
+        also = group.get("also")
+        others = words if also is None else list(map(compared, also))
+        for word in words:
+            by[word] |= dict.fromkeys(other for other in others if other != word)
+    return {word: list(others) for word, others in by.items() if word and others}

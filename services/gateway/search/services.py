@@ -1,0 +1,268 @@
+"""Recall and rank over HTTP. Candidates pass through without becoming pydantic models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.common.errors import Unavailable
+from services.common.request_context import DEADLINE_HEADER, Deadline
+from services.common.service_client import ServiceClient
+from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse, considered
+from services.common.wire.recall import SimilarRequest
+from services.common.wire.suggest import Suggested, SuggestRequest
+from services.gateway.search.hits import (
+    CandidateMembers,
+    DocumentMembers,
+    Fetched,
+    RecallAnswer,
+)
+from services.gateway.search.request import Arrangement, Search
+from services.gateway.search.rules import RulesMembers
+
+_TRANSFER_SHARE = 0.04
+"""Fraction of a service's time that is kept back for the transfer of its answer."""
+_TRANSFER_SECONDS = 0.005
+"""Least time for the transfer: a thousand candidates are read in about this time."""
+_MOST_TRANSFER_SHARE = 0.25
+"""Fraction that is never exceeded, so that small budgets are spent on the search."""
+
+
+def _answer_by(deadline: Deadline) -> dict[str, str]:
+    """The header with a deadline that is earlier than the gateway's own.
+
+    So the result that a service has by then, be it one leg or the coarse order, still arrives in
+    time.
+    """
+    left = deadline.remaining()
+    transfer = max(left * _TRANSFER_SHARE, min(_TRANSFER_SECONDS, left * _MOST_TRANSFER_SHARE))
+    return {DEADLINE_HEADER: Deadline.after(left - transfer).header()}
+
+
+@dataclass(slots=True)
+class RecallService:
+    """The recall service as a source of candidates."""
+
+    client: ServiceClient
+
+    async def recall(
+        self,
+        search: Search,
+        deadline: Deadline,
+        *,
+        texts: bool,
+        version: str | None,
+        rules: RulesMembers | None,
+    ) -> RecallAnswer:
+        """With `texts` the candidates that rank considers, else the hits and their documents.
+
+        Raises Unavailable, DeadlineExceeded, or what is wrong with the search.
+        """
+        arrangement = search.arrangement or Arrangement()
+        body: dict[str, Any] = {
+            "query": search.query,
+            "collection": search.collection,
+            "top_n": max(search.recall_k, search.top_k),
+            "best": considered(search.top_k) if texts else search.top_k,
+            "mode": search.mode,
+            "filter": search.filter,
+            "texts": texts,
+            "documents": not texts and not arrangement.orders,
+            "every": arrangement.orders or arrangement.asks_recall,
+            "version": version,
+            "rules": rules,
+        }
+        if search.wording is not None:
+            body |= {"phrases": search.wording.phrases, "exclude": search.wording.exclude}
+        response = await self.client.send(
+            "POST",
+            "/search",
+            content=orjson.dumps(body),
+            headers=_answer_by(deadline),
+            deadline=deadline.at_last(),
+        )
+        try:
+            answer = orjson.loads(response.content)
+            return RecallAnswer(
+                candidates=answer["candidates"],
+                index=answer["index"],
+                terms=answer["terms"],
+                stages=answer["stages"],
+                degraded=answer["degraded"],
+                found=answer["found"],
+                documents=answer["documents"],
+                pinned=answer.get("pinned") or (),
+                every=answer.get("every") or (),
+                passages=answer.get("passages") or {},
+                shown=answer.get("shown") or {},
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise Unavailable("The recall service gave an answer that cannot be read.") from error
+
+    async def documents(
+        self,
+        index: str,
+        ids: Sequence[str],
+        deadline: Deadline,
+        *,
+        version: str | None,
+        passages: Mapping[str, Sequence[int]],
+    ) -> Fetched:
+        """The stored documents with these ids, and passages of those that are long.
+
+        Raises Unavailable or DeadlineExceeded.
+        """
+        body: dict[str, Any] = {"index": index, "ids": ids, "version": version}
+        if passages:
+            body["passages"] = passages
+        response = await self.client.send(
+            "POST",
+            "/documents",
+            content=orjson.dumps(body),
+            headers=_answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            answer = orjson.loads(response.content)
+            return Fetched(answer["documents"], answer.get("shown") or {})
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise Unavailable("The recall service gave documents that cannot be read.") from error
+
+    async def similar(self, body: SimilarRequest, deadline: Deadline) -> list[DocumentMembers]:
+        """The documents nearest to a stored one. Raises Unavailable, DeadlineExceeded, or what is
+        wrong with the request."""
+        response = await self.client.send(
+            "POST",
+            "/similar",
+            content=body.model_dump_json(exclude_none=True).encode(),
+            headers=_answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            documents: list[DocumentMembers] = orjson.loads(response.content)["documents"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise Unavailable("The recall service gave documents that cannot be read.") from error
+        return documents
+
+    async def arrange(
+        self,
+        arrangement: Arrangement,
+        index: str,
+        rows: Sequence[tuple[str, int]],
+        deadline: Deadline,
+        *,
+        version: str | None,
+    ) -> Mapping[str, Any]:
+        """The members of a wire Arranged.
+
+        Raises InvalidRequest, Unavailable or DeadlineExceeded.
+        """
+        body = {**_asked(arrangement), "index": index, "rows": rows, "version": version}
+        return await self._answer("/arrange", body, deadline)
+
+    async def listed(
+        self, search: Search, most: int, deadline: Deadline, *, version: str | None
+    ) -> Mapping[str, Any]:
+        """The members of a wire Listed: what the search's filter selects.
+
+        Raises Unavailable, DeadlineExceeded, or what is wrong with the search.
+        """
+        body = {
+            **_asked(search.arrangement or Arrangement()),
+            "collection": search.collection,
+            "filter": search.filter,
+            "most": most,
+            "version": version,
+        }
+        return await self._answer("/list", body, deadline)
+
+    async def fields(self, collection: str, deadline: Deadline) -> list[str]:
+        """The names of a collection's fields.
+
+        Raises CollectionNotFound, Unavailable or DeadlineExceeded.
+        """
+        answer = await self._answer("/fields", {"collection": collection}, deadline)
+        names: list[str] = answer["fields"]
+        return names
+
+    async def suggest(self, asked: SuggestRequest, deadline: Deadline) -> Suggested:
+        """Completions of a query. Raises CollectionNotFound, Unavailable or DeadlineExceeded."""
+        response = await self.client.send(
+            "POST",
+            "/suggest",
+            content=asked.model_dump_json().encode(),
+            headers=_answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            return Suggested.model_validate_json(response.content)
+        except ValueError as error:
+            raise Unavailable("The recall service gave suggestions that cannot be read.") from error
+
+    async def _answer(
+        self, path: str, body: Mapping[str, Any], deadline: Deadline
+    ) -> Mapping[str, Any]:
+        response = await self.client.send(
+            "POST",
+            path,
+            content=orjson.dumps(body),
+            headers=_answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            members: dict[str, Any] = orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise Unavailable("The recall service gave counts that cannot be read.") from error
+        return members
+
+
+def _asked(arrangement: Arrangement) -> dict[str, Any]:
+    """The members of a wire Arrangement."""
+    return {
+        "facets": arrangement.facets,
+        "sort": arrangement.sort,
+        "group_by": arrangement.group_by,
+    }
+
+
+@dataclass(slots=True)
+class RankService:
+    """The rank service as a ranker of candidates."""
+
+    client: ServiceClient
+
+    async def rank(
+        self, search: Search, recalled: RecallAnswer, deadline: Deadline
+    ) -> RankResponse:
+        """Ranks the candidates of a search. Raises Unavailable or DeadlineExceeded."""
+        body: dict[str, Any] = {
+            "query": search.query,
+            "candidates": [*map(_rank_candidate, recalled.candidates[: considered(search.top_k)])],
+            "top_k": search.top_k,
+            "diversity": search.diversity,
+            "explain": search.explain,
+        }
+        response = await self.client.send(
+            "POST",
+            "/rank",
+            content=orjson.dumps(body),
+            headers=_answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            return RankResponse.model_validate_json(response.content)
+        except ValueError as error:
+            raise Unavailable("The rank service gave an answer that cannot be read.") from error
+
+
+def _rank_candidate(candidate: CandidateMembers) -> dict[str, Any]:
+    """The members of a wire RankCandidate: no metadata, and the beginning of the text."""
+    return {
+        "id": candidate["id"],
+        "title": candidate["title"],
+        "text": candidate["text"][:MAX_TEXT_CHARS],
+        "dense": candidate.get("dense"),
+        "lexical": candidate.get("lexical"),
+        "score": candidate["score"],
+    }

@@ -1,0 +1,103 @@
+"""The link that computes equal searches once, in one task of this process and one replica of all.
+
+Further callers wait for that answer. Two bounds keep the waiting harmless: a caller with less time
+than a running computation has does not join it, and after half of its time a caller computes for
+itself, whatever the other replica does.
+"""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import CacheUse, Entry, Phase
+from services.gateway.cache.redis import NotLocked, RedisCache
+from services.gateway.search.answers import Answered, Answers, Ask
+from services.gateway.search.flights import Flights
+
+_POLL_SECONDS = 0.02
+_WAIT_SHARE = 0.5
+"""Fraction of the remaining budget to wait for another replica before computing locally."""
+_LOCK_GRACE_SECONDS = 1.0
+"""Seconds after the budget at which the lock of a process that died ends."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """Passes on the searches that no other task and no other replica computes."""
+
+    inner: Answers
+    local: LocalCache
+    redis: RedisCache
+    _flights: Flights[Answered] = field(default_factory=Flights, init=False)
+    _unlocking: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
+
+    async def answer(self, ask: Ask) -> Answered:
+        """One computation's answer for all equal searches. Raises the errors of the inner link."""
+        key = ask.key
+        if key is None or ask.use is not CacheUse.NORMAL:
+            return await self.inner.answer(ask)
+
+        async def compute() -> Answered:
+            return await self._once(key, ask)
+
+        answered, joined = await self._flights.join(key, ask.deadline, compute)
+        if joined and answered.degraded:
+            # The answer was cut to the budget of an earlier caller; this caller has more time.
+            return await self.inner.answer(ask)
+        return answered
+
+    async def aclose(self) -> None:
+        """Cancels running computations and releases their locks."""
+        await self._flights.aclose()
+        await asyncio.gather(*self._unlocking)
+
+    async def _once(self, key: str, ask: Ask) -> Answered:
+        """Computes unless another replica does; then waits for the answer that the other stores."""
+        give_up = time.monotonic() + ask.deadline.remaining() * _WAIT_SHARE
+        while True:
+            seconds = ask.deadline.remaining() + _LOCK_GRACE_SECONDS
+            token, entry = await self.redis.lock(key, seconds)
+            if token is not NotLocked.BUSY:
+                return await self._locked(key, token, entry, ask)
+            if time.monotonic() >= give_up:
+                return await self.inner.answer(ask)
+            if (entry := await self._awaited(key, give_up)) is not None:
+                return _answered(entry)
+
+    async def _awaited(self, key: str, give_up: float) -> Entry | None:
+        """The answer that the other replica stores; None if it ends without one, or at the time
+        `give_up`."""
+        locked = True
+        while locked and time.monotonic() < give_up:
+            await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+            entry, locked = await self.redis.look(key)
+            if entry is not None and entry.phase(time.time()) is not Phase.KEPT:
+                self.local.put(key, entry)
+                return entry
+        return None
+
+    async def _locked(
+        self, key: str, token: str | NotLocked, entry: Entry | None, ask: Ask
+    ) -> Answered:
+        """Computes under the lock, unless `entry` was stored just before the lock was given."""
+        try:
+            if entry is not None and entry.phase(time.time()) is Phase.FRESH:
+                self.local.put(key, entry)
+                return _answered(entry)
+            return await self.inner.answer(ask)
+        finally:
+            if isinstance(token, str):
+                self._unlock(key, token)
+
+    def _unlock(self, key: str, token: str) -> None:
+        """Releases the lock, also if the computation was cancelled. Nobody waits for it."""
+        task = asyncio.create_task(self.redis.unlock(key, token))
+        self._unlocking.add(task)
+        task.add_done_callback(self._unlocking.discard)
+
+
+def _answered(entry: Entry) -> Answered:
+    """The answer of another replica, in the form of one that was computed here."""
+    return Answered(content=entry.body, index=entry.index)

@@ -1,0 +1,76 @@
+"""POST /v1/similar: the documents nearest to a stored one, without encoding it again."""
+
+import time
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.common.collection import NAME_PATTERN
+from services.common.documents import DocumentId
+from services.common.parameters import MAX_FIELDS, FieldName
+from services.common.request_context import Deadline, request_id_var
+from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
+from services.gateway.access.caller import Caller, check_sees
+from services.gateway.search.answer_schemas import Hit
+from services.gateway.search.dependencies import SettingsDep
+from services.gateway.search.hits import neighbours
+from services.gateway.search.schemas import DEFAULT_COLLECTION, Whole
+from services.gateway.search.services import RecallService
+from services.gateway.stores.upstream import Recall
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+
+class SimilarOptions(BaseModel):
+    """Options of a search for the documents nearest to another one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: DocumentId
+    collection: str = Field(default=DEFAULT_COLLECTION, pattern=NAME_PATTERN)
+    top_k: Whole = Field(default=10, ge=1, le=MAX_SIMILAR, description="Number of hits")
+    filter: dict[str, Any] | None = Field(
+        default=None, description="Metadata conditions, as in `docs/api.md`"
+    )
+    fields: list[FieldName] | None = Field(
+        default=None,
+        max_length=MAX_FIELDS,
+        description="Members of hits besides id and score: `title`, `text`, names of metadata",
+    )
+
+
+class SimilarAnswer(BaseModel):
+    """The documents nearest to another one."""
+
+    id: str = Field(description="Id of the given document, which is not a hit")
+    collection: str
+    hits: list[Hit] = Field(description="Hits, the nearest first; `score` is the cosine, -1 to 1")
+    took_ms: float
+    request_id: str
+
+
+@router.post(
+    "/similar", response_model=SimilarAnswer, summary="The documents nearest to another one"
+)
+async def similar(
+    body: SimilarOptions, recall: Recall, settings: SettingsDep, caller: Caller
+) -> Response:
+    """Compares stored vectors: no text is encoded, and the collection may be of any encoder."""
+    check_sees(caller, body.collection)
+    started = time.perf_counter()
+    documents = await RecallService(recall).similar(
+        SimilarRequest(
+            collection=body.collection, id=body.id, top_n=body.top_k, filter=body.filter or None
+        ),
+        Deadline.after(settings.budget_ms / 1000),
+    )
+    answer = {
+        "id": body.id,
+        "collection": body.collection,
+        "hits": neighbours(body.fields, documents),
+        "took_ms": round((time.perf_counter() - started) * 1000, 2),
+        "request_id": request_id_var.get(),
+    }
+    return Response(orjson.dumps(answer), media_type="application/json")

@@ -1,0 +1,202 @@
+"""Queries with operators in one box, and what they mean.
+
+    author:张三 year:2015..2020 -综述 "卷积神经网络" journal:"中国科学"
+
+    field:value          the field is or holds the value; "…" where it has spaces, a|b for either
+    field:2015..2020     a range; either end may be missing; also field:>=2015, >, <=, <
+    -field:value         documents whose field is another one
+    "…"                  title or text hold the phrase, characters in this order
+    -word, -"…"          title and text hold neither
+
+An operator stands at the beginning of the query or after white space, and only a field of the
+collection makes a colon one. All else keeps its meaning: GB/T 7714-2015, 3:1, CO2-还原, -5℃,
+“双碳”目标下的转型, Python:入门.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.errors import InvalidRequest
+
+COMMON_FIELDS = (
+    "author", "authors", "year", "journal", "keyword", "keywords", "discipline", "category",
+    "source",
+)  # fmt: skip
+"""Fields that are assumed while those of the collection are not known."""
+
+_CHINESE = {
+    "作者": ("authors", "author"),
+    "年份": ("year",),
+    "期刊": ("journal",),
+    "关键词": ("keywords", "keyword"),
+    "学科": ("discipline",),
+    "类别": ("category",),
+    "来源": ("source",),
+}
+"""Names that each stand for the first of these fields that the collection has."""
+_GROUPS = frozenset(
+    {"OH", "COOH", "COO", "NH", "NH2", "CH2", "CH3", "SH", "CHO", "NO2", "SO2", "SO3H", "CN"}
+    | {"OCH3", "CO", "CONH", "CONH2", "Cl", "Br"}
+)
+"""Chemical groups, which are written with the hyphen of their bond."""
+
+_QUOTES = {'"': '"', "＂": "＂", "“": "”", "„": "”"}
+_OPEN, _CLOSE = "".join(_QUOTES), "".join(dict.fromkeys(_QUOTES.values()))
+_QUOTED = rf"[{_OPEN}](?P<{{name}}>[^{_OPEN}{_CLOSE}]*)[{_CLOSE}](?=\s|$)"
+_PHRASE = re.compile(rf"(?P<minus>-)?{_QUOTED.format(name='phrase')}")
+_FIELD = re.compile(
+    r"(?P<minus>-)?(?:(?P<name>[A-Za-z_][A-Za-z0-9_]{0,63})[:：]|"
+    rf"(?P<other>[^\W\d]\w{{0,63}}):)(?:{_QUOTED.format(name='quoted')}|(?P<bare>\S+))"
+)
+_WORD = re.compile(r"\S+")
+_LEFT_OUT = re.compile(r"-(?P<word>[^\W\d_]\S*)")
+_NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,15})?")
+_RANGE = re.compile(r"(?P<low>[^.]\S*?)?\.\.(?P<high>\S*[^.])?")
+_COMPARED = re.compile(r"(?P<sign>>=|<=|>|<)(?P<bound>\S+)")
+_SIGNS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
+_ALIKE = 0.75
+"""Likeness, as difflib measures it, from which an unknown name counts as a slip of the pen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """The meaning of a query with operators."""
+
+    query: str
+    """The words and phrases to search for; empty if there are none."""
+    conditions: Sequence[dict[str, Any]] = ()
+    """Filters, which must all hold."""
+    phrases: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+
+def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
+    """The meaning of a query in a collection with these fields, which are None while they are not
+    known.
+
+    Raises InvalidRequest, whose message says what to write instead.
+    """
+    words: list[str] = []
+    conditions: list[dict[str, Any]] = []
+    phrases: list[str] = []
+    exclude: list[str] = []
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        if (match := _PHRASE.match(text, at)) and match["phrase"].strip():
+            phrase = match["phrase"].strip()
+            if match["minus"]:
+                exclude.append(phrase)
+            else:
+                phrases.append(phrase)
+                words.append(phrase)
+        elif (match := _FIELD.match(text, at)) and (condition := _condition(match, fields)):
+            conditions.append({"not": condition} if match["minus"] else condition)
+        elif (match := _LEFT_OUT.match(text, at)) and match["word"] not in _GROUPS:
+            exclude.append(match["word"])
+        else:
+            _check_quotes(text, at + text.startswith("-", at))
+            match = _WORD.match(text, at)
+            words.append(text[at : match.end()] if match else text[at])
+        at = match.end() if match else at + 1
+    if exclude and not words:
+        raise InvalidRequest(
+            f"query: say what to search for beside what to leave out, such as"
+            f" `深度学习 -{exclude[0]}`."
+        )
+    return ParsedQuery(" ".join(words), conditions, phrases, exclude)
+
+
+def _check_quotes(text: str, at: int) -> None:
+    """Raises InvalidRequest for a quotation mark that begins a phrase which does not end."""
+    if at < len(text) and text[at] in _QUOTES and not re.search(f"[{_CLOSE}]", text[at + 1 :]):
+        raise InvalidRequest(
+            f"query: the quotation mark before `{text[at + 1 : at + 21].strip()}` has no partner;"
+            " close it, or leave it out."
+        )
+
+
+def _condition(match: re.Match[str], fields: Collection[str] | None) -> dict[str, Any] | None:
+    """The filter of `field:value`; None if the colon belongs to ordinary text."""
+    given = match["name"] or match["other"]
+    name = _resolved(given, fields)
+    if name is None:
+        _check_name(given, match, fields)
+        return None
+    if match["quoted"] is not None:
+        return {name: match["quoted"].strip()} if match["quoted"].strip() else None
+    bare = match["bare"]
+    _check_quotes(bare, 0)
+    if found := _COMPARED.fullmatch(bare):
+        return {name: {_SIGNS[found["sign"]]: _value(found["bound"])}}
+    if (found := _RANGE.fullmatch(bare)) and (found["low"] or found["high"]):
+        return {name: _range(given, found["low"], found["high"])}
+    values: list[Any] = []
+    for value in bare.split("|"):
+        if value:
+            values += _either(value)
+    return ({name: values[0]} if len(values) == 1 else {name: {"any": values}}) if values else None
+
+
+def _resolved(given: str, fields: Collection[str] | None) -> str | None:
+    """The field that a name stands for, in upper or lower case, in singular or plural."""
+    known = {name.lower(): name for name in (COMMON_FIELDS if fields is None else fields)}
+    lower = given.lower()
+    for name in (lower, *_CHINESE.get(given, ()), f"{lower}s", lower.removesuffix("s")):
+        if name in known:
+            return known[name]
+    return None
+
+
+def _check_name(given: str, match: re.Match[str], fields: Collection[str] | None) -> None:
+    """Raises InvalidRequest if an unknown name is meant as a field."""
+    if not given.isascii() or fields is None:
+        return
+    if given.lower() in ("title", "text"):
+        what = match["quoted"] or match["bare"]
+        raise InvalidRequest(
+            f'query: `{given}` is no field; write "{what[:40]}" in quotation marks, which are'
+            " looked for in title and text."
+        )
+    alike = difflib.get_close_matches(given.lower(), fields, 1, _ALIKE)
+    meant = match["quoted"] is not None or _RANGE.fullmatch(match["bare"] or "")
+    if not alike and not meant:
+        return
+    hint = f"did you mean `{alike[0]}`? " if alike else ""
+    raise InvalidRequest(
+        f"query: the collection has no field `{given}`; {hint}Its fields:"
+        f" {', '.join(sorted(fields)) or 'none'}. To search for the words, put a space after the"
+        " colon."
+    )
+
+
+def _range(name: str, low: str | None, high: str | None) -> dict[str, Any]:
+    bounds: dict[str, Any] = {}
+    if low:
+        bounds["gte"] = _value(low)
+    if high:
+        bounds["lte"] = _value(high)
+    kinds = {isinstance(bound, str) for bound in bounds.values()}
+    if len(kinds) > 1 or (len(bounds) == 2 and bounds["gte"] > bounds["lte"]):
+        raise InvalidRequest(
+            f"query: `{name}:{low}..{high}` is no range; write the smaller end first, such as"
+            f" `{name}:{high}..{low}`, both as numbers or both as dates."
+        )
+    return bounds
+
+
+def _value(text: str) -> int | float | str:
+    if not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
+
+
+def _either(text: str) -> list[Any]:
+    """The text, and the number if it is one, since collections hold years as either."""
+    value = _value(text)
+    return [text] if isinstance(value, str) else [value, text]

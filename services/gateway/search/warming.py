@@ -1,0 +1,101 @@
+"""Computes the most frequent queries after a rebuild or a rollback, before callers send them.
+
+A moved version says that something was written. The most frequent query, computed again, shows
+whether another index answers now; only then does one replica compute the others too.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.common.errors import SearchError, Unavailable
+from services.common.request_context import Deadline
+from services.gateway.cache.versions import VersionReader
+from services.gateway.search.answers import Answers, Ask, Asker
+from services.gateway.search.hot import HotQueries, HotQuery
+from services.gateway.stores.redis_client import GuardedRedis
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2.0
+_LOCK_SECONDS = 600
+_INDEXES = "xunwen:indexes"
+_LOCK = "xunwen:warming:"
+
+
+@dataclass(slots=True)
+class Warmer:
+    """Watches the collections that are searched through this process."""
+
+    answers: Answers
+    """The chain from the cache on, so that computed answers are stored."""
+    versions: VersionReader
+    hot: HotQueries
+    cache: GuardedRedis
+    queries: int
+    """Number of a collection's queries to compute, the most frequent first."""
+    budget_seconds: float
+    """Budget of each query in seconds."""
+    _seen: dict[str, str] = field(default_factory=dict, init=False)
+    """Index version of each collection at the last look."""
+
+    async def run(self) -> None:
+        """Looks every two seconds; never returns."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for collection in sorted(self.hot.collections):
+                try:
+                    await self.look(collection)
+                except SearchError as error:
+                    logger.info(
+                        "the frequent queries of a collection were not computed",
+                        extra={"collection": collection, "why": error.detail},
+                    )
+
+    async def look(self, collection: str) -> int:
+        """Computes the queries of a collection if its index changed; returns their number. Raises
+        the errors of the searches."""
+        version = await self.versions.current(collection)
+        if version is None or self._seen.get(collection) == version:
+            return 0
+        self._seen[collection] = version
+        lock: Any = self.cache.redis.set(
+            f"{_LOCK}{collection}:{version}", 1, nx=True, ex=_LOCK_SECONDS
+        )
+        if not await self.cache.call(lock):
+            return 0
+        before: Any = self.cache.redis.hget(_INDEXES, collection)
+        known: bytes | None = await self.cache.call(before)
+        frequent = await self.hot.top(collection, self.queries)
+        if not frequent:
+            return 0
+        index = await self._warm(frequent[0])
+        if index is None:
+            return 1
+        note: Any = self.cache.redis.hset(_INDEXES, collection, index)
+        await self.cache.call(note)
+        if known is None or known.decode() == index:
+            return 1
+        for query in frequent[1:]:
+            await self._warm(query)
+        logger.info(
+            "the frequent queries of a collection were computed",
+            extra={"collection": collection, "queries": len(frequent)},
+        )
+        return len(frequent)
+
+    async def _warm(self, query: HotQuery) -> str | None:
+        """The index that answered; None for a query that is not valid now. Raises Unavailable."""
+        ask = Ask(
+            query.search,
+            Deadline.after(self.budget_seconds),
+            Asker(query.tenant, "warming"),
+            patience=self.budget_seconds,
+        )
+        try:
+            return (await self.answers.answer(ask)).index
+        except Unavailable:
+            raise
+        except SearchError:
+            return None

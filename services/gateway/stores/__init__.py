@@ -1,0 +1,1 @@
+"""The connections of the gateway: Redis and the other services."""

@@ -1,0 +1,58 @@
+"""Redis behind a circuit breaker."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from redis.asyncio import Redis
+
+from services.common.breaker import CircuitBreaker
+from services.common.errors import Unavailable
+from services.common.redis_client import FAILURES
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class GuardedRedis:
+    """A Redis whose absence costs little: after three failures it is not called for a second."""
+
+    redis: Redis
+    what: str
+    """Name of this Redis in messages."""
+    breaker: CircuitBreaker = field(
+        default_factory=lambda: CircuitBreaker(failures=3, rest_seconds=1.0)
+    )
+
+    async def call(self, command: Awaitable[Result]) -> Result:
+        """The command's result. Raises Unavailable where Redis does not answer."""
+        if not self.breaker.allow():
+            _discard(command)
+            raise self._away()
+        try:
+            result = await command
+        except FAILURES as error:
+            self.breaker.failed()
+            raise self._away() from error
+        except asyncio.CancelledError:
+            self.breaker.abandoned()
+            raise
+        self.breaker.succeeded()
+        return result
+
+    async def check(self) -> None:
+        """Pings, whatever the breaker says. Raises Unavailable."""
+        try:
+            await self.redis.ping()
+        except FAILURES as error:
+            raise self._away() from error
+
+    def _away(self) -> Unavailable:
+        return Unavailable(f"The {self.what} does not answer.", retry_after=1)
+
+
+def _discard(command: Awaitable[object]) -> None:
+    """Closes a coroutine that is not awaited, so that Python does not warn of it."""
+    if asyncio.iscoroutine(command):
+        command.close()

@@ -1,0 +1,139 @@
+"""The tools of agents by the SDK's client, without a network: which calls they make of the API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from mcp import Client as Agent
+from mcp.types import CallToolResult
+
+from services.common.agents import ApiRefused, agent_server
+
+HIT = {
+    "id": "a/1", "title": "题", "text": "全文" * 500, "score": 0.5, "fields": {"year": 2019},
+    "highlights": {"text": ["前<em>冻土</em>后", "又一处"]},
+}  # fmt: skip
+ANSWERS: dict[str, Any] = {
+    "/v1/search": {"hits": [HIT, HIT | {"highlights": {}}], "degraded": ["rank"]},
+    "/v1/similar": {"hits": [HIT]},
+    "/v1/citations": "[1] 题[Z].\n",
+    "/v1/collections": {"collections": [{"name": "notes", "count": 3, "encoder": "e"}]},
+}
+
+
+class Recorder:
+    """An API that keeps what it is asked, and refuses what the test says."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self.asked: list[tuple[str, str, Any, Any]] = []
+        self._refusal = refusal
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        self.asked.append((method, path, json, params))
+        if self._refusal:
+            raise ApiRefused(self._refusal)
+        return ANSWERS.get(path, {"answered": path})
+
+
+async def called(api: Recorder, tool: str, **arguments: Any) -> CallToolResult:
+    async with Agent(agent_server(api)) as agent:
+        return await agent.call_tool(tool, arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "call"),
+    [
+        (
+            "search",
+            {"query": "冻土", "collection": "notes", "filter": {"year": 2019}, "mode": "dense"},
+            (
+                "POST", "/v1/search",
+                {
+                    "query": "冻土", "collection": "notes", "top_k": 10, "mode": "dense",
+                    "filter": {"year": 2019},
+                },
+                None,
+            ),
+        ),
+        (
+            "get", {"id": "../a b", "collection": "notes"},
+            ("GET", "/v1/collections/notes/documents/%2E%2E%2Fa%20b", None, None),
+        ),
+        (
+            "similar", {"id": "a/1", "top_k": 3},
+            ("POST", "/v1/similar", {"id": "a/1", "collection": "literature", "top_k": 3}, None),
+        ),
+        ("collections", {}, ("GET", "/v1/collections", None, None)),
+        ("fields", {"collection": "a/b"}, ("GET", "/v1/collections/a%2Fb/statistics", None, None)),
+        (
+            "cite", {"ids": ["a/1"], "form": "ris"},
+            (
+                "POST", "/v1/citations",
+                {"ids": ["a/1"], "collection": "literature", "form": "ris"}, None,
+            ),
+        ),
+        (
+            "index", {"documents": [{"id": "1", "title": "甲"}], "collection": "notes"},
+            (
+                "POST", "/v1/index-jobs", {"documents": [{"id": "1", "title": "甲"}]},
+                {"collection": "notes"},
+            ),
+        ),
+        ("job", {"id": "j1"}, ("GET", "/v1/index-jobs/j1", None, None)),
+    ],
+)  # fmt: skip
+async def test_a_tool_is_a_call_of_the_api(
+    tool: str, arguments: dict[str, Any], call: tuple[Any, ...]
+) -> None:
+    api = Recorder()
+    result = await called(api, tool, **arguments)
+    assert not result.is_error, result.content
+    assert api.asked == [call]
+
+
+async def test_a_hit_has_its_passage_and_where_to_read_on() -> None:
+    result = await called(Recorder(), "search", query="冻土")
+    assert result.structured_content is not None
+    marked, plain = result.structured_content["hits"]
+    assert marked["passage"] == "前冻土后 … 又一处"
+    assert len(plain["passage"]) == 400
+    assert marked["document"] == "/v1/collections/literature/documents/a%2F1"
+    assert result.structured_content["degraded"] == ["rank"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "word"),
+    [
+        ("search", {}, "query"),
+        ("search", {"query": "a", "top_k": 1000}, "100"),
+        ("cite", {"ids": []}, "ids"),
+        ("search", {"query": "a", "mode": "best"}, "hybrid"),
+    ],
+)
+async def test_wrong_arguments_are_told_and_not_sent(
+    tool: str, arguments: dict[str, Any], word: str
+) -> None:
+    api = Recorder()
+    result = await called(api, tool, **arguments)
+    assert result.is_error
+    assert word in str(result.content)
+    assert api.asked == []
+
+
+async def test_what_the_api_refuses_is_told_in_its_words() -> None:
+    result = await called(Recorder("The key has not the scope index."), "job", id="j1")
+    assert result.is_error
+    assert "The key has not the scope index." in str(result.content)
+
+
+async def test_only_index_writes() -> None:
+    async with Agent(agent_server(Recorder())) as agent:
+        tools = (await agent.list_tools()).tools
+    assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == ["index"]  # type: ignore[union-attr]

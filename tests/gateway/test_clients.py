@@ -1,0 +1,76 @@
+"""What the gateway sends to the services behind it."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import orjson
+import pytest
+
+from services.common.request_context import DEADLINE_HEADER, Deadline
+from services.common.service_client import ServiceClient
+from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate, RankRequest
+from services.common.wire.recall import Mode
+from services.gateway.search.hits import RecallAnswer
+from services.gateway.search.request import Search
+from services.gateway.search.services import RankService, RecallService
+from tests.gateway.cascades import search as search_for
+
+
+class _Recorder:
+    """A ServiceClient that keeps the body it is given and answers with no hits."""
+
+    def __init__(self) -> None:
+        self.body: Any = None
+        self.headers: Any = None
+
+    async def send(
+        self, _method: str, _path: str, *, content: bytes, headers: Any, **_: Any
+    ) -> httpx.Response:
+        self.body = orjson.loads(content)
+        self.headers = headers
+        answer = {"hits": [], "ranker": "r", "stages": []}
+        answer |= {"candidates": [], "index": "i", "encoder": "e", "terms": [], "degraded": []}
+        answer |= {"found": 0, "documents": None}
+        return httpx.Response(200, json=answer)
+
+
+async def test_rank_gets_what_it_reads_and_nothing_else() -> None:
+    recorder = _Recorder()
+    recalled = {
+        "id": "a", "title": "题", "text": "文" * 30_000, "fields": {"year": 2020},
+        "dense": 0.5, "score": 1.0,
+    }  # fmt: skip
+    search = Search(
+        query="查", collection="c", top_k=3, recall_k=10, mode=Mode.HYBRID, filter=None,
+        rank=True, diversity=0.0, explain=False, fields=None,
+    )  # fmt: skip
+    service = RankService(cast(ServiceClient, recorder))
+    await service.rank(search, RecallAnswer([recalled], "i", "e", [], [], []), Deadline.after(1))
+    request = RankRequest.model_validate(recorder.body)
+    assert set(recorder.body["candidates"][0]) == set(RankCandidate.model_fields)
+    assert request.candidates[0].text == "文" * MAX_TEXT_CHARS
+    assert (request.candidates[0].dense, request.candidates[0].lexical) == (0.5, None)
+
+
+@pytest.mark.parametrize("budget_ms", [20, 50, 1000, 30_000])
+async def test_a_service_is_to_answer_before_the_gateway_gives_up(
+    budget_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has by then, one leg or the coarse order, must still arrive."""
+    standing = SimpleNamespace(monotonic=lambda: 1000.0)
+    monkeypatch.setattr("services.common.request_context.time", standing)
+    recorder = _Recorder()
+    client = cast(ServiceClient, recorder)
+    search = search_for("查")
+    for call in (
+        RecallService(client).recall(
+            search, Deadline.after(budget_ms / 1000), texts=True, version=None, rules=None
+        ),
+        RankService(client).rank(
+            search, RecallAnswer([], "i", "e", [], [], []), Deadline.after(budget_ms / 1000)
+        ),
+    ):
+        await call
+        given = int(recorder.headers[DEADLINE_HEADER])
+        assert budget_ms * 0.4 <= given < budget_ms

@@ -1,0 +1,245 @@
+"""Counts, orders, groups and pages of a running system, beside what plain Python makes of it."""
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engines.reference import holds
+from tests.stack import Stack
+
+NAME = "shelf"
+DISCIPLINES = ("数学", "物理学", "化学", "生物学")
+WORDS = ("微分方程", "量子力学", "有机合成", "基因表达", "数值计算", "统计方法")
+
+
+def papers() -> list[dict[str, Any]]:
+    chance = random.Random(5)
+    made = []
+    for number in range(150):
+        fields: dict[str, Any] = {
+            "discipline": chance.choice(DISCIPLINES),
+            "keywords": chance.sample(WORDS, chance.randrange(1, 4)),
+        }
+        if chance.random() < 0.9:
+            fields["year"] = chance.randrange(1995, 2025)
+        made.append(
+            {"id": f"p{number:03d}", "title": f"{chance.choice(WORDS)}之{number}", **fields}
+        )
+    return made
+
+
+PAPERS = papers()
+
+
+def members(paper: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in paper.items() if name not in ("id", "title")}
+
+
+@pytest.fixture(scope="module")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    lines = "".join(json.dumps(paper, ensure_ascii=False) + "\n" for paper in PAPERS)
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
+        asked = {"collection": NAME, "format": "jsonl"}
+        job = http.post("/v1/index-jobs", params=asked, content=lines.encode()).json()["job_id"]
+        while http.get(f"/v1/index-jobs/{job}").json()["state"] in (
+            "queued",
+            "running",
+            "planning",
+        ):
+            time.sleep(0.2)
+        assert http.get(f"/v1/collections/{NAME}").json()["count"] == len(PAPERS)
+        yield http
+        http.delete(f"/v1/collections/{NAME}")
+
+
+def search(http: httpx.Client, **body: Any) -> dict[str, Any]:
+    answer = http.post("/v1/search", json={"collection": NAME, "budget_ms": 30_000, **body})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def values(facet: dict[str, Any]) -> dict[Any, int]:
+    return {one["value"]: one["count"] for one in facet["values"]}
+
+
+def test_without_a_query_counts_are_exact_and_the_order_is_stable(http: httpx.Client) -> None:
+    condition = {"discipline": {"any": ["数学", "化学"]}, "year": {"gte": 2000}}
+    answer = search(
+        http,
+        filter=condition,
+        facets=["keywords", {"field": "year", "top": 3, "edges": [2005, 2015]}],
+        sort=["-year", "discipline"],
+        top_k=100,
+    )
+    expected = [paper for paper in PAPERS if holds(condition, members(paper))]
+    expected.sort(key=lambda paper: (-paper["year"], paper["discipline"], paper["id"]))
+    assert [hit["id"] for hit in answer["hits"]] == [paper["id"] for paper in expected][:100]
+    assert (answer["total"], answer["counted"]) == (len(expected), "exact")
+    counted = Counter(word for paper in expected for word in paper["keywords"])
+    assert values(answer["facets"]["keywords"]) == counted
+    year = answer["facets"]["year"]
+    years = [paper["year"] for paper in expected]
+    assert (year["low"], year["high"]) == (min(years), max(years))
+    assert year["other"] == len(years) - sum(values(year).values())
+    assert [one["count"] for one in year["ranges"]] == [
+        sum(one < 2005 for one in years),
+        sum(2005 <= one < 2015 for one in years),
+        sum(one >= 2015 for one in years),
+    ]
+
+
+def test_a_query_is_counted_over_what_was_recalled(http: httpx.Client) -> None:
+    plain = search(http, query="量子力学", top_k=5, filter={"discipline": "物理学"})
+    answer = search(
+        http, query="量子力学", top_k=5, filter={"discipline": "物理学"}, facets=["discipline"]
+    )
+    assert answer["hits"] == plain["hits"], "counting changes no hit"
+    assert answer["counted"] == "recalled"
+    found = sum(paper["discipline"] == "物理学" for paper in PAPERS)
+    assert answer["total"] == plain["total"] == found
+    assert values(answer["facets"]["discipline"]) == {"物理学": found}
+    every = search(http, query="量子力学", filter={"discipline": "物理学"}, facets=["*"])["facets"]
+    assert set(every) == {"discipline", "keywords", "year"}
+    assert {stage["name"] for stage in answer["stages"]} >= {"facets", "rank"}
+
+
+def test_a_query_is_sorted_by_fields_and_ties_by_relevance(http: httpx.Client) -> None:
+    asked = {"query": "基因表达", "mode": "dense", "recall_k": 60, "top_k": 60}
+    best = search(http, rank=False, **asked)["hits"]
+    place = {hit["id"]: at for at, hit in enumerate(best)}
+    answer = search(http, sort=["-year"], **asked)
+    keys = [(-hit["fields"].get("year", 0), place[hit["id"]]) for hit in answer["hits"]]
+    assert keys == sorted(keys)
+    assert len(keys) == answer["total"] == 60
+
+
+def test_groups_are_led_by_their_best_hit(http: httpx.Client) -> None:
+    best = search(http, query="数值计算", top_k=100)["hits"]
+    answer = search(http, query="数值计算", group_by="discipline", top_k=10)
+    assert answer["groups"] == len(DISCIPLINES)
+    firsts: dict[str, str] = {}
+    for hit in best:
+        firsts.setdefault(hit["fields"]["discipline"], hit["id"])
+    assert {hit["group"]["value"]: hit["id"] for hit in answer["hits"]} == firsts
+    counted = Counter(paper["discipline"] for paper in PAPERS)
+    assert {hit["group"]["value"]: hit["group"]["count"] for hit in answer["hits"]} == counted
+
+
+def test_hits_below_the_least_score_are_left_out_everywhere(http: httpx.Client) -> None:
+    best = search(http, query="有机合成", top_k=100)["hits"]
+    least = best[10]["score"]
+    answer = search(http, query="有机合成", min_score=least, facets=["discipline"], top_k=100)
+    kept = [hit for hit in best if hit["score"] >= least]
+    assert [hit["id"] for hit in answer["hits"]] == [hit["id"] for hit in kept]
+    assert (answer["total"], answer["counted"]) == (len(kept), "ranked")
+    assert values(answer["facets"]["discipline"]) == Counter(
+        hit["fields"]["discipline"] for hit in kept
+    )
+
+
+def walked(http: httpx.Client, **body: Any) -> Iterator[list[str]]:
+    """The ids of each page."""
+    cursor: str | None = "*"
+    while cursor:
+        answer = search(http, cursor=cursor, **body)
+        yield [hit["id"] for hit in answer["hits"]]
+        cursor = answer["next_cursor"]
+
+
+@pytest.mark.parametrize("query", [{"query": "统计方法"}, {"sort": ["year"]}])
+def test_pages_have_no_duplicate_and_no_hole_under_writes(
+    http: httpx.Client, query: dict[str, Any]
+) -> None:
+    seen: list[str] = []
+    for turn, page in enumerate(walked(http, top_k=20, **query)):
+        seen += page
+        written = {"title": f"统计方法之新{turn}", "year": 1990 + turn, "discipline": "数学"}
+        for address in (f"new{turn}", "p000"):
+            answer = http.put(f"/v1/collections/{NAME}/documents/{address}", json=written)
+            assert answer.status_code == 200
+    added = [f"new{turn}" for turn in range(8)]
+    deleted = http.post(f"/v1/collections/{NAME}/documents:delete", json={"ids": added})
+    assert deleted.status_code == 200
+    http.put(f"/v1/collections/{NAME}/documents/p000", json=PAPERS[0])
+    assert len(seen) == len(set(seen))
+    assert set(seen) == {paper["id"] for paper in PAPERS}
+
+
+def test_bad_requests_say_what_to_write_instead(http: httpx.Client) -> None:
+    for body, words in (
+        ({"query": "水", "sort": ["title"]}, "sort by a field"),
+        ({"query": "水", "sort": ["yaer"]}, "its fields: discipline, keywords, year"),
+        ({"query": "水", "facets": ["yaer"]}, "its fields: discipline, keywords, year"),
+        ({"query": "水", "group_by": "yaer"}, "its fields: discipline, keywords, year"),
+        ({"query": "水", "facets": [{"field": "year", "edges": [2, 1]}]}, "larger than the one"),
+        ({"top_k": 3}, "give a `filter`"),
+        ({"filter": {"year": 2000}, "min_score": 0.5}, "no score"),
+        ({"query": "水", "cursor": "next"}, "cursor"),
+    ):
+        answer = http.post("/v1/search", json={"collection": NAME, **body})
+        assert answer.status_code == 422, answer.text
+        assert words in answer.json()["detail"], answer.json()["detail"]
+    gone = http.post(
+        "/v1/search", json={"collection": NAME, "query": "水", "cursor": "x" * 16 + ".5"}
+    )
+    assert (gone.status_code, gone.json()["code"]) == (404, "cursor_expired")
+    cursor = search(http, query="水稻", cursor="*", top_k=5)["next_cursor"]
+    other = http.post("/v1/search", json={"collection": NAME, "query": "水", "cursor": cursor})
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_request")
+
+
+def test_operators_are_shown_as_they_were_understood_and_are_the_same_as_json(
+    http: httpx.Client,
+) -> None:
+    written = 'discipline:数学|化学 year:2000..2010 "量子力学" -统计方法'
+    answer = search(http, query=written, syntax="fields", top_k=100)
+    meant = answer["understood"]
+    assert meant == {
+        "query": "量子力学",
+        "filter": {
+            "and": [{"discipline": {"any": ["数学", "化学"]}}, {"year": {"gte": 2000, "lte": 2010}}]
+        },
+        "phrases": ["量子力学"],
+        "exclude": ["统计方法"],
+    }
+    expected = {
+        paper["id"]
+        for paper in PAPERS
+        if paper["discipline"] in ("数学", "化学")
+        and 2000 <= paper.get("year", 0) <= 2010
+        and "量子力学" in paper["title"]
+    }
+    assert {hit["id"] for hit in answer["hits"]} == expected
+    assert answer["total"] == len(expected)
+    again = search(http, top_k=100, **meant)
+    assert (again["hits"], again["understood"]) == (answer["hits"], meant)
+    listed = search(http, query="year:2000..2010 -discipline:数学", syntax="fields", top_k=100)
+    assert (listed["counted"], listed["understood"]["query"]) == ("exact", None)
+    assert {hit["id"] for hit in listed["hits"]} == {
+        paper["id"]
+        for paper in PAPERS
+        if paper["discipline"] != "数学" and 2000 <= paper.get("year", 0) <= 2010
+    }
+    plain = search(http, query="year:2000 量子力学", top_k=1)
+    assert (plain["query"], "understood" in plain) == ("year:2000 量子力学", False)
+    refused = http.post(
+        "/v1/search", json={"collection": NAME, "query": "yaer:2015", "syntax": "fields"}
+    )
+    assert refused.status_code == 422
+    assert "did you mean `year`" in refused.json()["detail"]
+
+
+def test_the_same_by_url(http: httpx.Client) -> None:
+    body = {"filter": {"discipline": "数学"}, "facets": ["year"], "sort": ["-year"], "cursor": "*"}
+    asked = {"filter": '{"discipline": "数学"}', "facets": "year", "sort": "-year", "cursor": "*"}
+    by_url = http.get("/v1/search", params={"collection": NAME, **asked}).json()
+    posted = search(http, **body)
+    for member in ("hits", "total", "facets", "counted"):
+        assert by_url[member] == posted[member]

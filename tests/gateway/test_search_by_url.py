@@ -1,0 +1,79 @@
+"""The parameters of GET /v1/search: every option of POST, spelled as text."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI, Query
+from httpx import ASGITransport, AsyncClient
+
+from services.common.errors import InvalidRequest
+from services.common.problem import install_problem_handlers
+from services.gateway.search.request import normalise
+from services.gateway.search.schemas import SearchByUrl, SearchOptions
+
+
+def application() -> FastAPI:
+    app = FastAPI()
+    install_problem_handlers(app)
+
+    @app.get("/search")
+    async def search(parameters: Annotated[SearchByUrl, Query()]) -> dict[str, Any]:
+        return parameters.model_dump(mode="json")
+
+    return app
+
+
+async def read(parameters: str) -> tuple[int, dict[str, Any]]:
+    async with AsyncClient(transport=ASGITransport(application()), base_url="http://t") as client:
+        answer = await client.get(f"/search?{parameters}")
+    return answer.status_code, answer.json()
+
+
+async def test_every_option_of_the_body_is_a_parameter() -> None:
+    condition = quote('{"year": {"gte": 2015}}')
+    status, options = await read(
+        "q=2015&collection=notes&top_k=3&recall_k=50&mode=dense&rank=false&explain=1"
+        f"&diversity=0.5&budget_ms=50&fields=title,year&filter={condition}"
+        "&facets=year,discipline&sort=-year,relevance&group_by=journal&min_score=0.5&cursor=*"
+        f"&syntax=fields&phrases={quote('水稻 病害,冻土')}&exclude={quote('综述')}"
+    )
+    assert status == 200, options
+    assert options == {
+        "q": "2015", "collection": "notes", "top_k": 3, "recall_k": 50, "mode": "dense",
+        "rank": False, "explain": True, "diversity": 0.5, "budget_ms": 50,
+        "fields": ["title", "year"], "filter": {"year": {"gte": 2015}},
+        "facets": [{"field": name, "top": 10, "edges": []} for name in ("year", "discipline")],
+        "sort": ["-year", "relevance"], "group_by": "journal", "min_score": 0.5, "cursor": "*",
+        "syntax": "fields", "phrases": ["水稻 病害", "冻土"], "exclude": ["综述"],
+    }  # fmt: skip
+    assert set(options) - {"q"} == set(SearchOptions.model_fields)
+    assert (await read("q=a"))[1] == {"q": "a", **SearchOptions().model_dump(mode="json")}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "field"),
+    [
+        ("top_k=x", "top_k"),
+        ("top_k=3.5", "top_k"),
+        ("top_k=0", "top_k"),
+        ("rank=maybe", "rank"),
+        ("diversity=nan", "diversity"),
+        ("diversity=2", "diversity"),
+        ("filter=year", "filter"),
+        ("filter=3", "filter"),
+        ("fields=*x", "fields"),
+        ("topk=5", "topk"),
+        ("mode=both", "mode"),
+    ],
+)
+async def test_what_cannot_be_read_is_named(parameter: str, field: str) -> None:
+    status, problem = await read(f"q=a&{parameter}")
+    assert status == 422
+    assert field in problem["errors"][0]["field"]
+
+
+@pytest.mark.parametrize("query", ["\u200b", "　\u00ad ", "\ufeff\u2060"])
+def test_a_query_of_invisible_characters_is_refused(query: str) -> None:
+    with pytest.raises(InvalidRequest, match="no character to search for"):
+        normalise(query)

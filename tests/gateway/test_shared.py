@@ -1,0 +1,144 @@
+"""The link `Shared`: one search is computed once, in this process and over replicas."""
+
+import asyncio
+import json
+
+import pytest
+
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import CacheUse, Entry
+from services.gateway.cache.redis import RedisCache
+from services.gateway.search.answers import Ask, CacheState
+from services.gateway.search.key import cache_key
+from services.gateway.search.shared import Shared
+from services.gateway.stores.redis_client import GuardedRedis
+from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, ask, search
+from tests.gateway.cascades import title as title_of
+from tests.gateway.chains import Replica, replica, title, written
+
+
+@pytest.fixture
+async def version(redis: GuardedRedis) -> str:
+    """Version of the collection `notes`, which exists."""
+    return await written(redis)
+
+
+def keyed(seconds: float = 10.0, use: CacheUse = CacheUse.NORMAL) -> Ask:
+    return ask(seconds=seconds, version="v", key="k", use=use)
+
+
+def shared_before(inner: CountingLink, redis: GuardedRedis) -> Shared:
+    return Shared(inner, LocalCache(1_000_000, lambda: None), RedisCache(redis))
+
+
+async def test_replicas_share_answers(redis: GuardedRedis, version: str) -> None:
+    recall = CountingRecall()
+    async with replica(redis, redis, recall) as one, replica(redis, redis, recall) as other:
+        await one.ask()
+        assert (await other.ask()).state is CacheState.HIT
+    assert recall.calls == 1
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_stampede_over_two_replicas_computes_once(redis: GuardedRedis) -> None:
+    recall = CountingRecall(seconds=0.3)
+    async with replica(redis, redis, recall) as one, replica(redis, redis, recall) as other:
+        asked = [replica.ask() for _ in range(100) for replica in (one, other)]
+        answers = await asyncio.gather(*asked)
+    assert recall.calls == 1
+    assert {title(answer) for answer in answers} == {"第1次"}
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_holder_that_died_delays_the_others_only(redis: GuardedRedis) -> None:
+    """Its lock ends by itself; nobody waits longer than half of its own time."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        assert await lock_of_another(one, redis)
+        assert title(await one.ask(seconds=1.0)) == "第1次"
+
+
+async def lock_of_another(one: Replica, redis: GuardedRedis) -> object:
+    version = await one.keys.versions.current("notes")
+    assert version is not None
+    key = cache_key(search(), version, "", RANKER, "-")
+    assert key is not None
+    token, _ = await RedisCache(redis).lock(key, 60)
+    return token
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_caller_with_more_time_does_not_get_what_was_cut_for_less(
+    redis: GuardedRedis,
+) -> None:
+    recall = CountingRecall(seconds=0.5, degraded=["lexical"])
+    async with replica(redis, redis, recall) as one:
+        hurried = asyncio.create_task(one.ask(seconds=1))
+        await asyncio.wait_for(recall.called.wait(), 10)
+        recall.degraded = []
+        patient = await one.ask(seconds=10)
+        assert json.loads((await hurried).body)["degraded"] == ["lexical"]
+    assert json.loads(patient.body)["degraded"] == []
+
+
+async def test_callers_of_one_process_join_one_computation(redis: GuardedRedis) -> None:
+    inner = CountingLink(seconds=0.1)
+    shared = shared_before(inner, redis)
+    answers = await asyncio.gather(*(shared.answer(keyed()) for _ in range(50)))
+    assert {title_of(answered) for answered in answers} == {"第1次"}
+    assert inner.calls == 1
+    await shared.aclose()
+
+
+async def test_what_another_replica_keeps_is_taken_over(redis: GuardedRedis) -> None:
+    inner, store = CountingLink(), RedisCache(redis)
+    shared = shared_before(inner, redis)
+    token, _ = await store.lock("k", 60)
+    waiting = asyncio.create_task(shared.answer(keyed()))
+    await asyncio.sleep(0.05)
+    kept = Entry(b'{"hits":[{"title":"kept"}]', 4e9, 100, 1000, "notes__7")
+    await store.put("k", kept, 60)
+    assert isinstance(token, str)
+    await store.unlock("k", token)
+    answered = await waiting
+    assert (title_of(answered), answered.index, inner.calls) == ("kept", "notes__7", 0)
+    await shared.aclose()
+
+
+async def test_without_redis_each_process_computes(dead_redis: GuardedRedis) -> None:
+    inner = CountingLink()
+    shared = shared_before(inner, dead_redis)
+    assert title_of(await shared.answer(keyed())) == "第1次"
+    await shared.aclose()
+
+
+async def test_what_must_be_computed_anew_is_not_shared(redis: GuardedRedis) -> None:
+    inner = CountingLink(seconds=0.05)
+    shared = shared_before(inner, redis)
+    asks = [keyed(use=CacheUse.NONE), keyed(use=CacheUse.REFRESH), ask(), ask()]
+    await asyncio.gather(*map(shared.answer, asks))
+    assert inner.calls == 4
+    await shared.aclose()
+
+
+async def test_a_computation_goes_on_when_its_caller_leaves(redis: GuardedRedis) -> None:
+    inner = CountingLink(seconds=0.2)
+    shared = shared_before(inner, redis)
+    leaving = asyncio.create_task(shared.answer(keyed()))
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+    assert title_of(await shared.answer(keyed())) == "第1次"
+    assert inner.calls == 1
+    await shared.aclose()
+
+
+async def test_the_lock_is_released_when_the_process_ends(redis: GuardedRedis) -> None:
+    shared = shared_before(CountingLink(seconds=10), redis)
+    running = asyncio.create_task(shared.answer(keyed()))
+    await asyncio.sleep(0.05)
+    _, locked = await RedisCache(redis).look("k")
+    assert locked
+    await shared.aclose()
+    _, locked = await RedisCache(redis).look("k")
+    assert not locked
+    with pytest.raises(asyncio.CancelledError):
+        await running

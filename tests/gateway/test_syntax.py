@@ -1,0 +1,119 @@
+"""Queries with operators: what each means, and ordinary queries that keep their meaning."""
+
+from typing import Any
+
+import pytest
+
+from services.common.errors import InvalidRequest
+from services.common.filters import compile_filter
+from services.gateway.search.syntax import ParsedQuery, understood
+
+FIELDS = ("authors", "year", "journal", "keywords", "discipline", "doi", "date")
+
+OPERATORS: list[tuple[str, ParsedQuery]] = [
+    ("author:张三", ParsedQuery("", [{"authors": "张三"}])),
+    ("authors:张三", ParsedQuery("", [{"authors": "张三"}])),
+    ("作者:欧阳修远", ParsedQuery("", [{"authors": "欧阳修远"}])),
+    ("author：张三", ParsedQuery("", [{"authors": "张三"}])),
+    ("作者:张三|李四", ParsedQuery("", [{"authors": {"any": ["张三", "李四"]}}])),
+    ("author:张三 author:李四", ParsedQuery("", [{"authors": "张三"}, {"authors": "李四"}])),
+    ('author:"Zhang San"', ParsedQuery("", [{"authors": "Zhang San"}])),
+    ("author:“张 三”", ParsedQuery("", [{"authors": "张 三"}])),
+    ('journal:"中国科学"', ParsedQuery("", [{"journal": "中国科学"}])),
+    ("期刊:物理学报", ParsedQuery("", [{"journal": "物理学报"}])),
+    ("journal:物理学报 超导", ParsedQuery("超导", [{"journal": "物理学报"}])),
+    ("学科:数学", ParsedQuery("", [{"discipline": "数学"}])),
+    ("关键词:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
+    ("keyword:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
+    ("year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
+    ("Year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
+    ("年份:2015..2020", ParsedQuery("", [{"year": {"gte": 2015, "lte": 2020}}])),
+    ("year:2015..", ParsedQuery("", [{"year": {"gte": 2015}}])),
+    ("year:..2020", ParsedQuery("", [{"year": {"lte": 2020}}])),
+    ("year:>=2015", ParsedQuery("", [{"year": {"gte": 2015}}])),
+    ("year:<2000 钢结构", ParsedQuery("钢结构", [{"year": {"lt": 2000}}])),
+    ("date:2015-03..2016-01", ParsedQuery("", [{"date": {"gte": "2015-03", "lte": "2016-01"}}])),
+    ("-journal:物理学报 超导", ParsedQuery("超导", [{"not": {"journal": "物理学报"}}])),
+    ("-year:..2000 桥梁", ParsedQuery("桥梁", [{"not": {"year": {"lte": 2000}}}])),
+    ('"卷积神经网络"', ParsedQuery("卷积神经网络", [], ["卷积神经网络"])),
+    ("“卷积神经网络” 图像", ParsedQuery("卷积神经网络 图像", [], ["卷积神经网络"])),
+    ('＂卷积＂　遥感', ParsedQuery("卷积 遥感", [], ["卷积"])),
+    ("深度学习 -综述", ParsedQuery("深度学习", [], [], ["综述"])),
+    ("深度学习　-综述", ParsedQuery("深度学习", [], [], ["综述"])),
+    ('深度学习 -"文献 综述"', ParsedQuery("深度学习", [], [], ["文献 综述"])),
+    ("时间序列 -LSTM", ParsedQuery("时间序列", [], [], ["LSTM"])),
+    (
+        'author:张三 year:2015..2020 -综述 "卷积神经网络" journal:"中国科学"',
+        ParsedQuery(
+            "卷积神经网络",
+            [{"authors": "张三"}, {"year": {"gte": 2015, "lte": 2020}}, {"journal": "中国科学"}],
+            ["卷积神经网络"],
+            ["综述"],
+        ),
+    ),
+    ("doi:10.1000/182", ParsedQuery("", [{"doi": "10.1000/182"}])),
+]  # fmt: skip
+
+ORDINARY = [
+    "GB/T 7714-2015", "3:1", "配比 3:1 的混凝土", "CO2-还原", "CO2-还原 催化剂",
+    "C:N 比对土壤的影响", "Fe:Al=3:1 合金", "深度学习：原理与应用", "期刊：现状与展望",
+    "作者：身份的消解", "年份：一个概念史", "Python:入门", "http://www.example.com/水稻",
+    "IL-6 与 IL-10", "PM2.5", "-5℃ 混凝土", "-196℃ 液氮", "−20 ℃ 冷冻", "表面 -OH 基团",
+    "羧基 -COOH 改性", "–综述–", "—", "--", "-", "a - b", "论“一带一路”的影响",
+    '论"一带一路"的影响', "“双碳”目标下的能源转型", '"双碳"目标下的转型', "“互联网+”时代的教育",
+    '5" 软盘', "6'3\" 身高", "《红楼梦》:一种读法", "中国-东盟 自由贸易区", "产学研-用",
+    "X-ray 衍射", "T-S 模糊控制", "α-Fe2O3", "1:10000 地形图", "2015-2020年", "12:30 的降水",
+    "水:乙醇=1:2", "时间：2015..2020", "C++", "C# 语言", "v2.8.1", "10^-3", "5%~10%", "A|B 测试",
+    "Q345-B 钢", "S^2 分布", "年-月-日", "问：什么是熵？", "为什么天空是蓝色的?", "pH:7.4 缓冲液",
+    "H2O:CH3OH", "DNA:RNA 杂交", "zh-CN", "year: 2015", "journal : 物理", "author", ":", "::",
+    "：", "作者 张三", "人工智能(AI)-医疗", "新冠 COVID-19", "钙-钛矿 电池", "R&D",
+    "\\frac{1}{2}",
+]  # fmt: skip
+
+REFUSED = [
+    ('"深度学习', "close it"),
+    ("“深度学习", "close it"),
+    ('水稻 "深度学习 病害', "close it"),
+    ('author:"张三', "close it"),
+    ('水稻 -"综述', "close it"),
+    ("yaer:2015", "did you mean `year`"),
+    ("autor:张三", "did you mean `authors`"),
+    ("jounal:物理学报", "did you mean `journal`"),
+    ("citations:10..20", "its fields: authors, date"),
+    ('publisher:"科学出版社"', "its fields: authors, date"),
+    ("title:水稻", "looked for in title and text"),
+    ("year:2020..2015", "year:2015..2020"),
+    ("year:2015..今年", "both as numbers"),
+    ("-综述", "say what to search for"),
+    ("year:2015 -综述", "say what to search for"),
+]
+
+
+@pytest.mark.parametrize(("text", "meaning"), OPERATORS, ids=[text for text, _ in OPERATORS])
+def test_an_operator_means_this(text: str, meaning: ParsedQuery) -> None:
+    found = understood(text, FIELDS)
+    assert members(found) == members(meaning)
+    for condition in found.conditions:
+        assert compile_filter(condition)
+
+
+def members(found: ParsedQuery) -> list[Any]:
+    return [found.query, *map(list, (found.conditions, found.phrases, found.exclude))]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("fields", [FIELDS, None])
+def test_an_ordinary_query_keeps_its_meaning(text: str, fields: tuple[str, ...] | None) -> None:
+    assert members(understood(text, fields)) == [" ".join(text.split()), [], [], []]
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED)
+def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, words: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        understood(text, FIELDS)
+    assert words.lower() in refused.value.detail.lower()
+
+
+def test_common_fields_are_known_before_those_of_the_collection() -> None:
+    assert understood("作者:张三", None).conditions == [{"authors": "张三"}]
+    assert understood("yaer:2015", None).query == "yaer:2015"

@@ -1,0 +1,75 @@
+"""Files of a form on their way to the indexer: one as it is, several as a zip."""
+
+import io
+import zipfile
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from services.common.errors import SearchError
+from services.common.wire.jobs import InputFormat
+from services.gateway.indexing.uploads import MAX_FILES, Upload, of_multipart
+
+Files = list[tuple[str, tuple[str, bytes]]]
+
+
+def request(files: Files, **fields: str) -> Request:
+    """A request with a form, as a client sends it."""
+    sent = httpx.Request("POST", "http://a/", files=files, data=fields)
+    body = sent.read()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in sent.headers.items()]
+    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+
+async def taken(sent: Request, stated: InputFormat | None = None) -> tuple[Upload, bytes]:
+    async with of_multipart(sent, stated) as upload:
+        return upload, b"".join([block async for block in _blocks(upload)])
+
+
+async def _blocks(upload: Upload) -> AsyncIterator[bytes]:
+    async for block in upload.content:
+        yield block
+
+
+async def test_one_file_goes_as_it_is_with_its_name() -> None:
+    upload, content = await taken(request([("file", ("论文.pdf", b"%PDF"))]))
+    assert (upload.format, upload.name, content) == (InputFormat.PDF, "论文.pdf", b"%PDF")
+
+
+async def test_several_files_go_as_a_zip_under_their_paths() -> None:
+    large = bytes(range(256)) * 20_000
+    files = [("file", ("2024/a.pdf", large)), ("file", ("b.md", b"# b")), ("file", ("c.pdf", b""))]
+    upload, content = await taken(request(files))
+    assert upload.format is InputFormat.ZIP
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "2024/a.pdf": large,
+            "b.md": b"# b",
+            "c.pdf": b"",
+        }
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "stated", "says"),
+    [
+        ([("file", ("a.pptx", b"x"))], {}, None, "does not tell its format"),
+        ([("file", ("a.md", b"x"))], {"mode": "rebuild"}, None, "nothing but files"),
+        ([("other", ("a.md", b"x"))], {}, None, "nothing but files"),
+        ([("file", ("a.md", b"x"))] * 2, {}, InputFormat.CSV, "Leave `format` out"),
+        ([("file", ("a.md", b"x"))] * (MAX_FILES + 1), {}, None, "send a zip of more"),
+    ],
+)
+async def test_a_form_that_is_no_input_is_refused_in_words(
+    files: Files, fields: dict[str, str], stated: InputFormat | None, says: str
+) -> None:
+    with pytest.raises(SearchError, match=says) as refused:
+        await taken(request(files, **fields), stated)
+    assert 400 <= refused.value.status < 500
