@@ -126,7 +126,10 @@ def test_every_command_speaks_json() -> None:
     online = ("up", "down", "status", "logs", "search", "index", "jobs", "docs", "collections")
     asked = [each for each in commands(get_command(app)) if each[0].split()[0] in online]
     assert len(asked) > 20
+    texts = {"docs cite", "collections export"}  # what they write has a form of its own
     for name, command in asked:
+        if name in texts:
+            continue
         options = {option for parameter in command.params for option in parameter.opts}
         assert "--json" in options, name
 
@@ -141,7 +144,7 @@ def test_a_document_that_cannot_be_one_is_not_sent(
 ) -> None:
     ran = xunwen("docs", "put", "-c", "notes", '{"id": "1"}')
     assert ran.code == 1
-    assert "a title or a text is needed" in ran.err
+    assert "a title, a text or a body is needed" in ran.err
     assert gateway.asked == []
 
 

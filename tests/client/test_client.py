@@ -2,13 +2,17 @@
 
 import gzip
 import json
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote
+from zipfile import ZipFile
 
 import pytest
 
 from tests.client.conftest import Do
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
-from xunwen import ApiError, Client, ConnectionFailed, Document, XunwenError
+from tests.ids import NASTY, REFUSED
+from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
 from xunwen.client.retries import Retries
 
 
@@ -92,7 +96,7 @@ def test_a_gzipped_file_is_sent_as_it_is(gateway: ScriptedGateway, do: Do, tmp_p
     gateway.answer(202, {"job_id": "j1", "state": "queued"})
     gateway.answer(200, job("queued"))
     file = tmp_path / "a.csv.gz"
-    file.write_bytes(gzip.compress(b"id,title\n1,a\n"))
+    file.write_bytes(gzip.compress(b"id,title\n1,a\n", mtime=0))
     do("index", file, collection="notes", idempotency_key="mine")
     sent = gateway.asked[0]
     assert sent.body == file.read_bytes()
@@ -100,11 +104,53 @@ def test_a_gzipped_file_is_sent_as_it_is(gateway: ScriptedGateway, do: Do, tmp_p
     assert "format=csv" in sent.path
 
 
+def test_several_files_and_folders_are_sent_as_a_zip(
+    gateway: ScriptedGateway, do: Do, tmp_path: Path
+) -> None:
+    """Under their paths below the folder that they share; hidden files are left out."""
+    (tmp_path / "2024").mkdir()
+    for name in ("a.pdf", "2024/b.md", "photo.png", ".hidden.md"):
+        (tmp_path / name).write_text(name)
+    for given, names in (
+        ([tmp_path / "a.pdf", tmp_path / "2024"], ["a.pdf", "2024/b.md"]),
+        (tmp_path, ["a.pdf", "photo.png", "2024/b.md"]),
+        ([str(tmp_path / "2024/b.md")], ["b.md"]),
+    ):
+        gateway.asked.clear()
+        gateway.script.clear()
+        gateway.answer(202, {"job_id": "j1", "state": "queued"})
+        gateway.answer(200, job("queued"))
+        do("index", given, collection="notes")
+        assert "format=zip" in gateway.asked[0].path
+        with ZipFile(BytesIO(gateway.asked[0].body)) as archive:
+            assert archive.namelist() == names
+            sent = {name: archive.read(name).decode() for name in names}
+        assert all(text == name or text.endswith(name) for name, text in sent.items() if text)
+        assert sent.get("photo.png", "") == "", "a file of no known format is named and not sent"
+    with pytest.raises(XunwenError, match="cannot be read: No such file"):
+        do("index", [tmp_path / "a.pdf", tmp_path / "none.pdf"], collection="notes")
+
+
+def test_a_paper_is_sent_with_its_name(gateway: ScriptedGateway, do: Do, tmp_path: Path) -> None:
+    file = tmp_path / "论文.pdf"
+    file.write_bytes(b"%PDF")
+    for options, name in (({}, "论文.pdf"), ({"name": "p1"}, "p1")):
+        gateway.asked.clear()
+        gateway.script.clear()
+        gateway.answer(202, {"job_id": "j1", "state": "queued"})
+        gateway.answer(200, job("queued"))
+        do("index", file, collection="notes", **options)
+        assert f"name={quote(name)}" in gateway.asked[0].path
+        assert "format=pdf" in gateway.asked[0].path
+
+
 def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: Path) -> None:
     with pytest.raises(XunwenError, match="does not say its format"):
-        do("index", tmp_path / "a.docx", collection="notes")
+        do("index", tmp_path / "a.pptx", collection="notes")
     with pytest.raises(XunwenError, match="cannot be read"):
         do("index", tmp_path / "a.csv", collection="notes")
+    with pytest.raises(XunwenError, match="zero character"):
+        do("index", "a\0.csv", collection="notes")
     assert gateway.asked == []
 
 
@@ -140,7 +186,7 @@ def test_a_document_id_is_quoted_into_the_path(gateway: ScriptedGateway, do: Do)
     gateway.answer(200, {"id": "a/b ?", "collection": "notes", "index_version": "1"})
     do("put", Document(id="a/b ?", title="标题"), collection="notes")
     assert gateway.asked[0].path == "/v1/collections/notes/documents/a%2Fb%20%3F"
-    assert gateway.asked[0].json == {"title": "标题", "text": "", "fields": {}}
+    assert gateway.asked[0].json == {"title": "标题", "text": "", "body": "", "fields": {}}
 
 
 def test_readiness_that_is_not_ready_is_an_answer(gateway: ScriptedGateway, do: Do) -> None:
@@ -148,3 +194,113 @@ def test_readiness_that_is_not_ready_is_an_answer(gateway: ScriptedGateway, do: 
     readiness = do("readiness")
     assert not readiness.ready
     assert readiness.checks["rank"].detail == "away"
+
+
+def test_an_id_arrives_as_it_is(gateway: ScriptedGateway) -> None:
+    gateway.answer(200, {"deleted": 1, "index_version": "1"})
+    with Client(gateway.url) as client:
+        for value in NASTY:
+            client.delete(value, collection="notes")
+    assert len(gateway.asked) == len(NASTY)
+    for value, asked in zip(NASTY, gateway.asked, strict=True):
+        prefix, _, raw = asked.path.rpartition("/")
+        assert (asked.method, prefix) == ("DELETE", "/v1/collections/notes/documents")
+        assert unquote(raw, errors="strict") == value
+
+
+def test_an_id_that_no_document_has_is_not_asked_for(gateway: ScriptedGateway) -> None:
+    with Client(gateway.url) as client:
+        for value in REFUSED:
+            for method in (client.get, client.delete):
+                with pytest.raises(XunwenError, match="is not possible"):
+                    method(value, collection="notes")
+    assert gateway.asked == []
+
+
+def test_a_name_never_becomes_another_route(gateway: ScriptedGateway) -> None:
+    with Client(gateway.url) as client:
+        for name in ("", ".", "..", "a/b", "notes/documents/1", "../x", "\ud800"):
+            for method in ("collection", "delete_collection", "rebuild", "rollback"):
+                with pytest.raises(XunwenError, match="There is no collection"):
+                    getattr(client, method)(name)
+            for method in ("job", "cancel", "retry", "wait"):
+                with pytest.raises(XunwenError, match="There is no job"):
+                    getattr(client, method)(name)
+            for method in ("errors", "watch"):
+                with pytest.raises(XunwenError, match="There is no job"):
+                    next(getattr(client, method)(name))
+            with pytest.raises(XunwenError, match="There is no collection"):
+                client.get("1", collection=name)
+    assert gateway.asked == []
+
+
+def test_what_cannot_be_sent_is_said_in_words(gateway: ScriptedGateway, do: Do) -> None:
+    for method, args, options in (
+        ("search", ("\ud800",), {}),
+        ("search", ("a",), {"filter": {"year": float("nan")}}),
+        ("search", ("a",), {"filter": {"year": {1}}}),
+        ("embed", (["\udfff"],), {}),
+        ("jobs", (), {"collection": "\ud800"}),
+        ("index", (), {"collection": "notes"}),
+        ("index", ([],), {"collection": "notes", "source": "s3://a/b"}),
+        ("index", ([],), {"collection": "No Name"}),
+        ("index", ([],), {"collection": "notes", "mode": "magic"}),
+        ("index", ([],), {"collection": "notes", "format": "pptx"}),
+        ("index", ([],), {"collection": "notes", "max_errors": -1}),
+        ("index", ([],), {"collection": "notes", "idempotency_key": "钥"}),
+        ("index", ([{"id": "1"}],), {"collection": "notes"}),
+    ):
+        with pytest.raises(XunwenError) as refused:
+            do(method, *args, **options)
+        assert type(refused.value) is XunwenError
+        assert str(refused.value).endswith("."), refused.value
+    assert gateway.asked == []
+
+
+NO_ADDRESSES = ["", "localhost:8000", "127.0.0.1", "ftp://a", "http://", "http://[::1"]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_an_address_that_is_none(url: str) -> None:
+    for client in (Client, AsyncClient):
+        with pytest.raises(XunwenError, match="http://host:port"):
+            client(url)
+        with pytest.raises(XunwenError, match="API key"):
+            client("http://a", api_key="钥匙")
+
+
+def test_a_redirect_is_no_success(gateway: ScriptedGateway, do: Do) -> None:
+    gateway.answer(307, b"", location="/elsewhere")
+    with pytest.raises(ApiError, match="not as Xunwen answers"):
+        do("delete_collection", "notes")
+    with pytest.raises(ApiError, match="not as Xunwen answers"):
+        do("errors", "j1")
+
+
+def test_input_that_the_server_reads(gateway: ScriptedGateway, do: Do) -> None:
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    source, vectors = "s3://library/papers.csv", "s3://library/papers.npy"
+    do("index", collection="notes", source=source, vectors=vectors, encoder="0123")
+    asked = gateway.asked[0]
+    assert dict(parse_qsl(asked.path.partition("?")[2])) == {
+        "collection": "notes",
+        "mode": "upsert",
+        "encoder": "0123",
+        "source": source,
+        "vectors": vectors,
+    }
+    assert asked.body == b""
+
+
+def test_documents_are_taken_as_jsonl_takes_them(gateway: ScriptedGateway, do: Do) -> None:
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    do("index", [{"id": 7, "title": "题", "year": 2020, "text": None}], collection="notes")
+    assert json.loads(gateway.asked[0].body) == {
+        "id": "7",
+        "title": "题",
+        "text": "",
+        "body": "",
+        "fields": {"year": 2020},
+    }

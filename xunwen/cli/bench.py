@@ -9,9 +9,11 @@ import typer
 from xunwen.client import XunwenError
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
+_ELSEWHERE = "`xunwen bench` runs in a checkout: clone the repository and `make dev`."
 
 
 def register(app: typer.Typer) -> None:
+    """Adds the command to the main application."""
     app.command(
         "bench",
         rich_help_panel="Offline",
@@ -23,6 +25,9 @@ def register(app: typer.Typer) -> None:
 def bench(ctx: typer.Context) -> None:
     """Speed beside other engines and servers: embed, rerank, search, scale."""
     if not (_CHECKOUT / "benchmarks").is_dir():
-        raise XunwenError("`xunwen bench` runs in a checkout: clone the repository and `make dev`.")
+        if "--help" in ctx.args:
+            typer.echo(f"{ctx.get_help()}\n{_ELSEWHERE}")
+            return
+        raise XunwenError(_ELSEWHERE)
     command = [sys.executable, "-m", "benchmarks", *ctx.args]
     raise typer.Exit(subprocess.run(command, cwd=_CHECKOUT, check=False).returncode)  # noqa: S603

@@ -1,31 +1,58 @@
-"""`xunwen collections`."""
+"""The commands `xunwen collections`."""
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from services.common.wire.collections import Collection
-from xunwen.cli.context import AsJson, client_of, console, print_json, print_json_lines
+from services.common.wire.jobs import InputFormat, format_of_name
+from xunwen.cli.context import (
+    AsJson,
+    client_of,
+    console,
+    json_object,
+    print_json,
+    print_json_lines,
+)
 from xunwen.cli.following import follow
+from xunwen.client import XunwenError
 
-app = typer.Typer(help="Collections: list, create, rebuild, delete.", no_args_is_help=True)
+group = typer.Typer(
+    help="Collections: list, create, export, rebuild, delete.", no_args_is_help=True
+)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the main application."""
+    app.add_typer(group, name="collections")
 
 
-@app.command("list")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the collection.")]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FINGERPRINT",
+        help="Fingerprint of the encoder that fills it, one of the installed ones; by default the"
+        " one that it named before, or the installation's default.",
+    ),
+]
+
+
+@group.command("list")
 def list_collections(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List the collections."""
     with client_of(ctx) as client:
-        found = client.collections()
+        collections = client.collections()
     if as_json:
-        print_json_lines(found)
+        print_json_lines(collections)
     else:
-        console.print(_table(found) if found else "There are no collections.")
+        console.print(_table(collections) if collections else "There are no collections.")
 
 
-@app.command()
+@group.command()
 def show(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Show one collection."""
     with client_of(ctx) as client:
@@ -33,19 +60,21 @@ def show(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
     _print(collection, as_json)
 
 
-@app.command()
-def create(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
+@group.command()
+def create(
+    ctx: typer.Context, name: Name, encoder: Encoder = None, as_json: AsJson = False
+) -> None:
     """Create an empty collection."""
     with client_of(ctx) as client:
-        collection = client.create_collection(name)
+        collection = client.create_collection(name, encoder=encoder)
     _print(collection, as_json)
 
 
-@app.command()
+@group.command()
 def delete(
     ctx: typer.Context,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a collection with all its documents."""
@@ -59,20 +88,120 @@ def delete(
         console.print(f"{name} deleted")
 
 
-@app.command()
-def rebuild(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
+@group.command()
+def rebuild(
+    ctx: typer.Context,
+    name: Name,
+    encoder: Encoder = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Switch even if golden queries are answered worse."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Index a collection anew, needed after a change of the encoder; searches go on meanwhile."""
     with client_of(ctx) as client:
-        accepted = client.rebuild(name)
+        accepted = client.rebuild(name, encoder=encoder, force=force)
         follow(client, accepted.job_id, as_json=as_json)
 
 
-@app.command()
+@group.command()
+def golden(
+    ctx: typer.Context,
+    name: Name,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="JSON lines with `query` and `ids`, or lines of a click log with `query` and"
+            " `clicked`; without a file the present ones are shown.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set or show the queries that a rebuild must answer as well as before."""
+    with client_of(ctx) as client:
+        if file is None:
+            for each in client.golden_queries(name):
+                if as_json:
+                    print_json(each)
+                else:
+                    console.print(f"{each.query}  {' '.join(each.ids)}", markup=False)
+        else:
+            number = client.put_golden_queries(name, _golden_lines(file))
+            if as_json:
+                print_json({"queries": number})
+            else:
+                console.print(f"{number:,} golden queries")
+
+
+@group.command()
 def rollback(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """Put back the index that the last rebuild replaced."""
+    """Return to the index that the last rebuild replaced."""
     with client_of(ctx) as client:
         collection = client.rollback(name)
     _print(collection, as_json)
+
+
+@group.command()
+def statistics(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
+    """Show the fields of a collection: kinds, ranges, most frequent values."""
+    with client_of(ctx) as client:
+        found = client.statistics(name)
+    if as_json:
+        print_json(found)
+        return
+    table = Table("field", "documents", "kinds", "range", "different", "most frequent", box=None)
+    for item in found.fields:
+        table.add_row(
+            item.name,
+            f"{item.documents:,}",
+            ", ".join(item.kinds) + (" (lists)" if item.lists else ""),
+            "" if item.least is None else f"{item.least} to {item.greatest}",
+            f"{'' if item.complete else 'over '}{item.distinct:,}",
+            "; ".join(f"{top.value} ({top.documents:,})" for top in item.top[:3]),
+        )
+    console.print(f"{found.counted:,} of {found.documents:,} documents counted")
+    console.print(table)
+
+
+@group.command()
+def export(
+    ctx: typer.Context,
+    name: Name,
+    file: Annotated[
+        Path,
+        typer.Argument(help="File to write; its ending tells the format: .jsonl, .parquet."),
+    ],
+    filter: Annotated[
+        str | None, typer.Option("--filter", "-f", help="A filter as JSON; all if left out.")
+    ] = None,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="Write the stored vectors too.")
+    ] = False,
+) -> None:
+    """Write the documents to a file that `xunwen index` can read.
+
+    A file with --vectors can be indexed without encoding: use --mapping '{"vector": "vector"}' and
+    the --encoder that `xunwen collections show` names.
+    """
+    form, compression = format_of_name(file.name)
+    if form not in (InputFormat.JSONL, InputFormat.PARQUET) or compression:
+        raise typer.BadParameter(f"{file.name}: name the file .jsonl or .parquet")
+    condition = json_object(filter, "filter")
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with client_of(ctx) as client, part.open("wb") as written:
+            for block in client.export(name, format=form.value, filter=condition, vectors=vectors):
+                written.write(block)
+        part.replace(file)
+    except OSError as error:
+        raise XunwenError(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    console.print(f"{name} written to {file} ({file.stat().st_size:,} bytes)", markup=False)
 
 
 def _print(collection: Collection, as_json: bool) -> None:
@@ -94,3 +223,24 @@ def _table(collections: list[Collection]) -> Table:
             item.index_version,
         )
     return table
+
+
+def _golden_lines(file: Path) -> list[dict[str, Any]]:
+    """The golden queries of a file; all clicked documents of a query are its right ones.
+
+    Raises XunwenError.
+    """
+    right: dict[str, list[str]] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+            ids = item["ids"] if "ids" in item else [item["clicked"]]
+            right.setdefault(str(item["query"]), []).extend(map(str, ids))
+        except (ValueError, TypeError, KeyError) as error:
+            raise XunwenError(
+                f"{file.name}, line {number}: a JSON object with `query` and `ids` (or `clicked`)"
+                " is needed."
+            ) from error
+    return [{"query": query, "ids": list(dict.fromkeys(ids))} for query, ids in right.items()]

@@ -1,4 +1,4 @@
-"""What every command shares: the gateway's address, the key, and where output goes."""
+"""Options and output that all commands share: the gateway's address, the API key, JSON."""
 
 import importlib.util
 import json
@@ -10,11 +10,11 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
-from xunwen.client import Client
+from xunwen.client import Client, XunwenError
 from xunwen.client.exchange import DEFAULT_URL
 
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Machine-readable output: JSON, lists as JSON lines.")
+    bool, typer.Option("--json", help="Print JSON: one document, or JSON lines for lists.")
 ]
 
 console = Console(highlight=False)
@@ -22,26 +22,44 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where and as whom commands talk to the gateway."""
+    """The gateway that commands talk to, and the API key for it."""
 
-    url: str | None
-    api_key: str | None
-    timeout: float
+    url: str | None = None
+    """Address that --url or XUNWEN_URL gives; None for the gateway of this machine."""
+    api_key: str | None = None
+    timeout: float = 30.0
+    """Seconds to wait for an answer."""
 
     def client(self) -> Client:
+        """The client for this connection; a context manager."""
         return Client(self.url or local_url(), api_key=self.api_key, timeout=self.timeout)
+
+
+def connection_of(ctx: typer.Context) -> Connection:
+    """The connection that the options of the command line name; the default one without the main
+    application."""
+    return ctx.find_object(Connection) or Connection()
 
 
 def client_of(ctx: typer.Context) -> Client:
     """The client for this command line; a context manager."""
-    connection = ctx.find_object(Connection)
-    if connection is None:  # a command called without the main application
-        connection = Connection(None, None, 30.0)
-    return connection.client()
+    return connection_of(ctx).client()
+
+
+def refuse_other_gateway(ctx: typer.Context, command: str, instead: str) -> None:
+    """Raises XunwenError if --url names a gateway on which the command cannot act.
+
+    Commands that work on this machine's own parts would otherwise act on another system than the
+    caller named. The address of this machine's own gateway is allowed.
+    """
+    url = connection_of(ctx).url
+    if url is None or url.rstrip("/") == local_url().rstrip("/"):
+        return
+    raise XunwenError(f"`xunwen {command}` does not go through the gateway {url}. {instead}")
 
 
 def local_url() -> str:
-    """Where the embedded system of this machine answers, as its last start noted."""
+    """Address of the gateway that `xunwen up` started last on this machine, or the default."""
     if importlib.util.find_spec("pydantic_settings") is None:
         return DEFAULT_URL
     from xunwen.embedded.settings import EmbeddedSettings, last_settings
@@ -50,7 +68,7 @@ def local_url() -> str:
 
 
 def print_json(value: BaseModel | dict[str, Any]) -> None:
-    """One JSON document on a line of stdout."""
+    """Writes one JSON document on a line of stdout."""
     if isinstance(value, BaseModel):
         typer.echo(value.model_dump_json())
     else:
@@ -58,17 +76,18 @@ def print_json(value: BaseModel | dict[str, Any]) -> None:
 
 
 def print_json_lines(values: Iterable[BaseModel]) -> None:
+    """Writes JSON documents, each on its own line of stdout."""
     for value in values:
         print_json(value)
 
 
 def time_of(moment: Any) -> str:
-    """A point in time as people of this machine read it."""
+    """A point in time in this machine's zone; an empty text for none."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def json_object(text: str | None, what: str) -> dict[str, Any] | None:
-    """The object that an option holds as JSON; wrong usage when it is none."""
+    """The JSON object in the text of an option. Raises BadParameter for any other text."""
     if text is None:
         return None
     try:

@@ -1,20 +1,30 @@
-"""`xunwen docs`: single documents."""
+"""The commands `xunwen docs`: single documents, and lists of them."""
 
 import sys
+from itertools import islice
 from typing import Annotated
 
 import typer
 
+from services.common.citations.forms import CitationForm
 from services.common.documents import Document
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
 
-app = typer.Typer(help="Single documents: get, put, delete.", no_args_is_help=True)
+group = typer.Typer(
+    help="Documents: get, put, patch, delete, list, similar, vector, cite.", no_args_is_help=True
+)
 
-DocumentId = Annotated[str, typer.Argument(metavar="ID", help="The document's id.")]
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the main application."""
+    app.add_typer(group, name="docs")
+
+
+DocumentId = Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")]
 CollectionName = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
 
 
-@app.command()
+@group.command()
 def get(
     ctx: typer.Context, document_id: DocumentId, collection: CollectionName, as_json: AsJson = False
 ) -> None:
@@ -27,12 +37,15 @@ def get(
     console.print(document.title, style="bold", markup=False)
     if document.text:
         console.print(document.text, markup=False)
+    if document.body:
+        console.print(document.body, markup=False)
+        console.print(f"{document.passage_count} passages", style="dim")
     for name, value in document.fields.items():
         shown = "、".join(map(str, value)) if isinstance(value, list) else str(value)
         console.print(f"{name}: {shown}", style="dim", markup=False)
 
 
-@app.command()
+@group.command()
 def put(
     ctx: typer.Context,
     collection: CollectionName,
@@ -54,13 +67,20 @@ def put(
         console.print(f"{written.id} written to {written.collection}", markup=False)
 
 
-@app.command()
+@group.command()
 def delete(
     ctx: typer.Context,
     collection: CollectionName,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of documents.")
+    ] = None,
     filter: Annotated[
-        str | None, typer.Option("--filter", "-f", help="JSON: all that match, instead of ids.")
+        str | None,
+        typer.Option(
+            "--filter",
+            "-f",
+            help="A filter as JSON, instead of ids: all matching documents are deleted.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,3 +94,117 @@ def delete(
         print_json(deleted)
     else:
         console.print(f"{deleted.deleted:,} deleted")
+
+
+@group.command()
+def patch(
+    ctx: typer.Context,
+    document_id: DocumentId,
+    collection: CollectionName,
+    change: Annotated[
+        str,
+        typer.Argument(
+            help="Title, text and fields as JSON; null removes a field; `-` reads stdin."
+        ),
+    ] = "-",
+    as_json: AsJson = False,
+) -> None:
+    """Change parts of a document; only a new title, text or body is encoded.
+
+    Example: xunwen docs patch 1 -c notes '{"fields": {"year": 2021, "draft": null}}'
+    """
+    body = json_object(sys.stdin.read() if change == "-" else change, "change") or {}
+    unknown = sorted(set(body) - {"title", "text", "fields"})
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r}: a change has title, text and fields")
+    with client_of(ctx) as client:
+        written = client.patch(document_id, collection=collection, **body)
+    if as_json:
+        print_json(written)
+    else:
+        console.print(f"{written.id} changed in {written.collection}", markup=False)
+
+
+@group.command("list")
+def list_documents(
+    ctx: typer.Context,
+    collection: CollectionName,
+    filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", "-f", help="A filter as JSON; without it, all documents are listed."
+        ),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--field", help="Names of members to show besides the id; may be given more than once."
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most documents to list.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the documents of a collection in the order of their ids."""
+    condition = json_object(filter, "filter")
+    wanted = (fields or None) if as_json else ["title"]
+    with client_of(ctx) as client:
+        found = client.documents(collection=collection, filter=condition, fields=wanted)
+        for document in islice(found, limit):
+            if as_json:
+                print_json(document)
+            else:
+                console.print(f"{document.id}  {document.title or ''}", markup=False)
+
+
+@group.command()
+def similar(
+    ctx: typer.Context,
+    document_id: DocumentId,
+    collection: CollectionName,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", "-k", help="Number of hits; 10 if left out.")
+    ] = None,
+    filter: Annotated[str | None, typer.Option("--filter", "-f", help="A filter as JSON.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the documents nearest to one, by the stored vectors."""
+    condition = json_object(filter, "filter")
+    with client_of(ctx) as client:
+        answer = client.similar(document_id, collection=collection, top_k=top_k, filter=condition)
+    if as_json:
+        print_json(answer)
+        return
+    for hit in answer.hits:
+        console.print(f"{hit.score:.3f}  {hit.id}  {hit.title or ''}", markup=False)
+
+
+@group.command()
+def vector(
+    ctx: typer.Context,
+    document_id: DocumentId,
+    collection: CollectionName,
+    as_json: AsJson = False,
+) -> None:
+    """Print the stored vector of a document, one number on each line."""
+    with client_of(ctx) as client:
+        answer = client.vector(document_id, collection=collection)
+    if as_json:
+        print_json(answer)
+        return
+    for number in answer.vector:
+        typer.echo(number)
+
+
+@group.command()
+def cite(
+    ctx: typer.Context,
+    collection: CollectionName,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of documents.")],
+    form: Annotated[CitationForm, typer.Option(help="Form of the references.")] = CitationForm.RIS,
+) -> None:
+    """Print documents as references.
+
+    Example: xunwen docs cite 1 2 -c notes --form gbt7714
+    """
+    with client_of(ctx) as client:
+        typer.echo(client.cite(ids, collection=collection, form=form), nl=False)

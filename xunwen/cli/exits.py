@@ -1,15 +1,16 @@
-"""Exit codes, and errors in one line."""
+"""The exit codes of the command line, and errors as one line."""
 
 import sys
 from enum import IntEnum
 
 from pydantic import ValidationError
 
+from services.common.validation import first_reason
 from xunwen.client import ApiError, ConnectionFailed, XunwenError
 
 
 class Exit(IntEnum):
-    """What the process tells its caller."""
+    """Exit codes of the process; the help of `xunwen` lists them."""
 
     DONE = 0
     FAILED = 1
@@ -20,16 +21,14 @@ class Exit(IntEnum):
 
 
 def explain(error: Exception) -> tuple[str, Exit]:
-    """The line and the code for an error that people can do something about."""
+    """The line and the exit code for an error that callers can act on."""
     if isinstance(error, ConnectionFailed):
         return str(error), Exit.UNREACHABLE
     if isinstance(error, ApiError):
         request = f" (request {error.request_id})" if error.status >= 500 else ""
         return f"{error.detail}{request}{_hint(error)}", Exit.FAILED
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "input"
-        return f"{where}: {first['msg']}", Exit.FAILED
+        return first_reason(error), Exit.FAILED
     return str(error), Exit.FAILED
 
 
@@ -40,11 +39,11 @@ def _hint(error: ApiError) -> str:
 
 
 def fail(error: Exception) -> Exit:
-    """Writes the line and returns the code."""
+    """Writes the line for an error to stderr and returns the exit code."""
     line, code = explain(error)
     sys.stderr.write(f"xunwen: {' '.join(line.split())}\n")
     return code
 
 
 EXPECTED = (XunwenError, ValidationError)
-"""Errors that people can do something about; all others are our mistakes and show a trace."""
+"""Errors that callers can act on; all others are faults of this program and show a trace."""

@@ -1,18 +1,18 @@
-"""Showing a bulk job while it runs, and what came of it."""
+"""Shows a bulk job while it runs, and its outcome."""
 
 import sys
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.common.wire.jobs import Job, JobState
+from services.common.wire.jobs import Charset, Job, JobState
 from xunwen.cli.context import console, print_json
 from xunwen.cli.exits import Exit
 from xunwen.client import Client
 
 
 def follow(client: Client, job_id: str, *, as_json: bool) -> None:
-    """Watches a job to its end. Exits 1 when it failed, 4 when documents were rejected."""
+    """Watches a job to its end. Exits with 1 if it failed, with 4 if documents were rejected."""
     try:
         job = _watched_as_json(client, job_id) if as_json else _watched(client, job_id)
     except KeyboardInterrupt:
@@ -27,7 +27,7 @@ def follow(client: Client, job_id: str, *, as_json: bool) -> None:
 
 
 def outcome(job: Job) -> str:
-    """One line about a finished job."""
+    """What became of a finished job, and how its input was read, in a few lines."""
     counts = job.counts
     said = (
         f"job {job.id} {job.state}: {counts.read:,} read, {counts.indexed:,} indexed,"
@@ -35,6 +35,11 @@ def outcome(job: Job) -> str:
     )
     if job.message:
         said += f". {job.message}"
+    if job.charset not in (None, Charset.UTF8):
+        said += f"\nThe charset is {job.charset.upper()}."
+    if job.columns:
+        columns = ", ".join(f"{column} as {name}" for name, column in job.columns.items())
+        said += f"\nColumns: {columns}."
     if counts.rejected:
         said += f"\nsee `xunwen jobs errors {job.id}`"
     return said

@@ -1,62 +1,112 @@
-"""`xunwen index`."""
+"""The command `xunwen index`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.common.wire.jobs import InputFormat, JobMode
+from services.common.wire.jobs import Charset, InputFormat, JobMode
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
 from xunwen.cli.following import follow
 
 
 def register(app: typer.Typer) -> None:
+    """Adds the command to the main application."""
     app.command("index")(index)
 
 
 def index(
     ctx: typer.Context,
-    file: Annotated[
-        Path,
-        typer.Argument(help="jsonl, csv, tsv, parquet or txt (a text a line), also gzipped."),
-    ],
     collection: Annotated[
-        str, typer.Option("--collection", "-c", help="Where to; made if it does not exist.")
+        str,
+        typer.Option(
+            "--collection", "-c", help="Name of the collection; it is made if it does not exist."
+        ),
     ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help=f"A file, several, or a folder: {', '.join(InputFormat)}. `lines` is a text on"
+            " each line, and the ending .txt of a single file."
+        ),
+    ] = None,
     mode: Annotated[
-        JobMode, typer.Option(help="upsert adds and replaces; rebuild replaces all.")
+        JobMode,
+        typer.Option(
+            help="`upsert` adds and replaces documents; `rebuild` replaces the whole collection."
+        ),
     ] = JobMode.UPSERT,
     format: Annotated[
-        InputFormat | None, typer.Option(help="When the file's name does not tell it.")
+        InputFormat | None,
+        typer.Option(help="Format of the input; needed if the file's name does not tell it."),
     ] = None,
     mapping: Annotated[
         str | None,
         typer.Option(
-            help="""The columns, JSON: '{"id": "no", "title": "name", "text": "body"}'."""
+            help="""The columns as JSON: '{"id": "no", "title": "name", "text": "body"}'."""
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Another name for the file: the id of a PDF, DOCX, HTML or text."),
+    ] = None,
+    charset: Annotated[
+        Charset | None, typer.Option(help="Charset of a file that is not UTF-8.")
+    ] = None,
     max_errors: Annotated[
-        int | None, typer.Option(min=0, help="Stop after so many rejected documents.")
+        int | None, typer.Option(min=0, help="Stop the job after this many rejected documents.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Fingerprint of the encoder that made the vectors of the input."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Switch to the rebuilt index even if it answers golden queries worse."
+        ),
+    ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Path or s3:// address, instead of a file, that the server reads under a root"
+            " that its operator allowed."
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="Address of a .npy matrix with a row for each document of --source."),
     ] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key submits the same file only once.")
+        str | None, typer.Option(help="Key under which the same file is submitted only once.")
     ] = None,
     wait: Annotated[bool, typer.Option(help="Watch the job to its end.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Index a file of documents as a bulk job.
+    """Index documents as a bulk job, from files or from what the server reads.
 
-    Documents have an id, a title or a text, and any fields for filters.
+    Documents have an id, a title or a text, and any fields for filters. A PDF, DOCX, HTML or
+    Markdown file is one document, whose id is its name.
     Example: xunwen index papers.csv --collection papers
+    Example: xunwen index ~/papers/*.pdf --collection papers
     """
+    if bool(files) == (source is not None):
+        raise typer.BadParameter("give either files or --source")
+    given = None if not files else files[0] if len(files) == 1 else files
     with client_of(ctx) as client:
         job = client.index(
-            file,
+            given,
             collection=collection,
             mode=mode,
             format=format,
             mapping=json_object(mapping, "mapping"),
+            name=name,
+            charset=charset,
             max_errors=max_errors,
+            encoder=encoder,
+            force=force,
+            source=source,
+            vectors=vectors,
             idempotency_key=idempotency_key,
         )
         if wait:

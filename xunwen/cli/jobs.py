@@ -1,4 +1,4 @@
-"""`xunwen jobs`: bulk-index jobs."""
+"""The commands `xunwen jobs`: bulk-index jobs."""
 
 from itertools import islice
 from typing import Annotated
@@ -15,29 +15,36 @@ from xunwen.cli.context import (
 )
 from xunwen.cli.following import follow, outcome
 
-app = typer.Typer(help="Bulk-index jobs: list, watch, cancel, retry.", no_args_is_help=True)
-
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+group = typer.Typer(help="Bulk-index jobs: list, watch, cancel, retry.", no_args_is_help=True)
 
 
-@app.command("list")
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the main application."""
+    app.add_typer(group, name="jobs")
+
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
+
+
+@group.command("list")
 def list_jobs(
     ctx: typer.Context,
     collection: Annotated[
-        str | None, typer.Option("--collection", "-c", help="Those of one collection.")
+        str | None,
+        typer.Option("--collection", "-c", help="List the jobs of this collection only."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most jobs to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    filters = {} if collection is None else {"collection": collection}
     with client_of(ctx) as client:
-        jobs = list(islice(client.jobs(**filters), limit))
+        jobs = list(islice(client.jobs(collection=collection), limit))
     if as_json:
         print_json_lines(jobs)
         return
     table = Table(box=None)
-    table.add_column("job", no_wrap=True, overflow="fold")  # whole, to be copied
+    # Ids are not cut, so that they can be copied.
+    table.add_column("job", no_wrap=True, overflow="fold")
     for name in ("collection", "state", "indexed", "rejected"):
         table.add_column(name, overflow="fold")
     table.add_column("created", no_wrap=True)
@@ -53,7 +60,7 @@ def list_jobs(
     console.print(table if jobs else "There are no jobs.")
 
 
-@app.command()
+@group.command()
 def show(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Show one job."""
     with client_of(ctx) as client:
@@ -64,27 +71,27 @@ def show(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
         console.print(outcome(job))
 
 
-@app.command()
+@group.command()
 def watch(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Watch a job to its end."""
     with client_of(ctx) as client:
         follow(client, job_id, as_json=as_json)
 
 
-@app.command()
+@group.command()
 def errors(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """Show the rejected lines of a job and why."""
+    """Show the rejected lines of a job with their reasons."""
     with client_of(ctx) as client:
         for line in client.errors(job_id):
             if as_json:
                 print_json(line)
             else:
-                console.print(f"line {line.line}: {line.reason}", markup=False)
+                console.print(f"{line.place}: {line.reason}", markup=False)
 
 
-@app.command()
+@group.command()
 def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """Cancel a job; what is indexed stays indexed."""
+    """Cancel a job; documents that it has indexed stay."""
     with client_of(ctx) as client:
         client.cancel(job_id)
         job = client.wait(job_id)
@@ -94,8 +101,8 @@ def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
         console.print(outcome(job))
 
 
-@app.command()
+@group.command()
 def retry(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """Run again what failed of a job, and watch it."""
+    """Run the failed parts of a job again, and watch it."""
     with client_of(ctx) as client:
         follow(client, client.retry(job_id).id, as_json=as_json)

@@ -1,4 +1,5 @@
-"""`xunwen keys`: writes to the state Redis itself, so that the first key needs none."""
+"""The commands `xunwen keys`. They write to the state Redis themselves, so that the first key needs
+no key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,10 +10,12 @@ import typer
 from rich.table import Table
 
 from services.common.errors import SearchError
+from services.common.redis_address import RedisAddress
+from services.common.redis_client import opened_redis
 from services.gateway.access.keys import ApiKey, Scope, new_key
 from services.gateway.access.keystore import KeyStore
-from services.gateway.redis_client import GuardedRedis, connect
-from xunwen.cli.context import AsJson, console, print_json, time_of
+from services.gateway.stores.redis_client import GuardedRedis
+from xunwen.cli.context import AsJson, console, print_json, refuse_other_gateway, time_of
 from xunwen.client import XunwenError
 from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
@@ -31,29 +34,37 @@ State = Annotated[
     typer.Option(
         "--state",
         envvar="XUNWEN_GATEWAY_STATE_REDIS_URL",
-        help="The state Redis. Default: that of `xunwen up` on this machine.",
+        help="Address of the state Redis. Default: that of `xunwen up` on this machine.",
     ),
 ]
-Which = Annotated[str, typer.Argument(metavar="KEY", help="The key's id or name.")]
+Which = Annotated[str, typer.Argument(metavar="KEY", help="Id or name of the key.")]
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="For people, to tell keys apart.")],
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name by which people tell keys apart.")],
     scope: Annotated[
-        list[Scope], typer.Option(help="May be given more than once; admin includes all.")
+        list[Scope],
+        typer.Option(help="Scope of the key; may be given more than once. `admin` includes all."),
     ] = [Scope.SEARCH],  # noqa: B006  (typer reads it, nobody changes it)
     collection: Annotated[
-        list[str] | None, typer.Option(help="It sees this one only; may be given more than once.")
+        list[str] | None,
+        typer.Option(
+            help="Collection that the key sees; may be given more than once. By default it sees"
+            " all."
+        ),
     ] = None,
-    tenant: Annotated[str, typer.Option(help="Keys of a tenant share cached answers.")] = "-",
+    tenant: Annotated[
+        str, typer.Option(help="Tenant of the key; keys of one tenant share cached answers.")
+    ] = "-",
     rate: Annotated[
-        float | None, typer.Option(help="Requests a second; no limit when left out.")
+        float | None, typer.Option(help="Most requests per second; no limit if left out.")
     ] = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key. It is shown once; only its hash is kept."""
+    """Make a key, which is shown once; only its hash is stored."""
     try:
         key, record = new_key(
             name,
@@ -70,32 +81,32 @@ def create(
             raise XunwenError(f"There is a key {name!r} already; choose another name.")
         await store.add(record, by=_BY)
 
-    _run(state, add)
+    _run(ctx, state, add)
     _show_new(key, record, as_json)
 
 
 @app.command("list")
-def list_keys(state: State = None, as_json: AsJson = False) -> None:
+def list_keys(ctx: typer.Context, state: State = None, as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
-    found = _run(state, KeyStore.all)
+    records = _run(ctx, state, KeyStore.all)
     if as_json:
-        for record in found:
+        for record in records:
             print_json(_members(record))
     else:
-        console.print(_table(found) if found else "There are no keys.")
+        console.print(_table(records) if records else "There are no keys.")
 
 
 @app.command()
-def rotate(which: Which, state: State = None, as_json: AsJson = False) -> None:
-    """Give a key a new secret; the old one ends at once."""
-    key, record = _run(state, lambda store: store.rotate(which, by=_BY))
+def rotate(ctx: typer.Context, which: Which, state: State = None, as_json: AsJson = False) -> None:
+    """Give a key a new secret; the old one becomes invalid at once."""
+    key, record = _run(ctx, state, lambda store: store.rotate(which, by=_BY))
     _show_new(key, record, as_json)
 
 
 @app.command()
-def revoke(which: Which, state: State = None, as_json: AsJson = False) -> None:
-    """End a key at once."""
-    record = _run(state, lambda store: store.revoke(which, by=_BY))
+def revoke(ctx: typer.Context, which: Which, state: State = None, as_json: AsJson = False) -> None:
+    """Revoke a key at once."""
+    record = _run(ctx, state, lambda store: store.revoke(which, by=_BY))
     if as_json:
         print_json({"revoked": record.id})
     else:
@@ -104,12 +115,13 @@ def revoke(which: Which, state: State = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def audit(
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 20,
+    ctx: typer.Context,
+    n: Annotated[int, typer.Option("-n", min=1, help="Most actions to show.")] = 20,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest admin actions, the newest first."""
-    events = _run(state, lambda store: store.audit(n))
+    events = _run(ctx, state, lambda store: store.audit(n))
     if as_json:
         for event in events:
             print_json(event)
@@ -117,15 +129,24 @@ def audit(
     table = Table("time", "by", "action", "key", box=None)
     for event in events:
         table.add_row(time_of(_moment(event["at"])), event["by"], event["action"], event["key"])
-    console.print(table if events else "Nothing was done yet.")
+    console.print(table if events else "The log holds no action yet.")
 
 
-def _run(state: str | None, work: Callable[[KeyStore], Awaitable[Result]]) -> Result:
-    """The work's result. Raises XunwenError with what went wrong."""
+def _run(
+    ctx: typer.Context, state: str | None, work: Callable[[KeyStore], Awaitable[Result]]
+) -> Result:
+    """The result of work on the key store. Raises XunwenError with the cause of a failure."""
+    if state is None:
+        refuse_other_gateway(
+            ctx,
+            "keys",
+            "It writes to the state Redis: name the one of that gateway with --state, or leave"
+            " --url and XUNWEN_URL out for the system of this machine.",
+        )
     url = state or f"redis://127.0.0.1:{last_settings(EmbeddedSettings()).state_port}/0"
 
     async def run() -> Result:
-        async with connect(url) as redis:
+        async with opened_redis(RedisAddress.parse(url)) as redis:
             return await work(KeyStore(GuardedRedis(redis, "state Redis")))
 
     try:
@@ -133,8 +154,8 @@ def _run(state: str | None, work: Callable[[KeyStore], Awaitable[Result]]) -> Re
     except SearchError as error:
         hint = " Start it with `xunwen up`, or name another with --state."
         raise XunwenError(error.detail + (hint if error.status == 503 else "")) from error
-    except ValueError as error:  # of an address that is none
-        raise XunwenError("--state: write it as redis://host:port/0") from error
+    except ValueError as error:  # the text is no address
+        raise XunwenError(f"--state {error}.") from error
 
 
 def _show_new(key: str, record: ApiKey, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xunwen.cli import bench, collections, docs, index, jobs, offline, searching, system
+from xunwen.cli import bench, collections, docs, index, jobs, offline, rules, searching, system
 from xunwen.cli.context import Connection
 from xunwen.cli.exits import EXPECTED, Exit, fail
 from xunwen.client.exchange import DEFAULT_URL
@@ -18,14 +18,12 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 not done, 2 wrong usage, 3 nobody answers,"
     " 4 indexed with rejected documents, 130 interrupted.",
 )
-system.register(app)
-searching.register(app)
-index.register(app)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(docs.app, name="docs")
-app.add_typer(collections.app, name="collections")
-offline.register(app)
-bench.register(app)
+for module in (system, searching, index, jobs, docs, collections, rules, offline, bench):
+    module.register(app)  # The commands have the order of the help.
+
+
+_OF_THIS_MACHINE = ("up", "down", "status", "logs")
+"""Commands that act on this machine only, whatever gateway the environment names."""
 
 
 @app.callback()
@@ -35,14 +33,22 @@ def connection(
         str | None,
         typer.Option(
             envvar="XUNWEN_URL",
-            help=f"The gateway. Default: what `xunwen up` started here, else {DEFAULT_URL}.",
+            help="Address of the gateway. Default: the one that `xunwen up` started here, else"
+            f" {DEFAULT_URL}.",
         ),
     ] = None,
     api_key: Annotated[
-        str | None, typer.Option(envvar="XUNWEN_API_KEY", help="Needed where keys are on.")
+        str | None,
+        typer.Option(envvar="XUNWEN_API_KEY", help="API key, if the gateway asks for one."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
 ) -> None:
+    source = ctx.get_parameter_source("url")
+    named = source is not None and source.name == "COMMANDLINE"
+    if named and ctx.invoked_subcommand in _OF_THIS_MACHINE:
+        raise typer.BadParameter(
+            f"`xunwen {ctx.invoked_subcommand}` acts on the system of this machine; leave --url out"
+        )
     ctx.obj = Connection(url, api_key, timeout)
 
 
@@ -55,5 +61,5 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader, `head` for one, has seen enough
+        sys.stderr.close()  # The reader of the output, such as `head`, has closed it.
         sys.exit(Exit.DONE)

@@ -1,4 +1,5 @@
-"""Commands that need an extra of their own, loaded when called: training, and the keys."""
+"""Commands that need an extra of the distribution. Their modules are loaded when they are
+called."""
 
 import importlib
 
@@ -9,27 +10,31 @@ from xunwen.client import XunwenError
 
 _COMMANDS = {
     "keys": ("xunwen.cli.keys", "API keys: create, list, rotate, revoke, audit."),
-    "tune": ("xunwen.cli.tuning", "Search parameters of a collection, by measurement."),
-    "train": ("training.cli", "Train: pretrain, simcse, inbatch, rank."),
-    "eval": ("training.evaluation.cli", "Measure the quality of search and models."),
-    "mine": ("training.mining_cli", "Hard negatives for training, by the recall model."),
-    "export": ("training.export_cli", "A trained network to a model directory."),
-    "quantise": ("training.quantise_cli", "An int8 program for an exported model."),
-    "extract": ("training.extract.cli", "Vectors of many texts to files."),
-    "load": ("training.extract.load_cli", "Put such files into a collection."),
-    "predict": ("training.extract.predict_cli", "Similarity of pairs, vectors of texts."),
+    "tune": ("xunwen.cli.tuning", "Measure which search parameters a collection needs."),
+    "mcp": ("xunwen.cli.mcp", "Serve tools for agents on standard input and output."),
+    "prepare": ("training.cli.prepare", "Make training files from clones of public data sets."),
+    "train": ("training.cli.train", "Train a network by a recipe."),
+    "eval": ("training.cli.evaluate", "Measure the quality of search and models."),
+    "mine": ("training.cli.mine", "Find hard negatives for training by an encoder."),
+    "import": ("training.cli.convert", "Make a network or model directory of a foreign model."),
+    "export": ("training.cli.export", "Make a model directory of a trained network."),
+    "quantise": ("training.cli.quantise", "Add an int8 program to an exported model."),
+    "extract": ("training.cli.extract", "Write the vectors of many texts to files."),
+    "load": ("training.cli.load", "Load such files into a collection."),
+    "predict": ("training.cli.predict", "Print the similarity of pairs, or the vectors of texts."),
 }
 
-_EMBEDDED = ("keys", "tune")
-"""Those that need the extra `embedded`; the others need `training`."""
+_EXTRAS = {"keys": "embedded", "tune": "embedded", "mcp": "mcp"}
+"""Extra that a command needs; all others need `training`."""
 
 
 def register(app: typer.Typer) -> None:
+    """Adds the commands to the main application."""
     for name, (module, summary) in _COMMANDS.items():
         app.command(
             name,
             help=summary,
-            rich_help_panel="Commands" if name in _EMBEDDED else "Offline",
+            rich_help_panel="Commands" if name in _EXTRAS else "Offline",
             add_help_option=False,
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         )(_runner(name, module))
@@ -40,7 +45,7 @@ def _runner(name: str, module: str):  # type: ignore[no-untyped-def]  # typer re
         try:
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            extra = "embedded" if name in _EMBEDDED else "training"
+            extra = _EXTRAS.get(name, "training")
             raise XunwenError(
                 f"`xunwen {name}` needs {error.name}; install the extra: pip install"
                 f" 'xunwen[{extra}]' (in a checkout: make dev)."

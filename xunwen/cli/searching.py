@@ -1,11 +1,15 @@
-"""`xunwen search`."""
+"""The command `xunwen search`."""
 
-from typing import Annotated
+import json
+from typing import Annotated, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from services.common.citations.forms import CitationForm
+from services.common.wire.arrange import Facet
+from services.common.wire.passages import PassagePlace
 from services.common.wire.recall import Mode
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
 from xunwen.client import Hit, SearchAnswer, SearchOptions
@@ -14,49 +18,128 @@ _SNIPPET = 90
 
 
 def register(app: typer.Typer) -> None:
+    """Adds the command to the main application."""
     app.command("search")(search)
 
 
 def search(
     ctx: typer.Context,
-    query: Annotated[str, typer.Argument(help="What to search for.")],
+    query: Annotated[
+        str | None,
+        typer.Argument(help="Query; without it, documents are listed by filter and sort."),
+    ] = None,
     collection: Annotated[
-        str, typer.Option("--collection", "-c", help="Where to search.")
+        str, typer.Option("--collection", "-c", help="Collection to search.")
     ] = "literature",
-    top_k: Annotated[int, typer.Option("--top-k", "-k", help="How many hits.")] = 10,
-    mode: Annotated[Mode, typer.Option(help="Which legs recall.")] = Mode.HYBRID,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", "-k", help="Number of hits; 10 if left out.")
+    ] = None,
+    recall_k: Annotated[
+        int | None, typer.Option(help="Number of candidates to recall; 1,000 if left out.")
+    ] = None,
+    mode: Annotated[Mode | None, typer.Option(help="Legs that recall; hybrid if left out.")] = None,
     filter: Annotated[
         str | None,
-        typer.Option("--filter", "-f", help="""JSON, for example '{"discipline": "数学"}'."""),
+        typer.Option(
+            "--filter", "-f", help='Filter as JSON, for example \'{"discipline": "数学"}\'.'
+        ),
     ] = None,
-    rank: Annotated[bool, typer.Option(help="Rank what was recalled.")] = True,
-    budget_ms: Annotated[int | None, typer.Option(help="Milliseconds the answer may take.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the scores per phase.")] = False,
+    rank: Annotated[bool, typer.Option(help="Rank the recalled candidates.")] = True,
+    diversity: Annotated[
+        float | None, typer.Option(help="Weight of variety among the hits, 0 to 1; 0 if left out.")
+    ] = None,
+    budget_ms: Annotated[
+        int | None, typer.Option(help="Time in milliseconds that the answer may take.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the scores of each phase.")
+    ] = False,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--field",
+            help="Name of a member to show besides id and score; may be given more than once.",
+        ),
+    ] = None,
+    syntax: Annotated[
+        str | None,
+        typer.Option(help="`fields` allows operators in the query, such as year:2015..2020 -word."),
+    ] = None,
+    phrases: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--phrase", help="Phrase that title or text must hold; may be given more than once."
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude", help="Phrase that neither may hold; may be given more than once."
+        ),
+    ] = None,
+    facets: Annotated[
+        list[str] | None,
+        typer.Option("--facet", help="Count the values of a field; may be given more than once."),
+    ] = None,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sort", help="Sort by a field, `-year` for descending; may be given more than once."
+        ),
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="Show the best hit of each value of a field.")
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out hits with a lower score, 0 to 1.")
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option(help="`*` for the first of many pages; each page names the next cursor."),
+    ] = None,
+    cite: Annotated[
+        CitationForm | None, typer.Option(help="Print the hits as references in this form.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a collection.
 
     Example: xunwen search "国有企业引入非国有资本对创新绩效的影响"
     """
-    # The server checks the values and says what is possible.
-    options: SearchOptions = {
+    given = {
         "collection": collection,
         "top_k": top_k,
-        "mode": mode.value,
+        "recall_k": recall_k,
+        "mode": mode and mode.value,
+        "filter": json_object(filter, "filter"),
         "rank": rank,
+        "diversity": diversity,
+        "budget_ms": budget_ms,
         "explain": explain,
+        "fields": fields or None,
+        "syntax": syntax,
+        "phrases": phrases or None,
+        "exclude": exclude or None,
+        "facets": facets or None,
+        "sort": sort or None,
+        "group_by": group_by,
+        "min_score": min_score,
+        "cursor": cursor,
     }
-    condition = json_object(filter, "filter")
-    if condition is not None:
-        options["filter"] = condition
-    if budget_ms is not None:
-        options["budget_ms"] = budget_ms
+    # The server checks the values and says what is possible.
+    options = cast(SearchOptions, {k: value for k, value in given.items() if value is not None})
+    if cite is not None:
+        with client_of(ctx) as client:
+            typer.echo(client.cite_search(query, form=cite, **options), nl=False)
+        return
     with client_of(ctx) as client:
         answer = client.search(query, **options)
     if as_json:
         print_json(answer)
         return
     console.print(_table(answer, explain) if answer.hits else "Nothing was found.")
+    for name, counts in (answer.facets or {}).items():
+        console.print(_counts(name, counts))
     console.print(_summary(answer))
 
 
@@ -69,11 +152,22 @@ def _table(answer: SearchAnswer, explain: bool) -> Table:
     if explain:
         table.add_column("scores", style="dim")
     for place, hit in enumerate(answer.hits, start=1):
-        row: list[str | Text] = [str(place), f"{hit.score:.3f}", _document(hit), _field(hit)]
+        score = f"{hit.score:.3f}" if answer.query else ""
+        row: list[str | Text] = [str(place), score, _document(hit), _field(hit)]
         if explain:
             row.append("\n".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
         table.add_row(*row)
     return table
+
+
+def _counts(name: str, facet: Facet) -> Text:
+    line = Text(f"{name}: ", "bold")
+    line.append(", ".join(f"{one.value} {one.count:,}" for one in facet.values), "none")
+    if facet.other:
+        line.append(f", other {facet.other:,}", "dim")
+    if facet.missing:
+        line.append(f", without {facet.missing:,}", "dim")
+    return line
 
 
 def _document(hit: Hit) -> Text:
@@ -83,7 +177,16 @@ def _document(hit: Hit) -> Text:
     if snippet:
         lines.append("\n")
         lines.append_text(_marked(_shortened(snippet), "dim"))
+    if hit.passage is not None:
+        lines.append(f"\n{_place(hit.passage, hit.passage_count)}", "dim italic")
     return lines
+
+
+def _place(passage: PassagePlace, count: int | None) -> str:
+    """Where a passage stands in its document."""
+    page = f"p. {passage.page}" if passage.page else ""
+    number = f"passage {passage.number + 1} of {count}"
+    return " · ".join(filter(None, (page, passage.section, number)))
 
 
 def _passage(hit: Hit, field: str) -> str:
@@ -96,7 +199,7 @@ def _shortened(passage: str) -> str:
 
 
 def _marked(passage: str, style: str) -> Text:
-    """Text with what stands between <em> and </em> coloured."""
+    """The text with the parts between <em> and </em> coloured."""
     text = Text()
     for place, piece in enumerate(passage.split("<em>")):
         marked, _, rest = piece.partition("</em>") if place else ("", "", piece)
@@ -116,13 +219,22 @@ def _summary(answer: SearchAnswer) -> Text:
     seen = max((stage.candidates or 0 for stage in answer.stages), default=0)
     stages = ", ".join(f"{stage.name} {stage.took_ms:.0f}" for stage in answer.stages)
     line = Text(f"{len(answer.hits)} hits", "dim")
-    if seen:
+    if answer.counted == "exact":
+        line.append(f" of {answer.total or 0:,} documents")
+    elif seen:
         line.append(f" of {seen:,} candidates")
     line.append(f" in {answer.took_ms:.0f} ms")
     if stages:
         line.append(f" ({stages})")
     if answer.cached:
         line.append(", from the cache")
+    if (meant := answer.understood) is not None:
+        parts = [meant.query or "", *(f'"{phrase}"' for phrase in meant.phrases)]
+        parts += [f"-{word}" for word in meant.exclude]
+        parts += [json.dumps(meant.filter, ensure_ascii=False)] if meant.filter else []
+        line.append(f"\nunderstood: {' '.join(part for part in parts if part)}")
+    if answer.next_cursor:
+        line.append(f"\nnext page: --cursor {answer.next_cursor}")
     if answer.degraded:
         line.append(f"\nwithout: {', '.join(answer.degraded)}", "yellow")
     return line

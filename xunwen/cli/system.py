@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Adds the commands to the main application."""
     for command in (up, down, status, logs):
         app.command()(command)
 
 
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return when all is ready, leave it running.")
+        bool,
+        typer.Option(
+            "--detach", "-d", help="Return when the system is ready, and leave it running."
+        ),
     ] = False,
     sample: Annotated[
         bool, typer.Option(help="Index the sample literature on the first start.")
@@ -67,7 +71,7 @@ def up(
 
 
 def down(as_json: AsJson = False) -> None:
-    """Stop what `xunwen up` started, wherever it runs."""
+    """Stop the system that `xunwen up` started, from any folder."""
     settings = _settings()
     from xunwen.embedded import launcher
     from xunwen.embedded.settings import last_settings
@@ -80,29 +84,36 @@ def down(as_json: AsJson = False) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each part: its process, whether it is ready, where it answers."""
+    """Show each part: its process, whether it is ready, and its address."""
     settings = _settings()
     from xunwen.embedded.settings import last_settings
     from xunwen.embedded.status import part_statuses
 
-    found = part_statuses(last_settings(settings))
+    parts = part_statuses(last_settings(settings))
     if as_json:
-        print_json_lines(found)
+        print_json_lines(parts)
     else:
-        console.print(_status_table(found))
-    if not all(part.ready for part in found):
+        console.print(_status_table(parts))
+    if not all(part.ready for part in parts):
         raise typer.Exit(Exit.FAILED)
 
 
 def logs(
     part: Annotated[
-        str | None, typer.Argument(help="gateway, recall, rank, indexer, worker, milvus, ...")
+        str | None,
+        typer.Argument(
+            help="Part whose log is shown: gateway, recall, rank, indexer, worker, milvus, ..."
+        ),
     ] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of each.")] = 20,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="Number of lines of each log.")
+    ] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Continue with new lines as they come.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the logs of all parts or of one."""
+    """Show the log of one part or of all."""
     settings = _settings()
     from xunwen.embedded.logs import log_lines
     from xunwen.embedded.settings import last_settings
@@ -144,9 +155,9 @@ def _welcome(settings: "EmbeddedSettings", last: str) -> None:
     console.print(f"Data and logs: {settings.home}. {last}", markup=False, soft_wrap=True)
 
 
-def _status_table(found: "list[PartStatus]") -> Table:
+def _status_table(parts: "list[PartStatus]") -> Table:
     table = Table("part", "process", "pid", "up", "ready", "address", box=None)
-    for part in found:
+    for part in parts:
         table.add_row(
             part.name,
             part.process.lower(),

@@ -1,4 +1,4 @@
-"""The asynchronous client: the same methods as `Client`, as coroutines."""
+"""The asynchronous client; `python xunwen/client/generate.py` makes the synchronous one of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -7,9 +7,24 @@ from typing import Any, Self, TypeVar, Unpack
 import httpx
 from pydantic import BaseModel
 
-from services.common.documents import Document
-from services.common.wire.collections import Collection, DocumentsDeleted, DocumentWritten
-from services.common.wire.jobs import InputFormat, Job, JobAccepted, JobMode
+from services.common.citations.forms import CitationForm
+from services.common.documents import Content
+from services.common.wire.collections import (
+    Collection,
+    DocumentsDeleted,
+    DocumentWritten,
+    RebuildOptions,
+)
+from services.common.wire.contents import (
+    CollectionStatistics,
+    ExportFormat,
+    ListedDocument,
+    StoredDocument,
+    StoredVector,
+)
+from services.common.wire.golden import GoldenQuery
+from services.common.wire.jobs import Charset, InputFormat, Job, JobAccepted, JobMode
+from services.common.wire.query_rules import QueryRules, RulesWritten, StoredRules
 from xunwen.client import calls, exchange
 from xunwen.client.answers import (
     BatchItem,
@@ -18,16 +33,22 @@ from xunwen.client.answers import (
     RerankedDocument,
     SearchAnswer,
     SearchOptions,
+    SimilarAnswer,
+    Suggestions,
 )
 from xunwen.client.errors import ApiError, ConnectionFailed
 from xunwen.client.retries import Retries
-from xunwen.client.uploads import Source, Upload, open_upload
+from xunwen.client.uploads import Input, Upload, job_options, open_upload
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class AsyncClient:
-    """Talks to a gateway. Every method raises ApiError or ConnectionFailed."""
+    """A client of a gateway, to be used as a context manager.
+
+    Every method raises ApiError when the gateway refuses or fails, ConnectionFailed when nobody
+    answers after the retries, and their base XunwenError for arguments that cannot be sent.
+    """
 
     def __init__(
         self,
@@ -37,7 +58,10 @@ class AsyncClient:
         timeout: float = 30.0,
         retries: Retries | None = None,
     ) -> None:
-        """`timeout` in seconds, per attempt."""
+        """Connects to nothing yet. `timeout` is in seconds and for each attempt.
+
+        Raises XunwenError for an address or a key that cannot be one.
+        """
         self._http = httpx.AsyncClient(**exchange.settings(url, api_key, timeout))
         self._retries = retries or Retries()
 
@@ -48,44 +72,166 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
+        """Closes the connections."""
         await self._http.aclose()
 
     # -- searching
 
-    async def search(self, query: str, **options: Unpack[SearchOptions]) -> SearchAnswer:
+    async def search(
+        self, query: str | None = None, **options: Unpack[SearchOptions]
+    ) -> SearchAnswer:
+        """The best hits for a query, with the time and candidates of each stage.
+
+        Without a query: the documents that the filter selects, in the order of `sort`.
+        """
         return await self._send(calls.search(query, options))
+
+    async def search_pages(
+        self, query: str | None = None, **options: Unpack[SearchOptions]
+    ) -> AsyncIterator[SearchAnswer]:
+        """The pages of a search, of `top_k` hits each, at most 10,000 hits in all.
+
+        All pages follow one order, whatever is written meanwhile; `recall_k` says how many
+        candidates of a query they show.
+        """
+        options["cursor"] = "*"
+        while True:
+            page = await self.search(query, **options)
+            yield page
+            if page.next_cursor is None:
+                return
+            options["cursor"] = page.next_cursor
 
     async def search_batch(
         self, queries: Sequence[str], **options: Unpack[SearchOptions]
     ) -> list[BatchItem]:
         """At most 100 queries in one call, answered in their order."""
-        return (await self._send(calls.search_batch(queries, options))).answers
+        batch = await self._send(calls.search_batch(queries, options))
+        return batch.answers
+
+    async def similar(
+        self,
+        document_id: str,
+        *,
+        collection: str,
+        top_k: int | None = None,
+        filter: Mapping[str, Any] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> SimilarAnswer:
+        """The documents nearest to a stored one, by the vectors that are stored."""
+        return await self._send(calls.similar(document_id, collection, top_k, filter, fields))
+
+    async def suggest(
+        self, typed: str, *, collection: str, limit: int | None = None
+    ) -> Suggestions:
+        """Completions of a query that is being typed, also by its pinyin or first letters."""
+        return await self._send(calls.suggest(typed, collection, limit))
+
+    async def cite(
+        self, ids: Sequence[str], *, collection: str, form: CitationForm | str = CitationForm.RIS
+    ) -> str:
+        """Documents as references in RIS, BibTeX or GB/T 7714 text; at most 100."""
+        answer = await self._send(calls.cite(ids, collection, form))
+        return answer.text
+
+    async def cite_search(
+        self,
+        query: str | None,
+        *,
+        form: CitationForm | str = CitationForm.RIS,
+        **options: Unpack[SearchOptions],
+    ) -> str:
+        """The hits of a search as references, in their order."""
+        answer = await self._send(calls.cite_search(query, form, options))
+        return answer.text
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, normalised to length 1."""
-        data = (await self._send(calls.embed(texts))).data
-        return [item.embedding for item in sorted(data, key=lambda item: item.index)]
+        """One vector for each text, normalised to length 1."""
+        embeddings = await self._send(calls.embed(texts))
+        return [item.embedding for item in sorted(embeddings.data, key=lambda item: item.index)]
 
     async def rerank(
         self, query: str, documents: Sequence[str], *, top_n: int | None = None
     ) -> list[RerankedDocument]:
-        """The documents by relevance to the query, best first."""
-        return (await self._send(calls.rerank(query, documents, top_n))).results
+        """The documents by their relevance to the query, best first; all without `top_n`."""
+        reranked = await self._send(calls.rerank(query, documents, top_n))
+        return reranked.results
 
     async def readiness(self) -> Readiness:
+        """Whether the system is ready, and what it waits for."""
         return await self._send(calls.readiness())
 
     # -- documents and collections
 
-    async def put(self, document: Document, *, collection: str) -> DocumentWritten:
+    async def put(self, document: Content, *, collection: str) -> DocumentWritten:
         """Writes one document; it can be found when this returns."""
         return await self._send(calls.put(document, collection))
 
-    async def get(self, document_id: str, *, collection: str) -> Document:
+    async def get(self, document_id: str, *, collection: str) -> StoredDocument:
+        """One document with its body; ApiError with the status 404 when it is not there."""
         return await self._send(calls.get(document_id, collection))
 
+    async def patch(
+        self,
+        document_id: str,
+        *,
+        collection: str,
+        title: str | None = None,
+        text: str | None = None,
+        body: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> DocumentWritten:
+        """Changes parts of a document; a field whose value is None is removed, others stay.
+
+        Without a new title, text or body nothing is encoded again.
+        """
+        return await self._send(calls.patch(document_id, collection, title, text, body, fields))
+
+    async def documents(
+        self,
+        *,
+        collection: str,
+        filter: Mapping[str, Any] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> AsyncIterator[ListedDocument]:
+        """All documents of a collection, or those of a filter, by id, read page by page.
+
+        `fields` names what they carry besides the id; `["id"]` gives the ids alone.
+        """
+        after: str | None = None
+        while True:
+            page = await self._send(calls.documents(collection, after, filter, fields))
+            for document in page.documents:
+                yield document
+            after = page.next
+            if after is None:
+                return
+
+    async def vector(self, document_id: str, *, collection: str) -> StoredVector:
+        """The vector of a document as it is stored."""
+        return await self._send(calls.vector(document_id, collection))
+
+    async def export(
+        self,
+        collection: str,
+        *,
+        format: ExportFormat | str = ExportFormat.JSONL,
+        filter: Mapping[str, Any] | None = None,
+        vectors: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """A collection, or the documents of a filter, as a file that `index` reads back.
+
+        Raises ConnectionFailed where the connection ends before the file does.
+        """
+        async for block in self._blocks(calls.export_path(collection, format, filter, vectors)):
+            yield block
+
+    async def statistics(self, collection: str) -> CollectionStatistics:
+        """Statistics of the documents of a collection: kinds and values of their fields."""
+        return await self._send(calls.statistics(collection))
+
     async def delete(self, document_id: str, *, collection: str) -> DocumentsDeleted:
-        """`deleted` is 0 when it was not there."""
+        """Deletes one document; `deleted` is 0 when it was not there."""
         return await self._send(calls.delete(document_id, collection))
 
     async def delete_documents(
@@ -99,20 +245,63 @@ class AsyncClient:
         return await self._send(calls.delete_documents(collection, ids, filter))
 
     async def collections(self) -> list[Collection]:
-        return (await self._send(calls.collections())).collections
+        """The collections that the key sees."""
+        answer = await self._send(calls.collections())
+        return answer.collections
 
     async def collection(self, name: str) -> Collection:
+        """One collection: its number of documents, its encoder, its index version."""
         return await self._send(calls.collection(name))
 
-    async def create_collection(self, name: str) -> Collection:
-        return await self._send(calls.create_collection(name))
+    async def create_collection(self, name: str, *, encoder: str | None = None) -> Collection:
+        """Makes an empty collection; ApiError with the status 409 when it exists.
+
+        `encoder` is the fingerprint of the one that fills it, among those that are installed.
+        """
+        return await self._send(calls.create_collection(name, encoder))
 
     async def delete_collection(self, name: str) -> None:
+        """Deletes a collection with all its documents."""
         await self._send(calls.delete_collection(name))
 
-    async def rebuild(self, name: str) -> JobAccepted:
-        """Starts to index a collection anew from its own documents; watch the job."""
-        return await self._send(calls.rebuild(name))
+    async def rebuild(
+        self, name: str, *, encoder: str | None = None, force: bool = False
+    ) -> JobAccepted:
+        """Starts to index a collection anew from its own documents; watch the job.
+
+        `encoder` is the fingerprint of another one, among those that are installed. With `force`
+        the new index answers even if it answers the golden queries worse.
+        """
+        options = RebuildOptions(encoder=encoder, force=force)
+        return await self._send(calls.rebuild(name, options))
+
+    async def put_golden_queries(
+        self, name: str, queries: Sequence[GoldenQuery | Mapping[str, Any]]
+    ) -> int:
+        """Sets the queries that a rebuild must answer as well as before; returns their number.
+
+        Each has a `query` and the `ids` of the documents that answer it.
+        """
+        golden = calls.golden_set(queries)
+        return len((await self._send(calls.put_golden_queries(name, golden))).queries)
+
+    async def golden_queries(self, name: str) -> list[GoldenQuery]:
+        """The golden queries of a collection."""
+        return (await self._send(calls.golden_queries(name))).queries
+
+    async def put_query_rules(
+        self, name: str, rules: QueryRules | Mapping[str, Any]
+    ) -> RulesWritten:
+        """Sets the synonyms, stop words, pinned and hidden documents of a collection.
+
+        They take the place of all rules before. Rules that were read with `query_rules` carry their
+        version; if they were changed meanwhile, ApiError has the status 409.
+        """
+        return await self._send(calls.put_query_rules(name, calls.rules_update(rules)))
+
+    async def query_rules(self, name: str) -> StoredRules:
+        """The query rules of a collection."""
+        return await self._send(calls.query_rules(name))
 
     async def rollback(self, name: str) -> Collection:
         """Puts back the index that the last rebuild replaced."""
@@ -122,40 +311,64 @@ class AsyncClient:
 
     async def index(
         self,
-        source: Source,
+        input: Input | None = None,
         *,
         collection: str,
         mode: JobMode | str = JobMode.UPSERT,
         format: InputFormat | str | None = None,
         mapping: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        charset: Charset | str | None = None,
         max_errors: int | None = None,
         encoder: str | None = None,
+        force: bool = False,
+        source: str | None = None,
+        vectors: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Submits a file, or documents, as a bulk job and returns it as accepted.
+        """Submits files, or documents, as a bulk job and returns it as accepted.
 
-        A file's format is told by its name (.jsonl .csv .tsv .parquet .txt, also .gz) or by
-        `format`. `mapping` names the columns, {"id": ..., "title": ..., "text": ...}; a job with
-        more than `max_errors` rejected documents stops. A mapping with "vector" takes ready-made
-        vectors, made by the encoder of the fingerprint `encoder`. Every submission carries an
-        idempotency key, so that one sent again after a failure is still one job. Wait for its end
-        with `wait`, or follow it with `watch`.
+        The name of a file tells its format (.jsonl .json .csv .tsv .xlsx .xls .parquet .txt
+        .ris .bib .enw .net .eln .nbib, also .gz; .pdf .docx .html .md, one document each;
+        .zip of any of these), or `format` does. Several files, or a folder, are sent as a
+        zip. The id of a document that is a whole file is its name, or `name`. `mapping`
+        names the columns, {"id": ..., "title": ..., "text": ...}; a job with more than
+        `max_errors` rejected documents stops. `charset` declares a text that is not UTF-8
+        (gb18030, big5, utf-16). A mapping with "vector" takes ready-made vectors, made by
+        the encoder of the fingerprint `encoder`. With `force` a rebuild switches although
+        it answers golden queries worse. With `source`, instead of `input`, the server reads
+        a path or an s3:// address that its operator allowed, and with `vectors` a .npy
+        matrix beside it. Every submission carries an idempotency key, so that one sent
+        again after a failure is still one job. Wait for its end with `wait`, or follow it
+        with `watch`.
         """
-        with open_upload(source, format) as upload:
+        options = {
+            "collection": collection,
+            "mode": mode,
+            "name": name,
+            "charset": charset,
+            "max_errors": max_errors,
+            "encoder": encoder,
+            "force": force,
+            "source": source,
+            "vectors": vectors,
+        }
+        with open_upload(input, format, source) as upload:
+            params = job_options(upload, mapping, options).params()
             headers = upload.headers(idempotency_key)
-            params = upload.params(collection, JobMode(mode), mapping, max_errors, encoder)
             call = calls.Call("POST", "/v1/index-jobs", JobAccepted, params, headers=headers)
             accepted = await self._send(call, upload)
         return await self.job(accepted.job_id)
 
     async def job(self, job_id: str) -> Job:
+        """One job as it is now."""
         return await self._send(calls.job(job_id))
 
-    async def jobs(self, **filters: Any) -> AsyncIterator[Job]:
-        """All jobs, newest first, page by page."""
+    async def jobs(self, *, collection: str | None = None) -> AsyncIterator[Job]:
+        """All jobs, or those of one collection, newest first, read page by page."""
         after: str | None = None
         while True:
-            page = await self._send(calls.jobs(after, **filters))
+            page = await self._send(calls.jobs(collection, after))
             for job in page.jobs:
                 yield job
             after = page.next
@@ -186,6 +399,7 @@ class AsyncClient:
         return last
 
     async def cancel(self, job_id: str) -> Job:
+        """Asks a job to stop; what is indexed stays."""
         return await self._send(calls.cancel(job_id))
 
     async def retry(self, job_id: str) -> Job:
@@ -209,7 +423,7 @@ class AsyncClient:
     async def _lines(self, path: str) -> AsyncIterator[str]:
         try:
             async with self._http.stream("GET", path) as response:
-                if response.is_error:
+                if not response.is_success:
                     await response.aread()
                     raise ApiError.of(response)
                 async for line in response.aiter_lines():
@@ -217,11 +431,23 @@ class AsyncClient:
         except httpx.HTTPError as error:
             raise exchange.connection_failed(self._http.base_url, error) from error
 
+    async def _blocks(self, path: str) -> AsyncIterator[bytes]:
+        try:
+            async with self._http.stream("GET", path) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise ApiError.of(response)
+                async for block in response.aiter_bytes():
+                    yield block
+        except httpx.HTTPError as error:
+            raise exchange.connection_failed(self._http.base_url, error) from error
+
     async def _send(self, call: calls.Call[T], upload: Upload | None = None) -> T:
+        arguments = exchange.arguments(call)
         attempt = 0
         while True:
             attempt += 1
-            response, failure = await self._attempt(call, upload)
+            response, failure = await self._attempt(arguments, upload)
             pause = self._retries.again(attempt, response) if call.repeatable else None
             if pause is not None:
                 await asyncio.sleep(pause)
@@ -231,16 +457,10 @@ class AsyncClient:
                 raise exchange.connection_failed(self._http.base_url, failure) from failure
 
     async def _attempt(
-        self, call: calls.Call[Any], upload: Upload | None
+        self, arguments: Mapping[str, Any], upload: Upload | None
     ) -> tuple[httpx.Response | None, httpx.HTTPError | None]:
-        content = _blocks(upload) if upload else None
+        body = {"content": upload.ablocks()} if upload else {}
         try:
-            return await self._http.request(content=content, **exchange.arguments(call)), None
+            return await self._http.request(**{**arguments, **body}), None
         except httpx.HTTPError as error:
             return None, error
-
-
-async def _blocks(upload: Upload) -> AsyncIterator[bytes]:
-    blocks = upload.blocks()
-    while block := await asyncio.to_thread(next, blocks, b""):
-        yield block

@@ -1,8 +1,11 @@
 """The client's errors.
 
-XunwenError
-├── ApiError            the server answered with a problem: status, code, detail
-└── ConnectionFailed    nobody answered at the address
+    XunwenError
+    ├── ApiError            the server answered with a problem: status, code, detail
+    └── ConnectionFailed    nobody answered at the address
+
+XunwenError itself is raised for arguments that cannot be sent: an impossible id, an unreadable
+file.
 """
 
 from typing import Any
@@ -11,11 +14,12 @@ import httpx
 
 
 class XunwenError(Exception):
-    """Base of all errors that the client raises."""
+    """Base of all errors that the client raises. It is raised itself for arguments that cannot be
+    sent."""
 
 
 class ConnectionFailed(XunwenError):
-    """No answer, after the retries."""
+    """The gateway did not answer, also after the retries."""
 
 
 class ApiError(XunwenError):
@@ -30,7 +34,7 @@ class ApiError(XunwenError):
 
     @classmethod
     def of(cls, response: httpx.Response) -> "ApiError":
-        """From an answer whose body has been read; any body will do."""
+        """The error for an answer whose body has been read, also for one that is not Xunwen's."""
         try:
             problem: Any = response.json()
             return cls(

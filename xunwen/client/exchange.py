@@ -1,44 +1,90 @@
-"""What both clients do around an exchange: the connection's settings, the answer's reading."""
+"""Builds the requests of both clients, reads their answers and translates their errors."""
 
+import json
+import re
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from xunwen.client.calls import Call
+from xunwen.client.calls import Call, Text
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 
 T = TypeVar("T", bound=BaseModel)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PAUSE_SECONDS = 0.5
-"""Before a broken stream of events is opened again."""
+"""Pause before a broken stream of events is opened again."""
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
 def settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
-    """Arguments of httpx.Client and httpx.AsyncClient."""
+    """Arguments of httpx.Client and httpx.AsyncClient.
+
+    Raises XunwenError for an address or an API key that is not possible.
+    """
     headers = {"user-agent": "xunwen-client"}
-    if api_key:
-        headers["authorization"] = f"Bearer {api_key}"
-    return {"base_url": url, "headers": headers, "timeout": httpx.Timeout(timeout, connect=5.0)}
+    key = (api_key or "").strip()
+    if key:
+        if not _HEADER_VALUE.fullmatch(key):
+            raise XunwenError("The API key holds characters that no key has; copy it again.")
+        headers["authorization"] = f"Bearer {key}"
+    return {
+        "base_url": _address(url),
+        "headers": headers,
+        "timeout": httpx.Timeout(timeout, connect=5.0),
+    }
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        address = httpx.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        raise XunwenError(f"{url[:200]!r} is no address of a gateway; write http://host:port.")
+    return address
 
 
 def arguments(call: Call[Any]) -> dict[str, Any]:
-    """Arguments of httpx's `request`."""
+    """Arguments of httpx's `build_request`. Raises XunwenError for a body that is not JSON."""
+    headers = dict(call.headers)
+    content: bytes | None = None
+    if call.json is not None:
+        headers["content-type"] = "application/json"
+        try:
+            content = json.dumps(call.json, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise XunwenError(f"The call cannot be written as JSON: {error}.") from error
+    for name, value in headers.items():
+        if not _HEADER_VALUE.fullmatch(value):
+            raise XunwenError(f"The {name} {value[:80]!r} holds characters that none can have.")
+    try:
+        params = httpx.QueryParams(dict(call.params))
+        str(params).encode()
+    except UnicodeError as error:
+        raise XunwenError("A parameter holds half a character (a lone surrogate).") from error
     return {
         "method": call.method,
         "url": call.path,
-        "params": dict(call.params) or None,
-        "json": call.json,
-        "headers": dict(call.headers),
+        "params": params or None,
+        "content": content,
+        "headers": headers,
     }
 
 
 def read(call: Call[T], response: httpx.Response) -> T:
-    """Raises ApiError for a problem, XunwenError for an answer that is not Xunwen's."""
-    # /readyz says 503 with a body that tells what is away: that is an answer, not a failure.
-    if response.is_error and not (call.path == "/readyz" and response.status_code == 503):
+    """The answer of a call.
+
+    Raises ApiError for a problem, XunwenError for an answer that is not Xunwen's.
+    """
+    # /readyz answers 503 with a body that names the missing parts; for the client that is an
+    # answer.
+    readiness = call.path == "/readyz" and response.status_code == 503
+    if not response.is_success and not readiness:
         raise ApiError.of(response)
+    if issubclass(call.answer, Text):
+        return call.answer(text=response.text)
     try:
         return call.answer.model_validate_json(response.content or b"{}")
     except ValidationError as error:
@@ -49,6 +95,7 @@ def read(call: Call[T], response: httpx.Response) -> T:
 
 
 def connection_failed(url: httpx.URL, error: httpx.HTTPError) -> ConnectionFailed:
+    """The client's error for an exchange that httpx could not finish."""
     if isinstance(error, httpx.TimeoutException):
         return ConnectionFailed(f"{url} did not answer in time.")
     return ConnectionFailed(

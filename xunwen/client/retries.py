@@ -1,4 +1,4 @@
-"""When a call is sent again, and how long to wait before."""
+"""Decides whether a call is sent again, and after which pause."""
 
 import random
 from dataclasses import dataclass
@@ -10,24 +10,29 @@ _TRANSIENT = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Bounded repetition of calls that may be repeated: exponential with jitter, or as told."""
+    """Bounds on repeated calls. Pauses follow the server's Retry-After, else they grow
+    exponentially with jitter."""
 
     attempts: int = 4
+    """Number of times that a call is sent, the first included."""
     first_seconds: float = 0.2
+    """Pause before the second attempt; each later one is twice as long."""
     longest_seconds: float = 10.0
+    """Longest pause in seconds; a call is not repeated if the server asks for a longer one."""
 
     def again(self, attempt: int, response: httpx.Response | None) -> float | None:
-        """Seconds to wait before the next attempt, or None when this outcome stands.
+        """Seconds to wait before the next attempt, or None if this outcome is final.
 
-        `attempt` counts from 1; `response` is None when the connection failed.
+        `attempt` counts from 1; `response` is None if the connection failed.
         """
         if attempt >= self.attempts:
             return None
         if response is not None:
             if response.status_code not in _TRANSIENT:
                 return None
-            told = response.headers.get("retry-after", "")
-            if told.isdigit():
-                return float(told) if float(told) <= self.longest_seconds else None
+            retry_after = response.headers.get("retry-after", "")
+            if retry_after.isascii() and retry_after.isdigit():
+                asked = float(retry_after)
+                return asked if asked <= self.longest_seconds else None
         pause: float = self.first_seconds * 2 ** (attempt - 1)
         return min(self.longest_seconds, pause * random.uniform(0.5, 1.5))

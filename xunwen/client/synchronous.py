@@ -1,15 +1,30 @@
-"""The synchronous client."""
+"""The synchronous client; `python xunwen/client/generate.py` writes this file."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 from pydantic import BaseModel
 
-from services.common.documents import Document
-from services.common.wire.collections import Collection, DocumentsDeleted, DocumentWritten
-from services.common.wire.jobs import InputFormat, Job, JobAccepted, JobMode
+from services.common.citations.forms import CitationForm
+from services.common.documents import Content
+from services.common.wire.collections import (
+    Collection,
+    DocumentsDeleted,
+    DocumentWritten,
+    RebuildOptions,
+)
+from services.common.wire.contents import (
+    CollectionStatistics,
+    ExportFormat,
+    ListedDocument,
+    StoredDocument,
+    StoredVector,
+)
+from services.common.wire.golden import GoldenQuery
+from services.common.wire.jobs import Charset, InputFormat, Job, JobAccepted, JobMode
+from services.common.wire.query_rules import QueryRules, RulesWritten, StoredRules
 from xunwen.client import calls, exchange
 from xunwen.client.answers import (
     BatchItem,
@@ -18,16 +33,22 @@ from xunwen.client.answers import (
     RerankedDocument,
     SearchAnswer,
     SearchOptions,
+    SimilarAnswer,
+    Suggestions,
 )
 from xunwen.client.errors import ApiError, ConnectionFailed
 from xunwen.client.retries import Retries
-from xunwen.client.uploads import Source, Upload, open_upload
+from xunwen.client.uploads import Input, Upload, job_options, open_upload
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class Client:
-    """Talks to a gateway. Every method raises ApiError or ConnectionFailed."""
+    """A client of a gateway, to be used as a context manager.
+
+    Every method raises ApiError when the gateway refuses or fails, ConnectionFailed when nobody
+    answers after the retries, and their base XunwenError for arguments that cannot be sent.
+    """
 
     def __init__(
         self,
@@ -37,7 +58,10 @@ class Client:
         timeout: float = 30.0,
         retries: Retries | None = None,
     ) -> None:
-        """`timeout` in seconds, per attempt."""
+        """Connects to nothing yet. `timeout` is in seconds and for each attempt.
+
+        Raises XunwenError for an address or a key that cannot be one.
+        """
         self._http = httpx.Client(**exchange.settings(url, api_key, timeout))
         self._retries = retries or Retries()
 
@@ -48,44 +72,160 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Closes the connections."""
         self._http.close()
 
     # -- searching
 
-    def search(self, query: str, **options: Unpack[SearchOptions]) -> SearchAnswer:
+    def search(self, query: str | None = None, **options: Unpack[SearchOptions]) -> SearchAnswer:
+        """The best hits for a query, with the time and candidates of each stage.
+
+        Without a query: the documents that the filter selects, in the order of `sort`.
+        """
         return self._send(calls.search(query, options))
+
+    def search_pages(
+        self, query: str | None = None, **options: Unpack[SearchOptions]
+    ) -> Iterator[SearchAnswer]:
+        """The pages of a search, of `top_k` hits each, at most 10,000 hits in all.
+
+        All pages follow one order, whatever is written meanwhile; `recall_k` says how many
+        candidates of a query they show.
+        """
+        options["cursor"] = "*"
+        while True:
+            page = self.search(query, **options)
+            yield page
+            if page.next_cursor is None:
+                return
+            options["cursor"] = page.next_cursor
 
     def search_batch(
         self, queries: Sequence[str], **options: Unpack[SearchOptions]
     ) -> list[BatchItem]:
         """At most 100 queries in one call, answered in their order."""
-        return self._send(calls.search_batch(queries, options)).answers
+        batch = self._send(calls.search_batch(queries, options))
+        return batch.answers
+
+    def similar(
+        self,
+        document_id: str,
+        *,
+        collection: str,
+        top_k: int | None = None,
+        filter: Mapping[str, Any] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> SimilarAnswer:
+        """The documents nearest to a stored one, by the vectors that are stored."""
+        return self._send(calls.similar(document_id, collection, top_k, filter, fields))
+
+    def suggest(self, typed: str, *, collection: str, limit: int | None = None) -> Suggestions:
+        """Completions of a query that is being typed, also by its pinyin or first letters."""
+        return self._send(calls.suggest(typed, collection, limit))
+
+    def cite(
+        self, ids: Sequence[str], *, collection: str, form: CitationForm | str = CitationForm.RIS
+    ) -> str:
+        """Documents as references in RIS, BibTeX or GB/T 7714 text; at most 100."""
+        answer = self._send(calls.cite(ids, collection, form))
+        return answer.text
+
+    def cite_search(
+        self,
+        query: str | None,
+        *,
+        form: CitationForm | str = CitationForm.RIS,
+        **options: Unpack[SearchOptions],
+    ) -> str:
+        """The hits of a search as references, in their order."""
+        answer = self._send(calls.cite_search(query, form, options))
+        return answer.text
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, normalised to length 1."""
-        data = self._send(calls.embed(texts)).data
-        return [item.embedding for item in sorted(data, key=lambda item: item.index)]
+        """One vector for each text, normalised to length 1."""
+        embeddings = self._send(calls.embed(texts))
+        return [item.embedding for item in sorted(embeddings.data, key=lambda item: item.index)]
 
     def rerank(
         self, query: str, documents: Sequence[str], *, top_n: int | None = None
     ) -> list[RerankedDocument]:
-        """The documents by relevance to the query, best first."""
-        return self._send(calls.rerank(query, documents, top_n)).results
+        """The documents by their relevance to the query, best first; all without `top_n`."""
+        reranked = self._send(calls.rerank(query, documents, top_n))
+        return reranked.results
 
     def readiness(self) -> Readiness:
+        """Whether the system is ready, and what it waits for."""
         return self._send(calls.readiness())
 
     # -- documents and collections
 
-    def put(self, document: Document, *, collection: str) -> DocumentWritten:
+    def put(self, document: Content, *, collection: str) -> DocumentWritten:
         """Writes one document; it can be found when this returns."""
         return self._send(calls.put(document, collection))
 
-    def get(self, document_id: str, *, collection: str) -> Document:
+    def get(self, document_id: str, *, collection: str) -> StoredDocument:
+        """One document with its body; ApiError with the status 404 when it is not there."""
         return self._send(calls.get(document_id, collection))
 
+    def patch(
+        self,
+        document_id: str,
+        *,
+        collection: str,
+        title: str | None = None,
+        text: str | None = None,
+        body: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> DocumentWritten:
+        """Changes parts of a document; a field whose value is None is removed, others stay.
+
+        Without a new title, text or body nothing is encoded again.
+        """
+        return self._send(calls.patch(document_id, collection, title, text, body, fields))
+
+    def documents(
+        self,
+        *,
+        collection: str,
+        filter: Mapping[str, Any] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Iterator[ListedDocument]:
+        """All documents of a collection, or those of a filter, by id, read page by page.
+
+        `fields` names what they carry besides the id; `["id"]` gives the ids alone.
+        """
+        after: str | None = None
+        while True:
+            page = self._send(calls.documents(collection, after, filter, fields))
+            yield from page.documents
+            after = page.next
+            if after is None:
+                return
+
+    def vector(self, document_id: str, *, collection: str) -> StoredVector:
+        """The vector of a document as it is stored."""
+        return self._send(calls.vector(document_id, collection))
+
+    def export(
+        self,
+        collection: str,
+        *,
+        format: ExportFormat | str = ExportFormat.JSONL,
+        filter: Mapping[str, Any] | None = None,
+        vectors: bool = False,
+    ) -> Iterator[bytes]:
+        """A collection, or the documents of a filter, as a file that `index` reads back.
+
+        Raises ConnectionFailed where the connection ends before the file does.
+        """
+        yield from self._blocks(calls.export_path(collection, format, filter, vectors))
+
+    def statistics(self, collection: str) -> CollectionStatistics:
+        """Statistics of the documents of a collection: kinds and values of their fields."""
+        return self._send(calls.statistics(collection))
+
     def delete(self, document_id: str, *, collection: str) -> DocumentsDeleted:
-        """`deleted` is 0 when it was not there."""
+        """Deletes one document; `deleted` is 0 when it was not there."""
         return self._send(calls.delete(document_id, collection))
 
     def delete_documents(
@@ -99,20 +239,59 @@ class Client:
         return self._send(calls.delete_documents(collection, ids, filter))
 
     def collections(self) -> list[Collection]:
-        return self._send(calls.collections()).collections
+        """The collections that the key sees."""
+        answer = self._send(calls.collections())
+        return answer.collections
 
     def collection(self, name: str) -> Collection:
+        """One collection: its number of documents, its encoder, its index version."""
         return self._send(calls.collection(name))
 
-    def create_collection(self, name: str) -> Collection:
-        return self._send(calls.create_collection(name))
+    def create_collection(self, name: str, *, encoder: str | None = None) -> Collection:
+        """Makes an empty collection; ApiError with the status 409 when it exists.
+
+        `encoder` is the fingerprint of the one that fills it, among those that are installed.
+        """
+        return self._send(calls.create_collection(name, encoder))
 
     def delete_collection(self, name: str) -> None:
+        """Deletes a collection with all its documents."""
         self._send(calls.delete_collection(name))
 
-    def rebuild(self, name: str) -> JobAccepted:
-        """Starts to index a collection anew from its own documents; watch the job."""
-        return self._send(calls.rebuild(name))
+    def rebuild(self, name: str, *, encoder: str | None = None, force: bool = False) -> JobAccepted:
+        """Starts to index a collection anew from its own documents; watch the job.
+
+        `encoder` is the fingerprint of another one, among those that are installed. With `force`
+        the new index answers even if it answers the golden queries worse.
+        """
+        options = RebuildOptions(encoder=encoder, force=force)
+        return self._send(calls.rebuild(name, options))
+
+    def put_golden_queries(
+        self, name: str, queries: Sequence[GoldenQuery | Mapping[str, Any]]
+    ) -> int:
+        """Sets the queries that a rebuild must answer as well as before; returns their number.
+
+        Each has a `query` and the `ids` of the documents that answer it.
+        """
+        golden = calls.golden_set(queries)
+        return len((self._send(calls.put_golden_queries(name, golden))).queries)
+
+    def golden_queries(self, name: str) -> list[GoldenQuery]:
+        """The golden queries of a collection."""
+        return (self._send(calls.golden_queries(name))).queries
+
+    def put_query_rules(self, name: str, rules: QueryRules | Mapping[str, Any]) -> RulesWritten:
+        """Sets the synonyms, stop words, pinned and hidden documents of a collection.
+
+        They take the place of all rules before. Rules that were read with `query_rules` carry their
+        version; if they were changed meanwhile, ApiError has the status 409.
+        """
+        return self._send(calls.put_query_rules(name, calls.rules_update(rules)))
+
+    def query_rules(self, name: str) -> StoredRules:
+        """The query rules of a collection."""
+        return self._send(calls.query_rules(name))
 
     def rollback(self, name: str) -> Collection:
         """Puts back the index that the last rebuild replaced."""
@@ -122,40 +301,64 @@ class Client:
 
     def index(
         self,
-        source: Source,
+        input: Input | None = None,
         *,
         collection: str,
         mode: JobMode | str = JobMode.UPSERT,
         format: InputFormat | str | None = None,
         mapping: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        charset: Charset | str | None = None,
         max_errors: int | None = None,
         encoder: str | None = None,
+        force: bool = False,
+        source: str | None = None,
+        vectors: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Submits a file, or documents, as a bulk job and returns it as accepted.
+        """Submits files, or documents, as a bulk job and returns it as accepted.
 
-        A file's format is told by its name (.jsonl .csv .tsv .parquet .txt, also .gz) or by
-        `format`. `mapping` names the columns, {"id": ..., "title": ..., "text": ...}; a job with
-        more than `max_errors` rejected documents stops. A mapping with "vector" takes ready-made
-        vectors, made by the encoder of the fingerprint `encoder`. Every submission carries an
-        idempotency key, so that one sent again after a failure is still one job. Wait for its end
-        with `wait`, or follow it with `watch`.
+        The name of a file tells its format (.jsonl .json .csv .tsv .xlsx .xls .parquet .txt
+        .ris .bib .enw .net .eln .nbib, also .gz; .pdf .docx .html .md, one document each;
+        .zip of any of these), or `format` does. Several files, or a folder, are sent as a
+        zip. The id of a document that is a whole file is its name, or `name`. `mapping`
+        names the columns, {"id": ..., "title": ..., "text": ...}; a job with more than
+        `max_errors` rejected documents stops. `charset` declares a text that is not UTF-8
+        (gb18030, big5, utf-16). A mapping with "vector" takes ready-made vectors, made by
+        the encoder of the fingerprint `encoder`. With `force` a rebuild switches although
+        it answers golden queries worse. With `source`, instead of `input`, the server reads
+        a path or an s3:// address that its operator allowed, and with `vectors` a .npy
+        matrix beside it. Every submission carries an idempotency key, so that one sent
+        again after a failure is still one job. Wait for its end with `wait`, or follow it
+        with `watch`.
         """
-        with open_upload(source, format) as upload:
+        options = {
+            "collection": collection,
+            "mode": mode,
+            "name": name,
+            "charset": charset,
+            "max_errors": max_errors,
+            "encoder": encoder,
+            "force": force,
+            "source": source,
+            "vectors": vectors,
+        }
+        with open_upload(input, format, source) as upload:
+            params = job_options(upload, mapping, options).params()
             headers = upload.headers(idempotency_key)
-            params = upload.params(collection, JobMode(mode), mapping, max_errors, encoder)
             call = calls.Call("POST", "/v1/index-jobs", JobAccepted, params, headers=headers)
             accepted = self._send(call, upload)
         return self.job(accepted.job_id)
 
     def job(self, job_id: str) -> Job:
+        """One job as it is now."""
         return self._send(calls.job(job_id))
 
-    def jobs(self, **filters: Any) -> Iterator[Job]:
-        """All jobs, newest first, page by page."""
+    def jobs(self, *, collection: str | None = None) -> Iterator[Job]:
+        """All jobs, or those of one collection, newest first, read page by page."""
         after: str | None = None
         while True:
-            page = self._send(calls.jobs(after, **filters))
+            page = self._send(calls.jobs(collection, after))
             yield from page.jobs
             after = page.next
             if after is None:
@@ -180,10 +383,12 @@ class Client:
 
     def wait(self, job_id: str) -> Job:
         """The job in its final state; look at its `state` and `counts`."""
-        *_, last = self.watch(job_id)
+        for job in self.watch(job_id):
+            last = job
         return last
 
     def cancel(self, job_id: str) -> Job:
+        """Asks a job to stop; what is indexed stays."""
         return self._send(calls.cancel(job_id))
 
     def retry(self, job_id: str) -> Job:
@@ -207,18 +412,29 @@ class Client:
     def _lines(self, path: str) -> Iterator[str]:
         try:
             with self._http.stream("GET", path) as response:
-                if response.is_error:
+                if not response.is_success:
                     response.read()
                     raise ApiError.of(response)
                 yield from response.iter_lines()
         except httpx.HTTPError as error:
             raise exchange.connection_failed(self._http.base_url, error) from error
 
+    def _blocks(self, path: str) -> Iterator[bytes]:
+        try:
+            with self._http.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    raise ApiError.of(response)
+                yield from response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise exchange.connection_failed(self._http.base_url, error) from error
+
     def _send(self, call: calls.Call[T], upload: Upload | None = None) -> T:
+        arguments = exchange.arguments(call)
         attempt = 0
         while True:
             attempt += 1
-            response, failure = self._attempt(call, upload)
+            response, failure = self._attempt(arguments, upload)
             pause = self._retries.again(attempt, response) if call.repeatable else None
             if pause is not None:
                 time.sleep(pause)
@@ -228,10 +444,10 @@ class Client:
                 raise exchange.connection_failed(self._http.base_url, failure) from failure
 
     def _attempt(
-        self, call: calls.Call[Any], upload: Upload | None
+        self, arguments: Mapping[str, Any], upload: Upload | None
     ) -> tuple[httpx.Response | None, httpx.HTTPError | None]:
-        content: Iterable[bytes] | None = upload.blocks() if upload else None
+        body = {"content": upload.blocks()} if upload else {}
         try:
-            return self._http.request(content=content, **exchange.arguments(call)), None
+            return self._http.request(**{**arguments, **body}), None
         except httpx.HTTPError as error:
             return None, error

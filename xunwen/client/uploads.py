@@ -1,32 +1,30 @@
-"""The input of a bulk job: a file as it is, or documents spooled to a temporary file."""
+"""The input of a bulk job: a file, documents in a temporary file, or what the server reads."""
 
+import asyncio
 import hashlib
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic import ValidationError
+
 from services.common.documents import Document
-from services.common.wire.jobs import InputFormat, JobMode
+from services.common.validation import first_reason
+from services.common.wire.jobs import SUFFIXES, Compression, InputFormat, JobOptions, format_of_name
+from xunwen.client.bundles import bundle
 from xunwen.client.errors import XunwenError
 
-Source = str | Path | Iterable[Document | Mapping[str, Any]]
+Input = str | Path | Iterable[str | Path] | Iterable[Document | Mapping[str, Any]]
+"""What a job may be given: the path of a file or a folder, several of them, or documents."""
 
 BLOCK_BYTES = 1 << 20
-
-_FORMATS = {
-    ".jsonl": InputFormat.JSONL,
-    ".ndjson": InputFormat.JSONL,
-    ".csv": InputFormat.CSV,
-    ".tsv": InputFormat.TSV,
-    ".parquet": InputFormat.PARQUET,
-    ".txt": InputFormat.LINES,
-}
-_ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,83 +33,124 @@ class Upload:
 
     stream: BinaryIO
     size: int
-    format: InputFormat
-    encoding: str | None
-    """Content-Encoding of the file's bytes, or None when they are plain."""
+    format: InputFormat | None
+    compression: Compression | None = None
+    name: str | None = None
+    """Name of the file."""
 
     def headers(self, idempotency_key: str | None) -> dict[str, str]:
+        """Headers of the submission; without a key a new one makes repetitions harmless."""
         headers = {
             "content-type": "application/octet-stream",
             "content-length": str(self.size),
             "idempotency-key": idempotency_key or uuid.uuid4().hex,
         }
-        if self.encoding:
-            headers["content-encoding"] = self.encoding
+        if self.compression:
+            headers["content-encoding"] = self.compression.value
         return headers
 
-    def params(
-        self,
-        collection: str,
-        mode: JobMode,
-        mapping: Mapping[str, Any] | None,
-        max_errors: int | None,
-        encoder: str | None,
-    ) -> dict[str, str]:
-        params = {"collection": collection, "mode": mode.value, "format": self.format.value}
-        if mapping is not None:
-            params["mapping"] = json.dumps(mapping, ensure_ascii=False)
-        if max_errors is not None:
-            params["max_errors"] = str(max_errors)
-        if encoder is not None:
-            params["encoder"] = encoder
-        return params
-
     def blocks(self) -> Iterator[bytes]:
-        """From the beginning, however often it is asked."""
-        self.stream.seek(0)
-        while block := self.stream.read(BLOCK_BYTES):
+        """The input from its beginning, however often it is asked. Raises XunwenError."""
+        try:
+            self.stream.seek(0)
+            while block := self.stream.read(BLOCK_BYTES):
+                yield block
+        except OSError as error:
+            raise XunwenError(f"The input cannot be read: {error.strerror}.") from error
+
+    async def ablocks(self) -> AsyncIterator[bytes]:
+        """The same blocks, each read in a thread."""
+        blocks = self.blocks()
+        while block := await asyncio.to_thread(next, blocks, b""):
             yield block
 
 
-def format_of(path: Path) -> tuple[InputFormat, str | None]:
-    """Format and content encoding by the file's name. Raises XunwenError when it says neither."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    encoding = _ENCODINGS.get(suffixes[-1]) if suffixes else None
-    if encoding:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in _FORMATS:
-        known = " ".join(_FORMATS)
-        raise XunwenError(
-            f"{path.name} does not say its format: end the name in one of {known} (also .gz),"
-            " or name the format."
+def job_options(
+    upload: Upload, mapping: Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> JobOptions:
+    """The query of a submission. Raises XunwenError for options that no job can have."""
+    try:
+        return JobOptions.model_validate(
+            {
+                **options,
+                "format": upload.format,
+                "name": options.get("name") or upload.name,
+                "mapping": None if mapping is None else json.dumps(mapping, ensure_ascii=False),
+            }
         )
-    return _FORMATS[suffixes[-1]], encoding
+    except ValidationError as error:
+        raise XunwenError(f"This job is not possible: {first_reason(error)}.") from error
+
+
+def format_of(path: Path) -> tuple[InputFormat, Compression | None]:
+    """Format and compression by the file's name. Raises XunwenError when it tells no format."""
+    named, compression = format_of_name(path.name)
+    if named is None:
+        raise XunwenError(
+            f"{path.name} does not say its format: end the name in one of {' '.join(SUFFIXES)}"
+            " (also .gz or .zst), or name the format."
+        )
+    return named, compression
 
 
 @contextmanager
-def open_upload(source: Source, format: InputFormat | str | None) -> Iterator[Upload]:
-    """Opens a file, or writes documents to a temporary one in constant memory.
+def open_upload(
+    given: Input | None, format: InputFormat | str | None, source: str | None
+) -> Iterator[Upload]:
+    """Opens a file, or writes documents, or a zip of several files, to a temporary one.
 
-    Raises XunwenError when the file cannot be read or does not tell its format.
+    With `source` the server reads the input, and nothing is sent. Raises XunwenError when the file
+    cannot be read, does not tell its format, or when not exactly one input is given.
     """
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        named = InputFormat(format) if format else None
-        encoding = _ENCODINGS.get(path.suffix.lower())
-        if named is None:
-            named, encoding = format_of(path)
+    if (given is None) == (source is None):
+        raise XunwenError("Give a file or documents to send, or a `source` that the server reads.")
+    named = _named(format)
+    if given is None:
+        yield Upload(BytesIO(), 0, named)
+    elif isinstance(given, (str, Path)) and not Path(given).is_dir():
+        path = Path(given)
+        kind, compression = (named, format_of_name(path.name)[1]) if named else format_of(path)
         try:
-            with path.open("rb") as stream:
-                yield Upload(stream, path.stat().st_size, named, encoding)
+            size = path.stat().st_size
+            stream = path.open("rb")
         except OSError as error:
             raise XunwenError(f"{path} cannot be read: {error.strerror}.") from error
-        return
-    with tempfile.TemporaryFile() as spool:
-        for item in source:
-            document = item if isinstance(item, Document) else Document.model_validate(item)
-            spool.write(document.model_dump_json().encode() + b"\n")
-        spool.flush()
-        yield Upload(spool, spool.tell(), InputFormat.JSONL, None)
+        except ValueError as error:
+            raise XunwenError("The name of a file holds no zero character.") from error
+        with stream:
+            yield Upload(stream, size, kind, compression, path.name)
+    else:
+        items = iter([given] if isinstance(given, (str, Path)) else given)
+        first = next(items, None)
+        with tempfile.TemporaryFile() as spool:
+            if isinstance(first, (str, Path)):
+                if named not in (None, InputFormat.ZIP):
+                    raise XunwenError(f"Several files are sent as a zip, and not as {named}.")
+                bundle(spool, [Path(first), *(Path(str(item)) for item in items)])
+                kind = InputFormat.ZIP
+            else:
+                documents = chain([] if first is None else [first], items)
+                for number, item in enumerate(documents, start=1):
+                    spool.write(_line(number, item))
+                kind = InputFormat.JSONL
+            spool.flush()
+            yield Upload(spool, spool.tell(), kind)
+
+
+def _named(format: InputFormat | str | None) -> InputFormat | None:
+    try:
+        return InputFormat(format) if format else None
+    except ValueError:
+        known = ", ".join(InputFormat)
+        raise XunwenError(f"There is no format {format!r}; possible are {known}.") from None
+
+
+def _line(number: int, item: Any) -> bytes:
+    try:
+        document = item if isinstance(item, Document) else Document.model_validate(item)
+    except ValidationError as error:
+        raise XunwenError(f"Document {number} cannot be indexed: {first_reason(error)}.") from error
+    return document.model_dump_json().encode() + b"\n"
 
 
 def content_key(paths: Iterable[Path], *salt: str) -> str:

@@ -14,7 +14,8 @@ from xunwen.client.exchange import DEFAULT_URL
 
 @component
 class XunwenRetriever:
-    """Hits become documents: the text (the title where there is none), with the rest in `meta`."""
+    """Searches a collection and returns documents: the text (the title if there is none) as
+    content, all other members in `meta`."""
 
     def __init__(
         self,
@@ -24,7 +25,8 @@ class XunwenRetriever:
         timeout: float = 30.0,
         options: SearchOptions | None = None,
     ) -> None:
-        """`timeout` in seconds; `options` as a search takes them: collection, top_k, filter, ..."""
+        """`timeout` is in seconds; `options` are those of a search: collection, top_k, filter,
+        ..."""
         self.url = url
         self.api_key = api_key
         self.timeout = timeout
@@ -32,7 +34,8 @@ class XunwenRetriever:
 
     @component.output_types(documents=list[Document])
     def run(self, query: str) -> dict[str, list[Document]]:
-        """Raises ApiError and ConnectionFailed, as the client does."""
+        """The documents for a query, the best first. Raises ApiError and ConnectionFailed, as the
+        client does."""
         key = self.api_key.resolve_value() if self.api_key else None
         with Client(self.url, api_key=key, timeout=self.timeout) as client:
             hits = client.search(query, **self.options).hits

@@ -18,7 +18,8 @@ from xunwen.client.exchange import DEFAULT_URL
 
 
 class XunwenRetriever(BaseRetriever):
-    """Hits become documents: the text (the title where there is none), with the rest as metadata.
+    """Searches a collection and returns documents: the text (the title if there is none) as
+    content, all other members as metadata.
 
     Raises ApiError and ConnectionFailed, as the client does.
     """
@@ -26,9 +27,9 @@ class XunwenRetriever(BaseRetriever):
     url: str = DEFAULT_URL
     api_key: SecretStr | None = None
     timeout: float = 30.0
-    """Seconds."""
+    """Seconds to wait for an answer."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """What a search may say: collection, top_k, filter, mode, rank, budget_ms."""
+    """Options of a search: collection, top_k, filter, mode, rank, budget_ms."""
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun

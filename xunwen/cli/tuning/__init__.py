@@ -1,4 +1,4 @@
-"""`xunwen tune`: which search parameters a collection needs, by measurement on its own data."""
+"""`xunwen tune` measures on a collection's own data which search parameters it needs."""
 
 from xunwen.cli.tuning.command import app
 

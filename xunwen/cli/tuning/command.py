@@ -1,5 +1,7 @@
 """The command line of the tuner."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,10 @@ from rich.table import Table
 from services.common.collection import Field
 from services.common.engine import open_encoder
 from services.common.errors import SearchError
-from xunwen.cli.context import console
+from services.common.milvus import MilvusAddress, milvus_connection
+from services.common.settings import read_settings
+from services.recall.settings import RecallSettings
+from xunwen.cli.context import console, refuse_other_gateway
 from xunwen.cli.tuning.measure import (
     Reading,
     all_vectors,
@@ -26,39 +31,54 @@ from xunwen.client import XunwenError
 app = typer.Typer(add_completion=False)
 
 _MAX_ROWS = 500_000
-"""Exact search reads every vector into memory: 750 MB at 384 dimensions."""
+"""Most rows of a collection that can be tuned, since exact search reads every vector into memory,
+750 MB of them at 384 dimensions."""
 
 
 @app.command()
 def tune(
-    collection: Annotated[str, typer.Argument(help="Its name, as in a search")] = "literature",
+    ctx: typer.Context,
+    collection: Annotated[str, typer.Argument(help="Name of the collection")] = "literature",
     milvus: Annotated[
         str, typer.Option(envvar="XUNWEN_RECALL_MILVUS_URI", help="Address of Milvus")
     ] = "",
     token: Annotated[
-        str, typer.Option(envvar="XUNWEN_RECALL_MILVUS_TOKEN", help="Where Milvus asks for one")
+        str,
+        typer.Option(
+            envvar="XUNWEN_RECALL_MILVUS_TOKEN", help="Token of Milvus, if it asks for one"
+        ),
     ] = "",
     model_dir: Annotated[
-        Path | None, typer.Option(help="The encoder that filled it; default: the installed one")
+        Path | None,
+        typer.Option(
+            help="Model directory of the encoder that filled the collection; default: the"
+            " installed one"
+        ),
     ] = None,
     queries: Annotated[
-        Path | None, typer.Option(help="A query a line; default: titles of the collection")
+        Path | None,
+        typer.Option(help="File with a query on each line; default: titles of the collection"),
     ] = None,
-    sample: Annotated[int, typer.Option(min=1, help="Queries to ask")] = 100,
+    sample: Annotated[int, typer.Option(min=1, help="Number of queries")] = 100,
     k: Annotated[int, typer.Option(min=1, max=1000, help="Of recall@k")] = 100,
-    target: Annotated[float, typer.Option(min=0, max=1, help="Recall to reach")] = 0.98,
+    target: Annotated[float, typer.Option(min=0, max=1, help="Recall to reach, 0 to 1")] = 0.98,
 ) -> None:
     """Measure recall@k against exact search, and latency, and recommend a setting."""
     from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
+    if not milvus:
+        refuse_other_gateway(
+            ctx, "tune", "It measures on Milvus: name the one of that gateway with --milvus."
+        )
     installed = last_settings(EmbeddedSettings())
     address = milvus or f"http://127.0.0.1:{installed.milvus_port}"
+    # The database and certificates are those of recall's environment.
+    server = replace(read_settings(RecallSettings, "tune").milvus(), uri=address, token=token)
     try:
-        client = MilvusClient(address, token=token, timeout=10)
-        try:
-            physical = client.describe_alias(collection)["collection_name"]
-        except MilvusException:
-            raise XunwenError(f"There is no collection {collection} at {address}.") from None
+        physical = asyncio.run(_resolved(collection, server))
+        if physical is None:
+            raise XunwenError(f"There is no collection {collection} at {address}.")
+        client = MilvusClient(**server.options(), timeout=10)
         kind = str(client.describe_index(physical, Field.VECTOR)["index_type"])
         rows = int(client.get_collection_stats(physical)["row_count"])
         knob = knob_of(kind)
@@ -95,8 +115,18 @@ def tune(
     console.print(f"{word} {target:.2f}: {knob.variable}={best.value}", markup=False)
 
 
+async def _resolved(collection: str, address: MilvusAddress) -> str | None:
+    """The physical collection behind a name; None if there is none."""
+    async with milvus_connection(address) as connection:
+        names = await connection.names()
+        return await names.resolve(collection)
+
+
 def _texts(file: Path | None, titles: list[str], sample: int) -> list[str]:
-    """Queries, at most `sample`; of titles, a random choice that is the same each time."""
+    """At most `sample` queries of a file, or titles of the collection.
+
+    The choice of titles is random and the same each time.
+    """
     if file is not None:
         try:
             lines = file.read_text("utf-8").splitlines()

@@ -1,4 +1,5 @@
-"""Recall against exact search, and latency, of a collection at several settings of its index."""
+"""Measures recall against exact search, and latency, of a collection at several settings of its
+index."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,11 +24,11 @@ _SETTINGS: dict[str, tuple[str, str, tuple[int, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """What trades recall for time in an index of this kind."""
+    """The parameter of a kind of index that trades recall for time."""
 
     parameter: str
     variable: str
-    """The setting of the recall service that sets it."""
+    """Name of the recall service's setting that holds the parameter."""
     values: tuple[int, ...]
 
 
@@ -41,7 +42,7 @@ class Reading:
 
 
 def knob_of(index_type: str) -> Knob | None:
-    """None for an index that searches exactly."""
+    """The parameter of an index; None for one that searches exactly."""
     for prefix, setting in _SETTINGS.items():
         if index_type.startswith(prefix):
             return Knob(*setting)
@@ -68,10 +69,11 @@ def readings(
     truth: Sequence[frozenset[str]],
     k: int,
 ) -> Iterator[Reading]:
-    """One per value of the knob. `truth` holds the ids of the exact top k of each query."""
+    """Measures each value of the parameter, one outcome for each. `truth` holds the ids of the
+    exact top k of each query."""
     for value in knob.values:
         if knob.parameter != "nprobe" and value < k:
-            continue  # the search list holds what is asked for at the least
+            continue  # A search list that is shorter than k is an error.
         found, took = 0, []
         for query, exact in zip(queries, truth, strict=True):
             started = time.perf_counter()
@@ -99,7 +101,7 @@ def exact_top(
 
 
 def recommended(found: Sequence[Reading], target: float) -> Reading:
-    """The fastest that reaches the target; else the one of the highest recall."""
+    """The fastest outcome that reaches the target; without one, that of the highest recall."""
     enough = [reading for reading in found if reading.recall >= target]
     if enough:
         return min(enough, key=lambda reading: reading.value)

@@ -1,0 +1,59 @@
+"""The command `xunwen mcp`: the tools for agents on standard input and output."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import httpx
+import typer
+
+from services.common.agents import ApiRefused, agent_server
+from xunwen.cli.context import connection_of, local_url
+from xunwen.client import exchange
+from xunwen.client.errors import ApiError
+
+app = typer.Typer(add_completion=False)
+
+
+class Gateway:
+    """The REST API of a gateway, as the tools need it."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The answer of a route. Raises ApiRefused, also if the gateway does not answer."""
+        try:
+            response = await self._http.request(method, path, json=json, params=params)
+        except httpx.HTTPError as error:
+            failed = exchange.connection_failed(self._http.base_url, error)
+            raise ApiRefused(str(failed)) from error
+        if not response.is_success:
+            raise ApiRefused(ApiError.of(response).detail)
+        is_json = response.headers["content-type"].startswith("application/json")
+        return response.json() if is_json else response.text
+
+
+@app.command()
+def mcp(ctx: typer.Context) -> None:
+    """Serve tools for agents (Model Context Protocol) on standard input and output.
+
+    A client such as Claude Desktop or Cursor starts it; --url and --api-key, or XUNWEN_URL and
+    XUNWEN_API_KEY, name the gateway. Over HTTP the gateway serves the same tools at /mcp.
+    """
+    connection = connection_of(ctx)
+    url = connection.url or local_url()
+    settings = exchange.settings(url, connection.api_key, connection.timeout)
+
+    async def serve() -> None:
+        async with httpx.AsyncClient(**settings) as http:
+            await agent_server(Gateway(http)).run_stdio_async()
+
+    anyio.run(serve)

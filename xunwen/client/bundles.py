@@ -1,0 +1,59 @@
+"""Packs several files, and the files of folders, into one zip."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from services.common.wire.jobs import format_of_name
+from xunwen.client.errors import XunwenError
+
+_BLOCK_BYTES = 1 << 20
+
+
+def bundle(sink: IO[bytes], paths: Sequence[Path]) -> None:
+    """Writes a zip of files and folders, with their paths below the folder that they share.
+
+    A file of a format that is not read is entered by name only, so that the job reports it. Raises
+    XunwenError for files that cannot be read.
+    """
+    try:
+        files = list(dict.fromkeys(file for path in paths for file in _files(path)))
+        if not files:
+            raise XunwenError(f"There is no file in {', '.join(map(str, paths))}.")
+        with ZipFile(sink, "w", ZIP_STORED) as archive:
+            for file, name in zip(files, _names(files, paths), strict=True):
+                known = format_of_name(file.name)[0] is not None
+                with archive.open(ZipInfo(name), "w", force_zip64=True) as member:
+                    if known:
+                        _copy(file, member)
+    except OSError as error:
+        raise XunwenError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yields the file itself, or all files below a folder, without hidden ones."""
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _names(files: Sequence[Path], paths: Sequence[Path]) -> list[str]:
+    """The names of the files in the zip, which are the ids of documents.
+
+    They depend neither on the folder from which the files are sent nor on the other files, as long
+    as the folders are the same.
+    """
+    roots = [path.absolute() if path.is_dir() else path.absolute().parent for path in paths]
+    shared = os.path.commonpath([os.path.normpath(root) for root in roots])
+    return [Path(os.path.relpath(file, shared)).as_posix() for file in files]
+
+
+def _copy(file: Path, member: IO[bytes]) -> None:
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            member.write(block)

@@ -1,0 +1,77 @@
+"""A call of the REST API as a value, and the paths of calls.
+
+The functions that make a path raise XunwenError for a name or an id that the path cannot hold: sent
+as it is, such a call would reach another route.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from services.common.documents import check_id
+from services.common.paths import segment
+from xunwen.client.errors import XunwenError
+
+T = TypeVar("T", bound=BaseModel)
+
+_SHOWN = 80
+"""Characters of a name that a message quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One exchange: what to send and how to read the answer."""
+
+    method: str
+    path: str
+    answer: type[T]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+    """Whether sending it twice does the same as sending it once."""
+
+
+class Nothing(BaseModel):
+    """The answer of a call whose body is not needed."""
+
+
+class Text(BaseModel):
+    """The answer of a call that returns text."""
+
+    text: str
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that the caller has set; the server has defaults for the others."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def collection_path(name: str) -> str:
+    """The path of a collection."""
+    return f"/v1/collections/{name_segment(name, 'collection')}"
+
+
+def document_path(collection: str, document_id: str) -> str:
+    """The path of a document."""
+    try:
+        return f"{collection_path(collection)}/documents/{segment(check_id(document_id))}"
+    except ValueError as error:
+        raise XunwenError(f"The id {document_id[:_SHOWN]!r} is not possible: {error}.") from error
+
+
+def job_path(job_id: str) -> str:
+    """The path of a job."""
+    return f"/v1/index-jobs/{name_segment(job_id, 'job')}"
+
+
+def name_segment(value: str, what: str) -> str:
+    """A name as a segment of a path. Names have no slash: servers read `%2F` as one."""
+    try:
+        if "/" in value:
+            raise ValueError("it holds a slash")
+        return segment(value)
+    except ValueError as error:
+        raise XunwenError(f"There is no {what} {value[:_SHOWN]!r}: {error}.") from error

@@ -1,0 +1,90 @@
+"""Calls on whole collections."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+
+from services.common.validation import first_reason
+from services.common.wire.collections import Collection, CollectionList, RebuildOptions
+from services.common.wire.contents import CollectionStatistics, ExportFormat, ExportOptions
+from services.common.wire.golden import GoldenQueries, GoldenQuery
+from services.common.wire.jobs import JobAccepted
+from xunwen.client.calls.call import Call, Nothing, collection_path, given
+from xunwen.client.errors import XunwenError
+
+
+def collections() -> Call[CollectionList]:
+    """The list of collections."""
+    return Call("GET", "/v1/collections", CollectionList)
+
+
+def collection(name: str) -> Call[Collection]:
+    """One collection."""
+    return Call("GET", collection_path(name), Collection)
+
+
+def create_collection(name: str, encoder: str | None) -> Call[Collection]:
+    """A new, empty collection."""
+    body = given(name=name, encoder=encoder)
+    return Call("POST", "/v1/collections", Collection, json=body, repeatable=False)
+
+
+def delete_collection(name: str) -> Call[Nothing]:
+    """The deletion of a collection."""
+    return Call("DELETE", collection_path(name), Nothing, repeatable=False)
+
+
+def rebuild(name: str, options: RebuildOptions) -> Call[JobAccepted]:
+    """The rebuild of a collection."""
+    path = f"{collection_path(name)}:rebuild"
+    return Call("POST", path, JobAccepted, params=options.params(), repeatable=False)
+
+
+def rollback(name: str) -> Call[Collection]:
+    """The return to the index before the last rebuild."""
+    return Call("POST", f"{collection_path(name)}:rollback", Collection, repeatable=False)
+
+
+def golden_set(queries: Iterable[GoldenQuery | Mapping[str, Any]]) -> GoldenQueries:
+    """Golden queries in the form in which they are sent. Raises XunwenError for an impossible
+    one."""
+    try:
+        return GoldenQueries.model_validate(
+            {
+                "queries": [
+                    each.model_dump() if isinstance(each, GoldenQuery) else each for each in queries
+                ]
+            }
+        )
+    except ValidationError as error:
+        raise XunwenError(f"Golden queries: {first_reason(error)}.") from error
+
+
+def put_golden_queries(name: str, golden: GoldenQueries) -> Call[GoldenQueries]:
+    """The replacement of the golden queries of a collection."""
+    path = f"{collection_path(name)}/golden-queries"
+    return Call("PUT", path, GoldenQueries, json=golden.model_dump())
+
+
+def golden_queries(name: str) -> Call[GoldenQueries]:
+    """The golden queries of a collection."""
+    return Call("GET", f"{collection_path(name)}/golden-queries", GoldenQueries)
+
+
+def statistics(name: str) -> Call[CollectionStatistics]:
+    """The statistics of the fields of a collection."""
+    return Call("GET", f"{collection_path(name)}/statistics", CollectionStatistics)
+
+
+def export_path(
+    name: str, format: ExportFormat | str, filter: Mapping[str, Any] | None, vectors: bool
+) -> str:
+    """The path of an export with its parameters."""
+    options = ExportOptions(
+        format=ExportFormat(format),
+        filter=None if filter is None else dict(filter),
+        vectors=vectors,
+    )
+    return f"{collection_path(name)}/export?{urlencode(options.params())}"

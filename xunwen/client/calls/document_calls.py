@@ -1,0 +1,76 @@
+"""Calls on single documents and pages of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.common.documents import BYTES, Content
+from services.common.wire.collections import DocumentsDeleted, DocumentWritten
+from services.common.wire.contents import DocumentPage, PageOptions, StoredDocument, StoredVector
+from xunwen.client.calls.call import Call, collection_path, document_path, given
+
+PAGE_DOCUMENTS = 500
+"""Documents that a client reads at a time when it lists a collection."""
+
+
+def put(document: Content, collection: str) -> Call[DocumentWritten]:
+    """The writing of a document."""
+    body = document.model_dump(include={*BYTES, "fields"})
+    return Call("PUT", document_path(collection, document.id), DocumentWritten, json=body)
+
+
+def patch(
+    document_id: str,
+    collection: str,
+    title: str | None,
+    text: str | None,
+    body: str | None,
+    fields: Mapping[str, Any] | None,
+) -> Call[DocumentWritten]:
+    """The change of parts of a document."""
+    changes = given(
+        title=title, text=text, body=body, fields=None if fields is None else dict(fields)
+    )
+    return Call("PATCH", document_path(collection, document_id), DocumentWritten, json=changes)
+
+
+def get(document_id: str, collection: str) -> Call[StoredDocument]:
+    """One document."""
+    return Call("GET", document_path(collection, document_id), StoredDocument)
+
+
+def delete(document_id: str, collection: str) -> Call[DocumentsDeleted]:
+    """The deletion of a document."""
+    return Call("DELETE", document_path(collection, document_id), DocumentsDeleted)
+
+
+def delete_documents(
+    collection: str, ids: Sequence[str] | None, filter: Mapping[str, Any] | None
+) -> Call[DocumentsDeleted]:
+    """The deletion of documents by ids or by a filter."""
+    body = given(ids=None if ids is None else list(ids), filter=filter)
+    return Call(
+        "POST", f"{collection_path(collection)}/documents:delete", DocumentsDeleted, json=body
+    )
+
+
+def documents(
+    collection: str,
+    after: str | None,
+    filter: Mapping[str, Any] | None,
+    fields: Sequence[str] | None,
+) -> Call[DocumentPage]:
+    """A page of the documents of a collection."""
+    options = PageOptions(
+        limit=PAGE_DOCUMENTS,
+        after=after,
+        filter=None if filter is None else dict(filter),
+        fields=None if fields is None else list(fields),
+    )
+    path = f"{collection_path(collection)}/documents"
+    return Call("GET", path, DocumentPage, params=options.params())
+
+
+def vector(document_id: str, collection: str) -> Call[StoredVector]:
+    """The stored vector of a document."""
+    path = document_path(collection, document_id).replace("/documents/", "/vectors/", 1)
+    return Call("GET", path, StoredVector)
