@@ -1,1 +1,1 @@
-"""The offline half: from raw text to model directories."""
+"""The training pipeline, from raw text to model directories."""

@@ -7,7 +7,8 @@ TrainingError
 ├── RunMismatch       the run directory belongs to other settings
 ├── RunDiverged       the loss is no number any more
 ├── ProgramUnknown    the network has an operator that the export cannot write
-└── ParityError       an exported program computes something else
+├── ParityError       an exported program computes something else
+└── ExtractionError   an extraction cannot start, go on or be loaded (training.extract.shards)
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from contextlib import contextmanager
 
 import typer
 
+from services.common.errors import SearchError
+
 
 class TrainingError(Exception):
-    """The message says what to do."""
+    """Base of the errors that a user can mend; the message says how."""
 
 
 class RecipeInvalid(TrainingError):
@@ -50,11 +53,14 @@ class ParityError(TrainingError):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What a user can mend is said in one line, with exit code 1."""
+    """Prints errors that a user can mend in one line and exits with code 1, instead of a stack
+    trace."""
     try:
         yield
-    except TrainingError as error:
+    except (TrainingError, SearchError) as error:
         typer.echo(str(error), err=True)
+    except UnicodeDecodeError:
+        typer.echo("The input is not UTF-8.", err=True)
     except OSError as error:
         typer.echo(
             f"{error.filename}: {error.strerror}" if error.filename else str(error), err=True

@@ -1,10 +1,16 @@
 """Models small enough to be run again and again."""
 
+import warnings
 from pathlib import Path
 
 import pytest
 
 from tests.models import tiny_encoder, tiny_ranker
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # both warn while they are imported
+    import paddle  # noqa: F401
+    import paddlenlp  # noqa: F401
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from training.evaluation.cli import app
+from training.cli.evaluate import app
 
 _SUBJECTS = [
     "国有企业",

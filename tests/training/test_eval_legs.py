@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.common.blend import read_weights
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
 from services.recall.domain import Fusion
@@ -13,7 +14,7 @@ from training.evaluation import legs
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import top
 from training.evaluation.pools import candidates, found_by_legs
-from training.evaluation.reranking import BLEND, RANKER, rerank
+from training.evaluation.reranking import RANKER, SERVED, Reranking
 from training.evaluation.tasks import Corpus, Query, Task
 from training.evaluation.vectors import document_vectors
 
@@ -42,7 +43,7 @@ def ranker(models: Path) -> Ranker:
 
 def test_bm25_formula() -> None:
     """Lucene's: idf = ln(1 + (N - n + 0.5) / (n + 0.5)), tf / (tf + k1 (1 - b + b l / avgl))."""
-    index = Bm25(["a a b", "b", "c c c c"], str.split)
+    index = Bm25(["a a b", "b", "c c c c"], str.split, str.split)
     scores = index.scores(["a", "b z", "z"])
     average = 8 / 3
     idf_a = np.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
@@ -109,19 +110,43 @@ def test_vectors_of_another_int8_program_are_not_taken(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_rerank_reorders_the_head_only(ranker: Ranker) -> None:
-    ranking = {query.id: ["d1", "d0", "d2", "d3"] for query in _TASK.queries}
-    weighted = rerank(_TASK, ranking, ranker, depth=3, ranker_weight=0.0)
-    assert weighted[BLEND] == ranking
-    logits = ranker.score("国有企业改革", [_TITLES[1], _TITLES[0], _TITLES[2]])
-    order = [["d1", "d0", "d2"][position] for position in np.argsort(-logits)]
-    assert weighted[RANKER]["q0"] == [*order, "d3"]
-    assert rerank(_TASK, ranking, ranker, depth=3, ranker_weight=1.0)[BLEND] == weighted[RANKER]
+def test_a_ranker_reorders_the_head_only(encoder: Encoder, ranker: Ranker) -> None:
+    analyzer = WordAnalyzer()
+    (legs_of_query, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    found = candidates(legs_of_query, Fusion(dense_weight=0.5))
+    ids = [each.id for each in found]
+    rows = Reranking.of(ranker, encoder, read_weights(), analyzer, 3).orders("国有企业改革", found)
+    logits = ranker.score("国有企业改革", [each.title for each in found[:3]])
+    assert rows == {RANKER: [*(ids[position] for position in np.argsort(-logits)), ids[3]]}
+
+
+def test_the_row_of_the_rank_service_is_what_its_phases_answer(
+    encoder: Encoder, ranker: Ranker
+) -> None:
+    """With weights of these models. A ranker that weighs much decides what is read."""
+    analyzer = WordAnalyzer()
+    (legs_of_query, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    found = candidates(legs_of_query, Fusion(dense_weight=0.5))
+    fitted = read_weights().model_copy(
+        update={
+            "encoder": encoder.manifest.fingerprint,
+            "ranker": ranker.manifest.fingerprint,
+            "fine": 1000.0,
+            "fine_coarse": 0.0,
+            "stop": None,
+        }
+    )
+    rows = Reranking.of(ranker, encoder, fitted, analyzer, 4).orders("国有企业改革", found)
+    assert rows[SERVED] == rows[RANKER] != [each.id for each in found]
+    silent = fitted.model_copy(update={"fine": 0.0})
+    rows = Reranking.of(ranker, encoder, silent, analyzer, 0).orders("国有企业改革", found)
+    assert rows == {SERVED: [each.id for each in found]}
 
 
 def test_offline_command_prints_the_tables(models: Path, tmp_path: Path) -> None:
-    figures = tmp_path / "figures.json"
-    printed = evaluate("offline", models, tmp_path, json_file=figures)
+    figures, kept = tmp_path / "figures.json", tmp_path / "kept"
+    printed = evaluate("offline", models, tmp_path, json_file=figures, save=kept)
+    assert (kept / "keywords_to_title.json").is_file()
     for row in ("| BM25 |", "| dense |", "| hybrid |", "| hybrid + ranker |"):
         assert row in printed
     assert "general is left out: pairs_general.tsv" in printed

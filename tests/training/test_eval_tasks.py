@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from training.evaluation.literature import first_sentence, read_graded
-from training.evaluation.splits import Split, held_out_query, split_of
+from training.data.judged import Form, Judged, read_graded
+from training.data.splits import Split, held_out_query, split_of
+from training.evaluation.literature import first_sentence
 from training.evaluation.tasks import DataMissing, load_task
 
 _PAPERS = [
@@ -92,6 +93,24 @@ def test_general_asks_held_out_queries_only(data_dir: Path) -> None:
     assert len(task.corpus) == 120
 
 
+def test_questions_look_for_their_paragraph(data_dir: Path) -> None:
+    paragraphs = [
+        {"context": f"段落{row}", "qas": [{"question": f"问{row}-{n}"} for n in range(3)]}
+        for row in range(10)
+    ]
+    articles = [{"title": "文", "paragraphs": paragraphs[:4]}, {"paragraphs": paragraphs[4:]}]
+    (data_dir / "DRCD_dev.json").write_text(json.dumps({"data": articles}), "utf-8")
+    task = load_task("questions", data_dir)
+    assert task.corpus.texts == tuple(f"段落{row}" for row in range(10))
+    assert [(query.text, query.relevant) for query in task.queries][3:5] == [
+        ("问1-0", (1,)),
+        ("问1-1", (1,)),
+    ]
+    assert len({query.id for query in task.queries}) == 30
+    few = load_task("questions", data_dir, sample=10)
+    assert [query.relevant for query in few.queries] == [(row,) for row in range(10)]
+
+
 def test_a_missing_file_is_named(data_dir: Path) -> None:
     (data_dir / "literature_papers.jsonl").unlink()
     with pytest.raises(DataMissing, match=r"literature_papers\.jsonl"):
@@ -125,4 +144,4 @@ def test_split_rule_is_fixed() -> None:
 def test_graded_lines_that_are_none_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "web.tsv"
     path.write_text("问\t题\t2\n问\t题\n问\t题\tx\n\t题\t1\n", "utf-8")
-    assert read_graded(path) == [("问", "题", 2)]
+    assert read_graded(path, 2) == [Judged("问", ("题",), Form.GRADED, 1.0)]

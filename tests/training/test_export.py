@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -9,16 +10,18 @@ import pytest
 from typer.testing import CliRunner
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
-from services.common.model_dir import load_manifest
+from services.common.errors import ModelInvalid
+from services.common.model_dir import load_manifest, unpack
 from tests.training.ernie import paddle, tiny_ernie
-from training import quantise_cli
-from training.export import round_to_bfloat16
-from training.export_cli import app
-from training.networks import load_encoder, load_ranker, save_network
-from training.parity import PROBE
-from training.quantisation import int8
-from training.quantisation.int8 import INT8
-from training.tokenization import TextCodec, load_tokenizer, save_tokenizer
+from training.cli import quantise
+from training.cli.export import app
+from training.export.directory import ExportOptions, export, round_to_bfloat16
+from training.export.parity import PROBE
+from training.export.quantisation import int8
+from training.export.quantisation.int8 import INT8
+from training.networks.directory import load_encoder, load_ranker, save_network
+from training.networks.encoder import Encoder, mean_of
+from training.networks.tokenization import TextCodec, load_tokenizer, save_tokenizer
 
 # Paddle warns while it traces.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -33,7 +36,11 @@ def ernie(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _saved(ernie: Path, kind: str, directory: Path) -> Path:
     paddle.seed(3)
-    network = load_encoder(ernie, dimension=8) if kind == "encoder" else load_ranker(ernie)
+    network = (
+        load_encoder(ernie, dimension=8)
+        if kind == "encoder"
+        else load_ranker(ernie, network="late")
+    )
     save_network(network, directory)
     save_tokenizer(load_tokenizer(ernie), ernie, directory)
     return directory
@@ -55,10 +62,13 @@ def test_an_encoder(ernie: Path, tmp_path: Path) -> None:
     round_to_bfloat16(network)
     network.eval()
     codec = TextCodec(load_tokenizer(checkpoint), pad_id=1)
-    ids, types = codec.batch(codec.texts(PROBE, 48))
+    ids, types = codec.batch(codec.documents(PROBE, 48))
     with paddle.no_grad():
         expected = network(paddle.to_tensor(ids), paddle.to_tensor(types)).numpy()
-    assert np.allclose(open_encoder(target, _FP32).encode(PROBE), expected, atol=1e-4)
+    texts = [manifest.document_text("", text) for text in PROBE]
+    exported = open_encoder(target, _FP32).encode(texts)
+    assert (exported * expected).sum(axis=1).min() > 0.9999  # its weights are rounded to codes
+    assert np.allclose(exported, expected, atol=1e-2)
 
 
 def test_int8_beside_it(ernie: Path, tmp_path: Path) -> None:
@@ -72,12 +82,12 @@ def test_int8_beside_it(ernie: Path, tmp_path: Path) -> None:
     exact = open_encoder(target, _FP32).encode(PROBE)
     quick = open_encoder(target, PredictorOptions(threads=1, precision="int8")).encode(PROBE)
     assert (exact * quick).sum(axis=1).min() == pytest.approx(parity["int8"], abs=1e-4)
-    # What stays float32 is read from Paddle's weights, not written a second time.
+    # Embeddings are read from Paddle's weights and products from the shared codes.
     program = onnx.load(target / INT8, load_external_data=False)
     places = [each for each in program.graph.initializer if each.external_data]
     assert {
         entry.value for each in places for entry in each.external_data if entry.key == "location"
-    } == {"inference.pdiparams"}
+    } == {"inference.pdiparams", "weights.int8"}
 
 
 def test_an_int8_program_for_a_model_exported_before(
@@ -85,7 +95,7 @@ def test_an_int8_program_for_a_model_exported_before(
 ) -> None:
     checkpoint = _saved(ernie, "ranker", tmp_path / "best")
     target = tmp_path / "model"
-    monkeypatch.setattr(int8, "MIN_PARITY", 1.1)
+    monkeypatch.setattr(int8, "MIN_PARITY", {"fp32": 1.1, "int8": 1.1})
     monkeypatch.setattr(int8, "MOST_KEPT", 1)
     result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
     assert result.exit_code == 0, result.output
@@ -94,15 +104,37 @@ def test_an_int8_program_for_a_model_exported_before(
     assert before.files.int8 is None
     assert not (target / INT8).exists()
     monkeypatch.undo()
-    result = CliRunner().invoke(quantise_cli.app, [str(target)])
+    result = CliRunner().invoke(quantise.app, [str(target)])
     assert result.exit_code == 0, result.output
     after = load_manifest(target)
     assert after.files.int8 is not None
-    assert after.fingerprint == before.fingerprint
+    assert after.fingerprint != before.fingerprint  # its weights were rounded to the same codes
     query, texts = PROBE[1], list(PROBE)
     exact = open_ranker(target, _FP32).score(query, texts)
     quick = open_ranker(target, PredictorOptions(threads=1, precision="int8")).score(query, texts)
     assert np.corrcoef(exact, quick)[0, 1] > 0.98
+
+
+def test_weights_come_back_from_codes(ernie: Path, tmp_path: Path) -> None:
+    checkpoint = _saved(ernie, "encoder", tmp_path / "best")
+    target = tmp_path / "model"
+    result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
+    assert result.exit_code == 0, result.output
+    manifest = load_manifest(target)
+    weights = target / manifest.files.weights.file
+    content = weights.read_bytes()
+    weights.unlink()
+    assert unpack(target).read_bytes() == content
+    codes = target / "weights.int8"
+    stored = codes.read_bytes()
+    assert len(stored) > len(content) / 10  # all products are codes, a byte a value
+    weights.unlink()
+    codes.write_bytes(bytes([stored[0] ^ 1]) + stored[1:])
+    with pytest.raises(ModelInvalid, match="missing or damaged"):
+        unpack(target)
+    codes.unlink()
+    with pytest.raises(ModelInvalid, match="missing or damaged"):
+        unpack(target)
 
 
 def test_a_ranker_with_its_calibration(ernie: Path, tmp_path: Path) -> None:
@@ -120,8 +152,51 @@ def test_a_ranker_with_its_calibration(ernie: Path, tmp_path: Path) -> None:
     assert scores[0] > scores[1]
 
 
+def test_pooling_and_prefixes_of_a_plain_body(ernie: Path, tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    options = ["--pooling", "cls", "--query-prefix", "问: ", "--document-prefix", "文: "]
+    result = CliRunner().invoke(app, [str(ernie), str(target), "--max-tokens", "48", *options])
+    assert result.exit_code == 0, result.output
+    manifest = load_manifest(target)
+    assert manifest.pooling == "cls"
+    assert (manifest.query_text("国有"), manifest.document_text("国", "有")) == (
+        "问: 国有",
+        "文: 国\n有",
+    )
+    result = CliRunner().invoke(app, [str(ernie), str(target), "--pooling", "max"])
+    assert (result.exit_code, "no pooling 'max'" in result.stderr) == (1, True)
+
+
 def test_a_folder_without_a_network_is_one_clear_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(tmp_path), str(tmp_path / "model")])
     assert result.exit_code == 1
-    assert "config.json is missing" in result.stderr
+    assert "model_state.pdparams is missing" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+class Masked(Encoder):
+    """An encoder whose program has a mask in place of token types."""
+
+    inputs = ("input_ids", "attention_mask")
+
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        states, _ = self.body(input_ids)
+        vectors = mean_of(states, attention_mask.astype(states.dtype))
+        return paddle.nn.functional.normalize(self.projection(vectors), axis=-1)
+
+
+def test_a_network_with_other_inputs_is_exported_by_its_own(ernie: Path, tmp_path: Path) -> None:
+    paddle.seed(3)
+    plain = load_encoder(ernie, dimension=8)
+    network = Masked(plain.body, dimension=8)
+    codec = TextCodec(load_tokenizer(ernie), pad_id=1)
+    target = tmp_path / "model"
+    options = ExportOptions("masked", "1.0.0", max_tokens=48, query_max_tokens=48)
+    parity = export(network, codec, ernie, target, options, PROBE)
+    assert parity["fp32"] >= 0.999
+    assert load_manifest(target).inputs == ("input_ids", "attention_mask")
+    exact = open_encoder(target, _FP32).encode(PROBE)
+    rounded = int8.write_int8(target, PROBE)
+    assert rounded["int8"] >= 0.99
+    quick = open_encoder(target, PredictorOptions(threads=1, precision="int8")).encode(PROBE)
+    assert (exact * quick).sum(axis=1).min() >= 0.99

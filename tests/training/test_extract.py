@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from services.common.engine import Encoder, PredictorOptions, open_encoder
+from services.common.errors import InvalidRequest
+from services.common.wire.jobs import Charset
+from services.indexer.intake.mapping import FieldMapping
 from tests.models import DIMENSION, tiny_encoder
-from training.extract.extraction import Progress, extract
+from training.data.documents import DocumentFile
+from training.extract.extraction import Portion, Progress, extract
 from training.extract.shards import ExtractionError, ShardFolder
+from training.failures import DataInvalid
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,9 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_shards_hold_every_document_and_its_vector(encoder: Encoder, tmp_path: Path) -> None:
     source = _jsonl(tmp_path / "corpus.jsonl", 25)
     seen: list[Progress] = []
-    progress = extract(source, tmp_path / "out", encoder, shard_lines=10, report=seen.append)
+    progress = extract(
+        DocumentFile(source), tmp_path / "out", encoder, shard_records=10, report=seen.append
+    )
     assert (progress.documents, progress.rejected, progress.done) == (25, 0, 1.0)
     assert [step.documents for step in seen] == [10, 20, 25]
     folder = ShardFolder(tmp_path / "out")
@@ -78,18 +87,18 @@ def test_bad_lines_are_named_and_the_rest_goes_on(encoder: Encoder, tmp_path: Pa
         '{"id": "d", "text": "丁"}'.encode(),
     ]
     source.write_bytes(b"\n".join(lines))
-    progress = extract(source, tmp_path / "out", encoder)
-    assert (progress.lines, progress.documents, progress.rejected) == (8, 2, 5)
+    progress = extract(DocumentFile(source), tmp_path / "out", encoder)
+    assert (progress.records, progress.documents, progress.rejected) == (7, 2, 5)
     (shard,) = ShardFolder(tmp_path / "out").finished()
     assert [item.line for item in shard.rejected] == [2, 4, 5, 6, 7]
     assert "JSON" in shard.rejected[0].reason
-    assert shard.rejected[-1].reason == "is longer than 1 MiB"
+    assert shard.rejected[-1].reason.startswith("text: text has 1,048,576 bytes")
 
 
 def test_plain_lines(encoder: Encoder, tmp_path: Path) -> None:
     source = tmp_path / "corpus.txt"
     source.write_text("\ufeff甲\n乙\n甲\n", "utf-8")
-    extract(source, tmp_path / "out", encoder)
+    extract(DocumentFile(source), tmp_path / "out", encoder)
     rows = _rows(tmp_path / "out" / "part-000000.jsonl")
     assert [row["text"] for row in rows] == ["甲", "乙", "甲"]
     assert rows[0]["id"] == rows[2]["id"] != rows[1]["id"]
@@ -107,25 +116,25 @@ def test_a_run_that_was_cut_short_ends_with_the_same_bytes(
             raise Stop
 
     source = _jsonl(tmp_path / name, 45)
-    extract(source, tmp_path / "whole", encoder, shard_lines=10)
+    extract(DocumentFile(source), tmp_path / "whole", encoder, shard_records=10)
     cut = tmp_path / "cut"
     with pytest.raises(Stop):
-        extract(source, cut, encoder, shard_lines=10, report=stop_after_two)
+        extract(DocumentFile(source), cut, encoder, shard_records=10, report=stop_after_two)
     # What a kill between the files of a shard leaves behind.
     (cut / "part-000002.jsonl").write_bytes(b"half a sh")
     (cut / ".part-000002.npy.partial").write_bytes(b"\x93NUM")
-    extract(source, cut, encoder, shard_lines=10)
+    extract(DocumentFile(source), cut, encoder, shard_records=10)
     assert _content(cut) == _content(tmp_path / "whole")
     before = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
-    assert extract(source, cut, encoder, shard_lines=10).documents == 45
+    assert extract(DocumentFile(source), cut, encoder, shard_records=10).documents == 45
     assert before == {path: path.stat().st_mtime_ns for path in cut.iterdir()}
 
 
 def test_a_killed_process_is_finished_by_the_next(model: Path, tmp_path: Path) -> None:
     source = _jsonl(tmp_path / "corpus.jsonl", 6_000)
     cut = tmp_path / "cut"
-    command = [sys.executable, "-m", "training.extract.cli", str(source), str(cut)]
-    command += ["--encoder", str(model), "--precision", "fp32", "--shard-lines", "100"]
+    command = [sys.executable, "-m", "training.cli.extract", str(source), str(cut)]
+    command += ["--encoder", str(model), "--precision", "fp32", "--shard-records", "100"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while len([*cut.glob("part-*.json")]) < 5 and time.monotonic() < deadline:
@@ -133,46 +142,106 @@ def test_a_killed_process_is_finished_by_the_next(model: Path, tmp_path: Path) -
         process.kill()
     done = len([*cut.glob("part-*.json")])
     assert 5 <= done < 60, f"killed at a moment that shows nothing: {done} of 60 shards"
-    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    shared = [*command, "--processes", "2"]
+    finished = subprocess.run(shared, check=True, capture_output=True, text=True)
     assert "6,000 documents" in finished.stdout
     whole = tmp_path / "whole"
     in_process = open_encoder(model, PredictorOptions(precision="fp32"))
-    extract(source, whole, in_process, shard_lines=100)
+    extract(DocumentFile(source), whole, in_process, shard_records=100)
     assert _content(cut) == _content(whole)
 
 
 def test_another_model_or_input_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     source = _jsonl(tmp_path / "corpus.jsonl", 5)
     out = tmp_path / "out"
-    extract(source, out, encoder)
+    extract(DocumentFile(source), out, encoder)
     with pytest.raises(ExtractionError, match="dtype"):
-        extract(source, out, encoder, dtype="float16")
+        extract(DocumentFile(source), out, encoder, dtype="float16")
     other_model = open_encoder(
         tiny_encoder(tmp_path / "other", seed=1), PredictorOptions(threads=1, precision="fp32")
     )
     with pytest.raises(ExtractionError, match="encoder"):
-        extract(source, out, other_model)
+        extract(DocumentFile(source), out, other_model)
     _jsonl(source, 6)
     with pytest.raises(ExtractionError, match="source_bytes"):
-        extract(source, out, encoder)
+        extract(DocumentFile(source), out, encoder)
 
 
 def test_a_folder_with_other_files_is_left_alone(encoder: Encoder, tmp_path: Path) -> None:
     source = _jsonl(tmp_path / "corpus.jsonl", 5)
     with pytest.raises(ExtractionError, match="empty folder"):
-        extract(source, tmp_path, encoder)
+        extract(DocumentFile(source), tmp_path, encoder)
 
 
-def test_unknown_formats_are_named(encoder: Encoder, tmp_path: Path) -> None:
-    source = tmp_path / "corpus.xlsx"
+def test_unknown_formats_are_named(tmp_path: Path) -> None:
+    source = tmp_path / "corpus.odt"
     source.write_bytes(b"x")
-    with pytest.raises(ExtractionError, match=r"\.jsonl"):
-        extract(source, tmp_path / "out", encoder)
+    with pytest.raises(DataInvalid, match=r"\.jsonl"):
+        DocumentFile(source)
+
+
+def test_what_index_reads_extract_reads(encoder: Encoder, tmp_path: Path) -> None:
+    """The same documents from every format, and texts a line in a file that is named as a table."""
+    rows = [
+        {"id": "a", "title": "国有企业", "year": 2001, "code": "007"},
+        {"id": "b", "title": "海洋", "year": 2002, "code": "1"},
+    ]
+    table = "no,title,year,code\n" + "".join(
+        f"{row['id']},{row['title']},{row['year']},{row['code']}\n" for row in rows
+    )
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(table.encode()))
+    (tmp_path / "rows.tsv").write_bytes(table.replace(",", "\t").encode("gb18030"))
+    arrow = pa.table({name: [row[name] for row in rows] for name in rows[0]})
+    parquet.write_table(
+        arrow.rename_columns(["no", *arrow.column_names[1:]]), tmp_path / "r.parquet"
+    )
+    columns = FieldMapping(id="no")
+    for name, charset in (
+        ("rows.csv.gz", None),
+        ("rows.tsv", Charset.GB18030),
+        ("r.parquet", None),
+    ):
+        out = tmp_path / f"of {name}"
+        extract(DocumentFile(tmp_path / name, mapping=columns, charset=charset), out, encoder)
+        found = _rows(out / "part-000000.jsonl")
+        assert [(row["id"], row["title"], row["fields"]) for row in found] == [
+            (row["id"], row["title"], {"year": row["year"], "code": row["code"]}) for row in rows
+        ]
+    texts = tmp_path / "milvus_data.csv"
+    texts.write_text("热处理,对尼龙6的影响\n海洋\n", "utf-8")
+    extract(DocumentFile(texts), tmp_path / "texts", encoder)
+    assert [row["text"] for row in _rows(tmp_path / "texts" / "part-000000.jsonl")] == [
+        "热处理,对尼龙6的影响",
+        "海洋",
+    ]
+    (tmp_path / "other.csv").write_text("甲,乙\n1,海洋\n", "utf-8")
+    with pytest.raises(InvalidRequest, match="which columns are the id"):
+        DocumentFile(tmp_path / "other.csv")
+
+
+def test_processes_share_the_shards(encoder: Encoder, model: Path, tmp_path: Path) -> None:
+    source = _jsonl(tmp_path / "corpus.jsonl.gz", 45)
+    whole = extract(DocumentFile(source), tmp_path / "whole", encoder, shard_records=10)
+    assert (whole.documents, whole.done) == (45, 1.0)
+    parts = [
+        extract(
+            DocumentFile(source),
+            tmp_path / "shared",
+            encoder,
+            shard_records=10,
+            portion=Portion.parse(f"{number}/2"),
+        )
+        for number in (2, 1)
+    ]
+    assert [part.documents for part in parts] == [20, 25]
+    assert _content(tmp_path / "shared") == _content(tmp_path / "whole")
+    with pytest.raises(ExtractionError, match="write 1/4 to 4/4"):
+        Portion.parse("3/2")
 
 
 def test_half_precision_halves_the_files(encoder: Encoder, tmp_path: Path) -> None:
     source = _jsonl(tmp_path / "corpus.jsonl", 5)
-    extract(source, tmp_path / "out", encoder, dtype="float16")
+    extract(DocumentFile(source), tmp_path / "out", encoder, dtype="float16")
     vectors = np.load(tmp_path / "out" / "part-000000.npy")
     assert vectors.dtype == np.float16
     assert np.linalg.norm(vectors.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-3)
@@ -181,5 +250,5 @@ def test_half_precision_halves_the_files(encoder: Encoder, tmp_path: Path) -> No
 def test_an_empty_input_gives_an_empty_extraction(encoder: Encoder, tmp_path: Path) -> None:
     source = tmp_path / "corpus.jsonl"
     source.touch()
-    assert extract(source, tmp_path / "out", encoder).documents == 0
+    assert extract(DocumentFile(source), tmp_path / "out", encoder).documents == 0
     assert np.load(tmp_path / "out" / "part-000000.npy").shape == (0, DIMENSION)

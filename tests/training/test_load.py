@@ -7,6 +7,7 @@ import numpy as np
 
 from services.common.engine import PredictorOptions, open_encoder
 from tests.stack import Stack
+from training.data.documents import DocumentFile
 from training.extract.extraction import extract
 from training.extract.shards import ShardFolder
 from xunwen.client import Client
@@ -14,7 +15,7 @@ from xunwen.client import Client
 ENCODER = Path(__file__).parents[2] / "models" / "literature-encoder"
 _ROWS = [
     {"id": "rice", "title": "水稻种植技术", "year": 2001},
-    {"id": "sea", "title": "海洋生态保护", "year": 2002},
+    {"id": "sea", "title": "海洋生态保护", "year": "n.d.", "kinds": ["a", "b"]},
     {"id": "firm", "title": "国有企业改革", "year": 2003},
 ]
 
@@ -24,7 +25,7 @@ def test_vectors_of_files_are_searched_by(stack: Stack, tmp_path: Path) -> None:
     source.write_text("".join(json.dumps(row) + "\n" for row in _ROWS), "utf-8")
     folder = tmp_path / "vectors"
     encoder = open_encoder(ENCODER, PredictorOptions(threads=1, precision="fp32"))
-    extract(source, folder, encoder, shard_lines=2)
+    extract(DocumentFile(source), folder, encoder, dtype="float16", shard_records=2)
     # Two documents exchange their vectors: whoever embeds again would not find it out.
     matrix = ShardFolder(folder).file(0, "npy")
     np.save(matrix, np.load(matrix)[::-1])
@@ -35,8 +36,32 @@ def test_vectors_of_files_are_searched_by(stack: Stack, tmp_path: Path) -> None:
     with Client(stack.url) as client:
         found = client.search("水稻种植技术", collection="loaded", mode="dense", rank=False)
         assert found.hits[0].id == "sea"
-        assert found.hits[0].fields["year"] == 2002
+        # Metadata of several kinds in one column come through as they are.
+        found = client.search("海洋生态保护", collection="loaded", mode="lexical", rank=False)
+        assert found.hits[0].fields == {"year": "n.d.", "kinds": ["a", "b"]}
         client.delete_collection("loaded")
+
+
+def test_a_matrix_with_its_texts(stack: Stack, tmp_path: Path) -> None:
+    """As PaddleNLP's examples leave them: corpus_embedding.npy, and a text a line."""
+    texts = tmp_path / "milvus_data.csv"
+    texts.write_text("".join(f"{row['title']}\n" for row in _ROWS), "utf-8")
+    encoder = open_encoder(ENCODER, PredictorOptions(threads=1, precision="fp32"))
+    matrix = tmp_path / "corpus_embedding.npy"
+    np.save(matrix, 3 * encoder.encode([str(row["title"]) for row in _ROWS])[::-1])
+    given = ["load", str(matrix), "--texts", str(texts), "--collection", "matrix"]
+    refused = stack.xunwen(*given)
+    assert (refused.returncode, "needs --encoder" in refused.stderr) == (1, True)
+    loaded = stack.xunwen(*given, "--encoder", str(ENCODER))
+    assert loaded.returncode == 0, loaded.stderr
+    assert "3 documents in matrix, 0 rejected" in loaded.stdout
+    with Client(stack.url) as client:
+        found = client.search("水稻种植技术", collection="matrix", mode="dense", rank=False)
+        assert found.hits[0].text == "国有企业改革"
+        client.delete_collection("matrix")
+    texts.write_text("一行\n", "utf-8")
+    wrong = stack.xunwen(*given, "--encoder", str(ENCODER))
+    assert (wrong.returncode, "another number of documents" in wrong.stderr) == (1, True)
 
 
 def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -> None:
@@ -47,9 +72,9 @@ def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -
     source = tmp_path / "corpus.jsonl"
     source.write_text(json.dumps(_ROWS[0]) + "\n", "utf-8")
     folder = tmp_path / "vectors"
-    extract(source, folder, open_encoder(ENCODER, PredictorOptions(threads=1)))
+    extract(DocumentFile(source), folder, open_encoder(ENCODER, PredictorOptions(threads=1)))
     plan = json.loads((folder / "extraction.json").read_text())
     (folder / "extraction.json").write_text(json.dumps(plan | {"encoder": "0" * 16}))
     other = stack.xunwen("load", str(folder), "--collection", "loaded")
     assert other.returncode == 1
-    assert "this installation has" in other.stderr
+    assert "is not installed; the fingerprints of those that are" in other.stderr

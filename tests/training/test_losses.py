@@ -1,18 +1,19 @@
 """Losses, masks and mined negatives against cases worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.training.ernie import MASK, paddle, tiny_ernie
+from training.data.masking import IGNORED, mask_words, words_of_tokens
+from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
 from training.data.pairs import Pair
-from training.masking import IGNORED, mask_words, words_of_tokens
-from training.mining import MiningOptions, mine, write_mined
-from training.objectives.inbatch import contrastive_loss
-from training.objectives.rank import graded_loss, listwise_loss, pairwise_loss
+from training.networks.tokenization import load_tokenizer
+from training.objectives.contrastive import contrastive_loss
+from training.objectives.rank import graded_loss, listwise_loss, margin_loss
 from training.objectives.simcse import CROP_CHARS, crop
-from training.tokenization import load_tokenizer
 
 # Paddle warns of its own use of NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -51,7 +52,7 @@ def test_ranker_losses() -> None:
     logits = np.array([[2.0, 0.0, 1.9]])
     right, *wrong = 1 / (1 + np.exp(-logits[0]))
     expected = np.mean([max(0, 0.1 - (right - score)) for score in wrong])
-    assert float(pairwise_loss(_tensor(logits), 0.1)) == pytest.approx(expected, rel=1e-4)
+    assert float(margin_loss(_tensor(logits), 0.1)) == pytest.approx(expected, rel=1e-4)
     assert expected > 0
     choice = np.log(np.exp(logits).sum()) - 2
     assert float(listwise_loss(_tensor(logits))) == pytest.approx(choice, rel=1e-5)
@@ -94,9 +95,16 @@ def test_negatives_leave_out_the_answer_and_what_may_be_one(tmp_path: Path) -> N
     vectors = np.array([[score, np.sqrt(1 - score**2)] for score in similar], dtype=np.float32)
     query = np.array([[1, 0]], dtype=np.float32)
     pairs = [Pair("问", "答案", "k", "g")]
-    (found,) = mine(pairs, query, corpus, vectors, MiningOptions(count=2, last=4, ceiling=0.95))
-    assert sorted(found.negatives) == ["较难", "难"]
-    assert mine(pairs, query, corpus, vectors, MiningOptions(count=3, last=4, ceiling=0.95)) == []
-    write_mined(tmp_path / "mined.tsv", [found])
+    two = MiningOptions(count=2, least=2, last=4, ceiling=0.95)
+    (mined,) = mine_texts(pairs, query, corpus, vectors, two)
+    assert sorted(mined[2:]) == ["较难", "难"]
+    three = replace(two, count=3, least=3)
+    assert mine_texts(pairs, query, corpus, vectors, three) == []
+    assert write_lists(tmp_path / "mined.tsv", [mined]) == 1
     cells = (tmp_path / "mined.tsv").read_text("utf-8").strip().split("\t")
-    assert cells == ["问", "答案", *found.negatives]
+    assert cells == ["问", "答案", *mined[2:]]
+    ids = ["a", "b", "c", "d", "e"]
+    # The second query has the words of the first: what answers it is no negative of the first.
+    queries, twice = [("问", "a"), ("问 ", "d")], np.concatenate([query, query])
+    (by_id,) = mine_ids(queries, twice, ids, vectors, replace(two, count=9, least=1))
+    assert by_id == ("问", "a", "c")

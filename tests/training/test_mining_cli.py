@@ -1,12 +1,13 @@
 """`mine`: negatives come from the corpus, near to the query and never its answer."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.models import tiny_encoder
-from training.mining_cli import app
+from training.cli.mine import app
 
 # Paddle warns while it traces the tiny model.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -31,6 +32,57 @@ def test_lines_for_training(tmp_path: Path) -> None:
         assert (query, title) in {("国有", "国有企业"), ("水稻", "水稻种植")}
         assert len(negatives) == 2
         assert set(negatives) <= texts - {title}
+
+
+def test_titles_make_their_own_queries(tmp_path: Path) -> None:
+    encoder = tiny_encoder(tmp_path / "encoder")
+    rows = ["国有企业的创新绩效", "海洋生态的保护", "水稻种植的技术", "城市交通的规划"]
+    titles = tmp_path / "titles.jsonl"
+    lines = [json.dumps({"id": f"t{at}", "title": title}) for at, title in enumerate(rows)]
+    titles.write_text("\n".join(lines), "utf-8")
+    held_out = tmp_path / "papers.jsonl"
+    held_out.write_text(lines[3], "utf-8")
+    output = tmp_path / "lists.tsv"
+    options = ["--encoder", encoder, "--negatives", 1, "--ceiling", 1.0, "--sample", 2]
+    arguments = [titles, output, "--exclude", held_out, *options]
+    result = CliRunner().invoke(app, [str(each) for each in arguments])
+    assert result.exit_code == 0, result.output
+    assert "of 2 pairs have negatives" in result.stdout
+    for line in output.read_text("utf-8").splitlines():
+        query, title, negative = line.split("\t")
+        assert set(query.split()) <= {title.partition("的")[0], title.partition("的")[2]}
+        assert {title, negative} <= {*rows[:3]}
+
+
+def test_lists_of_ids(tmp_path: Path) -> None:
+    encoder = tiny_encoder(tmp_path / "encoder")
+    queries, corpus = tmp_path / "natural.tsv", tmp_path / "abstracts.jsonl"
+    subjects = ["国有企业", "民营经济", "海洋生态", "水稻种植"]
+    queries.write_text(
+        "".join(f"ask\t{text[:2]}\tp{at}\n" for at, text in enumerate(subjects)) + "en\tx\tp9\n",
+        "utf-8",
+    )
+    corpus.write_text(
+        "".join(
+            json.dumps({"id": f"p{at}", "title": text, "abstract": f"本文讨论{text}"}) + "\n"
+            for at, text in enumerate(subjects)
+        ),
+        "utf-8",
+    )
+    output = tmp_path / "lists.tsv"
+    command = [str(queries), str(output), "--ids", "--encoder", str(encoder), "--ceiling", "1"]
+    given = [*command, "--corpus", str(corpus), "--negatives", "3", "--least", "1", "--last", "3"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    for line in output.read_text("utf-8").splitlines():
+        query, answer, *negatives = line.split("\t")
+        assert subjects[int(answer[1])].startswith(query)
+        assert 1 <= len(negatives) <= 3
+        assert set(negatives) <= {"p0", "p1", "p2", "p3"} - {answer}
+    result = CliRunner().invoke(app, [*given, "--exclude", str(corpus)])
+    assert (result.exit_code, "no line" in result.stderr) == (1, True)
+    result = CliRunner().invoke(app, command)
+    assert (result.exit_code, "--ids needs --corpus" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from tests.models import tiny_encoder, tiny_ranker
-from training.extract.predict_cli import app
+from training.cli.predict import app
 
 _PAIRS = [("国有企业", "企业改革"), ("水稻", "水稻"), ("海洋", "a")]
 _FP32 = PredictorOptions(threads=1, precision="fp32")

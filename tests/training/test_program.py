@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.engine.paddle_inference import open_paddle
+from services.common.engine.paddle import open_paddle
 from tests.training.ernie import paddle
+from training.export.program import PROGRAM, WEIGHTS, save_program
 from training.failures import ProgramUnknown
-from training.program import PROGRAM, WEIGHTS, save_program
 
 # Paddle warns while it traces.
 pytestmark = pytest.mark.filterwarnings("ignore")

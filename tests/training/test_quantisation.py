@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from services.common.engine.tokens import IntArray
-from training.quantisation.smoothing import smooth
+from training.export.quantisation.smoothing import smooth
 
 _HUGE = 200.0
 _BATCH = (np.array([[0, 1, 2, 3]], dtype=np.int64), np.zeros((1, 4), dtype=np.int64))
@@ -56,7 +56,7 @@ def test_smoothing_evens_out_activations_and_changes_no_answer(
 ) -> None:
     unseen = np.array([[4, 5, 6, 7]], dtype=np.int64)
     before = _run(model, "output", unseen)
-    smooth(model, [_BATCH], tmp_path)
+    smooth(model, [{"input_ids": _BATCH[0], "token_type_ids": _BATCH[1]}], tmp_path)
     assert _run(model, "output", unseen) == pytest.approx(before, rel=1e-4)
     peaks = np.abs(_run(model, "states.smooth", unseen)).max(axis=(0, 1))
     assert peaks[3] / np.median(peaks) < _HUGE / 5

@@ -5,22 +5,29 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from training.cli import RECIPES, app
-from training.config import (
-    InbatchRecipe,
-    PretrainRecipe,
-    RankRecipe,
-    Recipe,
-    SimcseRecipe,
-    load_recipe,
-)
+from training.cli.train import RECIPES, app
 from training.failures import RecipeInvalid
+from training.objectives.inbatch import InbatchRecipe
+from training.objectives.pretrain import PretrainRecipe
+from training.objectives.rank import RankRecipe
+from training.objectives.simcse import SimcseRecipe
+from training.run.recipe import Recipe, load_recipe
+
+# Paddle warns of its own use of NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 _KINDS: dict[str, type[Recipe]] = {
     "pretrain": PretrainRecipe,
     "simcse": SimcseRecipe,
     "literature-encoder": InbatchRecipe,
     "ranker": RankRecipe,
+    "demonstration": InbatchRecipe,
+    "natural-encoder": InbatchRecipe,
+    "natural-ranker": RankRecipe,
+    "chain-pretrain": PretrainRecipe,
+    "chain-simcse": SimcseRecipe,
+    "chain-inbatch": InbatchRecipe,
+    "chain-ranker": RankRecipe,
 }
 
 
@@ -59,6 +66,15 @@ def test_a_recipe_without_data_is_refused(tmp_path: Path) -> None:
     path.write_text("output: run\nmodel: {source: starter}\nsteps: 1\n", "utf-8")
     with pytest.raises(RecipeInvalid, match="triples"):
         load_recipe(path, RankRecipe)
+
+
+def test_missing_data_is_one_line_that_says_what_to_fetch(tmp_path: Path) -> None:
+    given = [f"abstracts=[{tmp_path}/literature_abstracts.jsonl]", f"output={tmp_path}/run"]
+    given += ["titles=[]", "natural=[]", "exclude=[]", "per_epoch={}"]
+    result = CliRunner().invoke(app, ["inbatch", "natural-encoder", *given])
+    assert result.exit_code == 1
+    assert "made of GitHub CLUEbenchmark/FewCLUE by `xunwen prepare`" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("recipe", ["no-such", "simcse"])

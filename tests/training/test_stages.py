@@ -11,21 +11,16 @@ import pytest
 
 from tests.training.ernie import paddle, tiny_ernie
 from tests.training.literature import write_literature
-from training import stages
-from training.config import (
-    InbatchRecipe,
-    ModelSettings,
-    OptimizerSettings,
-    PretrainRecipe,
-    RankRecipe,
-    Recipe,
-    SimcseRecipe,
-)
 from training.data.stream import Batching
 from training.failures import DataInvalid, ModelUnknown, RunMismatch
-from training.networks import load_encoder, load_ranker
-from training.objectives import Objective, StepResult
-from training.trainer import train
+from training.networks.directory import load_encoder, load_ranker
+from training.objectives.inbatch import InbatchObjective, InbatchRecipe
+from training.objectives.pretrain import PretrainObjective, PretrainRecipe
+from training.objectives.rank import RankObjective, RankRecipe
+from training.objectives.simcse import SimcseObjective, SimcseRecipe
+from training.run.objective import Objective, StepResult
+from training.run.recipe import ModelSettings, OptimizerSettings, Recipe
+from training.run.trainer import train
 
 # Paddle and paddlenlp warn of their own use of NumPy and of themselves.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -76,15 +71,16 @@ def _recipe(stage: str, ernie: Path, data: Path, output: Path, **settings: Any) 
     if stage == "inbatch":
         return InbatchRecipe(abstracts=papers, titles=papers, dimension=8, alike=True, **shared)
     # A few queries only: at 0.2 none of them is held back.
-    return RankRecipe(triples=(data / "triples.tsv",), **(shared | {"validation": 0.4}))
+    rank = {"network": "late", "validation": 0.4}
+    return RankRecipe(triples=(data / "triples.tsv",), **(shared | rank))
 
 
 def _objective(recipe: Recipe) -> Objective[Any]:
     make: dict[type[Recipe], Callable[[Any], Objective[Any]]] = {
-        PretrainRecipe: stages.pretrain_objective,
-        SimcseRecipe: stages.simcse_objective,
-        InbatchRecipe: stages.inbatch_objective,
-        RankRecipe: stages.rank_objective,
+        PretrainRecipe: PretrainObjective.build,
+        SimcseRecipe: SimcseObjective.build,
+        InbatchRecipe: InbatchObjective.build,
+        RankRecipe: RankObjective.build,
     }
     return make[type(recipe)](recipe)
 
@@ -227,9 +223,9 @@ def test_grades_train_and_bad_lines_are_named(
         triples=(data / "triples.tsv",),
         validation=0.0,
     )
-    objective = stages.rank_objective(recipe)
+    objective = RankObjective.build(recipe)
     assert "1 malformed (line 7: 'five' is no grade from 0 to 2)" in caplog.text
-    graded = [each for each in objective.examples(np.random.default_rng(0)) if not each.titles[1:]]
+    graded = [each for each in objective.examples(np.random.default_rng(0)) if not each.texts[1:]]
     assert {each.grade for each in graded} <= {0.0, 0.5, 1.0}
     train(recipe, objective)
 

@@ -33,7 +33,7 @@ def _recipe(folder: Path, output: Path) -> list[str]:
     }
     path = folder / f"{output.name}.yaml"
     path.write_text(yaml.safe_dump(settings), "utf-8")
-    return [sys.executable, "-m", "training.cli", "simcse", str(path)]
+    return [sys.executable, "-m", "training.cli.train", "simcse", str(path)]
 
 
 def _steps(run: Path) -> int:

@@ -1,1 +1,1 @@
-"""What training reads: files to examples, examples to batches."""
+"""The data of training: files become examples, examples become batches."""

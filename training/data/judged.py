@@ -1,21 +1,70 @@
-"""Judgements for the ranker: a title above others, or a title with a grade."""
+"""Judgements for the ranker: a document above others, or a document with a grade."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from training.data.pairs import normal
 from training.data.readers import Malformed, columns, read_lines
-from training.objectives.rank import Form, Judged
+
+MOST_COLUMNS = 128
+"""A query, its answer and at most 126 negatives."""
 
 
-def read_ranked(path: Path, form: Form, at_most: int) -> list[Judged]:
-    """`query<TAB>title<TAB>negative...` lines of 3 to `at_most` columns."""
-    rows, _ = read_lines(path, columns(3, at_most))
-    return [Judged(query, tuple(titles), form) for query, *titles in rows]
+class Form(StrEnum):
+    """The kind of loss that a judgement is trained with."""
+
+    PAIRWISE = "pairwise"
+    LISTWISE = "listwise"
+    GRADED = "graded"
 
 
-def read_graded(path: Path, top_grade: int) -> list[Judged]:
-    """`query<TAB>title<TAB>grade` lines; a grade is a whole number from 0 to `top_grade`."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query with documents: the first is better than the others, or the only one has a grade
+    from 0 to 1."""
+
+    query: str
+    texts: tuple[str, ...]
+    form: Form
+    grade: float = 1.0
+    key: str = ""
+    """The id of the answer, empty if it is unknown; judgements of one answer validate together."""
+
+    @property
+    def characters(self) -> int:
+        return len(self.query) + max(map(len, self.texts))
+
+
+def ranked_parser(
+    form: Form, documents: Mapping[str, str] | None = None
+) -> Callable[[str], Judged]:
+    """A parser of `query<TAB>answer<TAB>negative...` lines; it raises Malformed.
+
+    With `documents`, answer and negatives are ids of documents. A negative that is no document is
+    left out; a line without its answer or without any negative teaches nothing and is malformed.
+    """
+    cells = columns(3, MOST_COLUMNS)
+
+    def parse(line: str) -> Judged:
+        query, *texts = cells(line)
+        if documents is None:
+            return Judged(query, tuple(texts), form)
+        key, *negatives = texts
+        if key not in documents:
+            raise Malformed(f"{key!r} is no id of the corpus, or is held out")
+        known = [documents[negative] for negative in negatives if negative in documents]
+        if not known:
+            raise Malformed("none of the negatives is an id of the corpus")
+        return Judged(query, (documents[key], *known), form, key=key)
+
+    return parse
+
+
+def graded_parser(top_grade: int) -> Callable[[str], Judged]:
+    """A parser of `query<TAB>title<TAB>grade` lines with grades from 0 to `top_grade`; it raises
+    Malformed."""
     cells = columns(3, 3)
 
     def parse(line: str) -> Judged:
@@ -24,14 +73,14 @@ def read_graded(path: Path, top_grade: int) -> list[Judged]:
             raise Malformed(f"{grade!r} is no grade from 0 to {top_grade}")
         return Judged(query, (title,), Form.GRADED, int(grade) / top_grade)
 
-    return read_lines(path, parse)[0]
+    return parse
 
 
-def held_to(judged: Iterable[Judged], secret: frozenset[str]) -> list[Judged]:
-    """Those in which no text is one of `secret` (normalised)."""
-    return [
-        each
-        for each in judged
-        if normal(each.query) not in secret
-        and not any(normal(title) in secret for title in each.titles)
-    ]
+def read_graded(path: Path, top_grade: int) -> list[Judged]:
+    """The graded pairs of a file, in the order of its lines. Raises DataInvalid."""
+    return read_lines(path, graded_parser(top_grade))[0]
+
+
+def shows(item: Judged, held_out: frozenset[str]) -> bool:
+    """Whether a text of the judgement is one of `held_out` (as `normal` writes them)."""
+    return any(normal(text) in held_out for text in (item.query, *item.texts))

@@ -1,4 +1,4 @@
-"""Brings alike examples together, so that the negatives of a batch are hard.
+"""Groups similar examples, so that the negatives of a batch are hard.
 
 Among random texts the right one is soon too easy to tell. Batches of similar texts teach more in
 the same time (TAS-Balanced: Hofstätter et al., 2021).
@@ -14,12 +14,13 @@ from services.common.engine.predictor import FloatArray
 Rows = NDArray[np.intp]
 
 GROUP = 96
-"""Most rows of a group: as many as the shipped recipe has pairs in a batch."""
+"""Most rows of a group; the shipped encoder was trained with batches of this size."""
 _ROUNDS = 4
 
 
 def neighbourhoods(vectors: FloatArray, rng: np.random.Generator) -> list[Rows]:
-    """The rows of `vectors`, float32 [rows, dimension], in groups that are alike; each row once.
+    """The rows of `vectors`, float32 [rows, dimension], in groups of similar rows; each row is in
+    one group.
 
     Halves the rows again and again across a direction of much variance. `rng` chooses where the
     search for it starts, so that each epoch has other neighbours.

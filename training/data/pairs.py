@@ -1,8 +1,8 @@
-"""Pairs of a query and a text that answers it: read from files, or made of scholarly text."""
+"""Pairs of a query and a text that answers it, read from files or made of scholarly texts."""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,25 +19,28 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One positive. Pairs of the same `key` are never each other's negatives."""
+    """A query with a text that answers it. Pairs of the same `key` are never each other's
+    negatives."""
 
     query: str
     title: str
     key: str
     group: str
-    """Batches are made of one group, so that negatives are of the positive's kind."""
+    """Kind of the pair. A batch holds one group, so that negatives are of the positive's kind."""
     negatives: tuple[str, ...] = ()
 
 
 def normal(text: str) -> str:
-    """The text as it is compared for hold-out: letters and digits alone, NFKC, lower case."""
+    """The form in which texts are compared with held-out ones: the letters and digits of the text
+    after NFKC, in lower case."""
     return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower())
 
 
 def texts_of(papers: Iterable[Path]) -> frozenset[str]:
-    """Normalised titles and abstracts of evaluation papers, which training must not see.
+    """The normalised titles and abstracts of evaluation papers, which training must not see.
 
-    Papers as CSL writes them (`abstract`) or as documents (`text`).
+    The abstract of a paper is in `abstract`, as in CSL, or in `text`, as in a document. Raises
+    DataInvalid.
     """
     texts: set[str] = set()
     for path in papers:
@@ -46,30 +49,39 @@ def texts_of(papers: Iterable[Path]) -> frozenset[str]:
     return frozenset(texts - {""})
 
 
+def pair_parser(group: str) -> Callable[[str], Pair]:
+    """A parser of `query<TAB>title[<TAB>negative...]` lines; it raises Malformed."""
+    cells = columns(2, 32)
+
+    def parse(line: str) -> Pair:
+        query, title, *negatives = cells(line)
+        return Pair(query, title, normal(query) or query, group, negatives=tuple(negatives))
+
+    return parse
+
+
 def read_pairs(path: Path, group: str) -> list[Pair]:
-    """`query<TAB>title[<TAB>negative...]` lines."""
-    rows, _ = read_lines(path, columns(2, 32))
-    return [
-        Pair(row[0], row[1], normal(row[0]) or row[0], group, negatives=row[2:]) for row in rows
-    ]
+    """The pairs of a file, in the order of its lines. Raises DataInvalid."""
+    return read_lines(path, pair_parser(group))[0]
 
 
 def title_pairs(rows: Sequence[dict[str, Any]], rng: np.random.Generator) -> list[Pair]:
-    """Some key terms of a title, in any order -> the title."""
+    """Pairs of a title and a query of two to five of its key terms in random order."""
     pairs = []
     for row in rows:
         terms = key_terms(row["title"])
         if len(terms) >= 2:
             chosen = _some(terms, rng)
-            pairs.append(Pair(" ".join(chosen), row["title"], row["id"], "terms-title"))
+            pairs.append(Pair(" ".join(chosen), row["title"], row["id"], "titles"))
     return pairs
 
 
 def abstract_pairs(rows: Sequence[dict[str, Any]], rng: np.random.Generator) -> list[Pair]:
-    """Views of an abstract that stand for what users ask: about three pairs of each.
+    """About three pairs of each abstract, made of parts of it that resemble what users ask.
 
-    A title-like phrase stands for the title: keywords and another sentence look for it, and it
-    looks for the abstract without its sentence. A sentence looks for the rest or for another one.
+    A title-like phrase stands for the title. Keywords and another sentence are queries for it, and
+    it is a query for the abstract without its own sentence. A sentence is a query for the rest of
+    the abstract or for another sentence.
     """
     pairs: list[Pair] = []
     for row in rows:
@@ -110,7 +122,7 @@ def _views(key: str, abstract: str, keywords: list[str], rng: np.random.Generato
 
 
 def _frequent_terms(text: str, most: int = 6) -> list[str]:
-    """Key terms by how often they occur in the text, then by length."""
+    """At most `most` key terms of a text: the most frequent first, of equals the longest."""
     terms = [term for term in key_terms(text) if len(term) <= 10]
     return sorted(terms, key=lambda term: (-text.count(term), -len(term)))[:most]
 

@@ -1,4 +1,4 @@
-"""Sentences and key terms of Chinese scholarly text, by rule; no model is needed."""
+"""Sentences and key terms of Chinese scholarly text, found by rules without a model."""
 
 import re
 
@@ -60,12 +60,12 @@ TERM_CHARS = (2, 14)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of `text` with their closing marks; joined they give the text again."""
+    """The sentences of `text` with their closing marks; joined, they are the text again."""
     return [match.group() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
 def title_like(sentence: str) -> str | None:
-    """What a scholarly sentence is about, put as a title is; None where no title comes of it.
+    """The topic of a scholarly sentence in the form of a title; None if it has none.
 
     「本文探讨了甲对乙的影响。」 gives 「甲对乙的影响」.
     """
@@ -78,7 +78,8 @@ def title_like(sentence: str) -> str | None:
 
 
 def key_terms(text: str) -> list[str]:
-    """Stretches between function words and marks, in order, each once: much like keywords."""
+    """The stretches between function words and marks, in order, each once; they resemble
+    keywords."""
     terms = (part.strip() for part in _FUNCTION.split(text) if part)
     return [
         term

@@ -1,4 +1,4 @@
-"""Reads training files line by line; what cannot be read is counted and named, never a crash."""
+"""Reads training files line by line; lines that hold no example are counted and named."""
 
 import json
 import logging
@@ -14,7 +14,18 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAMED_LINES = 20
-"""So many malformed lines are named in the log; the count is always complete."""
+"""Number of malformed lines that the log names; the count is always complete."""
+
+SOURCES = {
+    "literature_abstracts.jsonl": "GitHub CLUEbenchmark/FewCLUE by `xunwen prepare`",
+    "pairs_general.tsv": "GitHub CLUEbenchmark/SimCLUE by `xunwen prepare`",
+    "pairwise_general.tsv": "GitHub CLUEbenchmark/SimCLUE by `xunwen prepare`",
+    "relevance_web.tsv": "GitHub CLUEbenchmark/QBQTC by `xunwen prepare`",
+    "natural_train.tsv": "queries written for literature_abstracts.jsonl, as the model card tells",
+    "natural_lists.tsv": "`xunwen mine --ids`",
+    "mined.tsv": "`xunwen mine`",
+}
+"""The origin of the files of the shipped recipes that the project does not hold."""
 
 
 class Malformed(ValueError):
@@ -23,7 +34,7 @@ class Malformed(ValueError):
 
 @dataclass
 class LineReport:
-    """What reading a file came to."""
+    """The number of lines of a file that were read, and the malformed ones."""
 
     path: Path
     read: int = 0
@@ -35,6 +46,12 @@ class LineReport:
         more = len(self.malformed) - NAMED_LINES
         tail = f" ({named}{f'; and {more} more' if more > 0 else ''})" if named else ""
         return f"{self.path.name}: {self.read} read, {len(self.malformed)} malformed{tail}"
+
+    def say(self) -> None:
+        """Logs the report. Raises DataInvalid if no line was usable."""
+        log.log(logging.WARNING if self.malformed else logging.INFO, "%s", self)
+        if not self.read:
+            raise DataInvalid(f"no usable line in {self}")
 
 
 def read_lines(path: Path, parse: Callable[[str], T]) -> tuple[list[T], LineReport]:
@@ -52,24 +69,28 @@ def read_lines(path: Path, parse: Callable[[str], T]) -> tuple[list[T], LineRepo
         except Malformed as error:
             report.malformed.append((number, str(error)))
     report.read = len(items)
-    if report.malformed:
-        log.warning("%s", report)
-    else:
-        log.info("%s", report)
-    if not items:
-        raise DataInvalid(f"no usable line in {report}")
+    report.say()
     return items, report
 
 
 def _numbered(path: Path, report: LineReport) -> Iterator[tuple[int, str]]:
     if not path.is_file():
-        raise DataInvalid(f"{path} does not exist")
+        raise DataInvalid(missing(path))
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             try:
                 yield number, raw.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError:
                 report.malformed.append((number, "not UTF-8"))
+
+
+def missing(path: Path) -> str:
+    """The message about a file that does not exist; it says how to make the file, if that is
+    known."""
+    source = SOURCES.get(path.name)
+    if source is None:
+        return f"{path} does not exist"
+    return f"{path} does not exist: it is made of {source}; docs/training.md says its form"
 
 
 def columns(at_least: int, at_most: int) -> Callable[[str], tuple[str, ...]]:
@@ -107,8 +128,13 @@ def record(*required: str) -> Callable[[str], dict[str, Any]]:
 
 def read_texts(path: Path, fields: tuple[str, ...] = ("text",)) -> list[str]:
     """Texts of a jsonl file (the first of `fields` that a row has) or of plain lines."""
+    return read_lines(path, text_parser(path, fields))[0]
+
+
+def text_parser(path: Path, fields: tuple[str, ...]) -> Callable[[str], str]:
+    """The parser of a line of this file, as `read_texts` uses it; it raises Malformed."""
     if ".jsonl" not in path.suffixes:
-        return read_lines(path, str.strip)[0]
+        return str.strip
 
     parse_row = record()
 
@@ -120,4 +146,4 @@ def read_texts(path: Path, fields: tuple[str, ...] = ("text",)) -> list[str]:
                 return text.strip()
         raise Malformed(f"none of {', '.join(fields)} holds text")
 
-    return read_lines(path, parse)[0]
+    return parse

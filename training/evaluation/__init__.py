@@ -1,1 +1,1 @@
-"""Evaluation: tasks made of the literature, runs of every leg, and measures with intervals."""
+"""Evaluation: tasks from the literature, runs of every leg, and measures with intervals."""

@@ -1,4 +1,5 @@
-"""How well a ranker tells relevant pairs from others: AUC on held-out web judgements (QBQTC)."""
+"""AUC of a ranker on held-out web judgements (QBQTC): how well it tells relevant pairs from
+others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +11,23 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from services.common.engine import Ranker
-from training.evaluation.literature import WEB_RELEVANCE, read_graded
-from training.evaluation.splits import held_out_query
+from training.data.judged import read_graded
+from training.data.splits import held_out_query
+from training.evaluation.literature import WEB_RELEVANCE
 from training.evaluation.tasks import data_file
+
+_TOP_GRADE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Discrimination:
-    """AUC at both cuts of the grades 0 (irrelevant), 1 (relevant), 2 (exactly it)."""
+    """AUC at both cuts of the grades 0 (irrelevant), 1 (relevant) and 2 (exactly matching)."""
 
     pairs: int
     relevant: float
-    """Grades 1 and 2 against 0."""
+    """AUC of grades 1 and 2 against 0."""
     exact: float
-    """Grade 2 against 0 and 1."""
+    """AUC of grade 2 against 0 and 1."""
 
     def __str__(self) -> str:
         return (
@@ -36,9 +40,9 @@ class Discrimination:
 
 
 def auc(relevant: Sequence[bool], scores: NDArray[np.float32]) -> float:
-    """Chance that a relevant pair scores above another one, ties counting half.
+    """Probability that a relevant pair scores above another one; ties count half.
 
-    NaN when all pairs are of one kind.
+    NaN if all pairs are of one kind.
     """
     if len(set(relevant)) < 2:
         return float("nan")
@@ -46,9 +50,11 @@ def auc(relevant: Sequence[bool], scores: NDArray[np.float32]) -> float:
 
 
 def ranker_auc(ranker: Ranker, data_dir: Path, sample: int | None = None) -> Discrimination:
-    """Raises DataMissing."""
+    """AUC of a ranker on the held-out web judgements. Raises DataMissing."""
     graded = [
-        row for row in read_graded(data_file(data_dir, WEB_RELEVANCE)) if held_out_query(row[0])
+        (judged.query, judged.texts[0], judged.grade)
+        for judged in read_graded(data_file(data_dir, WEB_RELEVANCE), _TOP_GRADE)
+        if held_out_query(judged.query)
     ][:sample]
     scores = np.concatenate(
         [
@@ -59,6 +65,6 @@ def ranker_auc(ranker: Ranker, data_dir: Path, sample: int | None = None) -> Dis
     )
     return Discrimination(
         pairs=len(graded),
-        relevant=auc([grade >= 1 for *_, grade in graded], scores),
-        exact=auc([grade == 2 for *_, grade in graded], scores),
+        relevant=auc([grade > 0 for *_, grade in graded], scores),
+        exact=auc([grade == 1 for *_, grade in graded], scores),
     )

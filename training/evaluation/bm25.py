@@ -15,12 +15,12 @@ Words = Callable[[str], list[str]]
 class Bm25:
     """Scores every document of a corpus for a query."""
 
-    def __init__(self, texts: Sequence[str], words: Words) -> None:
+    def __init__(self, texts: Sequence[str], words: Words, query_words: Words) -> None:
         logging.getLogger("bm25s").setLevel(logging.WARNING)
-        self._words = words
+        self._query_words = query_words
         self._index = bm25s.BM25(k1=K1, b=B, method="lucene")
         self._index.index([words(text) for text in texts], show_progress=False)
 
     def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [queries, documents]; 0 where no word is shared."""
-        return np.stack([self._index.get_scores(self._words(query)) for query in queries])
+        """Scores as float32 [queries, documents]; 0 where a query and a document share no word."""
+        return np.stack([self._index.get_scores(self._query_words(query)) for query in queries])

@@ -12,13 +12,13 @@ DEPTH = 1000
 
 
 def top(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
-    """Rows of the best documents per query, best first; equal scores in corpus order.
+    """Row numbers of the best documents of each query, best first; equal scores in corpus order.
 
-    The order of equals must not depend on the answer, or ties would flatter the measures.
+    The order of equal scores must not depend on the answer, or ties would flatter the measures.
     """
     depth = min(depth, scores.shape[1])
     if depth < scores.shape[1]:
-        # Keep all that tie with the last one kept, so that the cut is in corpus order too.
+        # All documents that tie with the last one stay, so that the cut is in corpus order too.
         last = -np.partition(-scores, depth - 1, axis=1)[:, depth - 1 : depth]
     else:
         last = scores.min(axis=1, keepdims=True)

@@ -21,14 +21,14 @@ class Sample:
     """The candidates of one query."""
 
     features: Floats
-    """[candidates, columns]"""
+    """Features, float [candidates, columns]."""
     relevant: NDArray[np.bool_]
-    """[candidates]; at least one is true."""
+    """Relevance, bool [candidates]; at least one is true."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """log-odds = features @ weights + bias."""
+    """The linear score: log-odds = features @ weights + bias."""
 
     weights: Floats
     bias: float
@@ -39,9 +39,12 @@ class Linear:
 
 
 def fit(samples: Sequence[Sample]) -> Linear:
-    """Ranks by the softmax loss over each query's candidates (ListNet; Cao et al., ICML 2007),
-    then scales and shifts so that the logistic of the score is the share of relevant ones
-    (Platt, 1999)."""
+    """Fits weights by the softmax loss over each query's candidates (ListNet; Cao et al., ICML
+    2007).
+
+    The score is then scaled and shifted so that its logistic is the share of relevant candidates
+    (Platt, 1999).
+    """
     columns = samples[0].features.shape[1]
 
     def loss(weights: Floats) -> tuple[float, Floats]:

@@ -1,7 +1,6 @@
 """Measures of runs, by ir_measures, with bootstrap intervals over the queries.
 
-Every query of the task counts, the last one and those without an answer included: a query
-that a run lacks scores 0.
+Every query of the task counts, also one without an answer: a query that a run lacks scores 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,8 +34,8 @@ Ranking = Mapping[str, Sequence[str]]
 
 def per_query(qrels: Qrels, ranking: Ranking) -> dict[str, NDArray[np.float64]]:
     """Values of each measure, in the order of `qrels`."""
-    # Ranks become scores here: pytrec_eval sorts equal scores by document id, and a run's
-    # own order is what the user sees.
+    # Ranks become scores, since pytrec_eval sorts equal scores by document id, while users see a
+    # run in its own order.
     run = {
         query: {document: float(-rank) for rank, document in enumerate(documents)}
         for query, documents in ranking.items()

@@ -1,7 +1,7 @@
-"""The models under evaluation, opened as they would be served.
+"""Opens the models under evaluation as they would be served.
 
-A training checkpoint is exported to a temporary model directory first: what is measured is
-the static program as Paddle Inference runs it, not the network that was trained.
+A training checkpoint is exported to a temporary model directory first, so that the static program
+is measured as Paddle Inference runs it, and not the network that was trained.
 """
 
 import tempfile
@@ -16,7 +16,7 @@ from services.common.engine import (
     open_encoder,
     open_ranker,
 )
-from services.common.model_dir import MANIFEST, WantedPrecision
+from services.common.model_dir import MANIFEST, Kind, WantedPrecision
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64
@@ -24,37 +24,37 @@ CHECKPOINT_QUERY_MAX_TOKENS = 64
 
 @contextmanager
 def encoder_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Encoder]:
-    """The encoder of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
-    options = PredictorOptions(precision=precision)
-    if (path / MANIFEST).is_file():
-        yield open_encoder(path, options)
-        return
-    with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
-        _export(path, "encoder", Path(exported))
-        yield open_encoder(exported, options)
+    """The encoder of a model directory or checkpoint. Raises ModelInvalid, ModelUnknown."""
+    with _model_directory(path, Kind.ENCODER) as directory:
+        yield open_encoder(directory, PredictorOptions(precision=precision))
 
 
 @contextmanager
 def ranker_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Ranker]:
-    """The ranker of a model directory or checkpoint. Raises ModelInvalid, FileNotFoundError."""
-    options = PredictorOptions(precision=precision)
+    """The ranker of a model directory or checkpoint. Raises ModelInvalid, ModelUnknown."""
+    with _model_directory(path, Kind.RANKER) as directory:
+        yield open_ranker(directory, PredictorOptions(precision=precision))
+
+
+@contextmanager
+def _model_directory(path: Path, kind: Kind) -> Iterator[Path]:
+    """`path` itself if it is a model directory, else a temporary export of it."""
     if (path / MANIFEST).is_file():
-        yield open_ranker(path, options)
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="xunwen-checkpoint-") as exported:
-        _export(path, "ranker", Path(exported))
-        yield open_ranker(exported, options)
+        _export(path, kind, Path(exported))
+        yield Path(exported)
 
 
-def _export(checkpoint: Path, kind: str, directory: Path) -> None:
+def _export(checkpoint: Path, kind: Kind, directory: Path) -> None:
     # paddlenlp takes seconds to import and is needed for checkpoints only.
-    from training.export import ExportOptions, export
-    from training.networks import load_encoder, load_ranker
-    from training.parity import PROBE
-    from training.tokenization import TextCodec, load_tokenizer
+    from training.export.directory import ExportOptions, export
+    from training.export.parity import PROBE
+    from training.networks.directory import load_codec, load_encoder, load_ranker
 
-    network = load_encoder(checkpoint) if kind == "encoder" else load_ranker(checkpoint)
-    codec = TextCodec(load_tokenizer(checkpoint), network.body.config.pad_token_id)
+    network = load_encoder(checkpoint) if kind is Kind.ENCODER else load_ranker(checkpoint)
+    codec = load_codec(checkpoint, network)
     options = ExportOptions(
         name=checkpoint.name,
         version="checkpoint",

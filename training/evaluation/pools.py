@@ -1,16 +1,18 @@
-"""What the legs find and what recall makes of it, without servers."""
+"""Computes the results of the legs and of their fusion without servers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.blend import FittedWeights
 from services.common.engine import Encoder
 from services.common.text import WordAnalyzer
-from services.common.wire.recall import Candidate
+from services.common.wire.rank import RankCandidate
 from services.recall.domain import Found, Fusion, fuse
+from services.recall.fusion import QueryFusion
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, blocks, top
 from training.evaluation.tasks import Corpus, Query, Task
@@ -19,7 +21,7 @@ from training.evaluation.vectors import document_vectors
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """What each leg found for a query, best first."""
+    """The documents that each leg found for a query, best first."""
 
     query: Query
     dense: list[Found]
@@ -29,7 +31,7 @@ class Legs:
 def found_by_legs(
     task: Task, analyzer: WordAnalyzer, encoder: Encoder, cache: Path | None
 ) -> Iterator[Legs]:
-    """The best DEPTH of each leg, by exact search and BM25."""
+    """Yields the best DEPTH documents of each leg for each query, by exact search and BM25."""
     words = _index(task.corpus, analyzer)
     documents = document_vectors(task.corpus, encoder, cache)
     vectors = encoder.encode_queries([query.text for query in task.queries])
@@ -42,7 +44,7 @@ def found_by_legs(
 
 
 def found_by_words(task: Task, analyzer: WordAnalyzer) -> Iterator[tuple[Query, list[Found]]]:
-    """The best DEPTH by BM25 alone."""
+    """The best DEPTH documents of each query by BM25 alone."""
     words = _index(task.corpus, analyzer)
     for block in blocks(task.queries):
         queries = task.queries[block]
@@ -51,14 +53,32 @@ def found_by_words(task: Task, analyzer: WordAnalyzer) -> Iterator[tuple[Query, 
             yield query, _found(task, line, above=0.0)
 
 
-def candidates(legs: Legs, fusion: Fusion) -> list[Candidate]:
-    """Fused as recall does it."""
+FusionOf = Callable[[Legs], Fusion]
+"""Gives the fusion of a query from the documents of its legs."""
+
+
+def constant_fusion(dense_weight: float) -> FusionOf:
+    """A fusion with the same share of the dense leg for every query."""
+    return lambda _: Fusion(dense_weight=dense_weight)
+
+
+def fused_by(weights: FittedWeights, analyzer: WordAnalyzer) -> FusionOf:
+    """The fusion that recall makes with fitted weights."""
+    if not weights.fusion:
+        return constant_fusion(weights.dense_weight)
+    model = QueryFusion.of(weights)
+    return lambda legs: Fusion(
+        dense_weight=model.dense_weight(legs.query.text, legs.dense, legs.lexical, analyzer)
+    )
+
+
+def candidates(legs: Legs, fusion: Fusion) -> list[RankCandidate]:
+    """The candidates of a query, fused as recall fuses them."""
     return [
-        Candidate(
+        RankCandidate(
             id=each.document.id,
             title=each.document.title,
             text=each.document.text,
-            fields={},
             dense=each.dense,
             lexical=each.lexical,
             score=each.score,
@@ -69,13 +89,13 @@ def candidates(legs: Legs, fusion: Fusion) -> list[Candidate]:
 
 def _index(corpus: Corpus, analyzer: WordAnalyzer) -> Bm25:
     texts = [f"{title}\n{text}" for title, text in zip(corpus.titles, corpus.texts, strict=True)]
-    return Bm25(texts, analyzer.words)
+    return Bm25(texts, analyzer.document_words, analyzer.query_words)
 
 
 def _found(task: Task, scores: NDArray[np.float32], above: float | None = None) -> list[Found]:
     corpus = task.corpus
     return [
-        Found(corpus.ids[row], float(scores[row]), corpus.titles[row], corpus.texts[row], {})
+        Found(corpus.ids[row], float(scores[row]), corpus.titles[row], corpus.texts[row])
         for row in top(scores[None, :], DEPTH)[0]
         if above is None or scores[row] > above
     ]

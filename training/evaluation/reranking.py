@@ -1,49 +1,101 @@
-"""The cross-encoder on top of a recall ranking, without servers."""
+"""Orders the candidates of recall with a ranker, without servers."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from services.common.engine import Ranker
-from services.common.engine.predictor import FloatArray
-from training.evaluation.tasks import Task
+from services.common.blend import FittedWeights
+from services.common.engine import Encoder, Ranker
+from services.common.request_context import Deadline
+from services.common.text import WordAnalyzer
+from services.common.wire.rank import RankCandidate, considered
+from services.rank.blend import Blend
+from services.rank.phases import RankingPhases
+from services.rank.settings import RankSettings
+from services.rank.stopping import StopRule
 
 RANKER = "hybrid + ranker"
-BLEND = "hybrid + ranker, blended"
+SERVED = "hybrid + rank"
+TOP_K = 10
+_ENOUGH_SECONDS = 3600.0
 
 
-def rerank(
-    task: Task,
-    ranking: Mapping[str, Sequence[str]],
-    ranker: Ranker,
-    *,
-    depth: int,
-    ranker_weight: float,
-) -> dict[str, dict[str, list[str]]]:
-    """RANKER and BLEND: the first `depth` of each ranking in a new order, the rest below.
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """Makes the rows RANKER and SERVED of a table.
 
-    The blend adds the ranker's logits and the reciprocal ranks of recall, both stretched to
-    [0, 1]. It shows what the ranker can add; serving blends with its own calibrated features.
+    RANKER orders the first `depth` candidates by the ranker alone, which shows what it knows; with
+    a depth of 0 the row is left out.
+    SERVED is the order that the rank service answers with.
     """
-    row_of = {id_: row for row, id_ in enumerate(task.corpus.ids)}
-    result: dict[str, dict[str, list[str]]] = {RANKER: {}, BLEND: {}}
-    for query in task.queries:
-        found = ranking[query.id]
-        head, rest = list(found[:depth]), list(found[depth:])
-        texts = [
-            ranker.manifest.document_text(task.corpus.titles[row], task.corpus.texts[row])
-            for row in (row_of[id_] for id_ in head)
-        ]
-        logits = ranker.score(query.text, texts)
-        recall = np.reciprocal(np.arange(1, len(head) + 1, dtype=np.float32))
-        blended = ranker_weight * _stretched(logits) + (1 - ranker_weight) * _stretched(recall)
-        for row, scores in ((RANKER, logits), (BLEND, blended)):
-            order = np.argsort(-scores, kind="stable")
-            result[row][query.id] = [*(head[position] for position in order), *rest]
-    return result
+
+    ranker: Ranker
+    depth: int
+    phases: RankingPhases | None
+    """Phases of the rank service; None if the fitted weights belong to other models, so that SERVED
+    has no meaning."""
+
+    @classmethod
+    def of(
+        cls,
+        ranker: Ranker,
+        encoder: Encoder,
+        weights: FittedWeights,
+        analyzer: WordAnalyzer,
+        depth: int,
+    ) -> "Reranking":
+        """The rows for a ranker, with the phases of the rank service and its settings."""
+        fitted = (weights.encoder, weights.ranker)
+        if fitted != (encoder.manifest.fingerprint, ranker.manifest.fingerprint):
+            return cls(ranker, depth, None)
+        settings = RankSettings()
+        phases = RankingPhases(
+            _InProcess(ranker),
+            analyzer,
+            Blend.of(weights),
+            duplicate=settings.duplicate,
+            depth=settings.keep,
+            stop=StopRule.of(weights),
+        )
+        return cls(ranker, depth, phases)
+
+    def orders(self, query: str, found: Sequence[RankCandidate]) -> dict[str, list[str]]:
+        """The ids of the candidates in the order of each row; `found` is best first."""
+        ids = [each.id for each in found]
+        rows = {}
+        if self.depth:
+            logits = self.ranker.score(query, _texts(self.ranker, found[: self.depth]))
+            best = [ids[at] for at in np.argsort(-logits, kind="stable")]
+            rows[RANKER] = [*best, *ids[self.depth :]]
+        if self.phases is not None:
+            ranked = self.phases.rank(
+                query,
+                found[: considered(TOP_K)],
+                top_k=TOP_K,
+                diversity=0.0,
+                explain=False,
+                deadline=Deadline.after(_ENOUGH_SECONDS),
+            )
+            hits = dict.fromkeys(hit.id for hit in asyncio.run(ranked).hits)
+            rows[SERVED] = list(hits | dict.fromkeys(ids))
+        return rows
 
 
-def _stretched(scores: FloatArray) -> FloatArray:
-    """To [0, 1]; equal scores become 0."""
-    low, high = float(scores.min()), float(scores.max())
-    return (scores - low) / (high - low if high > low else 1.0)
+@dataclass(frozen=True, slots=True)
+class _InProcess:
+    """A FineRanker that runs the model in the calling thread."""
+
+    ranker: Ranker
+
+    async def log_odds(
+        self, query: str, candidates: Sequence[RankCandidate], _deadline: Deadline
+    ) -> npt.NDArray[np.float32]:
+        logits = self.ranker.score(query, _texts(self.ranker, candidates))
+        return self.ranker.manifest.log_odds(logits)
+
+
+def _texts(ranker: Ranker, candidates: Sequence[RankCandidate]) -> list[str]:
+    return [ranker.manifest.document_text(each.title, each.text) for each in candidates]

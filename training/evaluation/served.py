@@ -1,7 +1,7 @@
-"""Runs of the system as it is served: recall's legs, and the cascade through the gateway.
+"""Runs tasks on the system as it is served: recall's legs, and the cascade through the gateway.
 
-Nothing is computed here that serving computes: what is measured is what users get, models,
-Milvus, fusion, deadlines and all.
+Only the services compute, so the measures are those of what users get, with models, Milvus, fusion
+and deadlines.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.common.documents import Document
 from services.common.request_context import Deadline
@@ -19,13 +20,14 @@ from services.common.wire.recall import Mode, RecallRequest, RecallResponse
 from training.evaluation.exact import DEPTH
 from training.evaluation.legs import Rankings
 from training.evaluation.tasks import Corpus, Query, Task
-from xunwen.client import AsyncClient, Hit
+from xunwen.client import AsyncClient
 
 RECALL_ROWS = {Mode.LEXICAL: "BM25", Mode.DENSE: "dense", Mode.HYBRID: "hybrid"}
 COARSE, FINE, RERANK = "+ coarse", "+ fine", "+ rerank"
 
 _PATIENCE_MS = 60_000
-"""Budget of a measured search: quality is measured here, not speed."""
+"""Budget of a measured search in milliseconds. It is long, since quality is measured and not
+speed."""
 
 
 class IndexingFailed(Exception):
@@ -34,18 +36,19 @@ class IndexingFailed(Exception):
 
 @dataclass(slots=True)
 class ServedRun:
-    """The rankings of a task, and what did not go as it should."""
+    """The rankings of a task, and the parts of the system that did not take part."""
 
     rankings: Rankings
     degraded: Counter[str] = field(default_factory=Counter)
-    """Answers that were cut short, by what was missing. Not zero: the figures are too low."""
+    """Number of incomplete answers by the missing part; if it is above 0, the figures are too
+    low."""
 
 
 @asynccontextmanager
 async def temporary_collection(
     gateway: AsyncClient, name: str, corpus: Corpus
 ) -> AsyncIterator[None]:
-    """The corpus in a collection of its own, by a bulk job; removed at the end.
+    """Holds the corpus in a collection of its own, filled by a bulk job and removed at the end.
 
     Raises IndexingFailed, and whatever the client raises.
     """
@@ -70,8 +73,12 @@ async def run_task(
     *,
     concurrency: int,
     progress: Callable[[int], None],
+    search_filter: dict[str, Any] | None = None,
 ) -> ServedRun:
-    """Rows of the table for one task; `progress` is told how many more queries are done.
+    """Measures the rows of the table for one task; `progress` is called with the number of queries
+    that were just done.
+
+    With a filter only documents that it allows are searched.
 
     The cascade's rows rank the MAX_TOP_K documents that it answers, so their recall ends
     there. COARSE and FINE are the same answers in the order of these phases' scores.
@@ -82,9 +89,25 @@ async def run_task(
     async def measured(query: Query) -> None:
         async with places:
             for mode, row in RECALL_ROWS.items():
-                candidates = await _recalled(recall, query.text, collection, mode, run)
-                run.rankings[row][query.id] = candidates
-            hits = await _ranked(gateway, query.text, collection, run)
+                request = RecallRequest(
+                    query=query.text,
+                    collection=collection,
+                    top_n=DEPTH,
+                    mode=mode,
+                    filter=search_filter,
+                )
+                run.rankings[row][query.id] = await _recalled(recall, request, run)
+            answer = await gateway.search(
+                query.text,
+                collection=collection,
+                top_k=MAX_TOP_K,
+                recall_k=DEPTH,
+                budget_ms=_PATIENCE_MS,
+                fields=[],
+                filter=search_filter or {},
+            )
+            run.degraded.update(answer.degraded)
+            hits = answer.hits
         # Without the rank service the hits have no such score: `degraded` counts it.
         by_coarse = sorted(hits, key=lambda hit: -hit.scores.get("coarse", hit.score))
         by_score = sorted(hits, key=lambda hit: -hit.score)
@@ -98,31 +121,16 @@ async def run_task(
     return run
 
 
-async def _recalled(
-    recall: ServiceClient, query: str, collection: str, mode: Mode, run: ServedRun
-) -> list[str]:
+async def _recalled(recall: ServiceClient, request: RecallRequest, run: ServedRun) -> list[str]:
     answer = await recall.ask(
         "POST",
         "/search",
         RecallResponse,
-        body=RecallRequest(query=query, collection=collection, top_n=DEPTH, mode=mode),
+        body=request,
         deadline=Deadline.after(_PATIENCE_MS / 1000),
     )
     run.degraded.update(answer.degraded)
     return [candidate.id for candidate in answer.candidates]
-
-
-async def _ranked(gateway: AsyncClient, query: str, collection: str, run: ServedRun) -> list[Hit]:
-    answer = await gateway.search(
-        query,
-        collection=collection,
-        top_k=MAX_TOP_K,
-        recall_k=DEPTH,
-        budget_ms=_PATIENCE_MS,
-        fields=[],
-    )
-    run.degraded.update(answer.degraded)
-    return answer.hits
 
 
 def _documents(corpus: Corpus) -> Iterator[Document]:

@@ -1,8 +1,9 @@
-"""The retrieval tasks: queries, a corpus and what is relevant to each query.
+"""The retrieval tasks: queries, a corpus, and the relevant documents of each query.
 
-Three are made of papers, with the other titles and abstracts of the literature as
-distractors; one (`general`) is ordinary question pairs, to see what literature training
-costs elsewhere.
+Three tasks are made of papers, with the other titles and abstracts of the literature as
+distractors; `natural` holds queries that say a paper's content in other words. Two show what
+training on literature costs elsewhere: `general` has ordinary question pairs, and `questions` has
+questions that people wrote for paragraphs of an encyclopaedia.
 """
 
 import hashlib
@@ -10,13 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.pairs import read_pairs
+from training.data.readers import read_lines, record
+from training.data.splits import Split, held_out_query
 from training.evaluation import literature
-from training.evaluation.splits import Split, held_out_query
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents without two of the same content. Row i is `ids[i]`, `titles[i]`, `texts[i]`."""
+    """Documents, no two of which have the same content. Row i is `ids[i]`, `titles[i]`,
+    `texts[i]`."""
 
     ids: tuple[str, ...]
     titles: tuple[str, ...]
@@ -27,7 +31,7 @@ class Corpus:
 
     @property
     def digest(self) -> str:
-        """16 hex digits over the content, in order."""
+        """Hash of the documents in their order, 16 hex digits."""
         content = hashlib.sha256()
         for title, text in zip(self.titles, self.texts, strict=True):
             content.update(f"{title}\0{text}\0".encode())
@@ -37,10 +41,13 @@ class Corpus:
 @dataclass(frozen=True, slots=True)
 class Query:
     id: str
-    """Unique, also where two queries have the same words: each one counts."""
+    """Id of the query. It is unique even if two queries have the same words, since each one
+    counts."""
     text: str
     relevant: tuple[int, ...]
-    """Rows of the corpus."""
+    """Rows of the corpus that answer the query."""
+    kind: str = ""
+    """Manner of asking, in tasks that report each manner by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,14 @@ class Task:
     name: str
     corpus: Corpus
     queries: tuple[Query, ...]
+
+    def kinds(self) -> dict[str, frozenset[str]]:
+        """Ids of the queries of each kind; empty if the task has one manner of asking."""
+        kinds: dict[str, set[str]] = {}
+        for query in self.queries:
+            if query.kind:
+                kinds.setdefault(query.kind, set()).add(query.id)
+        return {kind: frozenset(ids) for kind, ids in sorted(kinds.items())}
 
 
 class DataMissing(Exception):
@@ -57,7 +72,8 @@ class DataMissing(Exception):
 def load_task(
     name: str, data_dir: Path, split: Split = Split.ALL, sample: int | None = None
 ) -> Task:
-    """One of TASKS. `sample` keeps the first so many queries (the corpus stays whole).
+    """Loads one of TASKS. With `sample` only that many queries are kept, the first ones; the corpus
+    stays whole.
 
     Raises DataMissing, which says what to get, when an input file is absent.
     """
@@ -66,7 +82,7 @@ def load_task(
 
 def _title_corpus(data_dir: Path) -> Corpus:
     papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
-    titles = literature.read_texts(data_file(data_dir, literature.TITLES), "title")
+    titles = _texts(data_file(data_dir, literature.TITLES), "title")
     return _corpus(
         [
             *((paper.id, paper.title, "") for paper in papers),
@@ -76,10 +92,11 @@ def _title_corpus(data_dir: Path) -> Corpus:
 
 
 def _abstract_corpus(data_dir: Path) -> Corpus:
-    """Without the file of further abstracts, which the project does not ship, a smaller one."""
+    """All papers of the literature. The corpus is smaller without the file of further abstracts,
+    which the project does not ship."""
     papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
     further = data_dir / literature.ABSTRACTS
-    abstracts = literature.read_texts(further, "abstract") if further.is_file() else []
+    abstracts = _texts(further, "abstract") if further.is_file() else []
     return _corpus(
         [
             *((paper.id, "", paper.abstract) for paper in papers),
@@ -122,8 +139,10 @@ def _title_to_abstract(data_dir: Path, split: Split, sample: int | None) -> Task
 
 
 def _general(data_dir: Path, _split: Split, sample: int | None) -> Task:
-    """Held-out query to title among all titles; a query may have several titles."""
-    pairs = literature.read_pairs(data_file(data_dir, literature.GENERAL_PAIRS))
+    """Makes a task of held-out queries that are to find their titles among all titles; a query may
+    have several."""
+    path = data_file(data_dir, literature.GENERAL_PAIRS)
+    pairs = [(pair.query, pair.title) for pair in read_pairs(path, path.stem)]
     corpus = _corpus([(f"general-{row:05d}", title, "") for row, (_, title) in enumerate(pairs)])
     row_of = {title: row for row, title in enumerate(corpus.titles)}
     relevant: dict[str, list[int]] = {}
@@ -137,14 +156,57 @@ def _general(data_dir: Path, _split: Split, sample: int | None) -> Task:
     return Task("general", corpus, tuple(queries[:sample]))
 
 
+def _questions(data_dir: Path, _split: Split, sample: int | None) -> Task:
+    """DRCD's dev set: Traditional Chinese questions among all its paragraphs, without titles.
+
+    Nothing was tuned or trained on any of it, so no split is kept back. Shao et al., "DRCD: a
+    Chinese Machine Reading Comprehension Dataset", 2018.
+    """
+    paragraphs = literature.read_paragraphs(data_file(data_dir, literature.QUESTIONS))
+    corpus = _corpus([(f"drcd-{row:04d}", "", each.text) for row, each in enumerate(paragraphs)])
+    row_of = {text: row for row, text in enumerate(corpus.texts)}
+    asked = [(text, row_of[each.text]) for each in paragraphs for text in each.questions]
+    queries = [Query(f"question-{n:04d}", text, (row,)) for n, (text, row) in enumerate(asked)]
+    # Neighbouring questions share their paragraph, so a sample takes them from everywhere.
+    step = max(1, len(queries) // sample) if sample else 1
+    return Task("questions", corpus, tuple(queries[::step][:sample]))
+
+
+def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
+    """Natural queries, which say a paper's content in other words, among all papers with abstracts
+    and all titles.
+
+    Even lines tune and odd lines judge, whatever the split of their papers.
+    """
+    papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
+    titles = _texts(data_file(data_dir, literature.TITLES), "title")
+    corpus = _corpus(
+        [
+            *((paper.id, paper.title, paper.abstract) for paper in papers),
+            *((id_, title, "") for id_, title in titles),
+        ]
+    )
+    row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
+    lines = literature.read_natural(data_file(data_dir, literature.NATURAL_QUERIES))
+    queries = [
+        Query(f"natural-{number:04d}", line.query, (row_of[line.paper],), line.kind)
+        for number, line in enumerate(lines, start=1)
+        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
+    ]
+    return Task("natural", corpus, tuple(queries[:sample]))
+
+
 TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "first_sentence_to_title": _first_sentence_to_title,
     "keywords_to_title": _keywords_to_title,
     "title_to_abstract": _title_to_abstract,
+    "natural": _natural,
     "general": _general,
+    "questions": _questions,
 }
-PAPER_TASKS = ",".join(name for name in TASKS if name != "general")
-"""The literature: what is tuned for, and reported of the running system."""
+PAPER_TASKS = ",".join(name for name in TASKS if name not in ("general", "questions"))
+"""Names of the tasks of the literature, which the system is tuned for and which `xunwen eval
+online` reports."""
 
 
 def _paper_task(
@@ -171,7 +233,8 @@ def _paper_task(
 
 
 def _corpus(documents: Iterable[tuple[str, str, str]]) -> Corpus:
-    """The first document of each content: a second copy would make one answer of two wrong."""
+    """The first document of each content, since a second copy would make one answer of two
+    wrong."""
     kept: dict[str, tuple[str, str, str]] = {}
     for id_, title, text in documents:
         kept.setdefault(_content(title, text), (id_, title, text))
@@ -181,6 +244,11 @@ def _corpus(documents: Iterable[tuple[str, str, str]]) -> Corpus:
 
 def _content(title: str, text: str) -> str:
     return title or text
+
+
+def _texts(path: Path, member: str) -> list[tuple[str, str]]:
+    """Yields id and text of every row of a jsonl file; `member` names the text."""
+    return [(row["id"], row[member]) for row in read_lines(path, record("id", member))[0]]
 
 
 def data_file(data_dir: Path, name: str) -> Path:

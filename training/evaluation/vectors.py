@@ -10,7 +10,8 @@ from training.evaluation.tasks import Corpus
 
 
 def document_vectors(corpus: Corpus, encoder: Encoder, cache: Path | None) -> NDArray[np.float32]:
-    """float32 [documents, dimension], kept in `cache` per program and content."""
+    """The vectors of a corpus, float32 [documents, dimension], kept in `cache` for each program and
+    content."""
     rendered = [
         encoder.manifest.document_text(title, text)
         for title, text in zip(corpus.titles, corpus.texts, strict=True)
@@ -28,7 +29,8 @@ def document_vectors(corpus: Corpus, encoder: Encoder, cache: Path | None) -> ND
 
 
 def _program(encoder: Encoder) -> str:
-    """Names what made the vectors; int8 programs of one fingerprint may differ."""
+    """Name of the program that made the vectors; int8 programs of one fingerprint may differ
+    between processors."""
     int8 = encoder.manifest.files.int8
     name = f"{encoder.manifest.fingerprint}-{encoder.precision}"
     return f"{name}-{int8.sha256[:16]}" if encoder.precision == "int8" and int8 else name

@@ -1,1 +1,1 @@
-"""Vectors in bulk: extract them to files, load such files, compare texts."""
+"""Vectors of many texts: extracts them to files, loads such files, and compares texts."""

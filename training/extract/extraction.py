@@ -1,123 +1,129 @@
-"""Turns millions of lines into shards of vectors, in constant memory, from where it stopped."""
+"""Turns millions of documents into shards of vectors, in constant memory; a stopped run resumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from services.common.documents import Document
 from services.common.engine import Encoder
-from training.extract.lines import Line, Rejected, document_of, open_source, read_lines
+from services.indexer.intake.record import Record
+from training.data.documents import DocumentFile, Rejected
 from training.extract.shards import ExtractionError, Plan, RejectedLine, Shard, ShardFolder
 
-SHARD_LINES = 10_000
+SHARD_RECORDS = 10_000
 
-_JSON_SUFFIXES = {".jsonl", ".ndjson"}
-_TEXT_SUFFIXES = {".txt"}
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The shards that a process makes: each `of`-th from `number` on, which counts from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Portion":
+        """The portion that `2/8` names. Raises ExtractionError."""
+        number, _, of = text.partition("/")
+        if number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of):
+            return cls(int(number), int(of))
+        raise ExtractionError(f"{text!r} is no portion: write 1/4 to 4/4 for four processes")
+
+    def holds(self, shard: int) -> bool:
+        """Whether the shard of this number is made here."""
+        return shard % self.of == self.number - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an extraction is."""
+    """The number of records that were read for the shards of a process, and of documents among
+    them."""
 
-    lines: int = 0
+    records: int = 0
     documents: int = 0
     rejected: int = 0
     done: float = 0.0
-    """Share of the input's bytes that was read, 0 to 1."""
+    """Share of the input's bytes that have been read, 0 to 1."""
 
     def after(self, shard: Shard) -> "Progress":
         return replace(
             self,
-            lines=self.lines + shard.lines,
+            records=self.records + shard.records,
             documents=self.documents + shard.documents,
             rejected=self.rejected + len(shard.rejected),
         )
 
 
 def extract(
-    source: Path,
+    source: DocumentFile,
     folder: Path,
     encoder: Encoder,
     *,
     dtype: Literal["float32", "float16"] = "float32",
-    shard_lines: int = SHARD_LINES,
+    shard_records: int = SHARD_RECORDS,
+    portion: Portion | None = None,
     report: Callable[[Progress], None] = lambda _progress: None,
 ) -> Progress:
-    """Encode every document of `source` into `folder`; `report` is told after each shard.
+    """Encodes every document of `source` into `folder`; `report` is called after each new shard.
 
-    Shard k holds the documents of lines [k * shard_lines, (k + 1) * shard_lines), so a killed
-    run that is started again ends with the same bytes. Raises ExtractionError.
+    Shard k holds the documents of records [k * shard_records, (k + 1) * shard_records), so a killed
+    run that is started again ends with the same bytes. Processes with different portions share a
+    folder. Raises ExtractionError, DataInvalid.
     """
-    json_lines = _is_json(source)
+    portion = portion or Portion()
     shards = ShardFolder(folder)
-    try:
-        size = source.stat().st_size
-    except OSError as error:
-        raise ExtractionError(f"{source} cannot be read: {error.strerror}") from error
     shards.start(
         Plan(
-            source=source.name,
-            source_bytes=size,
+            source=source.path.name,
+            source_bytes=source.size,
+            format=source.format,
+            mapping=source.mapping,
+            charset=source.charset,
             encoder=encoder.manifest.fingerprint,
             precision=encoder.precision,
             dimension=encoder.dimension,
             dtype=dtype,
-            shard_lines=shard_lines,
+            shard_records=shard_records,
         )
     )
-    progress, number, offset, ended = Progress(), 0, 0, False
-    for shard in shards.finished():
-        progress = progress.after(shard)
-        number, offset, ended = shard.number + 1, shard.next_offset, shard.last
-    if ended:
-        return replace(progress, done=1.0)
-    with open_source(source) as opened:
-        opened.stream.seek(offset)
+    progress, ended, number = Progress(), False, 0
+    with source.records() as records:
         while not ended:
-            block = read_lines(opened.stream, progress.lines + 1, shard_lines)
-            ended = len(block) < shard_lines
-            documents, rejected = _parse(block, json_lines=json_lines)
-            vectors = encoder.encode(
-                [encoder.manifest.document_text(item.title, item.text) for item in documents]
-            )
-            shard = Shard(
-                number=number,
-                lines=len(block),
-                documents=len(documents),
-                rejected=rejected,
-                next_offset=opened.stream.tell(),
-                last=ended,
-            )
-            shards.write(shard, documents, vectors.astype(dtype))
+            made = shards.record(number) if portion.holds(number) else None
+            if made is not None or not portion.holds(number):
+                read = sum(1 for _ in islice(records, shard_records))
+                ended = read < shard_records
+            else:
+                block = [*islice(records, shard_records)]
+                ended = len(block) < shard_records
+                documents, rejected = _parse(source, block)
+                vectors = encoder.encode(
+                    [encoder.manifest.document_text(each.title, each.text) for each in documents]
+                )
+                made = Shard(
+                    number=number,
+                    records=len(block),
+                    documents=len(documents),
+                    rejected=rejected,
+                    last=ended,
+                )
+                shards.write(made, documents, vectors.astype(dtype))
+                report(replace(progress.after(made), done=1.0 if ended else source.done))
+            if made is not None:
+                progress = progress.after(made)
             number += 1
-            done = 1.0 if ended else min(1.0, opened.raw.tell() / size)
-            progress = replace(progress.after(shard), done=done)
-            report(progress)
-    return progress
+    return replace(progress, done=1.0)
 
 
-def _parse(block: list[Line], *, json_lines: bool) -> tuple[list[Document], list[RejectedLine]]:
+def _parse(
+    source: DocumentFile, block: Iterable[Record]
+) -> tuple[list[Document], list[RejectedLine]]:
     documents: list[Document] = []
     rejected: list[RejectedLine] = []
-    for line in block:
-        if not line.content.strip():
-            continue
+    for record in block:
         try:
-            documents.append(document_of(line, json_lines=json_lines))
+            documents.append(source.document(record))
         except Rejected as reason:
-            rejected.append(RejectedLine(line=line.number, reason=str(reason)))
+            rejected.append(RejectedLine(line=record.line, reason=str(reason)))
     return documents, rejected
-
-
-def _is_json(source: Path) -> bool:
-    suffixes = [suffix for suffix in source.suffixes if suffix != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix in _JSON_SUFFIXES:
-        return True
-    if suffix in _TEXT_SUFFIXES:
-        return False
-    raise ExtractionError(
-        f"{source.name} does not say its format: .jsonl (a document a line) or .txt (a text a"
-        " line), each also .gz"
-    )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engine import Encoder, Ranker
+from services.rank.blend import probability
 
 
 def similarities(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
@@ -27,7 +28,5 @@ def relevances(ranker: Ranker, pairs: Sequence[tuple[str, str]]) -> NDArray[np.f
         for query, title in pairs
     ]
     logits = ranker.forward.many(tokens)
-    calibration = ranker.manifest.calibration
-    slope, intercept = (calibration.slope, calibration.intercept) if calibration else (1.0, 0.0)
-    probabilities: NDArray[np.float32] = 1 / (1 + np.exp(-(slope * logits + intercept)))
-    return probabilities
+    odds = ranker.manifest.log_odds(logits).astype(float)
+    return probability(odds).astype(np.float32)

@@ -1,7 +1,7 @@
 """A folder of shards: `part-000000.jsonl` (documents) and `part-000000.npy` (their vectors).
 
-Row i of the matrix belongs to line i of the documents. `part-000000.json` is written last and
-makes a shard count; whatever lies there without it is overwritten by the next run.
+Row i of the matrix belongs to line i of the documents. `part-000000.json` is written last and makes
+a shard count; files without it are overwritten by the next run.
 """
 
 import os
@@ -15,27 +15,35 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.documents import Document
 from services.common.model_dir import Precision
+from services.common.wire.jobs import Charset, InputFormat
+from services.indexer.intake.mapping import FieldMapping
+from training.failures import TrainingError
 
 PLAN = "extraction.json"
 
 
-class ExtractionError(Exception):
-    """An extraction cannot start, go on or be loaded; the message says what to do."""
+class ExtractionError(TrainingError):
+    """An extraction cannot start, resume or be loaded; the message says what to do."""
 
 
 class Plan(BaseModel):
-    """What decides the content of the shards; a run goes on only under the same plan."""
+    """The settings that decide the content of the shards; a run resumes only under the same
+    plan."""
 
     model_config = ConfigDict(frozen=True)
 
     source: str
     source_bytes: int
+    format: InputFormat
+    mapping: FieldMapping
+    charset: Charset | None
+    """Charset of the source; None where its bytes do not tell one and it is read as UTF-8."""
     encoder: str
-    """Fingerprint."""
+    """Fingerprint of the encoder."""
     precision: Precision
     dimension: int
     dtype: Literal["float32", "float16"]
-    shard_lines: int
+    shard_records: int
 
 
 class RejectedLine(BaseModel):
@@ -47,29 +55,29 @@ class Shard(BaseModel):
     """The record of a finished shard."""
 
     number: int
-    lines: int
+    records: int
     documents: int
     rejected: list[RejectedLine]
-    next_offset: int
-    """Byte of the plain input at which the next shard begins."""
     last: bool
-    """Whether the input ended here."""
+    """Whether the input ended in this shard."""
 
 
 class ShardFolder:
-    """Writes and finds the shards of one folder. One process at a time."""
+    """Writes and reads the shards of one folder; each shard is made by one process only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def start(self, plan: Plan) -> None:
-        """Raises ExtractionError when the folder holds another extraction."""
+        """Begins or resumes an extraction. Raises ExtractionError if the folder holds another
+        one."""
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / PLAN
         if not target.exists():
-            if any(self.path.iterdir()):
+            if any(not found.name.startswith(".") for found in self.path.iterdir()):
                 raise ExtractionError(f"{self.path} holds other files; name an empty folder")
-            self._commit(target, lambda stream: stream.write(_json(plan)))
+            # Several processes may start at once; the plan is the same for all.
+            self._commit(target, lambda stream: stream.write(_json(plan)), f".{os.getpid()}")
         elif (found := self.plan()) != plan:
             differing = [
                 name for name in Plan.model_fields if getattr(found, name) != getattr(plan, name)
@@ -80,23 +88,34 @@ class ShardFolder:
             )
 
     def plan(self) -> Plan:
-        """Raises ExtractionError when there is none."""
+        """The plan of the folder. Raises ExtractionError if there is none."""
         try:
             return Plan.model_validate_json((self.path / PLAN).read_bytes())
         except (OSError, ValidationError) as error:
             raise ExtractionError(f"{self.path} holds no extraction ({PLAN})") from error
 
     def finished(self) -> Iterator[Shard]:
-        """Records from the first shard on, up to the first that is missing."""
+        """Records of the shards from the first one on, up to the first that is missing."""
         number = 0
-        while (record := self.file(number, "json")).exists():
-            yield Shard.model_validate_json(record.read_bytes())
+        while (shard := self.record(number)) is not None:
+            yield shard
             number += 1
+
+    def record(self, number: int) -> Shard | None:
+        """The record of a shard; None if it is not finished."""
+        try:
+            return Shard.model_validate_json(self.file(number, "json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise ExtractionError(
+                f"{self.file(number, 'json')} is no record of a shard; name another folder"
+            ) from error
 
     def write(
         self, shard: Shard, documents: Sequence[Document], vectors: NDArray[np.floating]
     ) -> None:
-        """Durable when it returns; a kill before that leaves the shard unwritten."""
+        """Writes a shard durably; a kill before this returns leaves the shard unwritten."""
 
         def lines(stream: IO[bytes]) -> None:
             for document in documents:
@@ -109,8 +128,8 @@ class ShardFolder:
     def file(self, number: int, suffix: str) -> Path:
         return self.path / f"part-{number:06d}.{suffix}"
 
-    def _commit(self, target: Path, fill: Callable[[IO[bytes]], object]) -> None:
-        partial = target.with_name(f".{target.name}.partial")
+    def _commit(self, target: Path, fill: Callable[[IO[bytes]], object], writer: str = "") -> None:
+        partial = target.with_name(f".{target.name}{writer}.partial")
         with partial.open("wb") as stream:
             fill(stream)
             stream.flush()

@@ -1,150 +1,210 @@
-"""In-batch negatives: a query should find its own title among all titles of the batch."""
+"""In-batch negatives: a query should find its own document among all documents of the batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, Self, cast
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
+from pydantic import Field, model_validator
 
-from services.common.engine.predictor import FloatArray
-from training.backbone import Encoder
-from training.config import InbatchRecipe
+from training.data.likeness import PairVectors, likeness_by_words
+from training.data.lines import Parts
 from training.data.pairs import Pair
+from training.data.sources import PairFiles, PairSource, StreamedPairs, read_pair_source
 from training.data.stream import Batching
-from training.forward import forward
-from training.networks import save_network
-from training.objectives import StepResult
-from training.tokenization import Ids, TextCodec, save_tokenizer
+from training.networks.directory import load_encoder
+from training.networks.encoder import Encoder
+from training.networks.forward import forward
+from training.networks.source import read_source
+from training.networks.tokenization import Sequenced, TextCodec
+from training.objectives.base import (
+    NetworkObjective,
+    estimated_tokens,
+    prepared,
+    require_examples,
+)
+from training.objectives.contrastive import contrastive_loss
+from training.objectives.starting_vectors import likeness_by_network, project_to_principal_axes
+from training.run.objective import StepResult
+from training.run.recipe import Recipe
 
-PairSource = Callable[[np.random.Generator], Sequence[Pair]]
-PairVectors = Callable[[Sequence[Pair]], FloatArray]
-"""float32 [pairs, dimension]."""
-FAR = -1e4
-
-
-def contrastive_loss(
-    queries: Tensor,
-    titles: Tensor,
-    keys: Sequence[str],
-    margin: float,
-    scale: float,
-    *,
-    symmetric: bool = False,
-) -> Tensor:
-    """Softmax over cosines, the positive's less `margin`, times `scale` (Yu et al., AM-Softmax).
-
-    queries float32 [n, d], titles float32 [n + extra, d] with title i the answer to query i and
-    mined negatives after them. Titles that share a query's key are no negatives of it.
-    `symmetric` adds the choice of a query for each title and takes the mean.
-    """
-    count = queries.shape[0]
-    cosines = paddle.matmul(queries, titles, transpose_y=True)
-    own = np.eye(count, titles.shape[0], dtype=np.float32)
-    names = np.array(keys, dtype=object)
-    same = np.zeros_like(own)
-    same[:, :count] = (names[:, None] == names[None, :]).astype(np.float32)
-    logits = (cosines - margin * paddle.to_tensor(own)) * scale
-    logits = logits + paddle.to_tensor((same - own) * FAR)
-    answers = paddle.arange(count)
-    loss = F.cross_entropy(logits, answers)
-    if symmetric:
-        loss = (loss + F.cross_entropy(logits[:, :count].t(), answers)) / 2
-    return loss
+log = logging.getLogger(__name__)
 
 
-class InbatchObjective:
+class InbatchRecipe(Recipe):
+    pairs: tuple[Path, ...] = ()
+    """`query<TAB>title[<TAB>negative...]` files; each is a group of its own."""
+    general_pairs: tuple[Path, ...] = ()
+    """Files like `pairs`, of which only pairs on the training side of the evaluation split are
+    used."""
+    natural: tuple[Path, ...] = ()
+    """`kind<TAB>query<TAB>id` files: queries written for a document of `abstracts` or `titles`."""
+    abstracts: tuple[Path, ...] = ()
+    """jsonl with `id` and `abstract`: pairs are made of its sentences and key terms each epoch."""
+    titles: tuple[Path, ...] = ()
+    """jsonl with `id` and `title`: pairs of key terms and title are made each epoch."""
+    exclude: tuple[Path, ...] = ()
+    """jsonl of evaluation papers, whose titles and abstracts are left out."""
+    per_epoch: dict[str, int] = Field(default_factory=dict)
+    """Most pairs of a group in an epoch, by the group's name; the log lists the groups."""
+    dimension: int | None = Field(default=256, ge=8)
+    """Size of the vectors, by a projection that starts as the principal axes; null: none."""
+    margin: float = Field(default=0.2, ge=0)
+    """Taken from the cosine of the right document before the softmax."""
+    scale: float = Field(default=30.0, gt=0)
+    """Factor of the cosines before the softmax (the inverse of its temperature)."""
+    symmetric: bool = False
+    """Also choose the query for each document."""
+    query_max_tokens: int = Field(default=64, ge=8)
+    negatives: int = Field(default=0, ge=0)
+    """Number of mined negatives of each pair that enter the batch."""
+    alike: bool | Literal["words"] = False
+    """Make batches of documents that are alike, so that negatives are hard: `words` finds them by
+    their character bigrams in seconds, `true` by the starting network's vectors in minutes."""
+    chunk: int | None = Field(default=None, ge=1)
+    """Gradient cache: number of texts whose activations are held at once (Gao et al., 2021)."""
+    average_with_start: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the starting weights in the result (WiSE-FT: Wortsman et al., 2022)."""
+    stream: bool = False
+    """Leave `pairs` and `general_pairs` in their files and read each when it is needed: memory is
+    then 8 bytes for each. Pairs that are made of texts, and `alike`, need the texts in memory."""
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if not (self.pairs or self.general_pairs or self.abstracts or self.titles):
+            raise ValueError("give pairs, general_pairs, abstracts or titles")
+        if self.natural and not (self.abstracts or self.titles):
+            raise ValueError("natural needs abstracts or titles, whose ids its lines name")
+        if self.stream and (self.abstracts or self.titles or self.alike):
+            raise ValueError("stream is for pairs and general_pairs; leave the others out")
+        if any(count < 0 for count in self.per_epoch.values()):
+            raise ValueError("per_epoch: a number of pairs cannot be negative")
+        return self
+
+
+class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
+    recipe_type = InbatchRecipe
+    network: Encoder
+
     def __init__(
         self,
         recipe: InbatchRecipe,
-        encoder: Encoder,
+        network: Encoder,
         codec: TextCodec,
-        source: PairSource,
-        held_back: Sequence[Pair],
+        source: PairSource | StreamedPairs,
         vectors: PairVectors | None = None,
     ) -> None:
-        """Batches are of pairs that are alike by `vectors`, where given."""
-        self.network = encoder
-        self._vectors = vectors
-        self._recipe, self._codec = recipe, codec
-        self._source, self._held_back = source, held_back
+        """`vectors`, if given, put pairs with similar vectors into one batch."""
+        trained, validated = source.split(np.random.default_rng(recipe.seed))
+        require_examples(trained)
+        log.info("%d pairs in the first epoch, such as %s", len(trained), _sample(trained))
+        super().__init__(recipe, network, codec, trained, validated)
+        self._source, self._vectors = source, vectors
         self._start = (
-            {name: value.clone() for name, value in encoder.state_dict().items()}
+            {name: value.clone() for name, value in network.state_dict().items()}
             if recipe.average_with_start
             else {}
         )
 
-    def batching(self) -> Batching[Pair]:
-        recipe = self._recipe
-        # A Chinese character is about 0.6 tokens; the exact count is not worth a tokenizer pass.
-        return Batching(
-            size=recipe.batch_size,
-            tokens=recipe.batch_tokens,
-            length=lambda pair: min(recipe.max_tokens, 8 + int(len(pair.title) * 0.7)),
-            group=lambda pair: pair.group,
-            vectors=self._vectors,
+    @classmethod
+    def build(cls, recipe: InbatchRecipe) -> Self:
+        files = PairFiles(
+            recipe.pairs,
+            recipe.general_pairs,
+            recipe.natural,
+            recipe.abstracts,
+            recipe.titles,
+            recipe.exclude,
         )
+        reads = StreamedPairs if recipe.stream else read_pair_source
+        source = reads(files, recipe.per_epoch, recipe.validation)
+        paddle.seed(recipe.seed)
+        model = recipe.model
+        start = read_source(model.source)
+        encoder = load_encoder(
+            start,
+            dropout=model.dropout,
+            layers=model.layers,
+            pooling=model.pooling,
+            dimension=recipe.dimension,
+        )
+        codec = prepared(encoder, recipe)
+        texts = source.representatives()
+        require_examples([*texts])
+        if start.head.get("dimension") is None:
+            project_to_principal_axes(
+                encoder, codec, [*texts.values()], recipe.max_tokens, recipe.seed
+            )
+        vectors = None
+        if recipe.alike:
+            log.info("looking which of %d documents are alike", len(texts))
+            vectors = (
+                likeness_by_words(texts, recipe.seed)
+                if recipe.alike == "words"
+                else likeness_by_network(encoder, codec, texts, recipe.max_tokens)
+            )
+        return cls(recipe, encoder, codec, source, vectors)
+
+    def length(self, example: Pair) -> int:
+        return estimated_tokens(len(example.title), self.recipe.max_tokens)
+
+    def group(self, example: Pair) -> str:
+        return example.group
+
+    def batching(self) -> Batching[Pair]:
+        return replace(super().batching(), vectors=self._vectors, streamed=self.recipe.stream)
 
     def examples(self, rng: np.random.Generator) -> Sequence[Pair]:
-        return self._source(rng)
+        return self._source.split(rng)[0]
 
-    def validation(self) -> Sequence[Pair]:
-        return self._held_back
+    def loss(self, batch: list[Pair], rng: np.random.Generator) -> tuple[Tensor, int]:
+        vectors, tokens = forward(self.network, self.codec, self._encode(batch, rng))
+        return self._loss(batch, vectors), tokens
 
     def backward(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
-        items = self._encode(batch, rng)
-        if self._recipe.chunk is not None:
-            return self._backward_cached(batch, items, self._recipe.chunk)
-        vectors, tokens = forward(self.network, self._codec, items)
-        loss = self._loss(batch, vectors)
-        loss.backward()
-        return StepResult(float(loss), tokens)
-
-    def evaluate(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
-        vectors, tokens = forward(self.network, self._codec, self._encode(batch, rng))
-        return StepResult(float(self._loss(batch, vectors)), tokens)
+        if self.recipe.chunk is None:
+            return super().backward(batch, rng)
+        return self._backward_cached(batch, self._encode(batch, rng), self.recipe.chunk)
 
     def save(self, directory: Path) -> None:
-        kept = self._recipe.average_with_start
+        kept = self.recipe.average_with_start
+        if not kept:
+            super().save(directory)
+            return
         trained = {name: value.clone() for name, value in self.network.state_dict().items()}
-        if kept:
-            self.network.set_state_dict(
-                {
-                    name: kept * self._start[name] + (1 - kept) * value
-                    for name, value in trained.items()
-                }
-            )
-        save_network(self.network, directory)
-        save_tokenizer(self._codec.tokenizer, self._recipe.model.source, directory)
+        self.network.set_state_dict(
+            {name: kept * self._start[name] + (1 - kept) * value for name, value in trained.items()}
+        )
+        super().save(directory)
         self.network.set_state_dict(trained)
 
-    def _encode(self, batch: list[Pair], rng: np.random.Generator) -> list[tuple[Ids, Ids]]:
-        """Queries, then titles, then mined negatives."""
-        recipe = self._recipe
+    def _encode(self, batch: list[Pair], rng: np.random.Generator) -> list[Sequenced]:
+        """Queries, then their documents, then mined negatives."""
+        recipe = self.recipe
         texts = [pair.title for pair in batch]
         for pair in batch:
             drawn = rng.permutation(len(pair.negatives))[: recipe.negatives]
             texts += [pair.negatives[index] for index in drawn]
-        queries = self._codec.texts([pair.query for pair in batch], recipe.query_max_tokens)
-        return queries + self._codec.texts(texts, recipe.max_tokens)
+        queries = self.codec.queries([pair.query for pair in batch], recipe.query_max_tokens)
+        return queries + self.codec.documents(texts, recipe.max_tokens)
 
     def _loss(self, batch: list[Pair], vectors: Tensor) -> Tensor:
         return contrastive_loss(
             vectors[: len(batch)],
             vectors[len(batch) :],
             [pair.key for pair in batch],
-            self._recipe.margin,
-            self._recipe.scale,
-            symmetric=self._recipe.symmetric,
+            self.recipe.margin,
+            self.recipe.scale,
+            symmetric=self.recipe.symmetric,
         )
 
     def _backward_cached(
-        self,
-        batch: list[Pair],
-        items: Sequence[tuple[Ids, Ids]],
-        chunk: int,
+        self, batch: list[Pair], items: Sequence[Sequenced], chunk: int
     ) -> StepResult:
         """Gradient cache: the loss's gradient by vectors first, then chunk by chunk by weights.
 
@@ -155,7 +215,7 @@ class InbatchObjective:
         with paddle.no_grad():
             for start in starts:
                 states.append(paddle.get_rng_state())
-                block, read = forward(self.network, self._codec, items[start : start + chunk])
+                block, read = forward(self.network, self.codec, items[start : start + chunk])
                 blocks.append(block)
                 tokens += read
         vectors = paddle.concat(blocks)
@@ -165,37 +225,23 @@ class InbatchObjective:
         gradient, after = cast("Tensor", vectors.grad), paddle.get_rng_state()
         for start, state in zip(starts, states, strict=True):
             paddle.set_rng_state(state)
-            block, _ = forward(self.network, self._codec, items[start : start + chunk])
+            block, _ = forward(self.network, self.codec, items[start : start + chunk])
             (block * gradient[start : start + chunk]).sum().backward()
         paddle.set_rng_state(after)
         return StepResult(float(loss), tokens)
 
 
-def pair_vectors(
-    encoder: Encoder, codec: TextCodec, texts: Mapping[str, str], max_tokens: int
-) -> PairVectors:
-    """What the encoder, as it is now, makes of the text that stands for a pair's key."""
-    encoder.eval()
-    with paddle.no_grad():
-        found, _ = forward(encoder, codec, codec.texts([*texts.values()], max_tokens))
-    by_key = dict(zip(texts, found.numpy(), strict=True))
-    return lambda pairs: np.stack([by_key[pair.key] for pair in pairs])
-
-
-def project_to_principal_axes(
-    encoder: Encoder, codec: TextCodec, texts: Sequence[str], max_tokens: int
-) -> None:
-    """Start the projection at the directions that keep most of the vectors' length.
-
-    A random start would throw away what the body already knows about similarity.
-    """
-    if encoder.projection is None:
-        return
-    encoder.eval()
-    with paddle.no_grad():
-        pooled, _ = forward(encoder.pooled, codec, codec.texts(texts, max_tokens))
-    vectors = F.normalize(pooled).numpy()
-    _, axes = np.linalg.eigh(vectors.T @ vectors)
-    encoder.projection.weight.set_value(
-        np.ascontiguousarray(axes[:, ::-1][:, : encoder.dimension]).astype(np.float32)
+def _sample(pairs: Sequence[Pair]) -> str:
+    groups: dict[str, Sequence[Pair]] = {}
+    if isinstance(pairs, Parts):
+        groups = {part[0].group: part for part in pairs.parts}
+    else:
+        by_group = defaultdict(list)
+        for pair in pairs:
+            by_group[pair.group].append(pair)
+        groups |= by_group
+    shown = {group: members[len(members) - 1] for group, members in groups.items()}
+    return "; ".join(
+        f"{group} ({len(groups[group])}): {shown[group].query[:30]} -> {shown[group].title[:30]}"
+        for group in sorted(groups)
     )

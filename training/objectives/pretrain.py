@@ -1,86 +1,111 @@
 """Domain-adaptive pretraining: predict hidden words of domain text (Gururangan et al., 2020)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
-from paddlenlp.transformers import ErnieForMaskedLM
+from pydantic import Field
 
 from services.common.engine.batches import plan_batches
-from training.backbone import Encoder
-from training.config import PretrainRecipe
+from training.data.masking import IGNORED, mask_words, packed, padded
 from training.data.stream import Batching
-from training.forward import PASSES
-from training.masking import IGNORED, mask_words, padded
-from training.networks import save_network
-from training.objectives import StepResult
-from training.tokenization import TextCodec, save_tokenizer
+from training.data.texts import split_texts
+from training.failures import ModelUnknown
+from training.networks.directory import load_masked
+from training.networks.forward import PASSES
+from training.networks.masked import MaskedLanguageModel
+from training.networks.tokenization import TextCodec
+from training.objectives.base import (
+    NetworkObjective,
+    estimated_tokens,
+    prepared,
+    require_examples,
+)
+from training.run.recipe import Recipe
 
 
-class PretrainObjective:
+class PretrainRecipe(Recipe):
+    texts: tuple[Path, ...] = Field(min_length=1)
+    """Files of texts: plain lines, or jsonl with `text`, `abstract` or `title`."""
+    exclude: tuple[Path, ...] = ()
+    """jsonl of evaluation papers, whose titles and abstracts are left out."""
+    mask_rate: float = Field(default=0.15, gt=0, lt=1)
+    """Share of a text's tokens that is hidden, whole words at a time."""
+    pack: bool = False
+    """Whether short texts share a sequence of up to `max_tokens`; each token then attends to all of
+    them."""
+    stream: bool = False
+    """Whether the texts stay in their files and are read when needed, which takes 8 bytes of memory
+    for each."""
+
+
+class PretrainObjective(NetworkObjective[str, PretrainRecipe]):
+    recipe_type = PretrainRecipe
+    network: MaskedLanguageModel
+
     def __init__(
         self,
         recipe: PretrainRecipe,
-        network: ErnieForMaskedLM,
+        network: MaskedLanguageModel,
         codec: TextCodec,
-        texts: Sequence[str],
-        held_back: Sequence[str],
+        trained: Sequence[str],
+        validated: Sequence[str],
     ) -> None:
         if codec.mask_id is None:
-            raise ValueError("the tokenizer has no mask token, which pretraining needs")
-        self.network = network
-        self._recipe, self._codec, self._mask_id = recipe, codec, codec.mask_id
-        self._texts, self._held_back = texts, held_back
+            raise ModelUnknown(
+                f"the tokenizer of {recipe.model.source} has no mask token ([MASK] or <mask>), "
+                "which pretraining needs"
+            )
+        super().__init__(recipe, network, codec, trained, validated)
+        self._mask_id = codec.mask_id
+
+    @classmethod
+    def build(cls, recipe: PretrainRecipe) -> Self:
+        trained, validated = split_texts(
+            recipe.texts, recipe.exclude, recipe.validation, stream=recipe.stream
+        )
+        require_examples(trained)
+        paddle.seed(recipe.seed)
+        model = recipe.model
+        network = load_masked(model.source, dropout=model.dropout, layers=model.layers)
+        return cls(recipe, network, prepared(network, recipe), trained, validated)
 
     def batching(self) -> Batching[str]:
-        recipe = self._recipe
-        return Batching(
-            size=recipe.batch_size,
-            tokens=recipe.batch_tokens,
-            length=lambda text: min(recipe.max_tokens, 8 + int(len(text) * 0.7)),
-            group=lambda text: 0,
-        )
+        return replace(super().batching(), streamed=self.recipe.stream)
 
-    def examples(self, rng: np.random.Generator) -> Sequence[str]:
-        del rng  # masks are drawn per step
-        return self._texts
+    def length(self, example: str) -> int:
+        return estimated_tokens(len(example), self.recipe.max_tokens)
 
-    def validation(self) -> Sequence[str]:
-        return self._held_back
-
-    def backward(self, batch: list[str], rng: np.random.Generator) -> StepResult:
-        loss, tokens = self._loss(batch, rng)
-        loss.backward()
-        return StepResult(float(loss), tokens)
-
-    def evaluate(self, batch: list[str], rng: np.random.Generator) -> StepResult:
-        loss, tokens = self._loss(batch, rng)
-        return StepResult(float(loss), tokens)
-
-    def save(self, directory: Path) -> None:
-        save_network(Encoder(self.network.ernie, pooling=self._recipe.model.pooling), directory)
-        save_tokenizer(self._codec.tokenizer, self._recipe.model.source, directory)
-
-    def _loss(self, batch: list[str], rng: np.random.Generator) -> tuple[Tensor, int]:
-        recipe = self._recipe
+    def loss(self, batch: list[str], rng: np.random.Generator) -> tuple[Tensor, int]:
+        """Cross-entropy over the hidden tokens, which are drawn anew in each step."""
+        recipe, tokenizer = self.recipe, self.codec.tokenizer
         rows = [
             mask_words(
-                text, self._codec.tokenizer, self._mask_id, recipe.mask_rate, recipe.max_tokens, rng
+                self.codec.normal(text),
+                tokenizer,
+                self._mask_id,
+                recipe.mask_rate,
+                recipe.max_tokens,
+                rng,
             )
             for text in batch
         ]
-        hidden, wanted, tokens = [], [], 0
+        if recipe.pack:
+            rows = packed(rows, recipe.max_tokens)
+        hidden, answers, tokens = [], [], 0
         for positions in plan_batches([len(row.input_ids) for row in rows], PASSES):
-            input_ids, labels = padded([rows[each] for each in positions], self._codec.pad_id)
-            states, _ = self.network.ernie(paddle.to_tensor(input_ids))
-            # Only hidden tokens meet the vocabulary: a tenth of the work.
-            at = np.flatnonzero(labels.reshape(-1) != IGNORED)
+            input_ids, labels = padded([rows[at] for at in positions], self.codec.pad_id)
+            states = self.network.states(paddle.to_tensor(input_ids))
+            # The vocabulary's logits are computed for hidden tokens only: a tenth of the work.
+            chosen = np.flatnonzero(labels.reshape(-1) != IGNORED)
             states = states.reshape([-1, states.shape[-1]])
-            hidden.append(paddle.gather(states, paddle.to_tensor(at)))
-            wanted.append(labels.reshape(-1)[at])
+            hidden.append(paddle.gather(states, paddle.to_tensor(chosen)))
+            answers.append(labels.reshape(-1)[chosen])
             tokens += input_ids.size
-        logits = self.network.cls.predictions(paddle.concat(hidden))
-        return F.cross_entropy(logits, paddle.to_tensor(np.concatenate(wanted))), tokens
+        logits = self.network.logits(paddle.concat(hidden))
+        return F.cross_entropy(logits, paddle.to_tensor(np.concatenate(answers))), tokens

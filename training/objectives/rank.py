@@ -1,121 +1,201 @@
-"""The ranker: a title should score above its negatives, or as its grade says."""
+"""The ranker: a query's document should score above its negatives, or as its grade says."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
+from pydantic import Field, model_validator
 
-from training.config import RankRecipe
+from training.data.judged import Form, Judged, graded_parser, ranked_parser, shows
+from training.data.lines import LineFile, Parts, lines_by_kind
+from training.data.pairs import normal, texts_of
+from training.data.splits import held_out_query
 from training.data.stream import Batching
-from training.forward import forward
-from training.networks import save_network
-from training.objectives import StepResult
-from training.ranker import Ranker
-from training.tokenization import TextCodec, save_tokenizer
+from training.data.texts import held_back, read_documents
+from training.networks.directory import Ranker, RankNetwork, load_ranker
+from training.networks.forward import forward
+from training.objectives.base import (
+    NetworkObjective,
+    estimated_tokens,
+    prepared,
+    require_examples,
+)
+from training.run.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 
-class Form(StrEnum):
-    PAIRWISE = "pairwise"
-    LISTWISE = "listwise"
-    GRADED = "graded"
+class RankRecipe(Recipe):
+    network: RankNetwork = "cross"
+    """`cross`: every layer attends across query and document, one linear score; `late`: query and
+    document are read apart and their tokens compared. A saved ranker stays what it is."""
+    joint_layers: int = Field(default=1, ge=0)
+    """Number of last layers of a `late` network that attend across query and document."""
+    lists: tuple[Path, ...] = ()
+    """`query<TAB>answer<TAB>negative...`: texts, or ids of documents where `corpus` is given."""
+    corpus: tuple[Path, ...] = ()
+    """jsonl of the documents that `lists` name by id: `id`, `title`, `text` or `abstract`."""
+    general_lists: tuple[Path, ...] = ()
+    """Files like `lists`, of texts; only lists on the training side of the evaluation split are
+    used."""
+    triples: tuple[Path, ...] = ()
+    """`query<TAB>title<TAB>neg_title`: the title should score above its negative."""
+    general_triples: tuple[Path, ...] = ()
+    """Files like `triples`; only triples on the training side of the evaluation split are used."""
+    graded: tuple[Path, ...] = ()
+    """`query<TAB>title<TAB>grade`, grades 0 up to `top_grade`; the training side of the split."""
+    top_grade: int = Field(default=2, ge=1)
+    list_loss: Literal["listwise", "margin"] = "listwise"
+    """Loss of lists: the cross-entropy of choosing the answer, or a margin to each negative.
+    Triples always have the margin."""
+    margin: float = Field(default=0.1, gt=0)
+    """Least difference between the sigmoid scores of an answer and a negative."""
+    negatives: int | None = Field(default=None, ge=1)
+    """Number of a list's negatives that a step reads, drawn anew each time; all where left out."""
+    exclude: tuple[Path, ...] = ()
+    """jsonl of evaluation papers; judgements with one of their titles or abstracts are left out."""
+    stream: bool = False
+    """Leave judgements and `corpus` in their files and read each when it is needed: memory is then
+    8 bytes for a judgement and 16 for a document, whatever their length."""
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if not any(
+            (self.triples, self.general_triples, self.graded, self.lists, self.general_lists)
+        ):
+            raise ValueError("give lists, general_lists, triples, general_triples or graded")
+        if self.corpus and not self.lists:
+            raise ValueError("corpus is for the ids of lists, and there are no lists")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A query and titles: the first above the others, or a single one with a grade in [0, 1]."""
+class RankObjective(NetworkObjective[Judged, RankRecipe]):
+    recipe_type = RankRecipe
+    network: Ranker
 
-    query: str
-    titles: tuple[str, ...]
-    form: Form
-    grade: float = 1.0
+    @classmethod
+    def build(cls, recipe: RankRecipe) -> Self:
+        trained, validated = _split(recipe)
+        require_examples(trained)
+        log.info("%d judgements to train on, %d to validate on", len(trained), len(validated))
+        paddle.seed(recipe.seed)
+        model = recipe.model
+        ranker = load_ranker(
+            model.source,
+            dropout=model.dropout,
+            layers=model.layers,
+            network=recipe.network,
+            pooling=model.pooling,
+            joint_layers=recipe.joint_layers,
+        )
+        return cls(recipe, ranker, prepared(ranker, recipe), trained, validated)
 
-    @property
-    def characters(self) -> int:
-        return len(self.query) + max(map(len, self.titles))
+    def batching(self) -> Batching[Judged]:
+        return replace(super().batching(), streamed=self.recipe.stream)
+
+    def length(self, example: Judged) -> int:
+        """Tokens of all pairs of a judgement, since they go through the network together."""
+        tokens = estimated_tokens(example.characters, self.recipe.max_tokens)
+        return tokens * _read_texts(example, self.recipe)
+
+    def group(self, example: Judged) -> tuple[Form, int]:
+        return _group(example, self.recipe)
+
+    def loss(self, batch: list[Judged], rng: np.random.Generator) -> tuple[Tensor, int]:
+        pairs = [(item.query, text) for item in batch for text in self._drawn(item, rng)]
+        items = self.codec.pairs(pairs, self.recipe.max_tokens)
+        logits, tokens = forward(self.network, self.codec, items)
+        form = batch[0].form
+        if form is Form.GRADED:
+            grades = np.array([item.grade for item in batch], dtype=np.float32)
+            return graded_loss(logits, paddle.to_tensor(grades)), tokens
+        table = logits.reshape([len(batch), -1])
+        if form is Form.PAIRWISE or self.recipe.list_loss == "margin":
+            return margin_loss(table, self.recipe.margin), tokens
+        return listwise_loss(table), tokens
+
+    def _drawn(self, example: Judged, rng: np.random.Generator) -> tuple[str, ...]:
+        answer, *negatives = example.texts
+        kept = _read_texts(example, self.recipe) - 1
+        if kept == len(negatives):
+            return example.texts
+        return (answer, *(negatives[at] for at in rng.permutation(len(negatives))[:kept]))
 
 
-def pairwise_loss(logits: Tensor, margin: float) -> Tensor:
-    """Mean over negatives of max(0, margin - (p(title) - p(negative))), p the logit's sigmoid.
+def margin_loss(logits: Tensor, margin: float) -> Tensor:
+    """Mean over negatives of max(0, margin - (p(answer) - p(negative))), p the logit's sigmoid.
 
-    logits float32 [n, titles], the right title first.
+    logits float32 [n, documents], the answer first. This is the margin ranking loss of PaddleNLP's
+    pairwise matching.
     """
     scores = F.sigmoid(logits)
     return F.relu(margin - (scores[:, :1] - scores[:, 1:])).mean()
 
 
 def listwise_loss(logits: Tensor) -> Tensor:
-    """Cross-entropy of choosing the first of float32 [n, titles]."""
+    """Cross-entropy of choosing the first of float32 [n, documents]."""
     return F.cross_entropy(logits, paddle.zeros([logits.shape[0]], dtype="int64"))
 
 
 def graded_loss(logits: Tensor, grades: Tensor) -> Tensor:
-    """Binary cross-entropy against float32 [n] grades in [0, 1]."""
+    """Binary cross-entropy of float32 [n] logits against float32 [n] grades in [0, 1]."""
     return F.binary_cross_entropy_with_logits(logits, grades)
 
 
-class RankObjective:
-    def __init__(
-        self,
-        recipe: RankRecipe,
-        ranker: Ranker,
-        codec: TextCodec,
-        examples: Sequence[Judged],
-        held_back: Sequence[Judged],
-    ) -> None:
-        self.network = ranker
-        self._recipe, self._codec = recipe, codec
-        self._examples, self._held_back = examples, held_back
+def _read_texts(example: Judged, recipe: RankRecipe) -> int:
+    """The number of documents of a judgement that one step reads."""
+    count, most = len(example.texts), recipe.negatives
+    return count if most is None else min(count, 1 + most)
 
-    def batching(self) -> Batching[Judged]:
-        recipe = self._recipe
-        return Batching(
-            size=recipe.batch_size,
-            tokens=recipe.batch_tokens,
-            length=lambda judged: (
-                min(recipe.max_tokens, 8 + int(judged.characters * 0.7)) * len(judged.titles)
-            ),
-            group=lambda judged: (judged.form, len(judged.titles)),
-        )
 
-    def examples(self, rng: np.random.Generator) -> Sequence[Judged]:
-        del rng  # nothing is drawn anew
-        return self._examples
+def _group(example: Judged, recipe: RankRecipe) -> tuple[Form, int]:
+    return example.form, _read_texts(example, recipe)
 
-    def validation(self) -> Sequence[Judged]:
-        return self._held_back
 
-    def backward(self, batch: list[Judged], rng: np.random.Generator) -> StepResult:
-        del rng
-        loss, tokens = self._loss(batch)
-        loss.backward()
-        return StepResult(float(loss), tokens)
+def _split(recipe: RankRecipe) -> tuple[Sequence[Judged], Sequence[Judged]]:
+    """Judgements to train on and to validate on. Raises DataInvalid."""
+    files = _files(recipe)
 
-    def evaluate(self, batch: list[Judged], rng: np.random.Generator) -> StepResult:
-        del rng
-        loss, tokens = self._loss(batch)
-        return StepResult(float(loss), tokens)
+    def validates(item: Judged) -> bool:
+        return held_back(item.key or normal(item.query), recipe.validation)
 
-    def save(self, directory: Path) -> None:
-        save_network(self.network, directory)
-        save_tokenizer(self._codec.tokenizer, self._recipe.model.source, directory)
+    if recipe.stream:
+        parts = lines_by_kind(files, lambda item: (validates(item), _group(item, recipe)))
+        trained = Parts([lines for (out, _), lines in parts.items() if not out])
+        return trained, Parts([lines for (out, _), lines in parts.items() if out])
+    judged = [item for file in files for item in file.read()]
+    held = [validates(item) for item in judged]
+    return (
+        [item for item, out in zip(judged, held, strict=True) if not out],
+        [item for item, out in zip(judged, held, strict=True) if out],
+    )
 
-    def _loss(self, batch: list[Judged]) -> tuple[Tensor, int]:
-        pairs = [(judged.query, title) for judged in batch for title in judged.titles]
-        items = self._codec.pairs(pairs, self._recipe.max_tokens)
-        logits, tokens = forward(self.network, self._codec, items)
-        if batch[0].form is Form.GRADED:
-            grades = np.array([judged.grade for judged in batch], dtype=np.float32)
-            loss = graded_loss(logits, paddle.to_tensor(grades))
-        else:
-            table = logits.reshape([len(batch), -1])
-            loss = (
-                pairwise_loss(table, self._recipe.margin)
-                if batch[0].form is Form.PAIRWISE
-                else listwise_loss(table)
-            )
-        return loss, tokens
+
+def _files(recipe: RankRecipe) -> list[LineFile[Judged]]:
+    held_out = texts_of(recipe.exclude)
+    documents = (
+        read_documents(recipe.corpus, held_out, stream=recipe.stream) if recipe.corpus else None
+    )
+
+    def own(item: Judged) -> bool:
+        return not shows(item, held_out)
+
+    def general(item: Judged) -> bool:
+        return own(item) and not held_out_query(item.query)
+
+    lists, triples = ranked_parser(Form.LISTWISE), ranked_parser(Form.PAIRWISE)
+    named = ranked_parser(Form.LISTWISE, documents)
+    kinds = (
+        (recipe.lists, named, own),
+        (recipe.triples, triples, own),
+        (recipe.general_triples, triples, general),
+        (recipe.general_lists, lists, general),
+        (recipe.graded, graded_parser(recipe.top_grade), general),
+    )
+    return [LineFile(path, parse, wanted) for paths, parse, wanted in kinds for path in paths]

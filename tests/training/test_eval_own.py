@@ -1,0 +1,176 @@
+"""`xunwen eval own`: every form of judgements, and comparisons that say who got worse."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from services.common.documents import text_id
+from tests.stack import PAPERS, Stack
+from training.cli.evaluate import app
+from training.evaluation.comparison import SavedRun, compare, holm, losses, randomisation
+from training.evaluation.judgements import read_judged
+from training.evaluation.metrics import per_query
+from training.failures import DataInvalid
+
+_DOCUMENTS = {
+    "d1": "国有企业改革",
+    "d2": "海洋生态保护",
+    "d3": "水稻种植技术",
+    "d4": "城市交通规划",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The same queries as BEIR, as TREC, and as pairs; corpora with ids and as plain lines."""
+    (tmp_path / "beir" / "qrels").mkdir(parents=True)
+    rows = [{"_id": key, "title": title, "text": ""} for key, title in _DOCUMENTS.items()]
+    _write(tmp_path / "beir" / "corpus.jsonl", [json.dumps(row) for row in rows])
+    queries = {"q1": "企业改革", "q2": "水稻", "q3": "没有判断"}
+    _write(
+        tmp_path / "beir" / "queries.jsonl",
+        [json.dumps({"_id": key, "text": text}) for key, text in queries.items()],
+    )
+    judged = [("q1", "d1", 2), ("q1", "d4", 0), ("q2", "d3", 1)]
+    _write(
+        tmp_path / "beir" / "qrels" / "test.tsv",
+        ["query-id\tcorpus-id\tscore", *(f"{q}\t{d}\t{grade}" for q, d, grade in judged)],
+    )
+    _write(tmp_path / "queries.tsv", [f"{key}\t{text}" for key, text in queries.items()])
+    _write(tmp_path / "qrels.trec", [f"{q} 0 {d} {grade}" for q, d, grade in judged])
+    _write(tmp_path / "pairs.tsv", ["企业改革\t国有企业改革", "水稻\t水稻种植技术", "坏"])
+    _write(tmp_path / "test.csv", ["企业改革,国有企业改革", "水稻,水稻种植技术"])
+    _write(tmp_path / "corpus.csv", [*_DOCUMENTS.values()])
+    return tmp_path
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def test_forms_of_the_field_say_the_same(folder: Path) -> None:
+    beir = read_judged(folder / "beir", None, None)
+    trec = read_judged(
+        folder / "queries.tsv", folder / "qrels.trec", folder / "beir" / "corpus.jsonl"
+    )
+    assert beir.qrels == trec.qrels == {"q1": {"d1": 2, "d4": 0}, "q2": {"d3": 1}}
+    assert beir.task.queries == trec.task.queries
+    assert [query.relevant for query in beir.task.queries] == [(0,), (2,)]
+    for name in ("pairs.tsv", "test.csv"):
+        pairs = read_judged(folder / name, None, folder / "corpus.csv")
+        assert [query.relevant for query in pairs.task.queries] == [(0,), (2,)]
+        assert pairs.qrels["水稻"] == {text_id("水稻种植技术"): 1}
+    # A corpus may be any file that `xunwen index` reads; a line that is no judgement is left out.
+    rows = "".join(f"{key},{title}\n" for key, title in _DOCUMENTS.items())
+    (folder / "corpus.csv.gz").write_bytes(gzip.compress(f"id,title\n{rows}".encode()))
+    with (folder / "beir" / "qrels" / "test.tsv").open("a", encoding="utf-8") as qrels:
+        qrels.write("q1\td2\tvery\n")
+    table = read_judged(folder / "beir", None, folder / "corpus.csv.gz")
+    assert (table.qrels, table.task.queries) == (beir.qrels, beir.task.queries)
+
+
+@pytest.mark.parametrize(
+    ("queries", "qrels", "corpus", "message"),
+    [
+        ("pairs.tsv", None, None, "give --corpus"),
+        ("pairs.tsv", "qrels.trec", None, "no usable line"),
+        ("queries.tsv", "absent", None, "does not exist"),
+        ("queries.tsv", "pairs.tsv", None, "no usable line"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    queries: str, qrels: str | None, corpus: str | None, message: str, folder: Path
+) -> None:
+    given = [folder / name if name else None for name in (qrels, corpus)]
+    if queries == "pairs.tsv" and qrels:
+        (folder / queries).write_text("a line without a tab\n", "utf-8")
+    with pytest.raises(DataInvalid, match=message):
+        read_judged(folder / queries, *given)
+
+
+def test_a_worse_run_is_told_and_exits_with_1(folder: Path, models: Path) -> None:
+    def run(*options: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["own", str(folder / "beir"), *options])
+        return result.exit_code, result.output
+
+    saved = str(folder / "saved.json")
+    code, printed = run("--save", saved)
+    assert (code, "| BM25 | 100.0 |" in printed) == (0, True)
+    code, printed = run("--encoder", str(models / "encoder"), "--against", saved)
+    assert code == 0
+    assert "| BM25 | MRR@10 | 100.0 | 100.0 | +0.0 | 1.000 |" in printed
+    _write(
+        folder / "beir" / "qrels" / "test.tsv",
+        ["query-id\tcorpus-id\tscore", "q1\td1\t1", "q2\td2\t1"],
+    )
+    code, printed = run("--against", saved)
+    assert code == 1
+    assert "Worse by more than 1.0 points of MRR@10: BM25" in printed
+    assert "1.00 -> 0.00  水稻" in printed
+    page = folder / "report.html"
+    assert run("--against", saved, "--tolerance", "60", "--report", str(page))[0] == 0
+    report = page.read_text("utf-8")
+    assert report.count("<svg") == 2, "a curve of recall and one of differences"
+    assert report.index("Worst losses") < report.index("<td>水稻</td>")
+    assert "No row lost more than is tolerated." in report
+    code, printed = run("--against", str(folder / "pairs.tsv"))
+    assert (code, "is no run that --save wrote" in printed) == (1, True)
+
+
+def test_a_collection_is_asked_phase_by_phase(stack: Stack, tmp_path: Path) -> None:
+    papers = [json.loads(line) for line in PAPERS.read_text("utf-8").splitlines()[:40]]
+    discipline = papers[0]["fields"]["discipline"]
+    asked = [papers[0], next(each for each in papers if each["fields"]["discipline"] != discipline)]
+    _write(tmp_path / "queries.tsv", [f"{each['id']}\t{each['title']}" for each in asked])
+    _write(tmp_path / "qrels.trec", [f"{each['id']} 0 {each['id']} 1" for each in asked])
+    given = ["eval", "own", str(tmp_path / "queries.tsv"), "--collection", "literature"]
+    given += ["--qrels", str(tmp_path / "qrels.trec")]
+    saved = str(tmp_path / "all.json")
+    every = stack.xunwen(*given, "--save", saved)
+    assert every.returncode == 0, every.stderr
+    for row in ("BM25", "dense", "hybrid", "+ coarse", "+ fine", "+ rerank"):
+        assert f"| {row} | 100.0 |" in every.stdout
+    # The filter leaves the other paper out, so its query finds nothing.
+    one = stack.xunwen(
+        *given, "--filter", json.dumps({"discipline": discipline}), "--against", saved
+    )
+    assert one.returncode == 1
+    assert "| + rerank | 50.0 |" in one.stdout
+    assert f"1.00 -> 0.00  {asked[1]['title']}" in one.stdout
+    nowhere = stack.xunwen(*given[:3], "--collection", "nowhere", *given[5:])
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1), nowhere.stderr
+
+
+def test_randomisation_is_exact_for_few_differences() -> None:
+    """All of n differences of one sign: two of the 2^n sign patterns are as extreme."""
+    before = np.zeros(20)
+    now = np.concatenate([np.ones(5), np.zeros(15)])
+    assert randomisation(before, now) == pytest.approx(2 / 2**5, abs=0.01)
+    assert randomisation(now, before) == randomisation(before, now)
+    assert randomisation(now, now) == 1
+    mixed = np.where(np.arange(20) % 2, 0.5, -0.5)
+    assert randomisation(before, mixed) > 0.9
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_queries_are_matched_by_id_not_by_place() -> None:
+    def run(answers: dict[str, list[str]]) -> SavedRun:
+        qrels = {key: {"a": 1} for key in answers}
+        values = per_query(qrels, answers)
+        return SavedRun({key: f"text of {key}" for key in answers}, {"row": values})
+
+    before = run({"x": ["a"], "y": ["b", "a"], "gone": ["a"]})
+    now = run({"new": ["a"], "y": ["a"], "x": ["b", "a"]})
+    main = next(change for change in compare(before, now) if change.measure == "MRR@10")
+    assert (main.before, main.now) == (0.75, 0.75)
+    assert [loss.query for loss in losses(before, now, "row")] == ["text of x", "text of y"]
+    with pytest.raises(DataInvalid, match="none of these queries"):
+        compare(run({"z": ["a"]}), now)

@@ -1,0 +1,64 @@
+"""`prepare`: training files out of clones of public data sets."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from training.cli.prepare import app
+from training.data.judged import Form, ranked_parser, read_graded
+from training.data.lines import LineFile
+from training.data.pairs import read_pairs
+from training.data.public import FILES
+from training.data.texts import read_rows
+
+_CSL = {"abst": "甲的摘要", "keyword": ["一", "二"], "label": "1"}
+_WRONG = {"abst": "甲的摘要", "keyword": ["三"], "label": "0"}
+_DISCIPLINE = {"content": "乙的摘要", "label": "数学"}
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> Path:
+    """What the repositories have, cut to a row or two."""
+    for file in FILES:
+        for name in file.inputs:
+            path = tmp_path / file.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = {
+                "csl": [_CSL, _WRONG],
+                "csldcp": [_DISCIPLINE, {"id": 3, "content": "甲的摘要"}],
+                "datasets": [{"query": "问", "title": "答\t案", "neg_title": "不是"}],
+                "dataset": [{"id": 0, "query": "问", "title": "网页", "label": "2"}],
+            }[path.parent.name]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return tmp_path
+
+
+def test_every_file_is_what_training_reads(clones: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    result = CliRunner().invoke(app, [str(clones), "--output", str(data)])
+    assert result.exit_code == 0, result.output
+    assert f"{data}/literature_abstracts.jsonl: 2 lines" in result.stdout
+    first, second = read_rows([data / "literature_abstracts.jsonl"], "abstract", frozenset())
+    assert first == {"id": "abs-00000", "abstract": "甲的摘要", "keywords": ["一", "二"]}
+    assert second == {"id": "abs-00001", "abstract": "乙的摘要", "discipline": "数学"}
+    (pair,) = read_pairs(data / "pairs_general.tsv", "general")
+    assert (pair.query, pair.title) == ("问", "答 案")
+    (triple,) = LineFile(data / "pairwise_general.tsv", ranked_parser(Form.PAIRWISE)).read()
+    assert triple.texts == ("答 案", "不是")
+    (graded,) = read_graded(data / "relevance_web.tsv", 2)
+    assert (graded.texts, graded.grade) == (("网页",), 1.0)
+
+
+def test_what_is_not_there_is_one_line_each(clones: Path, tmp_path: Path) -> None:
+    (clones / "QBQTC" / "dataset" / "dev.json").unlink()
+    result = CliRunner().invoke(app, [str(clones), "--output", str(tmp_path / "data")])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"left out: relevance_web.tsv needs {clones}/QBQTC/dataset/dev.json:"
+        f" git clone https://github.com/CLUEbenchmark/QBQTC {clones}/QBQTC\n"
+    )
+    nothing = CliRunner().invoke(app, [str(tmp_path / "data"), "--output", str(tmp_path / "out")])
+    assert nothing.exit_code == 1
+    assert nothing.stderr.count("\n") == len(FILES)

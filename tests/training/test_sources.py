@@ -1,0 +1,410 @@
+"""Models to start from in every form; outputs are compared with those of the form's own classes."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from paddlenlp.transformers import (
+    BertConfig,
+    BertModel,
+    ErnieConfig,
+    ErnieEncoder,
+    ErnieForMaskedLM,
+    ErnieGramConfig,
+    ErnieGramModel,
+    ErnieModel,
+)
+from typer.testing import CliRunner
+
+from tests.training.ernie import paddle, tiny_ernie
+from training.cli import convert, export
+from training.failures import ModelUnknown
+from training.networks.cross_encoder import CrossEncoder
+from training.networks.directory import load_encoder, load_masked, load_network, load_ranker
+from training.networks.encoder import Encoder
+from training.networks.source import read_source
+from training.objectives.pretrain import PretrainObjective, PretrainRecipe
+from training.objectives.simcse import SimcseObjective, SimcseRecipe
+from training.run.recipe import load_recipe
+
+# Paddle and paddlenlp warn of their own use of NumPy and of themselves.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+_IDS = np.array([[2, 7, 9, 11, 3], [2, 8, 3, 0, 0]], dtype=np.int64)
+_TYPES = np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], dtype=np.int64)
+_SHAPE = {
+    "vocab_size": 40,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 64,
+    "type_vocab_size": 2,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+_KNOWN = {"ernie-tiny-test": _SHAPE | {"hidden_act": "relu"}}
+
+
+def _tensors() -> tuple[Any, Any]:
+    return paddle.to_tensor(_IDS), paddle.to_tensor(_TYPES)
+
+
+def _run(network: Any) -> Any:
+    network.eval()
+    with paddle.no_grad():
+        return network(*_tensors()).numpy()
+
+
+def _vocabulary(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    words = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", *(chr(0x4E00 + at) for at in range(35))]
+    (directory / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    return directory
+
+
+def _convert(form: str, source: Path, target: Path, *options: str) -> str:
+    result = CliRunner().invoke(convert.app, [form, str(source), str(target), *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+class _SemanticIndex(paddle.nn.Layer):
+    """The network of PaddleNLP's SimCSE and in-batch negatives examples."""
+
+    def __init__(self, ptm: Any, size: int) -> None:
+        super().__init__()
+        self.ptm = ptm
+        self.emb_reduce_linear = paddle.nn.Linear(ptm.config.hidden_size, size)
+
+    def forward(self, ids: Any, types: Any) -> Any:
+        _, pooled = self.ptm(ids, types)
+        return paddle.nn.functional.normalize(self.emb_reduce_linear(pooled), axis=-1)
+
+
+class _Pairwise(paddle.nn.Layer):
+    """The network of PaddleNLP's pairwise matching: sigmoid of a linear layer on the pooler."""
+
+    def __init__(self, ptm: Any) -> None:
+        super().__init__()
+        self.ptm = ptm
+        self.similarity = paddle.nn.Linear(ptm.config.hidden_size, 1)
+
+    def forward(self, ids: Any, types: Any) -> Any:
+        _, pooled = self.ptm(ids, types)
+        return paddle.nn.functional.sigmoid(self.similarity(pooled)).squeeze(-1)
+
+
+class _Pointwise(paddle.nn.Layer):
+    """The network of PaddleNLP's pointwise matching and RocketQA's cross-encoders: two classes."""
+
+    def __init__(self, ptm: Any) -> None:
+        super().__init__()
+        self.ptm = ptm
+        self.classifier = paddle.nn.Linear(ptm.config.hidden_size, 2)
+
+    def forward(self, ids: Any, types: Any) -> Any:
+        _, pooled = self.ptm(ids, types)
+        return paddle.nn.functional.softmax(self.classifier(pooled))[:, 1]
+
+
+def _ernie() -> Any:
+    return ErnieModel(ErnieConfig(**_SHAPE, hidden_act="relu"))
+
+
+def _gram() -> Any:
+    return ErnieGramModel(ErnieGramConfig(**_SHAPE, embedding_size=32, hidden_act="gelu"))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "family"),
+    [
+        (lambda: _SemanticIndex(_ernie(), 8), Encoder, "ernie-tiny-test"),
+        (lambda: _Pairwise(_gram()), CrossEncoder, "gram-tiny-test"),
+        (lambda: _Pointwise(_gram()), CrossEncoder, "gram-tiny-test"),
+    ],
+    ids=["simcse_and_inbatch", "ernie_gram_sort", "classifier"],
+)
+def test_weights_of_the_articles_examples(
+    make: Callable[[], Any],
+    kind: type[Any],
+    family: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ErnieConfig, "pretrained_init_configuration", _KNOWN)
+    gram = {"gram-tiny-test": _SHAPE | {"embedding_size": 32, "hidden_act": "gelu"}}
+    monkeypatch.setattr(ErnieGramConfig, "pretrained_init_configuration", gram)
+    paddle.seed(3)
+    theirs = make()
+    source = _vocabulary(tmp_path / "source")
+    paddle.save(theirs.state_dict(), str(source / "model_state.pdparams"))
+    _convert("paddlenlp", source, tmp_path / "ours", "--like", family)
+    ours = load_network(tmp_path / "ours")
+    assert isinstance(ours, kind)
+    outputs = _run(ours)
+    if kind is CrossEncoder:
+        outputs = 1 / (1 + np.exp(-outputs))
+    assert np.allclose(outputs, _run(theirs), atol=1e-4)
+
+    # Shapes alone leave heads and activation open here, so the family has to be named.
+    refused = CliRunner().invoke(convert.app, ["paddlenlp", str(source), str(tmp_path / "never")])
+    assert refused.exit_code == 1
+    assert "--like" in refused.stderr
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "pooling"),
+    [
+        ("ernie-gram-zh", _gram, "mean"),
+        ("rocketqa-zh-dureader-cross-encoder", lambda: _encoder(), "pooler"),
+        ("rocketqav2-en-marco-cross-encoder", lambda: _encoder(), "cls"),
+        ("rocketqa-zh-dureader-query-encoder", _ernie, "cls"),
+    ],
+)
+def test_models_that_paddlenlp_publishes_keep_their_heads(
+    name: str,
+    make: Callable[[], Any],
+    pooling: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What `from_pretrained` would fetch is made here: there is no network in tests."""
+    paddle.seed(3)
+    theirs = make()
+    monkeypatch.setattr(type(theirs), "from_pretrained", lambda *_given, **_options: theirs)
+    monkeypatch.setattr("training.networks.paddlenlp_form.MODEL_HOME", str(tmp_path))
+    if "v2" in name:  # as paddlenlp's `reinitialize` does for it
+        theirs.apply(lambda layer: setattr(layer, "_epsilon", 1e-5))
+    ours = load_network(read_source(name))
+    theirs.eval()
+    with paddle.no_grad():
+        states, pooled = theirs(*_tensors())
+        first = pooled if pooling == "pooler" else states[:, 0]
+        if isinstance(ours, CrossEncoder):
+            assert ours.pooling == pooling
+            classes = theirs.classifier(first).numpy()
+            assert np.allclose(_run(ours), classes[:, 1] - classes[:, 0], atol=1e-5)
+        else:
+            assert ours.pooling == pooling
+            ours.eval()
+            assert np.allclose(ours.body(*_tensors())[0].numpy(), states.numpy(), atol=1e-5)
+
+
+def _encoder() -> Any:
+    return ErnieEncoder(ErnieConfig(**_SHAPE, hidden_act="relu"))
+
+
+def test_a_pretrained_ernie_starts_far_below_chance(tmp_path: Path) -> None:
+    """A checkpoint as `ErnieForMaskedLM` saves it, whose head has learned something."""
+    ernie = tiny_ernie(tmp_path / "ernie", public=True)
+    texts = ["国有企业的改革路径研究", "海洋生态的保护机制研究", "量子计算的创新绩效研究"] * 8
+    (tmp_path / "texts.txt").write_text("\n".join(dict.fromkeys(texts)) + "\n", "utf-8")
+    config = json.loads((ernie / "config.json").read_text("utf-8"))
+    paddle.seed(1)
+    theirs = ErnieForMaskedLM(ErnieConfig(**config))
+    tokens = PretrainObjective.build(_pretrain(tmp_path, ernie)).codec.documents(texts, 32)
+    ids = paddle.to_tensor(np.array([item for item, _ in tokens], dtype=np.int64))
+    optimizer = paddle.optimizer.AdamW(3e-3, parameters=theirs.parameters())
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        hidden = rng.random(ids.shape) < 0.2
+        seen = paddle.to_tensor(np.where(hidden, 4, ids.numpy()))
+        labels = paddle.to_tensor(np.where(hidden, ids.numpy(), -100))
+        logits = theirs(seen)
+        loss = paddle.nn.functional.cross_entropy(
+            logits.reshape([-1, logits.shape[-1]]), labels.reshape([-1])
+        )
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    for path in ("config.json", "model_state.pdparams"):
+        (ernie / path).unlink()
+    theirs.save_pretrained(str(ernie))
+
+    objective = PretrainObjective.build(_pretrain(tmp_path, ernie))
+    network = objective.network
+    network.eval()
+    theirs.eval()
+    with paddle.no_grad():
+        ours = network.logits(network.states(ids).reshape([-1, 32])).numpy()
+        assert np.allclose(ours, theirs(ids).numpy().reshape(ours.shape), atol=1e-4)
+    chance = np.log(network.body.config.vocab_size)
+    start = objective.evaluate([*dict.fromkeys(texts)], np.random.default_rng(2)).loss
+    assert start < chance / 2
+    # The matrix of the head is the embedding itself: there is no second one, and both learn.
+    assert not [name for name, _ in network.predictions.named_parameters() if "decoder" in name]
+    objective.save(tmp_path / "saved")
+    again = load_masked(tmp_path / "saved")
+    for name, value in network.state_dict().items():
+        assert np.array_equal(again.state_dict()[name].numpy(), value.numpy()), name
+
+
+def _pretrain(folder: Path, ernie: Path) -> PretrainRecipe:
+    path = folder / "recipe.yaml"
+    settings = {
+        "output": str(folder / "run"),
+        "model": {"source": str(ernie), "dropout": 0.0},
+        "steps": 1,
+        "texts": [str(folder / "texts.txt")],
+        "validation": 0.0,
+    }
+    path.write_text(yaml.safe_dump(settings), "utf-8")
+    return load_recipe(path, PretrainRecipe)
+
+
+_HUGGINGFACE = {
+    "embeddings.layer_norm.": "embeddings.LayerNorm.",
+    ".self_attn.q_proj.": ".attention.self.query.",
+    ".self_attn.k_proj.": ".attention.self.key.",
+    ".self_attn.v_proj.": ".attention.self.value.",
+    ".self_attn.out_proj.": ".attention.output.dense.",
+    ".norm1.": ".attention.output.LayerNorm.",
+    ".linear1.": ".intermediate.dense.",
+    ".linear2.": ".output.dense.",
+    ".norm2.": ".output.LayerNorm.",
+    "encoder.layers.": "encoder.layer.",
+}
+
+
+def _as_huggingface(model: Any, prefix: str) -> dict[str, Any]:
+    """A paddlenlp body's weights under Hugging Face's names, linear ones [out, in]."""
+    state = {}
+    for name, value in model.state_dict().items():
+        renamed = name
+        for ours, theirs in _HUGGINGFACE.items():
+            renamed = renamed.replace(ours, theirs)
+        turned = value.numpy().ndim == 2 and not name.startswith("embeddings.")
+        state[prefix + renamed] = value.numpy().T if turned else value.numpy()
+    return state
+
+
+def _write_safetensors(path: Path, state: dict[str, Any], *, bfloat16: bool = False) -> None:
+    """By the format's description: length, JSON header, raw values."""
+    header, blocks, at = {}, [], 0
+    for name, value in state.items():
+        values = np.ascontiguousarray(value, dtype=np.float32)
+        raw = (
+            (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
+            if bfloat16
+            else values.tobytes()
+        )
+        header[name] = {
+            "dtype": "BF16" if bfloat16 else "F32",
+            "shape": list(values.shape),
+            "data_offsets": [at, at + len(raw)],
+        }
+        blocks.append(raw)
+        at += len(raw)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blocks))
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
+    paddle.seed(4)
+    theirs = BertModel(BertConfig(**_SHAPE, hidden_act="gelu", pad_token_id=0))
+    source = _vocabulary(tmp_path / "source")
+    _write_safetensors(source / "model.safetensors", _as_huggingface(theirs, ""), bfloat16=bfloat16)
+    config = _SHAPE | {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-5}
+    (source / "config.json").write_text(json.dumps(config), "utf-8")
+    (source / "1_Pooling").mkdir()
+    (source / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}', "utf-8")
+    _convert("huggingface", source, tmp_path / "ours", "--query-prefix", "为查询: ")
+    ours = load_encoder(tmp_path / "ours")
+    assert (ours.pooling, ours.prefixes.query) == ("cls", "为查询: ")
+    theirs.eval()
+    with paddle.no_grad():
+        states = theirs(*_tensors())[0].numpy()[:, 0]
+    expected = states / np.linalg.norm(states, axis=1, keepdims=True)
+    assert np.allclose(_run(ours), expected, atol=2e-2 if bfloat16 else 1e-4)
+
+
+def test_a_cross_encoder_of_the_roberta_family(tmp_path: Path) -> None:
+    """Positions begin behind the padding's id, types are of one kind, the head is dense and out."""
+    paddle.seed(5)
+    body = BertModel(BertConfig(**(_SHAPE | {"type_vocab_size": 1}), pad_token_id=1))
+    state = _as_huggingface(body, "roberta.")
+    positions = "roberta.embeddings.position_embeddings.weight"
+    shifted = np.concatenate([np.full((2, 32), 9, np.float32), state[positions]])
+    for part in ("weight", "bias"):
+        state[f"classifier.dense.{part}"] = state.pop(f"roberta.pooler.dense.{part}")
+    state |= {
+        positions: shifted,
+        "classifier.out_proj.weight": np.linspace(-1, 1, 32, dtype=np.float32)[None, :],
+        "classifier.out_proj.bias": np.array([0.5], np.float32),
+    }
+    source = tmp_path / "source"
+    source.mkdir()
+    _write_safetensors(source / "model.safetensors", state)
+    config = _SHAPE | {"model_type": "xlm-roberta", "type_vocab_size": 1, "pad_token_id": 1}
+    config |= {"hidden_act": "gelu", "layer_norm_eps": 1e-5, "max_position_embeddings": 66}
+    (source / "config.json").write_text(json.dumps(config), "utf-8")
+    ours = load_network(read_source(source))
+    assert isinstance(ours, CrossEncoder)
+    ids = paddle.to_tensor(np.where(_IDS == 0, 1, _IDS))
+    body.eval()
+    ours.eval()
+    with paddle.no_grad():
+        pooled = body(ids, paddle.zeros_like(ids))[1].numpy()
+        scores = ours(ids, paddle.zeros_like(ids)).numpy()
+    assert np.allclose(scores, pooled @ np.linspace(-1, 1, 32) + 0.5, atol=1e-4)
+
+
+def test_a_model_directory_is_a_start(tmp_path: Path) -> None:
+    ernie = tiny_ernie(tmp_path / "ernie")
+    paddle.seed(6)
+    (tmp_path / "texts.txt").write_text("国有企业的改革\n海洋生态的保护\n", "utf-8")
+    recipe = tmp_path / "simcse.yaml"
+    settings = {
+        "output": str(tmp_path / "run"),
+        "model": {"source": str(ernie), "dropout": 0.0},
+        "steps": 1,
+        "texts": [str(tmp_path / "texts.txt")],
+        "document_prefix": "论: ",
+    }
+    recipe.write_text(yaml.safe_dump(settings, allow_unicode=True), "utf-8")
+    first = SimcseObjective.build(load_recipe(recipe, SimcseRecipe))
+    first.save(tmp_path / "saved")
+    target = tmp_path / "model"
+    done = CliRunner().invoke(export.app, [str(tmp_path / "saved"), str(target)])
+    assert done.exit_code == 0, done.output
+    again = SimcseObjective.build(
+        load_recipe(recipe, SimcseRecipe, [f"model.source={target}", "document_prefix=null"])
+    )
+    assert again.codec.prefixes.document == "论: "
+    ids, types = map(paddle.to_tensor, first.codec.batch(first.codec.documents(["国有企业"], 32)))
+    for objective in (first, again):
+        objective.network.eval()
+    with paddle.no_grad():
+        cosine = (first.network(ids, types) * again.network(ids, types)).sum()
+    assert float(cosine) > 0.999  # export rounds the weights
+    (target / "network.json").unlink()
+    with pytest.raises(ModelUnknown, match="export its checkpoint again"):
+        read_source(target)
+
+
+def test_a_shipped_ranker_is_a_start() -> None:
+    shipped = Path(__file__).parents[2] / "models" / "literature-ranker"
+    assert load_ranker(shipped).body.config.hidden_size > 0
+
+
+def test_a_body_that_is_not_covered_is_refused(tmp_path: Path) -> None:
+    ernie = tiny_ernie(tmp_path / "ernie")
+    state = paddle.load(str(ernie / "model_state.pdparams"))
+    lost = {name: value for name, value in state.items() if "layers.1.linear1" not in name}
+    for name, content, message in (
+        ("lost", lost, r"lacks 2 of \d+ weights: encoder.layers.1.linear1.weight"),
+        ("renamed", {f"x.{name}": state[name] for name in [*state][3:]}, "holds no ERNIE body"),
+        ("shape", state | {"encoder.layers.0.norm1.bias": paddle.ones([5])}, "does not fit"),
+    ):
+        directory = tiny_ernie(tmp_path / name)
+        paddle.save(content, str(directory / "model_state.pdparams"))
+        with pytest.raises(ModelUnknown, match=message):
+            load_encoder(directory)

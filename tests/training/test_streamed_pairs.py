@@ -1,0 +1,188 @@
+"""Pairs and judgements that stay in their files."""
+
+import json
+import tracemalloc
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.ernie import tiny_ernie
+from training.data.judged import Form, Judged
+from training.data.lines import LinesById
+from training.data.pairs import Pair
+from training.data.sources import PairFiles, StreamedPairs, read_pair_source
+from training.data.stream import Batching, BatchStream, Position
+from training.data.texts import read_documents
+from training.failures import DataInvalid, RecipeInvalid
+from training.objectives.inbatch import InbatchObjective, InbatchRecipe
+from training.objectives.rank import RankObjective, RankRecipe
+from training.run.recipe import ModelSettings
+from training.run.trainer import train
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> PairFiles:
+    """Two groups of pairs, one with mined negatives and bad lines, and an evaluation paper."""
+    web, own, papers = (tmp_path / name for name in ("web.tsv", "own.tsv", "papers.jsonl"))
+    web.write_text("".join(f"问题{n}\t第{n}个问题的回答\n" for n in range(90)), "utf-8")
+    lines = [f"钢铁{n}\t钢铁工业{n}\t煤炭{n}\t石油{n}\n" for n in range(60)]
+    own.write_text("".join([*lines, "一列\n", "\n"]), "utf-8")
+    papers.write_text(json.dumps({"id": "p", "title": "钢铁工业 7"}) + "\n", "utf-8")
+    return PairFiles(pairs=(own,), general_pairs=(web,), exclude=(papers,))
+
+
+def test_streamed_pairs_are_the_pairs(files: PairFiles, caplog: pytest.LogCaptureFixture) -> None:
+    rng = np.random.default_rng
+    held = read_pair_source(files, {}, 0.2).split(rng(1))
+    source = StreamedPairs(files, {}, 0.2)
+    streamed = source.split(rng(1))
+    assert [{*each} for each in streamed] == [{*each} for each in held]
+    assert [len(each) for each in streamed] == [len(each) for each in held]
+    assert "钢铁工业7" not in [pair.title for pair in streamed[0]]
+    assert "own.tsv: 60 read, 1 malformed (line 61: 1 columns, 2 to 32 expected)" in caplog.text
+    assert {*source.representatives()} == {pair.key for pair in held[0]}
+
+
+def test_a_group_of_streamed_pairs_is_drawn_anew(files: PairFiles) -> None:
+    source = StreamedPairs(files, {"web": 10}, 0.0)
+    epochs = [source.split(np.random.default_rng(seed))[0] for seed in (1, 2)]
+    drawn = [{pair.query for pair in pairs if pair.group == "web"} for pairs in epochs]
+    assert [len(each) for each in drawn] == [10, 10]
+    assert drawn[0] != drawn[1]
+    assert len(StreamedPairs(files, {"web": 0}, 0.0).split(np.random.default_rng(1))[0]) == 59
+    with pytest.raises(RecipeInvalid, match="per_epoch names webb; the groups of this data"):
+        StreamedPairs(files, {"webb": 10}, 0.0)
+
+
+def _batching() -> Batching[Pair]:
+    return Batching(
+        size=8,
+        tokens=10_000,
+        length=lambda pair: len(pair.title),
+        group=lambda pair: pair.group,
+        streamed=True,
+    )
+
+
+def test_batches_of_streamed_groups_mix_and_can_be_resumed(files: PairFiles) -> None:
+    source = StreamedPairs(files, {}, 0.1)
+
+    def walk(position: Position, count: int) -> list[tuple[list[Pair], Position]]:
+        stream = iter(BatchStream(lambda rng: source.split(rng)[0], _batching(), 3, position))
+        return [next(stream) for _ in range(count)]
+
+    whole = walk(Position(), 40)
+    first = [batch for batch, position in whole if position.epoch == 0 or position == Position(1)]
+    expected = source.split(np.random.default_rng(0))[0]
+    assert Counter(pair for batch in first for pair in batch) == Counter(expected)
+    groups = [{pair.group for pair in batch} for batch in first]
+    assert all(len(each) == 1 for each in groups)
+    # Neither group comes as one block.
+    assert sum(left != right for left, right in pairwise(groups)) > 2
+    assert walk(whole[9][1], 30) == whole[10:]
+
+
+def test_memory_does_not_follow_the_length_of_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "long.tsv"
+    with path.open("w", encoding="utf-8") as stream:
+        stream.writelines(f"问{n}\t{str(n) * 400}\n" for n in range(20_000))
+    tracemalloc.start()
+    try:
+        source = StreamedPairs(PairFiles(pairs=(path,)), {}, 0.05)
+        batches = _batching().batches(
+            source.split(np.random.default_rng(1))[0], np.random.default_rng(2)
+        )
+        seen = sum(len(batch) for batch in batches)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert seen > 18_000
+    assert peak < 4 << 20 < path.stat().st_size / 8
+
+
+def test_documents_are_found_by_id(tmp_path: Path) -> None:
+    path, again = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    rows = [{"id": f"d{n}", "title": f"题{n}", "text": f"文{n}"} for n in range(50)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    again.write_text(json.dumps({"id": "d7", "title": "新", "text": "版"}) + "\n", "utf-8")
+    held_out = frozenset({"题3", "文4"})
+    kept = read_documents([path, again], held_out)
+    streamed = read_documents([path, again], held_out, stream=True)
+    assert isinstance(streamed, LinesById)
+    assert dict(streamed) == kept
+    assert streamed["d7"] == "新\n版"
+    assert [key in streamed for key in ("d3", "d4", "d5", "d", "zz")] == [False] * 2 + [True] + [
+        False
+    ] * 2
+
+
+@pytest.fixture
+def judgements(tmp_path: Path) -> dict[str, Any]:
+    """Lists by id and by text, and grades."""
+    by_id, texts, grades = (tmp_path / name for name in ("ids.tsv", "lists.tsv", "grades.tsv"))
+    corpus, papers = tmp_path / "corpus.jsonl", tmp_path / "papers.jsonl"
+    corpus.write_text(
+        "".join(json.dumps({"id": f"d{n}", "title": f"海洋{n}"}) + "\n" for n in range(30)), "utf-8"
+    )
+    by_id.write_text("".join(f"问{n}\td{n}\td{n + 1}\td99\n" for n in range(29)), "utf-8")
+    texts.write_text("".join(f"查{n}\t正{n}\t负{n}\t又{n}\n" for n in range(40)), "utf-8")
+    grades.write_text("".join(f"级{n}\t题{n}\t{n % 3}\n" for n in range(30)), "utf-8")
+    papers.write_text(json.dumps({"id": "p", "title": "负5"}) + "\n", "utf-8")
+    return {
+        "lists": (by_id,),
+        "corpus": (corpus,),
+        "general_lists": (texts,),
+        "graded": (grades,),
+        "exclude": (papers,),
+    }
+
+
+def test_streamed_judgements_are_the_judgements(judgements: dict[str, Any], tmp_path: Path) -> None:
+    ernie = tiny_ernie(tmp_path / "ernie")
+    sides = []
+    for stream in (False, True):
+        recipe = RankRecipe(
+            **judgements,
+            output=tmp_path / f"run-{stream}",
+            model=ModelSettings(source=str(ernie)),
+            steps=3,
+            batch_size=4,
+            max_tokens=32,
+            validation=0.2,
+            stream=stream,
+        )
+        objective = RankObjective.build(recipe)
+        sides.append([{*objective.trained}, {*objective.validated}])
+        batches = [*objective.batching().batches(objective.trained, np.random.default_rng(1))]
+        assert all(len({objective.group(item) for item in batch}) == 1 for batch in batches)
+        train(recipe, objective)
+    assert sides[0] == sides[1]
+    everything = sides[1][0] | sides[1][1]
+    assert Judged("问3", ("海洋3", "海洋4"), Form.LISTWISE, key="d3") in everything
+    assert not [item for item in everything if "负5" in item.texts]
+
+
+def test_streamed_pairs_train(files: PairFiles, tmp_path: Path) -> None:
+    recipe = InbatchRecipe(
+        pairs=tuple(files.pairs),
+        general_pairs=tuple(files.general_pairs),
+        output=tmp_path / "run",
+        model=ModelSettings(source=str(tiny_ernie(tmp_path / "ernie"))),
+        steps=3,
+        batch_size=8,
+        max_tokens=32,
+        dimension=8,
+        negatives=1,
+        stream=True,
+    )
+    assert (train(recipe, InbatchObjective.build(recipe)) / "config.json").is_file()
+    with pytest.raises(ValueError, match="stream is for pairs and general_pairs"):
+        InbatchRecipe.model_validate(recipe.model_dump() | {"alike": "words"})
+    with pytest.raises(DataInvalid, match="does not exist"):
+        StreamedPairs(PairFiles(pairs=(tmp_path / "absent.tsv",)), {}, 0.1)

@@ -1,0 +1,201 @@
+"""The commands `xunwen import`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from services.common.engine.remote import Endpoint, RemoteModel
+from services.common.engine.remote_directory import write_remote
+from services.common.model_dir.manifest import Templates
+from services.common.validation import first_reason
+from training.failures import ModelUnknown, plain_errors
+from training.run import runtime
+
+M = TypeVar("M", bound=BaseModel)
+
+app = typer.Typer(
+    help="Make a network or a model directory of a model from elsewhere.", no_args_is_help=True
+)
+
+Source = Annotated[Path, typer.Argument(help="Directory to read")]
+Target = Annotated[Path, typer.Argument(help="Directory to write")]
+QueryPrefix = Annotated[
+    str | None, typer.Option(help="Words that the model expects before a query")
+]
+DocumentPrefix = Annotated[
+    str | None, typer.Option(help="Words that the model expects before a document")
+]
+PoolingOption = Annotated[
+    str | None, typer.Option(help="Pooling, mean, cls or pooler, instead of that of the directory")
+]
+
+
+@app.command()
+def paddlenlp(
+    source: Source,
+    target: Target,
+    like: Annotated[
+        str | None,
+        typer.Option(help="Name of the model that it was trained from, such as ernie-1.0"),
+    ] = None,
+    pooling: PoolingOption = None,
+    query_prefix: QueryPrefix = None,
+    document_prefix: DocumentPrefix = None,
+) -> None:
+    """Read a PaddleNLP checkpoint: ERNIE, SimCSE, in-batch negatives, ERNIE-Gram ranking.
+
+    The neural search examples of PaddleNLP save no configuration; --like names the model whose
+    configuration the weights follow, if their shapes do not tell it.
+    """
+    _convert(source, target, like, pooling, (query_prefix, document_prefix))
+
+
+@app.command()
+def huggingface(
+    source: Source,
+    target: Target,
+    pooling: PoolingOption = None,
+    query_prefix: QueryPrefix = None,
+    document_prefix: DocumentPrefix = None,
+) -> None:
+    """Read an encoder or cross-encoder of the BERT or RoBERTa family in Hugging Face's form.
+
+    The pooling is the one that sentence-transformers noted in the directory, else the mean.
+    """
+    _convert(source, target, None, pooling, (query_prefix, document_prefix))
+
+
+@app.command()
+def onnx(
+    source: Source,
+    target: Annotated[Path, typer.Argument(help="Model directory to write")],
+    file: Annotated[
+        str | None,
+        typer.Option(
+            help="Path of the program in the directory, such as onnx/model_quantized.onnx"
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None, typer.Option(help="Pooling, mean, cls or pooler, instead of that of the files")
+    ] = None,
+    query_prefix: QueryPrefix = None,
+    document_prefix: DocumentPrefix = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=8, help="Most tokens of a document, or of a pair")
+    ] = 256,
+    query_max_tokens: Annotated[int, typer.Option(min=8)] = 64,
+) -> None:
+    """Make a model directory of an ONNX encoder or cross-encoder that comes with a tokenizer.json.
+
+    ONNX Runtime runs the program in the services. A program that answers token states or one vector
+    for each text is an encoder; a program that answers a score or two classes for each pair is a
+    ranker.
+    """
+    with plain_errors():
+        from training.export.onnx_form import OnnxOptions, import_onnx
+
+        if not source.is_dir():
+            raise ModelUnknown(f"{source} is no directory")
+        manifest = import_onnx(
+            source,
+            target,
+            OnnxOptions(
+                name=target.resolve().name,
+                max_tokens=max_tokens,
+                query_max_tokens=query_max_tokens,
+                file=file,
+                pooling=pooling,
+                templates=_templates(query_prefix, document_prefix),
+            ),
+        )
+    typer.echo(f"{target} is a served {manifest.kind}; fingerprint {manifest.fingerprint}")
+
+
+@app.command()
+def remote(
+    url: Annotated[
+        str,
+        typer.Argument(help="Address of the server, such as http://host:7997 or https://host/v1"),
+    ],
+    target: Annotated[Path, typer.Argument(help="Model directory to write")],
+    model: Annotated[str, typer.Option(help="Name of the model at the server")],
+    protocol: Annotated[
+        str, typer.Option(help="Protocol: openai (embeddings), jina or tei (rerank)")
+    ] = "openai",
+    key_variable: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the API key")
+    ] = None,
+    query_prefix: QueryPrefix = None,
+    document_prefix: DocumentPrefix = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=8, help="Most tokens of a document, or of a pair")
+    ] = 512,
+    query_max_tokens: Annotated[int, typer.Option(min=8)] = 128,
+    timeout_seconds: Annotated[
+        float, typer.Option(help="Timeout of one request in seconds")
+    ] = 10.0,
+    batch: Annotated[int, typer.Option(min=1, help="Most texts of one request")] = 32,
+) -> None:
+    """Make a directory of a model at another server: TEI, Infinity, Xinference, vLLM, OpenAI, Jina.
+
+    The directory records the model's answers to fixed texts. A model that later answers them
+    differently is refused; it may move to another address (endpoint.json).
+    """
+    with plain_errors():
+        manifest = write_remote(
+            target,
+            _validated(RemoteModel, protocol=protocol, model=model),
+            _validated(
+                Endpoint,
+                url=url,
+                key_variable=key_variable,
+                timeout_seconds=timeout_seconds,
+                batch=batch,
+            ),
+            _templates(query_prefix, document_prefix),
+            (max_tokens, query_max_tokens),
+        )
+    typer.echo(f"{target} is served as any model directory; fingerprint {manifest.fingerprint}")
+
+
+def _templates(query_prefix: str | None, document_prefix: str | None) -> Templates:
+    return Templates(
+        query=(query_prefix or "") + "{query}",
+        document=(document_prefix or "") + "{title}\n{text}",
+    )
+
+
+def _validated(kind: type[M], **members: object) -> M:
+    try:
+        return kind.model_validate(members)
+    except ValidationError as error:
+        raise ModelUnknown(first_reason(error)) from error
+
+
+def _convert(
+    source: Path,
+    target: Path,
+    like: str | None,
+    pooling: str | None,
+    prefixes: tuple[str | None, str | None],
+) -> None:
+    runtime.prepare()
+    logging.basicConfig(format="%(message)s", level=logging.ERROR)
+    logging.getLogger("training").setLevel(logging.INFO)
+    with plain_errors():
+        from training.networks.directory import load_codec, load_network, save_with_tokenizer
+        from training.networks.source import read_source
+
+        if not source.is_dir():
+            raise ModelUnknown(f"{source} is no directory")
+        network = load_network(read_source(source, like=like).pooled_by(pooling))
+        network.prefixes = network.prefixes.replaced(*prefixes)
+        save_with_tokenizer(network, load_codec(source, network), source, target)
+    typer.echo(f"{target} holds {type(network).__name__}; `xunwen export {target} MODEL` serves it")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,111 @@
+"""Texts to train on and documents to look up, read from files without those of evaluation."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.data.lines import LineFile, LinesById, lines_by_kind
+from training.data.pairs import normal, texts_of
+from training.data.readers import Malformed, read_lines, read_texts, record, text_parser
+
+log = logging.getLogger(__name__)
+
+TEXT_FIELDS = ("text", "abstract", "title")
+
+
+def held_back(key: str, share: float) -> bool:
+    """Whether the examples of `key` validate instead of train, as `share` (0 to 1) of all keys do.
+
+    The answer depends on the key and the share alone, not on the order of files.
+    """
+    digest = hashlib.sha1(f"validation {key}".encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+def read_split_texts(
+    paths: Iterable[Path], exclude: Iterable[Path], validation: float
+) -> tuple[list[str], list[str]]:
+    """The texts to train on and those to validate on, each once, without evaluation papers' texts.
+
+    Raises DataInvalid.
+    """
+    held_out = texts_of(exclude)
+    once = {normal(text): text for path in paths for text in read_texts(path, TEXT_FIELDS)}
+    kept = {name: text for name, text in once.items() if name not in held_out}
+    if len(kept) < len(once):
+        log.info("%d texts were left out; they are of evaluation papers", len(once) - len(kept))
+    trained = [text for name, text in kept.items() if not held_back(name, validation)]
+    validated = [text for name, text in kept.items() if held_back(name, validation)]
+    log.info("%d texts to train on, %d to validate on", len(trained), len(validated))
+    return trained, validated
+
+
+def split_texts(
+    paths: Sequence[Path], exclude: Iterable[Path], validation: float, *, stream: bool
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The texts to train on and those to validate on, as `read_split_texts` divides them.
+
+    With `stream` the texts stay in their files until they are needed. Raises DataInvalid.
+    """
+    if not stream:
+        return read_split_texts(paths, exclude, validation)
+    held_out = texts_of(exclude)
+
+    def kind(text: str) -> str | None:
+        name = normal(text)
+        if name in held_out:
+            return None
+        return "validated" if held_back(name, validation) else "trained"
+
+    files = [LineFile(path, text_parser(path, TEXT_FIELDS)) for path in paths]
+    parts = lines_by_kind(files, kind, normal)
+    trained, validated = parts.get("trained", ()), parts.get("validated", ())
+    log.info("%d texts to train on, %d to validate on", len(trained), len(validated))
+    return trained, validated
+
+
+def read_rows(paths: Iterable[Path], member: str, held_out: frozenset[str]) -> list[dict[str, Any]]:
+    """The jsonl rows with `id` and `member`, without those whose `member` is a held-out text.
+
+    Raises DataInvalid.
+    """
+    rows = [row for path in paths for row in read_lines(path, record("id", member))[0]]
+    kept = [row for row in rows if normal(row[member]) not in held_out]
+    if len(kept) < len(rows):
+        log.info("%d rows were left out; they are evaluation papers", len(rows) - len(kept))
+    return kept
+
+
+def read_documents(
+    paths: Iterable[Path], held_out: frozenset[str] = frozenset(), *, stream: bool = False
+) -> Mapping[str, str]:
+    """The text of each document by its id, from jsonl with `title` and `text` or `abstract`.
+
+    A document's text is its title, a line break and its text, or the only one that it has.
+    Documents with a held-out title or text are left out. With `stream` the documents stay in their
+    files until they are needed. Raises DataInvalid.
+    """
+    files = [LineFile(path, _document, lambda one: not _held(one[1], held_out)) for path in paths]
+    if stream:
+        return LinesById(files)
+    return dict(document for file in files for document in file.read())
+
+
+def _document(line: str) -> tuple[str, str]:
+    row = record("id")(line)
+    title, text = _text(row, "title"), _text(row, "text") or _text(row, "abstract")
+    if not title and not text:
+        raise Malformed("none of title, text, abstract holds text")
+    return row["id"], f"{title}\n{text}".strip()
+
+
+def _held(text: str, held_out: frozenset[str]) -> bool:
+    title, _, rest = text.partition("\n")
+    return not held_out.isdisjoint({normal(title), normal(rest), normal(text)})
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return value.strip() if isinstance(value, str) else ""

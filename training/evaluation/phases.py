@@ -1,0 +1,173 @@
+"""Fits the phases of ranking: coarse features, the blend with the ranker, and when to stop reading.
+
+Weights are judged on the half of the queries that they were not fitted on. Features take part in
+the coarse order only if they raise MRR@10 by more than two standard errors, else it keeps the
+order of recall. The fine phase gets a weight above 0 only if it gains on some task more than chance
+would give and loses on none: a ranker that lowers what recall got right is worse than none, and
+tasks that words alone solve have nothing to gain, so a mean over all tasks would hide both.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from services.common.engine import Ranker
+from services.common.wire.rank import RankCandidate
+from services.rank.blend import Blend, probability
+from services.rank.features import NAMES
+from training.evaluation.listwise import Floats, Linear, Sample, fit
+
+_ALL = tuple(range(len(NAMES)))
+_RECALL_ONLY = (NAMES.index("recall_relative"),)
+_SURE = 2.0
+"""Standard errors by which the features must win, since a small sample flatters nine weights."""
+_SURE_OF_ONE = 2.24
+"""Standard errors by which the fine phase must win on a task. Chance reaches them in one case of
+80, and with four tasks, of which any one may win, in one of 20 (Bonferroni's correction)."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Pool:
+    """One query with its candidates in the order of recall, and the ranker's log-odds of the best
+    ones."""
+
+    group: str
+    """Task and kind of the query."""
+    query: str
+    found: Sequence[RankCandidate]
+    features: Floats
+    """The coarse features [candidates, NAMES]."""
+    relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    fine: Floats = field(init=False)
+    """The ranker's log-odds [candidates]; NaN where it was not asked."""
+
+    def __post_init__(self) -> None:
+        self.fine = np.full(len(self.found), np.nan)
+
+
+def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> Blend:
+    """Fits the weights of both phases, with the ranker's scores of the best `depth` in coarse
+    order."""
+    halves = ((pools[::2], pools[1::2]), (pools[1::2], pools[::2]))
+    recall, coarse = (
+        np.concatenate([gains(other, silent(_fit_coarse(own, columns))) for own, other in halves])
+        for columns in (_RECALL_ONLY, _ALL)
+    )
+    better = coarse - recall
+    error = float(better.std(ddof=1) / np.sqrt(len(better)))
+    columns = _ALL if better.mean() > _SURE * error else _RECALL_ONLY
+    say(
+        f"held-out MRR@10: recall {100 * recall.mean():.2f}, features"
+        f" {100 * better.mean():+.2f} (standard error {100 * error:.2f}):"
+        f" {'all features' if columns is _ALL else 'the order of recall'}"
+    )
+    whole = _fit_coarse(pools, columns)
+    for pool in pools:
+        _ask(pool, whole, ranker, depth)
+    fine = np.concatenate(
+        [
+            gains(other, _blend(whole, _fit_fine(own, whole))) - gains(other, silent(whole))
+            for own, other in halves
+        ]
+    )
+    worth_it = _worth_it(
+        [pool.group for half in (pools[1::2], pools[::2]) for pool in half], fine, say
+    )
+    say(f"the fine phase is {'on' if worth_it else 'off'}")
+    return _blend(whole, _fit_fine(pools, whole)) if worth_it else silent(whole)
+
+
+def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
+    """Whether the fine phase gains on a task and loses on none; `gained` is MRR@10 by query."""
+    tasks = np.array([group.partition(":")[0] for group in groups])
+    wins, loses = False, False
+    for task in dict.fromkeys(tasks):
+        of_task = gained[tasks == task]
+        mean, error = of_task.mean(), of_task.std(ddof=1) / np.sqrt(len(of_task))
+        say(
+            f"held-out MRR@10 of the fine phase, {task}: {100 * mean:+.2f}"
+            f" (standard error {100 * error:.2f})"
+        )
+        wins |= bool(mean > _SURE_OF_ONE * error)
+        loses |= bool(mean < -_SURE * error)
+    return wins and not loses
+
+
+def _ask(pool: Pool, coarse: Linear, ranker: Ranker, depth: int) -> None:
+    best = np.argsort(-coarse(pool.features), kind="stable")[:depth]
+    manifest = ranker.manifest
+    texts = [manifest.document_text(pool.found[at].title, pool.found[at].text) for at in best]
+    pool.fine[best] = manifest.log_odds(ranker.score(pool.query, texts))
+
+
+def _fit_coarse(pools: Sequence[Pool], columns: tuple[int, ...]) -> Linear:
+    """The fit to some columns; the others get the weight 0."""
+    found = fit(
+        [
+            Sample(pool.features[:, list(columns)], pool.relevant)
+            for pool in pools
+            if pool.relevant.any()
+        ]
+    )
+    weights = np.zeros(len(NAMES))
+    weights[list(columns)] = found.weights
+    return Linear(weights, found.bias)
+
+
+def _fit_fine(pools: Sequence[Pool], coarse: Linear) -> Linear:
+    """The ranker's log-odds and the coarse log-odds of each candidate, as two columns."""
+    samples = []
+    for pool in pools:
+        asked = ~np.isnan(pool.fine)
+        if pool.relevant[asked].any():
+            columns = np.column_stack([probability(pool.fine[asked]), coarse(pool.features[asked])])
+            samples.append(Sample(columns, pool.relevant[asked]))
+    return fit(samples)
+
+
+def silent(coarse: Linear) -> Blend:
+    """A blend without the ranker."""
+    return _blend(coarse, Linear(np.array([0.0, 1.0]), 0.0))
+
+
+def _blend(coarse: Linear, fine: Linear) -> Blend:
+    return Blend(
+        coarse=tuple(float(weight) for weight in coarse.weights),
+        coarse_bias=coarse.bias,
+        fine=float(fine.weights[0]),
+        fine_coarse=float(fine.weights[1]),
+        fine_bias=fine.bias,
+    )
+
+
+def gains(pools: Sequence[Pool], blend: Blend) -> Floats:
+    """Reciprocal rank at 10 of each query, after all phases that the blend uses."""
+    return np.array([gain(pool, final_odds(pool, blend, pool.fine)) for pool in pools])
+
+
+def final_odds(pool: Pool, blend: Blend, fine: Floats) -> Floats:
+    odds = blend.coarse_odds(pool.features)
+    return blend.final_odds(odds, fine) if blend.uses_ranker else odds
+
+
+def gain(pool: Pool, odds: Floats) -> float:
+    """Reciprocal rank of the first relevant candidate among the best ten by `odds`."""
+    best = np.argsort(-odds, kind="stable")[:10]
+    return reciprocal_rank([bool(hit) for hit in pool.relevant[best]])
+
+
+def reciprocal_rank(relevant: Sequence[bool]) -> float:
+    return next((1 / rank for rank, hit in enumerate(relevant, start=1) if hit), 0.0)
+
+
+def report(pools: Sequence[Pool], blend: Blend) -> str:
+    """MRR@10 of each phase over some queries."""
+    recall = np.mean([reciprocal_rank([bool(hit) for hit in each.relevant[:10]]) for each in pools])
+    coarse = Blend(blend.coarse, blend.coarse_bias, 0.0, 1.0, 0.0)
+    phases = (recall, gains(pools, coarse).mean(), gains(pools, blend).mean())
+    names = ("hybrid", "coarse", "fine")
+    shown = (f"{name} {100 * value:.1f}" for name, value in zip(names, phases, strict=True))
+    return f"MRR@10 {', '.join(shown)} ({len(pools)} queries)"

@@ -1,0 +1,120 @@
+"""Fits the rule by which the fine phase stops, and measures the loss that stopping causes.
+
+The ranker's log-odds are predicted from the coarse ones. Of the rules that on every task lose no
+more than a stated part of MRR@10 against reading to the full depth, its standard error added, the
+one that reads least is taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+
+import numpy as np
+
+from services.common.blend import StopWeights
+from services.rank.blend import Blend
+from services.rank.stopping import PASS_CANDIDATES, StopRule
+from training.evaluation.listwise import Floats
+from training.evaluation.phases import Pool, Say, final_odds, gain
+
+TOP_K = 10
+_MOST_LOST = 0.002
+"""Loss of MRR@10 that a rule may cost on a task, its standard error added, from 0 to 1.
+
+A mean over all tasks would hide what is lost where the ranker matters: most queries of the tasks
+that words alone solve lose nothing however little is read."""
+_FLOORS = tuple(float(np.log(p / (1 - p))) for p in (0.01, 0.03, 0.1, 0.3))
+_CHANCES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The effect of a rule on judged queries."""
+
+    read: float
+    """Mean number of candidates that are read for a query."""
+    lost: float
+    """Mean loss of MRR@10 against reading to the full depth."""
+    lost_at_most: float
+    """The largest mean loss on a task, its standard error added."""
+    same_best: float
+    """Share of queries with the same first answer."""
+    same_ten: float
+    """Share of the ten best answers that stay among the ten best."""
+
+
+def fit_stopping(pools: Sequence[Pool], blend: Blend, depth: int, say: Say) -> StopWeights | None:
+    """Fits the rule; None if the ranker is not used or no rule reads less."""
+    if not blend.uses_ranker:
+        return None
+    intercept, slope, spread = _prediction(pools, blend)
+    best: tuple[float, StopRule] | None = None
+    for floor, chance in product(_FLOORS, _CHANCES):
+        rule = StopRule(intercept, slope, spread, floor, chance)
+        outcome = simulate(pools, blend, rule, depth)
+        if outcome.lost_at_most <= _MOST_LOST and (best is None or outcome.read < best[0]):
+            best = (outcome.read, rule)
+    if best is None:
+        say("no rule of stopping loses little enough: the fine phase reads to its depth")
+        return None
+    outcome = simulate(pools, blend, best[1], depth)
+    say(
+        f"the fine phase reads {outcome.read:.1f} of {depth} candidates on average, loses"
+        f" {100 * outcome.lost:.2f} MRR@10 (with its standard error"
+        f" {100 * outcome.lost_at_most:.2f} on a task at most), keeps the first answer of"
+        f" {100 * outcome.same_best:.1f} % and {100 * outcome.same_ten:.1f} % of the ten best"
+    )
+    return StopWeights(**asdict(best[1]))
+
+
+def _prediction(pools: Sequence[Pool], blend: Blend) -> tuple[float, float, float]:
+    """Intercept, slope and spread of the ranker's log-odds over the coarse ones."""
+    asked = [~np.isnan(pool.fine) for pool in pools]
+    coarse = np.concatenate(
+        [blend.coarse_odds(pool.features)[rows] for pool, rows in zip(pools, asked, strict=True)]
+    )
+    fine = np.concatenate([pool.fine[rows] for pool, rows in zip(pools, asked, strict=True)])
+    slope, intercept = np.polyfit(coarse, fine, 1)
+    residual = float(np.std(fine - (intercept + slope * coarse)))
+    return float(intercept), float(slope), max(residual * np.sqrt(3) / np.pi, 1e-6)
+
+
+def simulate(pools: Sequence[Pool], blend: Blend, rule: StopRule, depth: int) -> Stopping:
+    """Compares reading by a rule with reading to the full depth."""
+    read, lost, best, ten = [], [], [], []
+    for pool in pools:
+        partly = _read(pool, blend, rule, depth)
+        odds = [final_odds(pool, blend, fine) for fine in (pool.fine, partly)]
+        read.append(np.count_nonzero(~np.isnan(partly)))
+        lost.append(gain(pool, odds[0]) - gain(pool, odds[1]))
+        orders = [np.argsort(-each, kind="stable")[:TOP_K] for each in odds]
+        best.append(orders[0][0] == orders[1][0])
+        ten.append(len({*orders[0]} & {*orders[1]}) / len(orders[0]))
+    return Stopping(
+        read=float(np.mean(read)),
+        lost=float(np.mean(lost)),
+        lost_at_most=_largest([pool.group for pool in pools], np.array(lost)),
+        same_best=float(np.mean(best)),
+        same_ten=float(np.mean(ten)),
+    )
+
+
+def _largest(groups: Sequence[str], lost: Floats) -> float:
+    """The largest mean over the queries of a task, with its standard error."""
+    tasks = np.array([group.partition(":")[0] for group in groups])
+    of_tasks = (lost[tasks == task] for task in dict.fromkeys(tasks))
+    return max(float(each.mean() + each.std() / np.sqrt(len(each))) for each in of_tasks)
+
+
+def _read(pool: Pool, blend: Blend, rule: StopRule, depth: int) -> Floats:
+    """The ranker's log-odds [candidates] of the candidates that are read; NaN for the others."""
+    coarse = blend.coarse_odds(pool.features)
+    order = np.argsort(-coarse, kind="stable")[:depth]
+    fine = np.full(len(coarse), np.nan)
+    for start in range(0, len(order), PASS_CANDIDATES):
+        passed = order[: start + PASS_CANDIDATES]
+        fine[passed] = pool.fine[passed]
+        final = blend.final_odds(coarse[passed], fine[passed])
+        if rule.settled(blend, final, coarse[order[len(passed) :]], TOP_K):
+            break
+    return fine

@@ -1,0 +1,1 @@
+"""Makes the model directory that the services load from a trained network."""

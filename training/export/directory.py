@@ -1,0 +1,137 @@
+"""Writes a trained network as a model directory: program, weights, tokenizer, manifest."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import paddle
+
+from services.common.engine import PredictorOptions
+from services.common.engine.paddle import open_paddle
+from services.common.engine.tokens import Tokens, pad
+from services.common.model_dir import (
+    Calibration,
+    Kind,
+    ModelFiles,
+    ModelManifest,
+    file_of,
+    write_manifest,
+)
+from services.common.model_dir.manifest import Templates
+from training.export.parity import correlation, cosine
+from training.export.program import PROGRAM, WEIGHTS, save_program
+from training.failures import ParityError
+from training.networks.directory import Ranker, describe
+from training.networks.encoder import Encoder
+from training.networks.exported import write_architecture
+from training.networks.tokenization import NORMALISATION, TOKENIZER_FILE, TextCodec, save_tokenizer
+
+log = logging.getLogger(__name__)
+
+MIN_PARITY: dict[Literal["fp32", "bf16"], float] = {"fp32": 0.999, "bf16": 0.99}
+"""Least cosine (encoder) or correlation (ranker) of the exported program to the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The members of the manifest that the network does not hold."""
+
+    name: str
+    version: str
+    max_tokens: int
+    query_max_tokens: int
+    calibration: Calibration | None = None
+
+
+def export(
+    network: Encoder | Ranker,
+    codec: TextCodec,
+    tokenizer_source: str | Path,
+    directory: Path,
+    options: ExportOptions,
+    probe: Sequence[str],
+) -> dict[str, float]:
+    """Writes `directory` and checks it on `probe` texts; returns the parity per precision.
+
+    Packing the weights, which takes a minute, is left to the caller. The network's weights are
+    rounded to bfloat16 in place, so that the packed ones in git are exact. Raises ParityError.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    network.eval()
+    round_to_bfloat16(network)
+    save_program(network, directory, network.inputs)
+    save_tokenizer(codec.tokenizer, tokenizer_source, directory)
+    write_architecture(directory, network, directory / PROGRAM, describe(network))
+    encoder = isinstance(network, Encoder)
+    manifest = ModelManifest(
+        name=options.name,
+        kind=Kind.ENCODER if encoder else Kind.RANKER,
+        version=options.version,
+        dimension=network.dimension if isinstance(network, Encoder) else None,
+        max_tokens=options.max_tokens,
+        query_max_tokens=options.query_max_tokens,
+        pooling=network.pooling,
+        templates=Templates(
+            query=network.prefixes.query + "{query}",
+            document=network.prefixes.document + "{title}\n{text}",
+        ),
+        normalisation=NORMALISATION,
+        pad_id=codec.pad_id,
+        inputs=network.inputs,
+        calibration=options.calibration,
+        files=ModelFiles(
+            program=file_of(directory / PROGRAM),
+            weights=file_of(directory / WEIGHTS),
+            tokenizer=file_of(directory / TOKENIZER_FILE),
+        ),
+    )
+    write_manifest(directory, manifest)
+    return _check(network, codec, directory, manifest, probe)
+
+
+def round_to_bfloat16(network: paddle.nn.Layer) -> None:
+    """Rounds every weight to the nearest bfloat16 (ties to even), kept as float32."""
+    for parameter in network.parameters():
+        bits = parameter.numpy().view(np.uint32)
+        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+        parameter.set_value(rounded.view(np.float32))
+
+
+def _check(
+    network: Encoder | Ranker,
+    codec: TextCodec,
+    directory: Path,
+    manifest: ModelManifest,
+    probe: Sequence[str],
+) -> dict[str, float]:
+    if isinstance(network, Encoder):
+        items = codec.documents(probe, manifest.max_tokens)
+    else:
+        rotated = [*probe[1:], probe[0]]
+        items = codec.pairs([*zip(probe, rotated, strict=True)], manifest.max_tokens)
+    tokens = [Tokens(*item) for item in items]
+    inputs = pad(tokens, codec.pad_id, max(map(len, tokens)), manifest.inputs)
+    with paddle.no_grad():
+        expected = network(*map(paddle.to_tensor, inputs)).numpy()
+    agreement = cosine if isinstance(network, Encoder) else correlation
+    threads = PredictorOptions().thread_count()
+    parity: dict[str, float] = {}
+    for precision, least in MIN_PARITY.items():
+        predictor = open_paddle(
+            directory / PROGRAM,
+            directory / WEIGHTS,
+            threads=threads,
+            precision=precision,
+            inputs=manifest.inputs,
+        )
+        parity[precision] = agreement(expected, predictor.run(*inputs))
+        log.info("parity %s: %.6f", precision, parity[precision])
+        if not parity[precision] >= least:
+            raise ParityError(
+                f"the exported program agrees with the network to {parity[precision]:.4f} in "
+                f"{precision}, at least {least} is needed"
+            )
+    return parity

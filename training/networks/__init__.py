@@ -1,0 +1,1 @@
+"""Networks in Paddle: bodies, encoders, rankers, their tokenizers, and their directories."""

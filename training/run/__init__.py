@@ -1,0 +1,1 @@
+"""A training run: its recipe, loop, checkpoints, log and process settings."""
