@@ -90,9 +90,10 @@ class Image:
                     self._run(rest, directory)
 
     def command(self) -> tuple[list[str], dict[str, str]]:
-        """The entry point and its environment, as the image's own stages say."""
+        """Entry point, default arguments and environment, as the image's own stages say."""
         environment = {**self._env}
         entry: list[str] = []
+        arguments: list[str] = []
         for stage in lineage(self._stages, self.target):
             for word, rest in stage.instructions:
                 if word == "ENV":
@@ -101,8 +102,13 @@ class Image:
                     environment |= dict(pairs) | {"PATH": path, "HOME": str(self.root)}
                 elif word == "ENTRYPOINT":
                     entry = json.loads(rest)
-        python = str(self.root / "opt/xunwen/bin/python")
-        return [python if part == "python" else part for part in entry], environment
+                elif word == "CMD":
+                    arguments = json.loads(rest)
+        return [self.program(entry[0]), *entry[1:], *arguments], environment
+
+    def program(self, name: str) -> str:
+        """Where a command of the image is."""
+        return str(self.root / "opt/xunwen/bin" / name)
 
     def _directory(self, stage: Stage) -> Path:
         workdir = "/"

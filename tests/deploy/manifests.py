@@ -9,6 +9,7 @@ from typing import Any
 import helm_python as helm
 import yaml
 
+from services.common.objects import ObjectStoreSettings
 from services.common.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,9 @@ SETTINGS = {
     "rank": "RankSettings",
     "indexer": "IndexerSettings",
 }
+
+STORES = {name: {"url": "redis://elsewhere:6379/0"} for name in ("milvus", "state", "cache")}
+"""The least that the chart has to be told."""
 
 Manifest = dict[str, Any]
 
@@ -75,7 +79,7 @@ def settings_of(component: str) -> type[ServiceSettings]:
 def known_variables() -> set[str]:
     """Every environment variable that some service reads."""
     known = set()
-    for settings in map(settings_of, SETTINGS):
+    for settings in (ObjectStoreSettings, *map(settings_of, SETTINGS)):
         prefix = settings.model_config["env_prefix"]
         known |= {f"{prefix}{field}".upper() for field in settings.model_fields}
     return known

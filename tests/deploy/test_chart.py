@@ -10,6 +10,7 @@ import pytest
 
 from tests.deploy.manifests import (
     CHART,
+    STORES,
     VARIANTS,
     Manifest,
     containers,
@@ -23,7 +24,6 @@ from tests.deploy.manifests import (
 )
 
 SERVICES = {"gateway", "recall", "rank", "indexer", "worker"}
-STORES = {name: {"url": "redis://elsewhere:6379/0"} for name in ("milvus", "state", "cache")}
 # Custom resources; kubernetes_validate knows the kinds of Kubernetes itself only.
 CUSTOM = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 
@@ -350,52 +350,36 @@ def test_changed_settings_restart_the_pods() -> None:
     assert checksums({"stores": STORES}) != checksums({"stores": moved})
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({}, "stores.cache: say where it is"),
-        ({"stores": {"state": {"url": "localhost:6379"}}}, "/stores/state/url"),
-        (
-            {"stores": {**STORES, "state": {"url": "redis://a", "existingSecret": "b"}}},
-            "url and existingSecret exclude each other",
-        ),
-        ({"stores": STORES, "image": {"tag": "latest"}}, "name a version"),
-        ({"services": {"gateway": {"replica": 3}}}, "'replica' not allowed"),
-        ({"services": {"gateway": {"port": 80000}}}, "/services/gateway/port"),
-        ({"stores": STORES, "models": {"source": "claim"}}, "models.claim: name the claim"),
-        ({"stores": STORES, "models": {"source": "url"}}, "models.url: say where"),
-        ({"stores": STORES, "ingress": {"enabled": True, "host": "a"}}, "host and tlsSecret"),
-        ({"stores": STORES, "gatewayApi": {"enabled": True}}, "name the Gateway"),
-        (
-            {"stores": STORES, "services": {"rank": {"drainSeconds": 60}}},
-            "services.rank.terminationGracePeriodSeconds: must be longer than",
-        ),
-        (
-            {"stores": STORES, "services": {"gateway": {"calls": {"RECALL_URL": "recal"}}}},
-            'there is no service "recal"',
-        ),
-        (
-            {"stores": STORES, "services": {"worker": {"autoscaling": {"enabled": True}}}},
-            "set metrics.prometheusUrl",
-        ),
-        (
-            {"stores": STORES, "jobStorage": {"claim": {"accessModes": ["ReadWriteOnce"]}}},
-            "the volume must be ReadWriteMany",
-        ),
-        ({"stores": STORES, "services": {"indexer": {"replicas": 2}}}, "exactly one of it may run"),
-        ({"stores": STORES, "operatorKey": {"secret": "a"}}, "'secret' not allowed"),
-        ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
-    ],
-)
-def test_bad_values_are_refused_in_words(values: dict[str, Any], words: str) -> None:
-    with pytest.raises((helm.HelmValuesError, helm.HelmRenderError)) as refusal:
-        render(values)
-    assert words in str(refusal.value)
-
-
 def test_notes_show_the_first_search() -> None:
     with helm.Chart.load(CHART) as chart:
         files = chart.render(values_of(CHART / "ci/scaled-values.yaml"), name="demo")
     notes = files["xunwen/templates/NOTES.txt"]
     assert "https://search.example.org/v1/search?q=" in notes
     assert "helm -n default test demo" in notes
+
+
+def test_further_encoders_are_where_vectors_are_made() -> None:
+    """Recall and workers fetch and open them; the indexer reads their manifests."""
+    values = {
+        "stores": STORES,
+        "models": {
+            "source": "url",
+            "url": "s3://models",
+            "encoder": "new-encoder",
+            "encoders": ["old-encoder"],
+        },
+    }
+    manifests = render(values)
+    by_name = {spec["containers"][0]["name"]: spec for _, spec, _ in pods(manifests)}
+    for name in ("recall", "indexer", "worker"):
+        pod = by_name[name]
+        container = pod["containers"][0]
+        env = {item["name"]: item.get("value") for item in container["env"]}
+        prefix = "XUNWEN_RECALL_" if name == "recall" else "XUNWEN_INDEXER_"
+        assert env[f"{prefix}MODEL_DIR"] == "/models/new-encoder"
+        assert env[f"{prefix}ENCODERS"] == '["/models/old-encoder"]'
+        fetched = [each["command"][-2:] for each in pod["initContainers"]]
+        assert fetched == [
+            ["s3://models/new-encoder", "/models/new-encoder"],
+            ["s3://models/old-encoder", "/models/old-encoder"],
+        ]

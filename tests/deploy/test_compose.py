@@ -12,6 +12,7 @@ from tests.deploy.manifests import ROOT, known_variables
 
 COMPOSE = ROOT / "deploy/compose.yaml"
 OURS = {"gateway", "recall", "rank", "indexer", "worker"}
+AWS = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_nothing_listens_beyond_this_machine(compose: dict[str, Any]) -> None:
 
 
 def test_environment_names_settings_that_exist(compose: dict[str, Any]) -> None:
-    known = known_variables()
+    known = known_variables() | AWS
     for name in OURS:
         named = set(compose["services"][name]["environment"])
         assert named <= known, f"{name}: nobody reads {sorted(named - known)}"

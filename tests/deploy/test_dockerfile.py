@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,26 @@ def test_an_image_runs_as_nobody_special(stages: dict[str, Stage], image: str) -
     assert any(word == "HEALTHCHECK" for word, _ in instructions)
     entry = [rest for word, rest in instructions if word == "ENTRYPOINT"]
     # The exec form: signals reach the service, not a shell.
-    assert json.loads(entry[-1])[0] == "python"
+    assert json.loads(entry[-1])[0] in ("python", "xunwen")
     assert ("STOPSIGNAL", "SIGTERM") in instructions
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_default_command_exists(stages: dict[str, Stage], image: str) -> None:
+    """A quick look at names; `make soak` runs it in the built image."""
+    steps = {
+        word: json.loads(rest)
+        for stage in lineage(stages, image)
+        for word, rest in stage.instructions
+        if word in ("ENTRYPOINT", "CMD")
+    }
+    command = [*steps["ENTRYPOINT"], *steps.get("CMD", [])]
+    if command[0] == "python":
+        assert command[1] == "-m"
+        assert find_spec(f"{command[2]}.__main__") is not None
+    else:
+        program = [str(Path(sys.prefix) / "bin" / command[0]), *command[1:]]
+        subprocess.run(program, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -38,7 +38,7 @@ def build(target: str, root: Path) -> Image:
 
 
 def importable(image: Image, module: str) -> bool:
-    (python, *_), environment = image.command()
+    python, (_, environment) = image.program("python"), image.command()
     find = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
     done = subprocess.run([python, "-c", find], env=environment, cwd=image.root, check=False)
     return done.returncode == 0
@@ -51,7 +51,7 @@ def started(
     """The image's entry point (or its Python with `arguments`), until `ready`."""
     command, environment = image.command()
     if arguments:
-        command = [command[0], *arguments]
+        command = [image.program("python"), *arguments]
     log = image.root / f"{image.target}-{len(arguments)}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -101,7 +101,7 @@ def test_gateway_image_installs_and_starts_without_paddle(
         assert answer.status_code == 503
         assert answer.json()["code"] == "service_unavailable"
         assert httpx.get(f"{base}/", timeout=10).status_code == 200
-        python = gateway_image.command()[0][0]
+        python = gateway_image.program("python")
         for path, code in (("/livez", 0), ("/readyz", 1)):
             check = [python, "-m", "services.common.alive", str(port), path]
             assert subprocess.run(check, cwd=tmp_path, check=False).returncode == code
@@ -109,12 +109,12 @@ def test_gateway_image_installs_and_starts_without_paddle(
 
 def test_keys_are_made_in_the_gateway_image(gateway_image: Image, tmp_path: Path) -> None:
     """As docs/deployment.md does it: with the environment that the pod has."""
-    (python, *_), environment = gateway_image.command()
+    _, environment = gateway_image.command()
     with valkey(tmp_path) as redis:
         environment |= {"XUNWEN_GATEWAY_STATE_REDIS_URL": redis.url}
 
         def keys(*words: str) -> str:
-            command = [python, str(Path(python).with_name("xunwen")), "keys", *words]
+            command = [gateway_image.program("xunwen"), "keys", *words]
             return subprocess.run(
                 command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
             ).stdout
@@ -150,6 +150,11 @@ def test_all_images_together_index_and_search(tmp_path: Path) -> None:
         assert importable(images[name], "paddle")
         assert not importable(images[name], "paddlenlp"), name
     assert importable(images["trainer"], "paddlenlp")
+    command, environment = images["trainer"].command()
+    usage = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "xunwen train [OPTIONS] COMMAND" in usage.stdout
     # runtime-paddle installs libgomp1 for exactly this.
     assert set(missing_libraries(images["gateway"])) == set()
     for name in ("recall", "rank", "indexer"):
@@ -187,8 +192,11 @@ def test_all_images_together_index_and_search(tmp_path: Path) -> None:
         ready = partial(answers, f"{url['worker']}/livez")
         stack.enter_context(started(images["indexer"], shared, *worker, ready=ready))
 
-        python = images["gateway"].command()[0][0]
-        helm_test = [python, CHART / "files/search_test.py", url["gateway"]]
+        helm_test = [
+            images["gateway"].program("python"),
+            CHART / "files/search_test.py",
+            url["gateway"],
+        ]
         assert subprocess.run(helm_test, check=False).returncode == 0
         lines = "\n".join(
             json.dumps({"id": str(n), "title": f"论文{n}", "text": "深度学习"}) for n in range(50)

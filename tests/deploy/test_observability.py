@@ -115,7 +115,7 @@ def test_a_search_is_one_trace(observed: Observed) -> None:
     assert ancestors("POST /search") == ["POST recall", "POST /v1/search"]
     assert ancestors("POST /rank") == ["POST rank", "POST /v1/search"]
     assert ancestors("milvus.search")[1:] == ["POST /search", "POST recall", "POST /v1/search"]
-    assert ancestors("fine") == ["POST /rank", "POST rank", "POST /v1/search"]
+    assert ancestors("coarse") == ["POST /rank", "POST rank", "POST /v1/search"]
     assert {span.service for span in spans} == {"xunwen-gateway", "xunwen-recall", "xunwen-rank"}
 
 

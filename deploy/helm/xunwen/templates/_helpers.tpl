@@ -61,6 +61,49 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{/* A value as text. Helm keeps numbers as floats, which templates print as 2e+06; JSON prints 2000000. */}}
+{{- define "xunwen.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end -}}
+
+{{/* (list $ $svc) -> what the pod spec of every pod has: services, built-in stores and the test */}}
+{{- define "xunwen.podSpec" -}}
+{{- $root := first . -}}
+{{- $svc := last . -}}
+serviceAccountName: {{ include "xunwen.serviceAccount" $root }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $root.Values.global.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext: {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
+{{- with $svc.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $svc $key }}
+{{ $key }}: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* (list $ "recall" $svc) -> the labels of that component's pods */}}
+{{- define "xunwen.podLabels" -}}
+{{ include "xunwen.labels" (list (first .) (index . 1)) }}
+{{- with (last .).podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* (list "secret" $svc) -> `envFrom`: the credentials of an object store, if any, and the service's own sources */}}
+{{- define "xunwen.envFrom" -}}
+{{- $sources := (last .).envFrom -}}
+{{- with first . -}}
+{{- $sources = prepend $sources (dict "secretRef" (dict "name" .)) -}}
+{{- end -}}
+{{- toYaml $sources -}}
+{{- end -}}
+
 {{/* (list $ "state") -> the Secret that holds the store's url */}}
 {{- define "xunwen.storeSecret" -}}
 {{- $store := index (first .).Values.stores (last .) -}}
@@ -92,10 +135,27 @@ http://{{ include "xunwen.name" . }}:{{ $svc.port }}
 {{/* Where a model's directory is, in the pod */}}
 {{- define "xunwen.modelDir" -}}
 {{- $models := (first .).Values.models -}}
-{{- ternary $models.path "/models" (eq $models.source "image") }}/{{ index $models (last .) }}
+{{- ternary $models.path "/models" (eq $models.source "image") }}/{{ last . }}
+{{- end -}}
+
+{{/* The directories of further encoders as a JSON list */}}
+{{- define "xunwen.encoderDirs" -}}
+{{- $dirs := list -}}
+{{- range .Values.models.encoders }}{{ $dirs = append $dirs (include "xunwen.modelDir" (list $ .)) }}{{ end -}}
+{{ toJson $dirs }}
 {{- end -}}
 
 {{/* (list $ $svc) -> "true" where a service cuts words and there are user dictionaries for it */}}
 {{- define "xunwen.cutsWords" -}}
 {{- if and (eq ((index . 1).model | default "") "encoder") (index . 0).Values.dictionaries }}true{{ end }}
+{{- end -}}
+
+{{/* (list "ingress.annotations" $map) -> nothing; fails where a value is no string */}}
+{{- define "xunwen.onlyStrings" -}}
+{{- $where := first . -}}
+{{- range $key, $value := last . -}}
+{{- if not (kindIs "string" $value) -}}
+{{- fail (printf "%s.%s: is no text; quote it: %q." $where $key (include "xunwen.text" $value)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -1,0 +1,390 @@
+"""What the chart makes of values: what it refuses, and that each arrives wherever it should."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import helm_python as helm
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy.manifests import (
+    CHART,
+    STORES,
+    Manifest,
+    containers,
+    of_kind,
+    pods,
+    render,
+    values_of,
+)
+
+TRY = values_of(CHART / "ci/try-values.yaml")
+ON = {"enabled": True, "host": "search.example.org"}
+
+
+def _recall(**own: Any) -> dict[str, Any]:
+    return {"stores": STORES, "services": {"recall": own}}
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "stores.cache: say where it is"),
+        ({"stores": {"state": {"url": "localhost:6379"}}}, "/stores/state/url"),
+        (
+            {"stores": {**STORES, "state": {"url": "redis://a", "existingSecret": "b"}}},
+            "url and existingSecret exclude each other",
+        ),
+        (
+            {"stores": {**STORES, "state": {"url": "redis+cluster://a:6379"}}},
+            "stores.state.url: a Redis Cluster cannot hold the state",
+        ),
+        (
+            {"stores": {**STORES, "cache": {"url": "redis://a", "ca": "/certificates/ca.crt"}}},
+            "stores.cache.ca: no service reads it",
+        ),
+        (
+            {"stores": {**STORES, "milvus": {"existingSecret": "a", "database": "papers"}}},
+            "put it into that Secret under the key `database`",
+        ),
+        ({"stores": STORES, "objectStore": {"addressing": "host"}}, "/objectStore/addressing"),
+        (
+            {"stores": STORES, "objectStore": {"addressing": "virtual"}},
+            "objectStore: nothing reads it without jobStorage.url or models.url",
+        ),
+        ({"stores": STORES, "image": {"tag": "latest"}}, "name a version"),
+        ({"services": {"gateway": {"replica": 3}}}, "'replica' not allowed"),
+        ({"services": {"gateway": {"port": 80000}}}, "/services/gateway/port"),
+        ({"stores": STORES, "models": {"source": "claim"}}, "models.claim: name the claim"),
+        ({"stores": STORES, "models": {"source": "url"}}, "models.url: say where"),
+        (
+            {"stores": STORES, "ingress": {"enabled": True, "host": "a"}},
+            "set either tlsSecret, or tlsElsewhere",
+        ),
+        ({"stores": STORES, "gatewayApi": {"enabled": True}}, "name the Gateway"),
+        (
+            {"stores": STORES, "services": {"rank": {"drainSeconds": 60}}},
+            "services.rank.terminationGracePeriodSeconds: must be longer than",
+        ),
+        (
+            {"stores": STORES, "services": {"gateway": {"calls": {"RECALL_URL": "recal"}}}},
+            'there is no service "recal"',
+        ),
+        (
+            {"stores": STORES, "services": {"worker": {"autoscaling": {"enabled": True}}}},
+            "set metrics.prometheusUrl",
+        ),
+        (
+            {"stores": STORES, "jobStorage": {"claim": {"accessModes": ["ReadWriteOnce"]}}},
+            "the volume must be ReadWriteMany",
+        ),
+        ({"stores": STORES, "services": {"indexer": {"replicas": 2}}}, "exactly one of it may run"),
+        ({"stores": STORES, "operatorKey": {"secret": "a"}}, "'secret' not allowed"),
+        ({"stores": STORES, "ingress": {"enabled": True, "tlsSecret": "a"}}, "ingress.host: name"),
+        (
+            {"stores": STORES, "ingress": {**ON, "tlsSecret": "a", "tlsElsewhere": True}},
+            "set either tlsSecret, or tlsElsewhere",
+        ),
+        # Read by nobody.
+        (
+            {"stores": {**STORES, "milvus": {"existingSecret": "a", "token": "b"}}},
+            "stores.milvus.token: existingSecret is set, so it is read from there",
+        ),
+        (
+            {"stores": {**STORES, "milvus": {"builtIn": {"enabled": True}, "token": "b"}}},
+            "stores.milvus.token: the built-in store asks for none",
+        ),
+        (
+            {"stores": {**STORES, "state": {"url": "redis://a", "token": "b"}}},
+            "stores.state.token: no service reads it",
+        ),
+        ({"stores": STORES, "jobStorage": {"existingSecret": "a"}}, "jobStorage.existingSecret"),
+        (
+            {"stores": STORES, "jobStorage": {"url": "s3://a", "claim": {"existing": "b"}}},
+            "claim.existing and url exclude each other",
+        ),
+        ({"stores": STORES, "models": {"url": "s3://a"}}, "only read with models.source=url"),
+        ({"stores": STORES, "models": {"claim": "a"}}, "only read with models.source=claim"),
+        (
+            {"stores": STORES, "serviceAccount": {"create": False, "annotations": {"a": "b"}}},
+            "so annotate yours",
+        ),
+        # Mistakes that Kubernetes would name in words about its own types.
+        (
+            {"stores": STORES, "global": {"imagePullSecrets": ["regcred"]}},
+            "write {name: regcred} instead of regcred",
+        ),
+        ({"stores": STORES, "services": {"gatway": {"replicas": 3}}}, "Is the name mistyped?"),
+        (
+            {"stores": STORES, "services": {"second": {"image": "indexer"}}},
+            "services.second.prefix: name the prefix",
+        ),
+        (_recall(env={"PORT": 1}), "XUNWEN_RECALL_PORT is set twice"),
+        (_recall(env={"A": 1}, extraEnv=[{"name": "XUNWEN_RECALL_A"}]), "is set twice"),
+        (_recall(extraVolumes=[{"name": "tmp", "emptyDir": {}}]), "is the name of a volume"),
+        (_recall(extraVolumeMounts=[{"name": "ca", "mountPath": "/ca"}]), "no volume ca"),
+        (_recall(extraEnv=[{"name": "A B"}]), "/services/recall/extraEnv/0/name"),
+        (_recall(podLabels={"app.kubernetes.io/name": "a"}), "the chart itself sets"),
+        ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
+    ],
+)
+def test_bad_values_are_refused_in_words(values: dict[str, Any], words: str) -> None:
+    with pytest.raises((helm.HelmValuesError, helm.HelmRenderError)) as refusal:
+        render(values)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(("defaults", key) for key in ("podAnnotations", "podLabels", "nodeSelector")),
+        *(("services", "rank", key) for key in ("podAnnotations", "podLabels", "nodeSelector")),
+        ("ingress", "annotations"),
+        ("serviceAccount", "annotations"),
+        ("networkPolicy", "metricsFrom"),
+        *(("metrics", key, "labels") for key in ("serviceMonitor", "rules", "dashboard")),
+    ],
+    ids=".".join,
+)
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (2000000, "2000000"), (0.5, "0.5")])
+def test_annotations_and_labels_are_texts(path: tuple[str, ...], value: Any, text: str) -> None:
+    """Kubernetes refuses `"true"` without quotes, and says so in words about Go maps."""
+    with pytest.raises((helm.HelmValuesError, helm.HelmRenderError)) as refusal:
+        render({"stores": STORES, **_nested((*path, "sidecar.example/inject"), value)})
+    assert f'{".".join(path)}.sidecar.example/inject: is no text; quote it: "{text}"' in str(
+        refusal.value
+    )
+
+
+_LARGE = 2_000_000
+"""The least that Go prints with an exponent, 2e+06, which no service and no API server reads."""
+
+
+def _numbers(schema: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The paths of all values that may be a large number."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if {"number", "integer"} & set(kinds) and schema.get("maximum", _LARGE) >= _LARGE:
+        yield ()
+    for name, inner in schema.get("properties", {}).items():
+        for path in _numbers(inner, root):
+            yield (name, *path)
+    if isinstance(others := schema.get("additionalProperties"), dict):
+        for path in _numbers(others, root):
+            yield ("*", *path)
+
+
+def _places() -> list[tuple[str, ...]]:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    starred = {"services": ["rank", "worker"], "stores": ["state"], "env": ["QUEUED_TOKENS"]}
+    starred |= {"limits": ["memory"], "requests": ["memory"]}
+    texts = {"podAnnotations", "podLabels", "nodeSelector", "annotations", "labels", "metricsFrom"}
+    found: list[tuple[str, ...]] = []
+    for path in _numbers(schema, schema):
+        if texts & set(path):
+            continue
+        open_paths: list[tuple[str, ...]] = [()]
+        for key in path:
+            names = starred[open_paths[0][-1]] if key == "*" else [key]
+            open_paths = [(*one, name) for one in open_paths for name in names]
+        found += open_paths
+    return [path for path in found if path[:1] != ("defaults",)]
+
+
+def test_no_number_is_printed_with_an_exponent() -> None:
+    """Every value that may be a large number, wherever a template prints it."""
+    places = _places()
+    assert len(places) > 20
+    base: dict[str, Any] = {
+        "stores": TRY["stores"],
+        "metrics": {"prometheusUrl": "http://prometheus:9090"},
+        "tracing": {"endpoint": "http://collector:4318"},
+    }
+    for path in places:
+        values = _merged(base, _nested(path, _LARGE))
+        if "autoscaling" in path:
+            more = {"enabled": True, "maxReplicas": _LARGE}
+            values = _merged(values, _nested(path[:-1], more))
+        if path[-1] in ("drainSeconds", "preStopSeconds"):
+            grace = {"terminationGracePeriodSeconds": 2 * _LARGE}
+            values = _merged(values, _nested(path[:-1], grace))
+        manifests = render(values)
+        text = yaml.safe_dump_all(manifests)
+        assert not re.search(r"\d[eE]\+\d", text), f"{'.'.join(path)}: {path} with an exponent"
+        assert str(_LARGE) in text or str(_LARGE // 2) in text or "probe" in path, path
+
+
+def test_numbers_in_the_environment_are_exact() -> None:
+    given = {"QUEUED_TOKENS": 2000000, "BUDGET": 0.25, "LARGE": 9007199254740991, "ON": True}
+    more = [{"name": "PLAIN", "value": 3000000}, {"name": "FLAG", "value": False}]
+    manifests = render(_recall(env=given, extraEnv=more))
+    environment = _environment(manifests, "recall")
+    shown = {name: environment[f"XUNWEN_RECALL_{name}"]["value"] for name in given}
+    assert shown == {
+        "QUEUED_TOKENS": "2000000",
+        "BUDGET": "0.25",
+        "LARGE": "9007199254740991",
+        "ON": "true",
+    }
+    assert environment["PLAIN"]["value"] == "3000000"
+    assert environment["FLAG"]["value"] == "false"
+
+
+def _environment(manifests: list[Manifest], component: str) -> dict[str, Manifest]:
+    for deployment in of_kind(manifests, "Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        if container["name"] == component:
+            return {variable["name"]: variable for variable in container["env"]}
+    raise AssertionError(f"no {component}")
+
+
+SCHEDULING: dict[str, Any] = {
+    "nodeSelector": {"pool": "search"},
+    "tolerations": [{"key": "search", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "search",
+}
+
+
+def test_scheduling_of_the_defaults_reaches_every_pod() -> None:
+    labels = {"team": "library"}
+    values = _merged(TRY, {"defaults": {**SCHEDULING, "podLabels": labels}})
+    seen = set()
+    for _, spec, pod_labels in pods(render(values)):
+        component = pod_labels["app.kubernetes.io/component"]
+        seen.add(component)
+        assert {key: spec.get(key) for key in SCHEDULING} == SCHEDULING, component
+        assert labels.items() <= pod_labels.items(), component
+    assert {"test", "milvus", "state", "cache", "gateway", "worker"} <= seen
+
+
+def test_annotations_of_the_defaults_reach_every_pod() -> None:
+    values = _merged(TRY, {"defaults": {"podAnnotations": {"sidecar.example/inject": "false"}}})
+    annotated = [
+        manifest["spec"]["template"]["metadata"]["annotations"]
+        for manifest in of_kind(render(values), "Deployment", "StatefulSet")
+    ]
+    annotated += [
+        manifest["metadata"]["annotations"] for manifest in of_kind(render(values), "Pod")
+    ]
+    assert len(annotated) == 9
+    assert all(one.get("sidecar.example/inject") == "false" for one in annotated)
+
+
+def test_a_service_overrules_the_defaults() -> None:
+    values = _merged(
+        TRY, {"defaults": SCHEDULING, "services": {"rank": {"tolerations": [], "spread": False}}}
+    )
+    for _, spec, labels in pods(render(values)):
+        if labels["app.kubernetes.io/component"] == "rank":
+            assert "tolerations" not in spec
+            assert spec["nodeSelector"] == {"pool": "search"}
+            assert "topologySpreadConstraints" not in spec
+
+
+PROXY = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
+CA: dict[str, Any] = {"name": "ca", "configMap": {"name": "company-ca"}}
+CA_MOUNT = {"name": "ca", "mountPath": "/etc/company", "readOnly": True}
+FROM = [{"secretRef": {"name": "object-store"}}, {"configMapRef": {"name": "proxies"}}]
+
+
+def test_a_private_ca_and_a_proxy_reach_every_service_and_the_fetch_of_models() -> None:
+    extra = {
+        "extraEnv": [PROXY],
+        "envFrom": FROM,
+        "extraVolumes": [CA],
+        "extraVolumeMounts": [CA_MOUNT],
+    }
+    values = _merged(values_of(CHART / "ci/external-values.yaml"), {"defaults": extra})
+    manifests = render(values)
+    fetches = 0
+    for deployment in of_kind(manifests, "Deployment"):
+        kubernetes_validate.validate(deployment, "1.34", strict=True)
+        spec = deployment["spec"]["template"]["spec"]
+        assert CA in spec["volumes"]
+        fetches += len(spec.get("initContainers", []))
+        for container in containers(spec):
+            assert PROXY in container["env"], container["name"]
+            assert CA_MOUNT in container["volumeMounts"], container["name"]
+            assert container["envFrom"][-2:] == FROM, container["name"]
+    assert fetches == 4
+
+
+def test_a_certificate_at_the_load_balancer_needs_no_secret() -> None:
+    (route,) = of_kind(
+        render({"stores": STORES, "ingress": {**ON, "tlsElsewhere": True}}), "Ingress"
+    )
+    assert "tls" not in route["spec"]
+    assert route["spec"]["rules"][0]["host"] == ON["host"]
+    kubernetes_validate.validate(route, "1.34", strict=True)
+
+
+def test_another_pool_of_workers_is_another_entry() -> None:
+    pool = {"image": "indexer", "prefix": "XUNWEN_INDEXER_", "replicas": 1}
+    manifests = render({"stores": STORES, "services": {"nightly": pool}})
+    names = {one["metadata"]["name"] for one in of_kind(manifests, "Deployment")}
+    assert "demo-xunwen-nightly" in names
+
+
+def test_certificates_and_addresses_of_stores_reach_the_pods() -> None:
+    values = values_of(CHART / "ci/secured-values.yaml")
+    values["stores"]["milvus"] |= {
+        "ca": "/certificates/ca.crt",
+        "certificate": "/certificates/tls.crt",
+        "key": "/certificates/tls.key",
+    }
+    values["objectStore"]["ca"] = "/certificates/ca.crt"
+    manifests = render(values)
+    (milvus,) = [
+        one["stringData"]
+        for one in of_kind(manifests, "Secret")
+        if one["metadata"]["name"].endswith("-milvus")
+    ]
+    assert milvus["database"] == "papers"
+    assert milvus["ca"] == "/certificates/ca.crt"
+    for deployment in of_kind(manifests, "Deployment"):
+        spec = deployment["spec"]["template"]["spec"]
+        name = deployment["metadata"]["name"]
+        volumes = [one["name"] for one in spec["volumes"] if "secret" in one]
+        assert volumes == ["certificates"], name
+        for container in containers(spec):
+            mounted = {one["mountPath"] for one in container["volumeMounts"]}
+            assert "/certificates" in mounted, container["name"]
+            environment = {one["name"]: one for one in container["env"]}
+            if container in spec.get("initContainers", []) or name.endswith(("indexer", "worker")):
+                assert environment["XUNWEN_S3_ADDRESSING"]["value"] == "virtual"
+                assert environment["XUNWEN_S3_CA"]["value"] == "/certificates/ca.crt"
+        if name.endswith(("recall", "indexer")):
+            prefix = f"XUNWEN_{name.rpartition('-')[2].upper()}_MILVUS_"
+            keys = {
+                key.removeprefix(prefix): value["valueFrom"]["secretKeyRef"]["key"]
+                for key, value in environment.items()
+                if key.startswith(prefix)
+            }
+            assert keys == {
+                "URI": "url",
+                "TOKEN": "token",
+                "DATABASE": "database",
+                "CA": "ca",
+                "CERTIFICATE": "certificate",
+                "KEY": "key",
+            }
