@@ -1,7 +1,7 @@
-"""All benchmarks, or the named ones: `make bench`, `python -m benchmarks embed rerank`.
+"""Runs all benchmarks, or the named ones: `make bench`, `python -m benchmarks embed rerank`.
 
-search needs a running system (`xunwen up`), scale a Milvus server; what is not there is
-left out in words.
+`cold` and `search` need a running system (`xunwen up`) and `scale` a Milvus server; a benchmark
+that lacks what it needs is left out, and a line says so.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import embed, peers, rerank, scale, search
+from benchmarks import cold, embed, peers, rerank, scale, search, search_peers
 from benchmarks.run import Run
 from services.common.engine.processor import computes_in_bfloat16
 from xunwen.cli.context import local_url
@@ -22,11 +22,13 @@ from xunwen.cli.context import local_url
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = ("embed", "rerank", "search", "scale")
+    names = ("embed", "rerank", "cold", "search", "scale")
     parser.add_argument("which", nargs="*", metavar="WHICH",
                         help=f"of {', '.join(names)}; default: all")  # fmt: skip
     parser.add_argument("--peers", default=",".join(peers.REQUIREMENTS),
                         help="comma-separated; empty for none")  # fmt: skip
+    parser.add_argument("--stacks", default=",".join(peers.STACKS),
+                        help="comma-separated; those that search is set beside")  # fmt: skip
     parser.add_argument(
         "--processor-time",
         action="store_true",
@@ -38,7 +40,11 @@ def main() -> None:
         help="embed and rerank: as on a processor that lacks it, ours in int8, the peers in fp32",
     )
     parser.add_argument("--url", default=None, help="of the gateway; default: `xunwen up`'s")
-    parser.add_argument("--milvus", default=None, help="of the Milvus server that scale fills")
+    parser.add_argument(
+        "--milvus",
+        default=None,
+        help="of the Milvus server that scale and PaddleNLP's way fill",
+    )
     parser.add_argument("--sizes", default="10000,100000,1000000", help="of scale")
     options = parser.parse_args()
     wanted = options.which or names
@@ -47,23 +53,34 @@ def main() -> None:
     chosen = [name for name in options.peers.split(",") if name]
     if unknown := set(chosen) - set(peers.REQUIREMENTS):
         parser.error(f"there is no peer {unknown.pop()}; {', '.join(peers.REQUIREMENTS)}")
+    stacks = options.stacks.split(",")
+    if unknown := set(filter(None, stacks)) - set(peers.STACKS):
+        parser.error(f"there is no stack {unknown.pop()}; {', '.join(peers.STACKS)}")
     bfloat16 = computes_in_bfloat16() and not options.without_bfloat16
     with (
         tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder,
         ProcessPoolExecutor(1, get_context("spawn")) as outside,
     ):
-        outside.submit(os.getpid).result()  # started while nothing of ours is loaded
+        # The process of the peers starts before any engine of ours is loaded.
+        outside.submit(os.getpid).result()
         for name, benchmark in (("embed", embed.main), ("rerank", rerank.main)):
             if name in wanted:
                 benchmark(Run(Path(folder), chosen, outside, options.processor_time, bfloat16))
-    if "search" in wanted:
+    if of_system := [name for name in ("cold", "search") if name in wanted]:
         url = options.url or local_url()
         try:
             httpx.get(f"{url}/livez")
         except httpx.TransportError:
-            print(f"search is left out: nobody answers at {url}; run `xunwen up`", file=sys.stderr)
+            print(
+                f"{' and '.join(of_system)}: left out, nobody answers at {url}; run `xunwen up`",
+                file=sys.stderr,
+            )
         else:
-            search.main(url)
+            if "cold" in wanted:
+                cold.main(url)
+            if "search" in wanted:
+                search.main(url)
+                search_peers.main(url, [name for name in stacks if name], options.milvus)
     if "scale" in wanted:
         if options.milvus:
             scale.main(options.milvus, [int(size) for size in options.sizes.split(",")])

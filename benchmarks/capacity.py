@@ -1,9 +1,10 @@
-"""What docs/scaling.md counts with: work a core does in a second, bytes a document takes.
+"""Measures the figures of docs/scaling.md: the work that a core does in a second, and the bytes
+that a document takes.
 
     .venv/bin/python benchmarks/capacity.py [--seconds 5]
 
 Measures the shipped models on the sample literature, and computes the sizes of Milvus's indexes
-from their layouts. Time is processor time of the best turn, so that neighbours count little.
+from their layouts. Time is processor time of the best turn, so that other programs count little.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from services.common.text import WordAnalyzer
 ROOT = Path(__file__).parents[1]
 _HNSW_M = 16
 _GRAPH_DEGREE = 56
-"""Milvus's default of DISKANN."""
+"""Bytes of a compressed vector in DISKANN, as a share of the vector; Milvus's default."""
 _SECTOR = 4096
 _PQ_PARTS = 48
 
@@ -33,7 +34,7 @@ def samples(name: str, count: int) -> list[dict[str, str]]:
 
 
 def rate(work: Callable[[int], int], seconds: float) -> float:
-    """Units a second of processor time in the best turn, which neighbours disturbed least.
+    """Units per second of processor time in the best turn, which neighbours disturbed least.
 
     The first turn warms up and is not counted; `seconds` is processor time.
     """
@@ -48,7 +49,7 @@ def rate(work: Callable[[int], int], seconds: float) -> float:
 
 
 def in_turns(items: Sequence[str], size: int) -> Callable[[int], Sequence[str]]:
-    """`size` items, others at each turn."""
+    """The next `size` items; each turn gets different ones."""
     return lambda turn: [items[(turn * size + n) % len(items)] for n in range(size)]
 
 
@@ -83,11 +84,12 @@ def throughput(seconds: float, precision: WantedPrecision) -> list[tuple[str, fl
 
 
 def bytes_of_a_document(name: str) -> dict[str, float]:
-    """Means over a file: text as stored, words as stored, distinct words (a sparse vector's)."""
+    """Means over a file's documents: bytes of text, bytes of words, and the number of distinct
+    words, which are the entries of a sparse vector."""
     analyzer = WordAnalyzer()
     documents = samples(name, 1000)
     texts = [f"{each['title']}\n{each.get('text', '')}" for each in documents]
-    words = [analyzer.words(text) for text in texts]
+    words = [analyzer.document_words(text) for text in texts]
     count = len(documents)
     return {
         "text, bytes": sum(len(text.encode()) for text in texts) / count,
@@ -97,7 +99,7 @@ def bytes_of_a_document(name: str) -> dict[str, float]:
 
 
 def index_bytes(dimension: int) -> dict[str, float]:
-    """Bytes a vector, from the layout of each index."""
+    """Bytes per vector for each kind of index, computed from its layout."""
     raw = 4.0 * dimension
     # hnswlib: 2M links of 4 bytes on the ground level, M on each level above, which one vector
     # in M reaches, then one in M squared; a counter of 4 bytes and a label of 8.

@@ -1,4 +1,5 @@
-"""Texts a second of the encoder, beside other ways to run such a model on this machine."""
+"""Measures texts per second of the encoder, beside other ways to run such a model on this
+machine."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from services.common.engine import open_encoder
 
 MODEL = Path("models/literature-encoder")
 LENGTHS = {16: 128, 64: 48, 256: 12}
-"""Tokens -> texts of a batch run."""
+"""Number of texts of a run, by their length in tokens."""
 ROUNDS = 3
 MIXED = 96
 SINGLES = 16
@@ -58,7 +59,8 @@ def _singly(way: Callable[[Sequence[str]], object], texts: Sequence[str]) -> Non
 
 
 def _plain(threads: int) -> Callable[[Sequence[str]], object]:
-    """PaddleNLP's way: Paddle Inference as it comes, batches of 32 in their order, padded."""
+    """Encodes as PaddleNLP's examples do: Paddle Inference with its defaults, in batches of 32
+    texts in the given order, padded to the longest."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from paddle import inference

@@ -1,4 +1,5 @@
-"""End-to-end bulk indexing against the encoder's own speed on the same texts, in one run.
+"""Measures bulk indexing from end to end against the encoder's own speed on the same texts, in one
+run.
 
     python -m benchmarks.indexing --documents 1000 --repeats 2
 
@@ -38,21 +39,21 @@ _PATIENCE_SECONDS = 300.0
 
 
 def papers(count: int) -> list[dict[str, Any]]:
-    """Real papers; beyond their number with new ids."""
+    """`count` real papers; those beyond the number of the sample are repeated with new ids."""
     lines = [json.loads(line) for line in PAPERS.read_text().splitlines()]
     return [{**lines[n % len(lines)], "id": f"d{n}"} for n in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Documents a second, by the clock and by processor time."""
+    """Documents per second, by the clock and by processor time."""
 
     clock: float
     processor: float
 
 
 def encoder_rate(encoder: Encoder, documents: list[dict[str, Any]]) -> Rate:
-    """The encoder alone, tokenising included."""
+    """Measures the encoder alone, tokenising included."""
     render = encoder.manifest.document_text
     started, used = time.monotonic(), time.process_time()
     encoder.encode([render(one["title"], one["text"]) for one in documents])
@@ -66,7 +67,7 @@ def processor_seconds(processes: list[psutil.Process]) -> float:
 
 
 def job_rate(running: "Running", collection: str, documents: list[dict[str, Any]]) -> Rate:
-    """A job from the first byte of its upload to its end, in all processes together."""
+    """Measures a job from the first byte of its upload to its end, in all processes together."""
     client = running.client
     used = processor_seconds(running.processes)
     body = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in documents)
@@ -88,13 +89,13 @@ def job_rate(running: "Running", collection: str, documents: list[dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Running:
     client: httpx.Client
-    """Speaks to the indexer."""
+    """A client of the indexer's API."""
     processes: list[psutil.Process]
 
 
 @contextmanager
 def installation(folder: Path, threads: int, part_documents: int) -> Iterator[Running]:
-    """What bulk indexing needs, as `xunwen up` runs it."""
+    """Starts what bulk indexing needs, as `xunwen up` runs it."""
     milvus, redis, port = free_port(), free_port(), free_port()
     env = {
         **os.environ,
@@ -150,14 +151,14 @@ def main() -> None:
     parser.add_argument("--part-documents", type=int, default=250)
     parser.add_argument("--threads", type=int, default=0, help="of the encoder; 0: every core")
     options = parser.parse_args()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Paddle turns its lines on
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Paddle switches its own log lines on.
     documents = papers(options.documents)
     encoder = open_encoder(MODEL, PredictorOptions(threads=options.threads))
     with (
         tempfile.TemporaryDirectory(prefix="xunwen-indexing-") as folder,
         installation(Path(folder), options.threads, options.part_documents) as running,
     ):
-        encoder_rate(encoder, documents[:64])  # the first passes build the engine's kernels
+        encoder_rate(encoder, documents[:64])  # The first passes build the engine's kernels.
         job_rate(running, "warm", documents[:64])
         before = encoder_rate(encoder, documents)
         for turn in range(options.repeats):

@@ -1,4 +1,4 @@
-"""One peer, run in the environment of the peers: `python peer.py NAME < request > answer`.
+"""Runs one peer in the environment of the peers: `python peer.py NAME < request > answer`.
 
 The request is JSON: `kind` (embed or rerank), `model` (a folder), `precision` (bf16 or fp32),
 `threads`, `rounds`, `processor_time`, and `sets`: {name: [texts or pairs]}. The answer is
@@ -31,22 +31,22 @@ def main() -> None:
             answer[name].append(clock() - started)
     sys.stdout.write("\n" + json.dumps(answer))
     sys.stdout.flush()
-    os._exit(0)  # a peer's own threads may wait for work for ever
+    os._exit(0)  # threads that a peer started may wait for work for ever
 
 
 def onnxruntime(request):
-    """The engine alone on the same graph and weights."""
+    """ONNX Runtime alone on the same graph and weights."""
     return _engine_alone(request, _onnxruntime_session(request, request["onnx"]))
 
 
 def onnxruntime_int8(request):
-    """The engine alone on our int8 program."""
+    """ONNX Runtime alone on our int8 program."""
     program = str(Path(request["model"]) / "inference.int8.onnx")
     return _engine_alone(request, _onnxruntime_session(request, program))
 
 
 def openvino(request):
-    """The engine alone on the same graph and weights, in the precision that was asked for."""
+    """OpenVINO alone on the same graph and weights, in the precision that was asked for."""
     from openvino import Core
 
     precision = {"bf16": "bf16", "fp32": "f32"}[request["precision"]]
@@ -71,7 +71,7 @@ def _onnxruntime_session(request, program):
 
 
 def _engine_alone(request, infer):
-    """Batches sorted by length, nothing padded beyond its batch."""
+    """Runs an engine over batches sorted by length, each padded to its own longest text."""
     import numpy as np
     from tokenizers import Tokenizer
 
@@ -99,8 +99,21 @@ def _engine_alone(request, infer):
 TORCH_TYPES = {"bf16": "bfloat16", "fp32": "float32"}
 
 
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
+
+
 def _torch_model(request, labels):
-    """A folder that transformers loads: BERT of the starter's size with the same tokenizer."""
+    """Makes a folder that transformers loads: a BERT of our model's size with its tokenizer.
+
+    With `labels` it is the ranker's where the request names one beside the encoder.
+    """
     import torch
     from transformers import (
         BertConfig,
@@ -111,14 +124,13 @@ def _torch_model(request, labels):
 
     torch.set_num_threads(request["threads"])
     folder = Path(request["work"]) / f"bert-{labels}"
-    sizes = BertConfig(
-        vocab_size=22_255, hidden_size=384, num_hidden_layers=4, num_attention_heads=12,
-        intermediate_size=1536, max_position_embeddings=514, num_labels=max(labels, 1),
-    )  # fmt: skip
+    source = Path(request.get("ranker", request["model"]) if labels else request["model"])
+    network = json.loads((source / "network.json").read_text("utf-8"))["config"]
+    sizes = BertConfig(**{name: network[name] for name in _SIZES}, num_labels=max(labels, 1))
     model = BertForSequenceClassification(sizes) if labels else BertModel(sizes)
     model.save_pretrained(folder)
     PreTrainedTokenizerFast(
-        tokenizer_file=str(Path(request["model"]) / "tokenizer.json"),
+        tokenizer_file=str(source / "tokenizer.json"),
         pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
         sep_token="</s>", cls_token="<s>", model_max_length=request["max_tokens"],
     ).save_pretrained(folder)  # fmt: skip

@@ -1,4 +1,5 @@
-"""The environment of the peers, and calls into it. A peer that cannot be installed is named."""
+"""The environment in which peers run, and calls into it; a peer that cannot be installed is named
+in the table."""
 
 import json
 import subprocess
@@ -18,6 +19,16 @@ REQUIREMENTS = {
     "sentence-transformers": ["sentence-transformers", "tokenizers"],
     "infinity-emb": ["infinity-emb[torch]", "optimum<2", "transformers<4.49", "tokenizers"],
 }
+_TORCH = ["torch==2.13.0", "sentence-transformers"]
+STACKS = {
+    "txtai": [*_TORCH, "txtai"],
+    "haystack": [*_TORCH, "haystack-ai>=3,<4"],
+    "langchain": [
+        *(*_TORCH, "langchain-core", "langchain-huggingface", "langchain-milvus", "milvus-lite"),
+    ],
+}
+"""Stacks that people would take instead of the whole system; benchmarks/search_peer.py runs
+them."""
 _RUN_SECONDS = 1200
 TURNS = 3
 _CONVERT = """
@@ -28,21 +39,30 @@ program, weights = (f"{sys.argv[2]}/inference.{end}" for end in ("pdmodel", "pdi
 paddle2onnx.export(program, weights, sys.argv[3], opset_version=17, verbose=False)
 """
 Figures = dict[str, float]
-"""Set -> seconds of the fastest round, or items a second."""
+"""Seconds of the fastest round, or items per second, by the name of the set."""
+
+
+def environment_of(peer: str) -> Path:
+    """Folder of the environment in which a peer runs.
+
+    The stacks share one, of which torch is by far the largest part.
+    """
+    return ENVIRONMENT / ("stacks" if peer in STACKS else peer)
 
 
 def install(peer: str) -> str | None:
-    """None when the peer is there, else why not. pip's own settings decide where from."""
-    environment = ENVIRONMENT / peer
+    """Installs a peer with pip's own settings; returns None if it is installed, else the reason why
+    not."""
+    environment = environment_of(peer)
     python = environment / "bin" / "python"
-    done = environment / ".installed"
+    done = environment / f".installed-{peer}"
     if done.is_file():
         return None
     print(f"installing {peer} into {environment.relative_to(HERE.parent)}", file=sys.stderr)
     if not python.is_file():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[peer]],
+        [python, "-m", "pip", "install", "--quiet", *(REQUIREMENTS | STACKS)[peer]],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if installed.returncode:
@@ -52,7 +72,7 @@ def install(peer: str) -> str | None:
 
 
 def onnx_of(model: Path, work: Path) -> Path:
-    """The same graph and weights, as ONNX Runtime and OpenVINO read them."""
+    """Writes a model's graph and weights in the form that ONNX Runtime and OpenVINO read."""
     target = work / f"{model.name}.onnx"
     if not target.is_file():
         install("onnxruntime")
@@ -71,7 +91,7 @@ def onnx_of(model: Path, work: Path) -> Path:
 def rates(
     wanted: Sequence[str], request: dict[str, Any], sizes: Mapping[str, int], work: Path
 ) -> dict[str, Figures | str]:
-    """Items of each set a second, by peer, or why a peer has none."""
+    """Items per second of each set by peer, or the reason why a peer has no figure."""
     figures: dict[str, Figures | str] = {}
     for peer in wanted:
         found = measure(peer, request, work)
@@ -82,10 +102,8 @@ def rates(
 
 
 def in_turns(turn: Callable[[], dict[str, Figures | str]]) -> dict[str, Any]:
-    """The fastest of TURNS turns of all, for each of them and each set.
-
-    One after the other, each would meet another moment of a shared machine.
-    """
+    """The fastest of TURNS turns for each peer and each set. The peers take turns, since on a
+    shared machine each would otherwise meet another moment."""
     best: dict[str, Any] = {}
     for _ in range(TURNS):
         for name, found in turn().items():
@@ -98,7 +116,7 @@ def in_turns(turn: Callable[[], dict[str, Figures | str]]) -> dict[str, Any]:
 
 
 def measure(peer: str, request: dict[str, Any], work: Path) -> Figures | str:
-    """Seconds of each set, or why there are none."""
+    """Seconds that each set takes, or the reason why a peer has no figure."""
     if reason := install(peer):
         return reason
     request = request | {"work": str(work)}
@@ -106,7 +124,7 @@ def measure(peer: str, request: dict[str, Any], work: Path) -> Figures | str:
         if peer in ("onnxruntime", "openvino"):
             request["onnx"] = str(onnx_of(Path(request["model"]), work))
         run = subprocess.run(
-            [ENVIRONMENT / peer / "bin" / "python", HERE / "peer.py", peer],
+            [environment_of(peer) / "bin" / "python", HERE / "peer.py", peer],
             input=json.dumps(request), capture_output=True, text=True,
             timeout=_RUN_SECONDS, check=True,
         )  # fmt: skip

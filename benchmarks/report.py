@@ -1,4 +1,4 @@
-"""What every benchmark writes: JSON, a Markdown table, and one line of a history."""
+"""Writes the results of a benchmark: JSON, a Markdown table, and one line of a history."""
 
 import importlib.metadata
 import json
@@ -24,7 +24,8 @@ _PACKAGES = (
 
 
 def machine() -> dict[str, Any]:
-    """Where the figures come from; the load tells how far to trust them."""
+    """The machine, its versions and its load while figures were taken; a high load makes them less
+    certain."""
     model = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

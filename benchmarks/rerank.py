@@ -1,4 +1,5 @@
-"""Pairs a second of the ranker beside its peers, and what the whole cascade costs above it."""
+"""Measures pairs per second of the ranker beside its peers, and the cost of the whole cascade above
+it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from benchmarks.texts import papers
 from services.common.engine import PredictorOptions, batched_ranker, open_ranker
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
-from services.common.wire.recall import Candidate
+from services.common.wire.rank import RankCandidate
 from services.rank.blend import read_blend
-from services.rank.cascade import Cascade
+from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
 
 MODEL = Path("models/literature-ranker")
@@ -48,10 +49,10 @@ def main(run: Run) -> None:
 
 
 async def _cascade(options: PredictorOptions) -> dict[str, float]:
-    """Seconds of the fine phase over 100, and of all phases over 1000 candidates."""
+    """Seconds of the fine phase over 100 candidates, and of all phases over 1,000."""
     found = [
-        Candidate(
-            id=paper["id"], title=paper["title"], text=paper["text"], fields={},
+        RankCandidate(
+            id=paper["id"], title=paper["title"], text=paper["text"],
             dense=0.8 - at / 2000, lexical=20 - at / 100, score=1 - at / 1000,
         )
         for at, paper in enumerate(papers())
@@ -60,10 +61,10 @@ async def _cascade(options: PredictorOptions) -> dict[str, float]:
     async with batched_ranker(open_ranker(MODEL, options)) as batched:
         fine = EngineRanker(batched)
         blend = read_blend()
-        cascade = Cascade(fine, WordAnalyzer(), blend, 0.9)
+        phases = RankingPhases(fine, WordAnalyzer(), blend, duplicate=0.9, depth=100)
         for _ in range(ROUNDS + 1):
-            answer = await cascade.rank(
-                QUERY, found, top_k=10, keep=100, diversity=0, explain=False,
+            answer = await phases.rank(
+                QUERY, found, top_k=10, diversity=0, explain=False,
                 deadline=Deadline.after(600),
             )  # fmt: skip
             took = {stage.name: stage.took_ms / 1000 for stage in answer.stages}

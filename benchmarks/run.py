@@ -1,4 +1,4 @@
-"""How a run of embed and rerank was asked for."""
+"""The options of one run of the benchmarks embed and rerank."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peers
+from benchmarks.peers import Figures, rates
 from services.common.engine import PredictorOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     work: Path
-    """A folder for what the peers need."""
+    """Folder for the models and programs that the peers read."""
     peers: Sequence[str]
     outside: Executor
-    """A process that never loads our engine, whose settings would go over to the peers."""
+    """A process that starts the peers and never loads our engine, whose settings they would
+    inherit."""
     processor_time: bool
-    """Counted are processor seconds, not those of the clock."""
+    """Whether processor seconds are counted instead of those of the clock."""
     bfloat16: bool
-    """Both sides may compute in it; else ours does in int8 and the peers in fp32."""
+    """Whether both sides may compute in bfloat16; otherwise ours computes in int8 and the peers in
+    fp32."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -32,7 +34,7 @@ class Run:
         return PredictorOptions(precision="auto" if self.bfloat16 else "int8")
 
     def request(self, kind: str, model: Path, **further: object) -> dict[str, Any]:
-        """What a peer is told."""
+        """The request that a peer gets, as benchmarks/peer.py reads it."""
         return {
             "kind": kind,
             "model": str(model.resolve()),
@@ -45,7 +47,7 @@ class Run:
     def rate(
         self, way: Callable[[Sequence[str]], object], inputs: Sequence[str], rounds: int
     ) -> float:
-        """Inputs a second in the fastest round: what the neighbours took away least from."""
+        """Inputs per second in the fastest round, which neighbours disturbed least."""
         way(inputs[:4])
         seconds = []
         for _ in range(rounds):
@@ -56,11 +58,11 @@ class Run:
 
     def peer_rates(
         self, request: dict[str, Any], sets: Mapping[str, Sized]
-    ) -> dict[str, peers.Figures | str]:
-        """Items of each set a second, by peer, or why a peer has none."""
+    ) -> dict[str, Figures | str]:
+        """Items per second of each set by peer, or the reason why a peer has no figure."""
         sizes = {name: len(inputs) for name, inputs in sets.items()}
-        return self.outside.submit(peers.rates, self.peers, request, sizes, self.work).result()
+        return self.outside.submit(rates, self.peers, request, sizes, self.work).result()
 
     def results(self, benchmark: str) -> str:
-        """What the results are called."""
+        """Name of the result files, without a suffix."""
         return benchmark if self.bfloat16 else f"{benchmark}-without-bfloat16"

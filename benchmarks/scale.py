@@ -1,4 +1,4 @@
-"""Recall latency and recall@10 of the vector index as the collection grows."""
+"""Measures latency and recall@10 of the vector index as the collection grows."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ _CLUSTERS = 500
 
 
 def main(uri: str, sizes: Sequence[int], ef: int = 128) -> None:
-    """Clustered random unit vectors: even ones would be harder than any text."""
+    """Measures collections of clustered random unit vectors; evenly spread ones would be harder to
+    search than vectors of texts."""
     figures = {}
     for size in sizes:
         figures[str(size)] = _measure(uri, size, ef)
@@ -79,11 +80,13 @@ def _measure(uri: str, size: int, ef: int) -> dict[str, float]:
 def _vectors(rng: np.random.Generator, centres: np.ndarray, count: int) -> np.ndarray:
     noise = rng.standard_normal((count, DIMENSION)).astype(np.float32)
     vectors = centres[rng.integers(0, len(centres), count)] + noise
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def _await_index(client: MilvusClient, size: int) -> None:
-    """Until the index covers all rows, an interim one answers that misses most."""
+    """Waits until the index covers all rows, since before that an interim index answers, which
+    misses most of them."""
     give_up = time.monotonic() + 3600
     while time.monotonic() < give_up:
         if client.describe_index(_NAME, "vector").get("pending_index_rows", 0) == 0:

@@ -1,4 +1,5 @@
-"""Latency and throughput of searches through the gateway, and what the services add to it.
+"""Measures latency and throughput of searches through the gateway, and what the services add to
+them.
 
 The gateway refuses what the machine cannot take; a refused client asks again after a moment, and
 the time of its search counts from the attempt that was let in.
@@ -21,7 +22,8 @@ _AGAIN_SECONDS = 0.2
 
 
 def main(url: str) -> None:
-    """Every query is another one, so nothing comes from the cache."""
+    """Measures each number of clients; each query is sent once, so no answer comes from the
+    cache."""
     figures = asyncio.run(_measure(url))
     rows = [
         [clients, f"{row['p50_ms']:.0f}", f"{row['p99_ms']:.0f}", f"{row['per_second']:.1f}",
@@ -92,7 +94,8 @@ async def _measure(url: str) -> dict[str, dict[str, float]]:
 
 
 def _parts(stages: list[dict[str, object]]) -> float:
-    """Seconds of the work itself; the two legs run side by side, so the longer one counts."""
+    """Seconds that the stages of an answer took; of the two legs, which run side by side, the
+    longer one counts."""
     took = {str(stage["name"]): float(str(stage["took_ms"])) / 1000 for stage in stages}
     dense = took.get("encode", 0.0) + took.get("dense", 0.0)
     rest = sum(took.get(name, 0.0) for name in ("fuse", "coarse", "fine", "rerank"))

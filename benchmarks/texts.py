@@ -1,4 +1,4 @@
-"""Texts from the sample literature, as they come or cut to a length in tokens."""
+"""Texts of the sample literature, whole or cut to a length in tokens."""
 
 import json
 from itertools import islice
@@ -14,8 +14,21 @@ def papers() -> list[dict[str, str]]:
         return [json.loads(line) for line in lines]
 
 
+def literature() -> list[tuple[str, str]]:
+    """Id and text of each document of the sample, title and text joined, as `make up` indexes
+    it."""
+    found = []
+    for name in ("literature_papers", "literature_titles"):
+        with (DATA / f"{name}.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                paper = json.loads(line)
+                text = paper.get("text", "")
+                found.append((paper["id"], f"{paper['title']}\n{text}" if text else paper["title"]))
+    return found
+
+
 def documents(count: int) -> list[str]:
-    """As they come: every other paper with its abstract, the rest titles alone."""
+    """Whole texts: every other paper with its abstract, the others by their titles alone."""
     return [
         paper["title"] if at % 2 else f"{paper['title']}\n{paper['text']}"
         for at, paper in enumerate(islice(papers(), count))
@@ -29,7 +42,7 @@ def texts(tokenizer: Tokenizer, tokens: int, count: int) -> list[str]:
     found: list[str] = []
     start = 0
     while len(found) < count:
-        # What is cut out of its sentence may take a token more or less than it did there.
+        # A text cut out of its sentence may have a token more or less than it had there.
         for end in range(start + tokens - 4, start + tokens):
             text = running[offsets[start][0] : offsets[end][1]]
             if len(tokenizer.encode(text)) == tokens:

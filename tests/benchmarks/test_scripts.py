@@ -39,6 +39,13 @@ def test_cached_search(stack: Stack, folder: Path) -> None:
 
 
 @pytest.mark.soak
+def test_cold(stack: Stack, folder: Path) -> None:
+    assert "| 4 clients, with ranking, 80 |" in run(
+        folder, "-m", "benchmarks", "cold", "--url", stack.url
+    )
+
+
+@pytest.mark.soak
 def test_search(stack: Stack, folder: Path) -> None:
     assert "| 16 |" in run(folder, "-m", "benchmarks", "search", "--url", stack.url)
 
