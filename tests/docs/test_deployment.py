@@ -16,6 +16,7 @@ import yaml
 
 from tests.deploy.dockerfile import read_stages
 from tests.deploy.manifests import Manifest, containers, pods, render, values_of
+from tests.deploy.test_dockerfile import IMAGES
 from tests.docs.blocks import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "deployment.md"
@@ -111,12 +112,24 @@ def test_the_secrets_made_by_hand_are_those_that_are_read() -> None:
     assert made == 4
 
 
-def test_image_targets_exist() -> None:
+def test_the_values_for_stores_of_ones_own_render() -> None:
+    (shown,) = [
+        block.code
+        for block in blocks(PAGE)
+        if block.language == "yaml" and block.code.startswith("# every store by TLS")
+    ]
+    text = yaml.safe_dump_all(render(yaml.safe_load(shown)))
+    for read in ("rediss+sentinel://", "rediss+cluster://", "ca: /certificates/ca.crt"):
+        assert read in text
+
+
+def test_every_image_is_built() -> None:
     (built,) = [
         block.code for block in blocks(PAGE) if block.language == "sh" and "--target" in block.code
     ]
     (loop,) = re.findall(r"for target in ([\w ]+);", built)
-    assert set(loop.split()) <= read_stages(ROOT / "deploy/Dockerfile").keys()
+    assert set(loop.split()) == set(IMAGES)
+    assert set(IMAGES) <= read_stages(ROOT / "deploy/Dockerfile").keys()
 
 
 @pytest.mark.parametrize(
@@ -134,3 +147,22 @@ def test_compose_names_exist(option: str, known: set[str]) -> None:
             named |= {value.partition("=")[0] for value in options(words, option)}
     assert named
     assert named <= known
+
+
+def test_the_values_for_a_private_ca_render() -> None:
+    (shown,) = [
+        block.code
+        for block in blocks(PAGE)
+        if block.language == "yaml" and block.code.startswith("defaults:")
+    ]
+    manifests = render(merged(own_values(), yaml.safe_load(shown)))
+    mounted = [
+        container
+        for _, spec, labels in pods(manifests)
+        if labels["app.kubernetes.io/component"] != "test"
+        for container in containers(spec)
+    ]
+    assert len(mounted) >= 5
+    for container in mounted:
+        assert "/etc/company" in {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert "AWS_CA_BUNDLE" in {variable["name"] for variable in container["env"]}

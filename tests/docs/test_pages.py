@@ -11,7 +11,18 @@ from tests.docs.blocks import ROOT, RUN, Block, blocks, missing, pages
 from tests.stack import Stack
 
 ADDRESS = "http://127.0.0.1:8000"
-PAGES = ["quick-start", "tutorial", "click-log", "api", "cli", "client", "compatible", "faq"]
+PAGES = [
+    "quick-start",
+    "tutorial",
+    "click-log",
+    "indexing",
+    "api",
+    "agents",
+    "cli",
+    "client",
+    "compatible",
+    "faq",
+]
 """Of docs/, those whose commands are run here."""
 _FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
 """Otherwise an error answer is a success to the shell."""

@@ -69,6 +69,13 @@ def _parse(application: typer.Typer, words: list[str]) -> None:
             return
 
 
+def test_every_command_stands_in_the_table_of_commands() -> None:
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert listed == set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for block, words in lines("make"):
