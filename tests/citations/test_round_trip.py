@@ -1,0 +1,212 @@
+"""References through every format and back, and what becomes of damaged ones."""
+
+import io
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+import rispy
+from bibtexparser.entrypoint import parse_string
+
+from services.common.citations.bibtex import bibtex
+from services.common.citations.ris import ris
+from services.common.documents import Content
+from services.common.wire.jobs import Charset, InputFormat
+from services.indexer.intake.charsets import as_utf8
+from services.indexer.intake.formats import READERS
+from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Rejected
+from services.indexer.intake.record import Record
+from services.indexer.intake.sniff import check_beginning
+from tests.citations import writers
+from tests.citations.references import COUNT, references
+from tests.indexer.planning import about
+
+Writer = Callable[[Sequence[Content]], str]
+REFERENCES = references()
+WRITERS: dict[InputFormat, Writer] = {
+    InputFormat.RIS: ris,
+    InputFormat.BIBTEX: bibtex,
+    InputFormat.ENDNOTE: writers.endnote,
+    InputFormat.NOTEEXPRESS: writers.noteexpress,
+    InputFormat.CNKI: writers.cnki,
+    InputFormat.NBIB: writers.nbib,
+}
+
+
+def records(text: str | bytes, form: InputFormat) -> list[Record]:
+    content = text.encode() if isinstance(text, str) else text
+    return list(READERS[form](io.BytesIO(content), about(form)))
+
+
+def documents(text: str | bytes, form: InputFormat) -> list[Content]:
+    mapper = DocumentMapper(FieldMapping())
+    found = []
+    for record in records(text, form):
+        assert record.values is not None, record
+        found.append(mapper.document(record.values))
+    return [Content(**one.model_dump()) for one in found]
+
+
+def test_the_table_has_every_kind_and_chinese_names() -> None:
+    assert len(REFERENCES) == COUNT
+    assert len({one.fields["type"] for one in REFERENCES}) == 12
+    assert len({one.id for one in REFERENCES}) == COUNT
+
+
+@pytest.mark.parametrize("form", WRITERS, ids=str)
+def test_fifty_references_come_back_without_loss(form: InputFormat) -> None:
+    given = REFERENCES
+    if form is InputFormat.NBIB:  # its texts have one paragraph
+        given = [one.model_copy(update={"text": one.text.replace("\n", "")}) for one in given]
+    text = WRITERS[form](given)
+    check_beginning(text.encode(), form, FieldMapping())
+    for found, wanted in zip(documents(text, form), given, strict=True):
+        assert found == wanted
+
+
+@pytest.mark.parametrize("form", WRITERS, ids=str)
+def test_a_file_in_gb18030_is_read_too(form: InputFormat) -> None:
+    given = REFERENCES[:2]
+    with as_utf8(io.BytesIO(WRITERS[form](given).encode("gb18030")), Charset.GB18030) as stream:
+        assert len(list(READERS[form](stream, about(form)))) == 2
+
+
+def test_the_kept_libraries_read_what_is_written() -> None:
+    """rispy and bibtexparser, as judges that know nothing of our readers."""
+    for found, wanted in zip(rispy.loads(ris(REFERENCES)), REFERENCES, strict=True):
+        assert found["title"] == wanted.title
+        assert found["authors"] == wanted.fields["authors"]
+        assert found["year"] == str(wanted.fields["year"])
+        assert found.get("doi") == wanted.fields.get("doi")
+    library = parse_string(bibtex(REFERENCES))
+    assert not library.failed_blocks
+    assert len(library.entries) == COUNT
+    assert library.entries[2].fields_dict["title"].value == "C++程序设计：第2版（100\\% 实例） 2"
+
+
+RIS = "TY  - JOUR\nTI  - 甲\nPY  - 2019\nER  - \n\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "rejected"),
+    [
+        (InputFormat.RIS, f"{RIS}TY  - JOUR\nTI  - 乙\n{RIS}", {6: "not ended by ER"}),
+        (InputFormat.RIS, f"{RIS}TY  - JOUR\nTI  - 乙\n", {6: "the file ends"}),
+        (InputFormat.RIS, f"前言\n{RIS}后记\n又一行\n{RIS}", {1: "outside", 7: "outside"}),
+        (InputFormat.RIS, f"{RIS}TY  - JOUR\nPY  - 2019\nER  - \n{RIS}", {6: "no id"}),
+        (InputFormat.BIBTEX, "@article{a, title={甲}}\n@book{b, title={乙}\n@misc{c, title={丙}}",
+         {2: "damaged"}),
+        (InputFormat.BIBTEX, "@article{a, title={甲}}\n@book{b\n  title={乙}}\n", {2: "damaged"}),
+        (InputFormat.BIBTEX, "@article{a, title={甲}, title={乙}}\n@misc{c, title={丙}}",
+         {1: "twice"}),
+        (InputFormat.ENDNOTE, "序\n%0 Book\n%T 甲\n\n%0 Book\n%A 张三\n",
+         {1: "outside", 5: "no id"}),
+        (InputFormat.NOTEEXPRESS, "{Title}: 甲\n{Reference Type}: Book\n{Title}: 乙\n",
+         {1: "outside"}),
+        (InputFormat.CNKI, "SrcDatabase-来源库: 期刊\nTitle-题名: 甲\n\nSrcDatabase-来源库: 期刊\n",
+         {4: "no id"}),
+        (InputFormat.CNKI, "SrcDatabase: 期刊\nTitle: 甲\n\nSrcDatabase: 期刊\nTitle: 乙\n\n"
+         "Src?atabase: 期刊\nTitle: 丙\n", {4: "second title on line 8"}),
+        (InputFormat.NBIB, "PMID- 1\nTI  - 甲\n\nPMID- 2\n", {4: "title"}),
+    ],
+)  # fmt: skip
+def test_a_damaged_entry_is_rejected_with_its_line(
+    form: InputFormat, text: str, rejected: dict[int, str]
+) -> None:
+    mapper = DocumentMapper(FieldMapping())
+    found: dict[int, str] = {}
+    read = 0
+    for record in records(text, form):
+        try:
+            if record.values is None:
+                raise Rejected(record.problem)
+            mapper.document(record.values)
+            read += 1
+        except Rejected as reason:
+            found[record.line] = str(reason)
+            assert record.excerpt
+    assert list(found) == list(rejected)
+    for line, word in rejected.items():
+        assert word in found[line]
+    assert read >= 1
+
+
+@pytest.mark.parametrize("form", WRITERS, ids=str)
+@pytest.mark.parametrize("seed", range(20))
+def test_damage_costs_the_entries_that_it_touches(form: InputFormat, seed: int) -> None:
+    """Bytes are changed, taken out and put in: what is untouched is read as before."""
+    dice = random.Random(seed)
+    entries = [WRITERS[form]([one]) for one in REFERENCES[:12]]
+    joint = "\n" if form is InputFormat.BIBTEX else ""
+    hit = set(dice.sample(range(len(entries)), 3))
+    # An entry before a damaged one may go on in it, where the start of that one is gone.
+    touched = hit | {place - 1 for place in hit}
+    damaged = []
+    for place, entry in enumerate(entries):
+        content = bytearray((entry + joint).encode())
+        for _ in range(3 if place in hit else 0):
+            at = dice.randrange(len(content) - 40)  # the line break at the end stays
+            what = dice.randrange(3)
+            if what == 0:
+                content[at] = dice.randrange(256)
+            elif what == 1:
+                del content[at : at + dice.randrange(30)]
+            else:
+                content[at:at] = dice.randbytes(4)
+        damaged.append(bytes(content))
+    found = records(b"".join(damaged), form)
+    titles = [one.values.get("title") for one in found if one.values is not None]
+    for place, one in enumerate(REFERENCES[:12]):
+        assert place in touched or one.title in titles
+    for record in found:
+        assert record.values is not None or (record.problem and record.line)
+
+
+def test_bytes_that_are_no_text_and_endless_entries_cost_one_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.indexer.intake.citations.tagged.MAX_LINE_BYTES", 100_000)
+    bad = b"TY  - JOUR\nTI  - \xff\xfe\nER  - \n"
+    long = b"TY  - JOUR\nTI  - x\n" + b"AB  - aaaa\n" * 10_000 + b"ER  - \n"
+    found = records(bad + RIS.encode() + long + RIS.encode(), InputFormat.RIS)
+    assert [one.values is None for one in found] == [True, False, True, False]
+    assert "UTF-8" in found[0].problem
+    assert "16 MiB" in found[2].problem
+
+
+def test_what_other_programs_write() -> None:
+    """Pieces of real exports: EndNote's, CNKI's and PubMed's own habits."""
+    [one] = documents(
+        "\ufeffTY  - JOUR\r\nA1  - 王, 五\r\nT1  - 题名\r\nJF  - 刊\r\nJA  - K\r\n"
+        "Y1  - 2019/05/12/\r\nSP  - 1\r\nEP  - 9\r\nSN  - 1000-0001\r\nDO  - https://doi.org/10.1000/ABC\r\n"
+        "XX  - ?\r\nER  -\r\n",
+        InputFormat.RIS,
+    )
+    assert one.id == "10.1000/abc"
+    assert one.fields == {
+        "type": "article", "authors": ["王, 五"], "journal": "刊", "pages": "1-9", "year": 2019,
+        "issn": "1000-0001", "doi": "10.1000/abc", "date": "2019/05/12/",
+    }  # fmt: skip
+    [two] = documents(
+        '@string{ ij = "Int. J." }\n@Article{wang19, author = "Wang, A. and {Li and Co.}",\n'
+        " title = {{The} $\\alpha$-helix {\\'e}tude}, journal = ij, year = 2019, month = may,\n"
+        " pages = {1--9}, number = 3, keywords = {a, b}\n}\n% a comment\n",
+        InputFormat.BIBTEX,
+    )
+    assert (two.id, two.title) == ("wang19", "The $\\alpha$-helix étude")
+    assert two.fields == {
+        "type": "article", "authors": ["Wang, A.", "Li and Co."], "journal": "Int. J.",
+        "year": 2019, "date": "2019-05", "pages": "1-9", "issue": "3", "keywords": ["a", "b"],
+    }  # fmt: skip
+    [three] = documents(
+        "PMID- 31000001\nOWN - NLM\nDP  - 2019 May 12\n"
+        "TI  - A long title that goes on in the next\n      line.\nLID - 10.1000/x [doi]\n"
+        "AU  - Wang A\nMH  - *Soil\nMH  - Humans\n"
+        "PT  - Review\nPT  - Journal Article\nJT  - Nature\nIS  - 1476-4687 (Electronic)\n",
+        InputFormat.NBIB,
+    )
+    assert three.title == "A long title that goes on in the next line."
+    assert three.id == "31000001"
+    assert three.fields["keywords"] == ["Soil", "Humans"]
+    assert (three.fields["year"], three.fields["date"]) == (2019, "2019 May 12")
+    assert (three.fields["type"], three.fields["issn"]) == ("article", "1476-4687")
