@@ -19,7 +19,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev up test chart lint format eval bench soak clean
+.PHONY: help setup dev up test coverage chart lint format eval bench soak clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,11 +31,16 @@ dev: $(VENV)/.dev models/.unpacked  ## environment and models with the tools of 
 up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
+COVERED := the tests' own processes
 test: dev  ## unit tests and tests against the real servers, two at a time; prints the coverage
 	@mkdir -p var/coverage
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=
-	@echo "==> coverage: the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
+	@echo "==> coverage of $(COVERED): the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
 	@$(BIN)/coverage report --sort=cover | { sed -n 3,17p; tail -n 1; }
+
+coverage: export XUNWEN_COVERAGE_PATCH := subprocess
+coverage: COVERED := all processes
+coverage: test  ## `make test` with the coverage of the services' processes too; takes half as long again
 
 chart: dev  ## render, lint and validate the Helm chart, the Dockerfile and the compose file
 	$(BIN)/pytest tests/deploy/test_chart.py tests/deploy/test_dockerfile.py tests/deploy/test_compose.py
