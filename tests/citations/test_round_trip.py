@@ -11,7 +11,7 @@ from bibtexparser.entrypoint import parse_string
 from services.common.citations.bibtex import bibtex
 from services.common.citations.ris import ris
 from services.common.documents import Content
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.charsets import as_utf8
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Rejected

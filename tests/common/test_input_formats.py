@@ -4,14 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.common.wire.jobs import (
-    SUFFIXES,
-    Compression,
-    InputFormat,
-    JobMode,
-    JobOptions,
-    format_of_name,
-)
+from services.common.wire.input_formats import SUFFIXES, Compression, InputFormat, format_of_name
+from services.common.wire.jobs import JobMode, JobOptions
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from services.common.errors import SearchError
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.gateway.indexing.uploads import MAX_FILES, Upload, of_multipart
 
 Files = list[tuple[str, tuple[str, bytes]]]

@@ -15,7 +15,7 @@ import pyarrow as pa
 import zstandard
 from pyarrow import parquet
 
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from tests.indexer.papers import workbook, zipped
 
 TOKEN = re.compile(r"k\d{5}x")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.files import child
 
 

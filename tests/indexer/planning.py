@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from services.common.wire.jobs import InputFormat, JobMode
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import JobMode
 from services.indexer.intake.about import About
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.mapping import FieldMapping

@@ -20,7 +20,7 @@ from services.common.errors import (
     Unavailable,
     UnsupportedFormat,
 )
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.compression import beginning, decompressed
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput

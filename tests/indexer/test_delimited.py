@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.columns import ColumnKinds
 from services.indexer.intake.delimited import delimited
 from services.indexer.intake.record import Record

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.common.documents import MAX_BODY_BYTES
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.frequent import FREQUENT

@@ -9,7 +9,7 @@ import zstandard
 from pyarrow import parquet
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.compression import decompressed
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import FieldMapping

@@ -3,7 +3,8 @@
 import pytest
 
 from services.common.errors import LeaseLost
-from services.common.wire.jobs import InputFormat, JobMode, JobState
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import JobMode, JobState
 from services.indexer.jobs.ledger import RECOVERY_SECONDS, JobLedger
 from services.indexer.jobs.manifest import (
     Attempts,

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from tests.indexer.mixed import BROKEN, GOOD, folder
 from tests.indexer.papers import zipped
 from tests.indexer.planning import Case

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
 from services.indexer.jobs.reasons import summary

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from services.common.errors import InvalidRequest, SearchError, UnsupportedFormat
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.charsets import as_utf8, likely_charset
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.sniff import check_beginning, check_table

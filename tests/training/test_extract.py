@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.errors import InvalidRequest
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.mapping import FieldMapping
 from tests.models import DIMENSION, tiny_encoder
 from training.data.documents import DocumentFile

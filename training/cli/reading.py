@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from services.common.validation import first_reason
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.mapping import FieldMapping
 from training.data.documents import DocumentFile
 from training.failures import DataInvalid

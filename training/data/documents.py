@@ -10,7 +10,7 @@ from typing import IO
 
 from services.common.documents import Document
 from services.common.errors import SearchError
-from services.common.wire.jobs import SUFFIXES, Charset, InputFormat, format_of_name
+from services.common.wire.input_formats import SUFFIXES, Charset, InputFormat, format_of_name
 from services.indexer.intake.about import About
 from services.indexer.intake.charsets import beginning_as_utf8
 from services.indexer.intake.compression import beginning

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from services.common.wire.collections import Collection
-from services.common.wire.jobs import InputFormat, format_of_name
+from services.common.wire.input_formats import InputFormat, format_of_name
 from xunwen.cli.context import (
     AsJson,
     client_of,

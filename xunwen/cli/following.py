@@ -5,7 +5,8 @@ import sys
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.common.wire.jobs import Charset, Job, JobState
+from services.common.wire.input_formats import Charset
+from services.common.wire.jobs import Job, JobState
 from xunwen.cli.context import console, print_json
 from xunwen.cli.exits import Exit
 from xunwen.client import Client

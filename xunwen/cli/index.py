@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from services.common.wire.jobs import Charset, InputFormat, JobMode
+from services.common.wire.input_formats import Charset, InputFormat
+from services.common.wire.jobs import JobMode
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
 from xunwen.cli.following import follow
 

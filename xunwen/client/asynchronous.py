@@ -23,7 +23,8 @@ from services.common.wire.contents import (
     StoredVector,
 )
 from services.common.wire.golden import GoldenQuery
-from services.common.wire.jobs import Charset, InputFormat, Job, JobAccepted, JobMode
+from services.common.wire.input_formats import Charset, InputFormat
+from services.common.wire.jobs import Job, JobAccepted, JobMode
 from services.common.wire.query_rules import QueryRules, RulesWritten, StoredRules
 from xunwen.client import calls, exchange
 from xunwen.client.answers import (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from services.common.wire.jobs import format_of_name
+from services.common.wire.input_formats import format_of_name
 from xunwen.client.errors import XunwenError
 
 _BLOCK_BYTES = 1 << 20

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from services.common.documents import Document
 from services.common.validation import first_reason
-from services.common.wire.jobs import SUFFIXES, Compression, InputFormat, JobOptions, format_of_name
+from services.common.wire.input_formats import SUFFIXES, Compression, InputFormat, format_of_name
+from services.common.wire.jobs import JobOptions
 from xunwen.client.bundles import bundle
 from xunwen.client.errors import XunwenError
 

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.common.wire.jobs import InputFormat, Job, JobState
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import Job, JobState
 from xunwen.client import Client
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.settings import EmbeddedSettings

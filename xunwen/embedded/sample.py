@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from services.common.wire.jobs import InputFormat, Job, JobState
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import Job, JobState
 from xunwen.client import ApiError, Client
 from xunwen.client.uploads import content_key
 from xunwen.embedded.errors import EmbeddedError

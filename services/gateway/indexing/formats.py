@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.common.wire.jobs import Compression, InputFormat
+from services.common.wire.input_formats import Compression, InputFormat
 
 router = APIRouter(prefix="/v1/input-formats", tags=["index jobs"])
 

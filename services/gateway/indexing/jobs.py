@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from services.common.collection import NAME_PATTERN
 from services.common.errors import JobNotFound, UnsupportedFormat
 from services.common.paths import segment
-from services.common.wire.jobs import InputFormat, Job, JobAccepted, JobPage
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import Job, JobAccepted, JobPage
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.indexing.proxy import follow, pass_on, upload
 from services.gateway.indexing.schemas import JOB_BODY, InlineDocuments, PublicJobOptions

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Document
-from services.common.wire.jobs import InputFormat, JobOptions
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import JobOptions
 from services.gateway.search.schemas import DEFAULT_COLLECTION
 
 MAX_INLINE = 10_000

@@ -10,14 +10,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from services.common.errors import InvalidRequest, MalformedRequest, UnsupportedFormat
-from services.common.wire.jobs import (
+from services.common.wire.input_formats import (
     SUFFIXES,
     Charset,
     Compression,
     InputFormat,
-    JobOptions,
     format_of_name,
 )
+from services.common.wire.jobs import JobOptions
 from services.gateway.indexing.bundles import blocks_of, zip_of
 
 MAX_FILES = 1_000

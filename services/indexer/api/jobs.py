@@ -11,15 +11,8 @@ from pydantic import ValidationError
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
 from services.common.validation import first_reason
-from services.common.wire.jobs import (
-    Compression,
-    InputFormat,
-    Job,
-    JobAccepted,
-    JobOptions,
-    JobPage,
-    JobState,
-)
+from services.common.wire.input_formats import Compression, InputFormat
+from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobState
 from services.indexer.api.dependencies import BookDep, SourcesDep, SubmissionsDep
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.book import JobBook

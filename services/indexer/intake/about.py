@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.mapping import FieldMapping
 

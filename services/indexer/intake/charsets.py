@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.frequent import is_chinese
 
 _BLOCK_BYTES = 1 << 16

@@ -3,7 +3,7 @@
 import re
 
 from services.common.errors import UnsupportedFormat
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.citations.dialects import DIALECTS
 from services.indexer.intake.citations.names import CNKI_NAMES, CNKI_OTHERS
 

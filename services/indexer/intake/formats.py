@@ -6,7 +6,7 @@ from functools import partial
 from typing import IO, Any
 
 from services.common.documents import text_id
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.citations import bibtex
 from services.indexer.intake.citations.dialects import DIALECTS

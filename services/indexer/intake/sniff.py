@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO, Any, NamedTuple
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.charsets import (
     beginning_as_utf8,

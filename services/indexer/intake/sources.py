@@ -8,7 +8,7 @@ from typing import IO
 from zipfile import ZipFile
 
 from services.common.errors import InvalidRequest, SearchError
-from services.common.wire.jobs import Charset, InputFormat, format_of_name
+from services.common.wire.input_formats import Charset, InputFormat, format_of_name
 from services.indexer.intake import archive
 from services.indexer.intake.about import About
 from services.indexer.intake.charsets import as_utf8

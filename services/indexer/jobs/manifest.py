@@ -6,7 +6,8 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.wire.jobs import Charset, InputFormat, JobCounts, JobMode, JobState
+from services.common.wire.input_formats import Charset, InputFormat
+from services.common.wire.jobs import JobCounts, JobMode, JobState
 from services.indexer.intake.mapping import FieldMapping
 
 

@@ -4,7 +4,7 @@ one sentence and not a thousand."""
 import re
 from collections.abc import Iterable, Sequence
 
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.jobs.manifest import Rejection, RejectionKind
 
 _MOST_KINDS = 100

@@ -17,7 +17,8 @@ from services.common.errors import (
     InvalidRequest,
     PayloadTooLarge,
 )
-from services.common.wire.jobs import Charset, InputFormat, JobMode, JobState
+from services.common.wire.input_formats import Charset, InputFormat
+from services.common.wire.jobs import JobMode, JobState
 from services.indexer.index.collections import Collections
 from services.indexer.index.writer import IndexWriter
 from services.indexer.intake.about import About

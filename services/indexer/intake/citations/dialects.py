@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.common.citations.reference import Kind
-from services.common.wire.jobs import InputFormat
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.citations import names
 from services.indexer.intake.citations.tagged import Dialect, Values
 from services.indexer.intake.citations.values import reference_values

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from services.common.documents import MAX_BODY_BYTES
-from services.common.wire.jobs import Charset, InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.files.extracted import (
     Extracted,
     Unreadable,

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree, html
 
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.citations.values import doi_of
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.plain import decoded

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.charsets import CharsetUnknown, text_of
 from services.indexer.intake.files.extracted import PAGE_BREAK, Extracted, Unreadable
 from services.indexer.intake.files.layout import heading_level

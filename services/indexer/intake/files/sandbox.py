@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from services.common.wire.jobs import Charset
+from services.common.wire.input_formats import Charset
 from services.indexer.intake.files.extracted import Unreadable
 
 logger = logging.getLogger(__name__)
