@@ -30,13 +30,14 @@ from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.role import WriterRole
 from services.indexer.index.statistics import StatisticsBook
 from services.indexer.index.writer import IndexWriter
+from services.indexer.jobs.acceptance import JobAcceptance
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.sources import Sources
-from services.indexer.jobs.submission import Submissions
 from services.indexer.jobs.supervisor import JobSupervisor
+from services.indexer.jobs.upload import Uploads
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.metrics import JobMetrics
 from services.indexer.query_rules import QueryRulesStore
@@ -142,7 +143,9 @@ async def _open(
         },
         "book": book,
         "sources": Sources(settings.source_roots, objects),
-        "submissions": Submissions(book, known, writer, settings.max_input_bytes),
+        "acceptance": JobAcceptance(
+            book, known, writer, Uploads(book.files, settings.max_input_bytes)
+        ),
         "leases": PartLeases(
             book,
             workers,

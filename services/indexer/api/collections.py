@@ -15,11 +15,11 @@ from services.common.wire.collections import (
 from services.common.wire.golden import GoldenQueries
 from services.common.wire.jobs import JobAccepted
 from services.indexer.api.dependencies import (
+    AcceptanceDep,
     BookDep,
     CollectionsDep,
     GoldenDep,
     RebuildsDep,
-    SubmissionsDep,
     WriterDep,
 )
 
@@ -62,13 +62,13 @@ async def drop(collections: CollectionsDep, writer: WriterDep, book: BookDep, na
 @router.post("/{name}:rebuild", status_code=202)
 async def rebuild(
     writer: WriterDep,
-    submissions: SubmissionsDep,
+    acceptance: AcceptanceDep,
     name: str,
     options: Annotated[RebuildOptions, Query()],
 ) -> JobAccepted:
     """Builds the collection anew from its own documents, as a change of encoder needs it."""
     writer.check()
-    ledger = await submissions.rebuild(name, options.encoder, force=options.force)
+    ledger = await acceptance.rebuild(name, options.encoder, force=options.force)
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
 
 

@@ -8,13 +8,14 @@ from services.indexer.index.golden import GoldenSets
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.statistics import StatisticsBook
 from services.indexer.index.writer import IndexWriter
+from services.indexer.jobs.acceptance import JobAcceptance
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.sources import Sources
-from services.indexer.jobs.submission import Submissions
 from services.indexer.jobs.workers import PartLeases
 from services.indexer.query_rules import QueryRulesStore
 from services.indexer.singles import SingleDocuments
 
+AcceptanceDep = Annotated[JobAcceptance, opened("acceptance")]
 BookDep = Annotated[JobBook, opened("book")]
 CollectionsDep = Annotated[Collections, opened("collections")]
 GoldenDep = Annotated[GoldenSets, opened("golden")]
@@ -24,5 +25,4 @@ RebuildsDep = Annotated[Rebuilds, opened("rebuilds")]
 SinglesDep = Annotated[SingleDocuments, opened("singles")]
 SourcesDep = Annotated[Sources, opened("sources")]
 StatisticsDep = Annotated[StatisticsBook, opened("statistics")]
-SubmissionsDep = Annotated[Submissions, opened("submissions")]
 WriterDep = Annotated[IndexWriter, opened("writer")]

@@ -13,7 +13,7 @@ from services.common.errors import InvalidRequest, UnsupportedFormat
 from services.common.validation import first_reason
 from services.common.wire.input_formats import Compression, InputFormat
 from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobState
-from services.indexer.api.dependencies import BookDep, SourcesDep, SubmissionsDep
+from services.indexer.api.dependencies import AcceptanceDep, BookDep, SourcesDep
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.rejections import rejections_of
@@ -32,7 +32,7 @@ Encoding = Annotated[str | None, Header(alias="content-encoding")]
 async def submit(
     request: Request,
     sources: SourcesDep,
-    submissions: SubmissionsDep,
+    acceptance: AcceptanceDep,
     options: Annotated[JobOptions, Query()],
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     content_encoding: Encoding = None,
@@ -59,7 +59,7 @@ async def submit(
         )
     if options.vectors is not None and options.source is None:
         raise InvalidRequest("`vectors` belongs to a `source`; a body holds one file only.")
-    ledger = await submissions.submit(
+    ledger = await acceptance.submit(
         submission,
         request.stream() if options.source is None else sources.read(options.source),
         None if options.vectors is None else sources.read(options.vectors),
@@ -118,10 +118,10 @@ async def cancel(book: BookDep, job_id: str) -> Job:
 
 
 @router.post("/index-jobs/{job_id}:retry", status_code=202)
-async def retry(book: BookDep, submissions: SubmissionsDep, job_id: str) -> Job:
+async def retry(book: BookDep, acceptance: AcceptanceDep, job_id: str) -> Job:
     """Opens again what failed or was not reached."""
     ledger = book.get(job_id)
-    await submissions.retry(ledger)
+    await acceptance.retry(ledger)
     return book.report(ledger)
 
 

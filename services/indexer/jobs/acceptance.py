@@ -1,0 +1,195 @@
+"""Acceptance of jobs. A job is accepted when its input and its manifest are stored durably."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from services.common.collection import check_collection_name
+from services.common.errors import (
+    Conflict,
+    IdempotencyConflict,
+    IndexUnavailable,
+    InvalidRequest,
+)
+from services.common.wire.jobs import JobMode, JobState
+from services.indexer.index.collections import Collections
+from services.indexer.index.writer import IndexWriter
+from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.ledger import JobLedger
+from services.indexer.jobs.manifest import JobManifest, now
+from services.indexer.jobs.submission import Submission
+from services.indexer.jobs.upload import Uploads
+
+
+@dataclass(slots=True)
+class JobAcceptance:
+    """Acceptance of jobs, of one submission per idempotency key at a time."""
+
+    book: JobBook
+    collections: Collections
+    writer: IndexWriter
+    uploads: Uploads
+    _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+    """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
+
+    async def submit(
+        self,
+        submission: Submission,
+        body: AsyncIterator[bytes],
+        vectors: AsyncIterator[bytes] | None = None,
+    ) -> JobLedger:
+        """The ledger of the job that was accepted now, or earlier under the same idempotency key.
+
+        Raises InvalidRequest, Conflict, IdempotencyConflict, PayloadTooLarge, UnsupportedFormat,
+        Unavailable.
+        """
+        self.writer.check()
+        check_collection_name(submission.collection)
+        await self._check(submission)
+        if submission.idempotency_key is None:
+            return await self._take(submission, body, vectors)
+        lock = self._keys.setdefault(submission.idempotency_key, asyncio.Lock())
+        async with lock:
+            return await self._take(submission, body, vectors)
+
+    async def rebuild(
+        self, collection: str, encoder: str | None = None, *, force: bool = False
+    ) -> JobLedger:
+        """Accepts a rebuild from the collection's own documents, with this encoder if one is given.
+
+        Raises CollectionNotFound, Conflict, InvalidRequest.
+        """
+        await self.collections.live(collection)
+        if encoder is not None:
+            self.collections.installed(encoder)
+        self._check_no_rebuild(collection)
+        manifest = await self._manifest(
+            Submission(collection, mode=JobMode.REBUILD, encoder=encoder, force=force),
+            _new_id(),
+            from_collection=True,
+        )
+        await asyncio.to_thread(self.book.files.write_manifest, manifest)
+        return self.book.add(manifest)
+
+    async def retry(self, ledger: JobLedger) -> None:
+        """Starts another attempt of an ended job. Raises Conflict if it could change nothing."""
+        manifest, end = ledger.manifest, ledger.end
+        name = manifest.collection
+        if manifest.mode is JobMode.REBUILD and end is not None:
+            self._check_no_rebuild(name)
+            if end.state in (JobState.CANCELLED, JobState.FAILED) and end.planner is None:
+                # The rows of the rebuild were removed, and documents were written since.
+                if manifest.from_collection:
+                    raise Conflict(
+                        "This rebuild was taken back, and the collection may have changed since;"
+                        f" start another with POST /v1/collections/{name}:rebuild."
+                    )
+                await self.book.restart(ledger, await self.writer.accept(name))
+                return
+            if (await self.collections.live(name)).generation != manifest.version:
+                raise Conflict(f"Another generation of collection {name!r} answers by now.")
+        await self.book.retry(ledger)
+
+    async def _check(self, submission: Submission) -> None:
+        encoder = submission.encoder
+        if encoder is not None:
+            self.collections.installed(encoder)
+        if submission.mode is JobMode.REBUILD:
+            self._check_no_rebuild(submission.collection)
+            return
+        # A job is accepted even while Milvus is away; its parts wait.
+        with contextlib.suppress(IndexUnavailable):
+            live = await self.collections.fitting(submission.collection)
+            if encoder is not None and live is not None and live.encoder != encoder:
+                raise InvalidRequest(
+                    f"Collection {live.name!r} was filled by encoder {live.encoder}, and vectors of"
+                    f" encoder {encoder} do not fit it; rebuild it with that one (mode=rebuild)."
+                )
+
+    def _check_no_rebuild(self, collection: str) -> None:
+        for ledger in self.book.running():
+            manifest = ledger.manifest
+            if manifest.collection == collection and manifest.mode is JobMode.REBUILD:
+                raise Conflict(
+                    f"Collection {collection!r} is being rebuilt by job {manifest.id};"
+                    " wait for it or cancel it."
+                )
+
+    async def _take(
+        self,
+        submission: Submission,
+        body: AsyncIterator[bytes],
+        vectors: AsyncIterator[bytes] | None,
+    ) -> JobLedger:
+        files, job_id = self.book.files, _new_id()
+        try:
+            submission, uploaded = await self.uploads.input(job_id, body, submission)
+            earlier = self._earlier(submission, uploaded.sha256)
+            if earlier is not None:
+                await asyncio.to_thread(files.forget, job_id)
+                return earlier
+            if vectors is not None:
+                dimension = self.collections.encoders.of(submission.encoder).dimension
+                await self.uploads.vectors(job_id, vectors, dimension)
+            manifest = await self._manifest(
+                submission,
+                job_id,
+                input_bytes=uploaded.size,
+                input_sha256=uploaded.sha256,
+                vectors=vectors is not None,
+            )
+            await asyncio.to_thread(files.write_manifest, manifest)
+        except BaseException:
+            # A client that goes away cancels this task: the upload was not accepted.
+            await asyncio.shield(asyncio.to_thread(files.forget, job_id))
+            raise
+        return self.book.add(manifest)
+
+    async def _manifest(self, submission: Submission, job_id: str, **more: object) -> JobManifest:
+        encoder = submission.encoder
+        if encoder is None and submission.mode is JobMode.REBUILD:
+            encoder = (await self.collections.encoder_of_next(submission.collection)).fingerprint
+        version = await self.writer.accept(submission.collection)
+        return JobManifest.model_validate(
+            {
+                "id": job_id,
+                "collection": submission.collection,
+                "mode": submission.mode,
+                "format": submission.format,
+                "version": version,
+                "created_at": now(),
+                "mapping": submission.mapping,
+                "name": submission.name,
+                "charset": submission.charset,
+                "max_errors": submission.max_errors,
+                "encoder": encoder,
+                "force": submission.force,
+                "idempotency_key": submission.idempotency_key,
+                **more,
+            }
+        )
+
+    def _earlier(self, submission: Submission, digest: str) -> JobLedger | None:
+        """The job that was accepted under the submission's idempotency key, None without one.
+
+        Raises IdempotencyConflict.
+        """
+        if submission.idempotency_key is None:
+            return None
+        ledger = self.book.by_idempotency_key(submission.idempotency_key)
+        if ledger is None:
+            return None
+        if not submission.same_request(ledger.manifest, digest):
+            raise IdempotencyConflict(
+                f"The idempotency key was used for job {ledger.manifest.id}, which is another"
+                " request."
+            )
+        return ledger
+
+
+def _new_id() -> str:
+    """A new id of a job; ids sort by the time of their creation."""
+    return f"{int(now().timestamp() * 1e6):014x}{secrets.token_hex(3)}"
