@@ -1,11 +1,8 @@
 """Checks the first bytes of an input, so that an input that cannot be read is refused before its
 job is accepted."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from io import BytesIO
-from itertools import islice
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
 from services.common.wire.input_formats import Charset, InputFormat
@@ -21,14 +18,12 @@ from services.indexer.intake.files.workbook import columns as columns_of_workboo
 from services.indexer.intake.foreign import check_magic, check_tagged
 from services.indexer.intake.formats import json_object
 from services.indexer.intake.header import check_columns, check_header, check_kinds, is_header
-from services.indexer.intake.json_array import array
+from services.indexer.intake.json_beginning import SAMPLED, check_array, check_jsonl
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.table import columns, float_kind, unfit
 
 _DELIMITERS = {InputFormat.CSV: ",", InputFormat.TSV: "\t"}
-_SAMPLED = 100
-"""Number of lines or rows at the beginning that are looked at."""
 
 
 class Recognised(NamedTuple):
@@ -64,9 +59,9 @@ def check_beginning(
     text, charset = _text(plain, declared, charset)
     check_tagged(text, declared)
     if declared is InputFormat.JSONL:
-        mapping = _check_jsonl(text, mapping)
+        mapping = check_jsonl(text, mapping)
     elif declared is InputFormat.JSON:
-        mapping = _check_array(text, mapping)
+        mapping = check_array(text, mapping)
     elif declared is InputFormat.LINES:
         _check_lines(text)
     elif declared in _DELIMITERS:
@@ -108,7 +103,6 @@ def check_table(stream: IO[bytes], mapping: FieldMapping) -> FieldMapping:
     }
     check_kinds(reasons, mapping)
     return mapping
-    return mapping
 
 
 def _text(
@@ -143,43 +137,10 @@ def _is_utf8(line: bytes) -> bool:
     return "\ufffd" not in line.decode("utf-8", "replace")
 
 
-def _check_jsonl(text: bytes, mapping: FieldMapping) -> FieldMapping:
-    text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"["):
-        raise UnsupportedFormat(
-            "The input is a JSON array, but format=jsonl was declared, which is one object a line;"
-            " declare format=json."
-        )
-    objects = list(_objects(text))
-    if text and not text.startswith(b"{") and not objects:
-        raise UnsupportedFormat(
-            "The input does not begin with a JSON object; declare format=csv, tsv or lines if it"
-            " is one of those."
-        )
-    return _check_keys(objects, mapping)
-
-
-def _check_array(text: bytes, mapping: FieldMapping) -> FieldMapping:
-    begun = text.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if begun.startswith(b"{"):
-        raise UnsupportedFormat(
-            "The input begins with a JSON object, but format=json is one array of objects. Declare"
-            " format=jsonl if it is one object a line."
-        )
-    if begun and not begun.startswith(b"["):
-        raise UnsupportedFormat("The input is no JSON, but format=json was declared.")
-    objects: list[dict[str, Any]] = []
-    with suppress(BadInput):  # the beginning ends within an element
-        for record in islice(array(BytesIO(text)), _SAMPLED):
-            if record.values is not None:
-                objects.append(record.values)  # noqa: PERF401 - kept when the array breaks off
-    return _check_keys(objects, mapping)
-
-
 def _check_lines(text: bytes) -> None:
     """Raises UnsupportedFormat for JSON and for tables, since each of their lines would become a
     title."""
-    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()[:_SAMPLED]
+    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()[:SAMPLED]
     filled = [line for line in lines if line.strip()]
     if filled and (
         filled[0].strip() in (b"[", b"{")
@@ -195,48 +156,6 @@ def _check_lines(text: bytes) -> None:
             raise UnsupportedFormat(
                 f"The input begins with the names of columns; declare format={declared}."
             )
-
-
-def _objects(text: bytes) -> Iterator[dict[str, Any]]:
-    """The objects among the first lines. Bad lines are left out here, since the job rejects them
-    one by one."""
-    for line in text.splitlines()[:_SAMPLED]:
-        values, _ = json_object(line)
-        if values is not None:
-            yield values
-
-
-def _check_keys(objects: list[dict[str, Any]], mapping: FieldMapping) -> FieldMapping:
-    """The mapping for these objects. Raises InvalidRequest if several objects are all wrong in the
-    same way."""
-    if len(objects) < 2:
-        return mapping
-    keys = list(dict.fromkeys(key for item in objects for key in item if key != "fields"))
-    own = list(mapping.own().values())
-    without_id = not any(item.get(mapping.id) not in (None, "") for item in objects)
-    if without_id or set(mapping.content()).isdisjoint(keys):
-        usual = check_columns(keys, mapping.model_copy(update={"fields": None}))
-        mapping = mapping.model_copy(update=usual.own())
-        own = list(usual.own().values())
-    if mapping.fields is None:
-        common = [key for key in keys if all(key in item for item in objects)]
-        check_columns([*own, *(key for key in common if key not in own)], mapping)
-        kinds = {key: _nested([item[key] for item in objects]) for key in common}
-        check_kinds({key: reason for key, reason in kinds.items() if reason}, mapping)
-    return mapping
-
-
-def _nested(values: list[Any]) -> str:
-    """The reason why none of these values can be metadata; empty unless the reason is of the same
-    kind for all."""
-    if all(isinstance(value, dict) for value in values):
-        return "holds objects"
-    lists = [value for value in values if isinstance(value, list)]
-    if len(lists) == len(values) and all(
-        any(isinstance(item, dict | list) for item in value) for value in lists
-    ):
-        return "holds lists of lists or objects"
-    return ""
 
 
 def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> FieldMapping:
