@@ -7,7 +7,7 @@ and whose ids are unique in the job.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO
 
 from services.indexer.intake.about import About
@@ -20,31 +20,12 @@ from services.indexer.intake.vectors import npy_rows
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import JobManifest, Plan, Rejection
 from services.indexer.jobs.reasons import RejectionKinds, summary, unit
-from services.indexer.rows import PlannedDocument, Vector, pack_planned, unpack_planned
+from services.indexer.rows import PlannedDocument, Vector
+from services.indexer.work.part_writer import PartWriter
 
-_PART_BYTES = 8 << 20
-_BODY_WEIGHT = 24
-"""How much more a character of a body counts than a byte: it is stored with its passages' vectors
-and takes as long to encode as an abstract's."""
 _CHECK_LINES = 1000
 _EXPORTED_VERSION = "_version"
 """The key of each document's version in the export of a collection."""
-
-
-@dataclass(slots=True)
-class _Cut:
-    """The documents of the part that is being filled, and about how many bytes they have."""
-
-    documents: list[PlannedDocument] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, planned: PlannedDocument) -> None:
-        document = planned.document
-        self.documents.append(planned)
-        self.size += 3 * (len(document.title) + len(document.text)) + 256
-        self.size += _BODY_WEIGHT * len(document.body)
-        if planned.vector is not None:
-            self.size += planned.vector.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +57,11 @@ class Planner:
         self._manifest = manifest
         self._token = token
         self._dimension = dimension
-        self._part_documents = part_documents
         self._check = check
-        self._sizes: list[int] = []
+        self._parts = PartWriter(files, manifest.id, token, part_documents)
         self._read = 0
         self._rejected = 0
         self._kinds_rejected = RejectionKinds()
-        self._cut = _Cut()
 
     def plan(self) -> Plan:
         """Reads the input and writes the parts. Raises BadInput (the job has failed), Unavailable,
@@ -102,12 +81,12 @@ class Planner:
                     if self._hopeless():
                         break
             self._check_outcome(vectors)
-            if self._cut.documents:
-                self._flush()
+            self._parts.flush()
+            self._check()
             deduplicated = self._remove(finder.superseded())
         return Plan(
             token=self._token,
-            parts=self._sizes,
+            parts=self._parts.sizes,
             read=self._read,
             rejected=self._rejected,
             deduplicated=deduplicated,
@@ -170,10 +149,9 @@ class Planner:
                 if self._hopeless():
                     return
                 continue
-            sinks.finder.add(planned.document.id, len(self._sizes), len(self._cut.documents))
-            self._cut.add(planned)
-            if len(self._cut.documents) >= self._part_documents or self._cut.size >= _PART_BYTES:
-                self._flush()
+            sinks.finder.add(planned.document.id, *self._parts.next_place)
+            if self._parts.add(planned):
+                self._check()
 
     def _check_outcome(self, vectors: Iterator[Vector] | None) -> None:
         """Raises BadInput if nothing of an input may be indexed."""
@@ -221,26 +199,12 @@ class Planner:
         limit = self._manifest.max_errors
         return limit is not None and self._rejected > limit
 
-    def _flush(self) -> None:
-        self._write(len(self._sizes), self._cut.documents)
-        self._sizes.append(len(self._cut.documents))
-        self._cut = _Cut()
-        self._check()
-
     def _remove(self, superseded: dict[int, set[int]]) -> int:
-        """Rewrites the parts that hold documents which a later line replaces."""
+        """Removes documents that a later line replaces, and returns how many there are."""
         for part, positions in superseded.items():
-            key = self._files.part_key(self._manifest.id, self._token, part)
-            documents = unpack_planned(self._files.store.read(key), 0, self._sizes[part])
-            kept = [item for place, item in enumerate(documents) if place not in positions]
-            self._write(part, kept)
-            self._sizes[part] = len(kept)
+            self._parts.remove(part, positions)
             self._check()
         return sum(map(len, superseded.values()))
-
-    def _write(self, part: int, documents: list[PlannedDocument]) -> None:
-        key = self._files.part_key(self._manifest.id, self._token, part)
-        self._files.store.write(key, pack_planned(documents))
 
 
 def _next(vectors: Iterator[Vector] | None) -> Vector | None:
