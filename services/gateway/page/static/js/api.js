@@ -72,7 +72,7 @@ export const similar = (body, signal) =>
 export const readDocument = (collection, id, signal) =>
   callJson(`v1/collections/${part(collection)}/documents/${part(id)}`, { signal });
 
-/** How a query that is being typed may go on: {suggestions: [{text, kind, count}], did_you_mean}. */
+/** Completions of a query that is being typed: {suggestions: [{text, kind, count}], did_you_mean}. */
 export const suggestions = (collection, typed, signal) =>
   callJson(`v1/collections/${part(collection)}/suggestions?q=${part(typed)}`, { signal });
 
@@ -92,7 +92,7 @@ function pause(seconds, signal) {
 
 const RETRIES = 5;
 
-/** The answer of `ask`; after a refusal that says when to come back, it asks again then. */
+/** Calls `ask`, and calls it again, a few times, after a refusal that says how long to wait. */
 export async function patiently(ask, signal) {
   for (let left = RETRIES; ; left -= 1) {
     try {

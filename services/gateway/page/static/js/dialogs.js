@@ -24,7 +24,7 @@ export function openDialog(title, content, { kind = "", onclose } = {}) {
     onclose?.();
   });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // the backdrop
+    if (event.target === dialog) dialog.close(); // a click beside the content
   });
   document.body.append(dialog);
   dialog.showModal();

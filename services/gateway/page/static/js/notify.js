@@ -6,7 +6,7 @@ import { t } from "./messages.js";
 const toasts = h("div.toasts", { role: "status" });
 const heard = h("div.visually-hidden", { role: "status", ariaLive: "polite" });
 
-/** The two regions, which stay on the page for its whole life. */
+/** The regions of toasts and of announcements. They stay on the page for its whole life. */
 export const regions = [toasts, heard];
 
 const TOAST_MS = 3500;
@@ -27,6 +27,6 @@ export async function copy(text) {
     await navigator.clipboard.writeText(text);
     toast(t("copied"));
   } catch {
-    toast(t("copy.failed")); // no permission, or the page is served without https
+    toast(t("copy.failed")); // there is no permission, or the page is served without https
   }
 }

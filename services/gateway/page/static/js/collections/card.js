@@ -9,10 +9,7 @@ import { copy } from "../notify.js";
 const GENERATION = /__g([0-9a-f]{16})$/;
 const NANOSECONDS_PER_MS = 1_000_000n;
 
-/**
- * The time at which an index was built, in which its name ends, in nanoseconds; null if it does
- * not.
- */
+/** The time at which an index was built. Its name ends in that time; null if the name does not. */
 export function builtAt(index) {
   const match = GENERATION.exec(index);
   return match ? new Date(Number(BigInt(`0x${match[1]}`) / NANOSECONDS_PER_MS)) : null;
@@ -31,7 +28,7 @@ function facts(collection) {
   ];
 }
 
-/** The card. `actions` are {onrebuild, onrollback, ondelete}, each called with the collection. */
+/** The card of a collection. `actions` are {onrebuild, onrollback, ondelete}, each called with the collection. */
 export function collectionCard(collection, { onrebuild, onrollback, ondelete }) {
   return h("article.card.collection", { data: { name: collection.name } },
     h("div.collection-head", {},

@@ -18,7 +18,7 @@ function progress(job) {
   const { indexed, rejected, deduplicated } = job.counts;
   const done = indexed + rejected + deduplicated;
   const bar = h("progress", { ariaLabel: t("job.progress"), max: job.total || 1 });
-  if (job.total) bar.value = Math.min(done, job.total); // without a value it shows "under way"
+  if (job.total) bar.value = Math.min(done, job.total); // a bar without a value shows that work goes on
   return h("div.progress", {}, bar,
     h("span.numbers.small", {},
       [

@@ -94,7 +94,7 @@ export function dropzone() {
       folder.value = "";
     },
   });
-  formats().then(({ accept }) => { chooser.accept = accept; }, () => {}); // without it: all files
+  formats().then(({ accept }) => { chooser.accept = accept; }, () => {}); // if this fails, the chooser offers all files
   const zone = h("div.dropzone", {
     ondragover: (event) => {
       event.preventDefault();

@@ -19,7 +19,7 @@ export async function columnsOf(file, { format, encoding }) {
   if (!delimiter || encoding) return null;
   const head = await file.slice(0, HEAD_BYTES).text();
   const [header, first = []] = rows(head.replace(/\uFFFD$/, ""), delimiter, 2);
-  if (header?.some((name) => name.includes("\uFFFD"))) return null; // not UTF-8: the API says so
+  if (header?.some((name) => name.includes("\uFFFD"))) return null; // the API refuses what is not UTF-8, and says why
   return header?.map((name, index) => ({ name: name.trim(), sample: first[index] ?? "" })) ?? null;
 }
 

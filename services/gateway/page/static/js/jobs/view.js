@@ -22,7 +22,7 @@ export function mount(root) {
   const list = h("div.stack", {}, loading(2));
   let timer = 0;
   let seen = new Map(); // job id -> state, to announce what ended
-  let older = []; // pages that the reader asked for; not polled again
+  let older = []; // jobs of further pages, which are not polled again
 
   const drawUploads = () => fill(sending, uploads.list().map((upload) =>
     uploadCard(upload, { onstop: (one) => one.abort(), ondismiss: uploads.dismiss, onagain: uploads.again })));

@@ -1,7 +1,7 @@
 export default {
   "health.text": [
     "网关每次检查时直接询问各部件；某一部分缺席时，检索按设计降级而不中断。",
-    "The gateway asks each part directly. Where one is away, search degrades as designed and goes on.",
+    "The gateway asks each part directly. If one is away, search degrades as designed and goes on.",
   ],
   "health.ready": ["全部部件就绪", "Every part is ready"],
   "health.degraded": [(n) => `${n} 个部件未就绪`, (n) => `${n} not ready`],
@@ -18,10 +18,10 @@ export default {
   "part.state": ["状态库 Redis", "State Redis"],
   "part.cache": ["缓存 Redis", "Cache Redis"],
   "part.milvus": ["Milvus 索引", "Milvus"],
-  "part.recall.text": ["编码查询，两路取回候选。缺席时只能给出缓存里的答案。", "Encodes the query and fetches candidates from two legs. Away: only cached answers."],
-  "part.rank.text": ["粗排与精排。缺席时按召回次序作答。", "Coarse and fine ranking. Away: answers come in recall order."],
-  "part.indexer.text": ["写入与任务。缺席时检索照常，不能写入。", "Writes and jobs. Away: search goes on, nothing can be written."],
-  "part.state.text": ["任务、版本与密钥。缺席时不使用缓存。", "Jobs, versions, keys. Away: no caching."],
-  "part.cache.text": ["热门查询。缺席时检索照常，稍慢。", "Hot queries. Away: search goes on, a little slower."],
+  "part.recall.text": ["编码查询，两路取回候选。缺席时只能给出缓存里的答案。", "Encodes the query and fetches candidates from two legs. Without it there are only cached answers."],
+  "part.rank.text": ["粗排与精排。缺席时按召回次序作答。", "Coarse and fine ranking. Without it answers come in the order of recall."],
+  "part.indexer.text": ["写入与任务。缺席时检索照常，不能写入。", "Writes and jobs. Without it search goes on, but nothing can be written."],
+  "part.state.text": ["任务、版本与密钥。缺席时不使用缓存。", "Jobs, versions and keys. Without it nothing is cached."],
+  "part.cache.text": ["热门查询。缺席时检索照常，稍慢。", "Answers of frequent queries. Without it search goes on, a little slower."],
   "part.milvus.text": ["向量与词面索引。", "The vector and word index."],
 };

@@ -2,7 +2,7 @@ export default {
   "jobs.title": ["批量入库", "Bulk indexing"],
   "jobs.text": [
     "上传文件即生成一个任务：编码、写入、可检索。进度实时更新；被拒的行逐条列明原因。",
-    "A file becomes a job: encoded, written, searchable. Progress is live, and every rejected line says why.",
+    "A file becomes a job: its documents are encoded, written and searchable. Progress is live, and each rejected line has its reason.",
   ],
   "upload.drop": ["把文件或文件夹拖到这里", "Drop files or a folder here"],
   "upload.choose": ["选择文件", "Choose files"],
@@ -26,7 +26,7 @@ export default {
   ],
   "upload.mode.rebuild.note": [
     "文件成为文献集的全部内容；建好后一次切换，可以回滚。",
-    "The file becomes the whole collection; it is switched to at once when it is built, and can be rolled back.",
+    "The file becomes the whole collection. Searches switch to it once it is built, and can be rolled back.",
   ],
   "upload.collection.note": ["小写字母、数字、下划线、连字符；没有则新建", "Lower-case letters, digits, underscores, hyphens; created if new"],
   "upload.collection.bad": [

@@ -27,7 +27,7 @@ export default {
   "vectors.cosine": ["余弦相似度", "Cosine similarity"],
   "vectors.cosine.text": [
     "下图是逐维乘积：暖色的维度把两段文字拉近，冷色的推远，总和即余弦。",
-    "Below, the product per dimension: warm ones pull the two texts together, cool ones push them apart; their sum is the cosine.",
+    "The strip shows the product per dimension: warm ones pull the two texts together, cool ones push them apart, and their sum is the cosine.",
   ],
   "vectors.product": ["逐维乘积", "Product per dimension"],
   "vectors.nearest": ["最近的文献", "Nearest documents"],

@@ -4,11 +4,12 @@ import { button, h, icon } from "../dom.js";
 import { t } from "../messages.js";
 import { suggestionList } from "./suggest.js";
 
-const MAX_CHARS = 2000; // what the API takes
+const MAX_CHARS = 2000; // the longest query that the API takes
 
 /**
- * The box. It calls `oninput(query)` at each finished keystroke, `onsubmit(query)` on Enter,
- * `ondown()` on ↓ while no suggestions are shown, and `suggest(typed, signal)` for these.
+ * Makes the search box. It calls `oninput(query)` at each finished keystroke, `onsubmit(query)` on
+ * Enter, `ondown()` on ↓ while no suggestions are shown, and `suggest(typed, signal)` to get
+ * suggestions.
  */
 export function searchBox({ oninput, onsubmit, ondown, suggest }) {
   const input = h("input.search-input", {

@@ -76,7 +76,7 @@ export async function compare(root, state, { signal, onchange }) {
   const chips = chosenChips(state.filters, (filters) => onchange({ filters }));
   fill(root,
     h("div.compare-head", {}, h("p.muted", {}, t("compare.text")), chips, share), legs);
-  for (const body of columns.values()) body.ariaBusy = "true"; // what it shows is of the last query
+  for (const body of columns.values()) body.ariaBusy = "true"; // it shows hits of the last query
   const draw = () => {
     for (const [mode, body] of columns) {
       body.ariaBusy = String(!answers.has(mode) && !problems.has(mode));

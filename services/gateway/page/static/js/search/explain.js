@@ -55,7 +55,7 @@ function fields(hit) {
 export function openExplain(state, hits, scale, index) {
   const controller = new AbortController();
   const asked = explained(state, controller.signal);
-  asked.catch(() => {}); // shown where it is awaited
+  asked.catch(() => {}); // the error is shown where this promise is awaited
   const body = h("div.stack");
   let at = index;
 

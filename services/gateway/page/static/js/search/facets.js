@@ -44,7 +44,7 @@ function offers(hits) {
   return facets.sort((a, b) => weight(a) - weight(b));
 }
 
-/** The same from the counts of an answer: over all that was found, and not over the hits alone. */
+/** The facets from the counts of an answer, which cover all that was found and not only the hits. */
 function counted({ facets, total }) {
   const offered = [];
   for (const [field, { values, other, missing, low, high }] of Object.entries(facets)) {

@@ -5,7 +5,7 @@ import { t } from "../messages.js";
 
 const OPERATORS = ["author:张三", "year:2015..2020", "journal:\"中国科学\"", "\"卷积神经网络\"", "-综述", "-journal:物理学报"];
 
-/** A part that opens and shows what can be written. */
+/** A section that unfolds and explains the operators. */
 export function queryHelp() {
   return h("details.query-help", {},
     h("summary", {}, t("help.query")),

@@ -1,14 +1,14 @@
-// Did you mean: the query with words of the collection that sound the same.
+// Offers a corrected query, with words of the collection that sound as the typed ones do.
 
 import * as api from "../api.js";
 import { fill, h } from "../dom.js";
 import { t } from "../messages.js";
 import { plain } from "./suggest.js";
 
-/** The place of the line; it is filled when the answer is there already. */
+/** The place of the corrected query. It is announced when it comes, after the hits. */
 export const meantSlot = () => h("div.meant", { role: "status" });
 
-/** Asks what was meant, and offers it in `slot`. `onchange(part)` gets a new part of the state. */
+/** Asks for a corrected query and offers it in `slot`. `onchange(part)` gets a new part of the state. */
 export async function showMeant(slot, state, signal, onchange) {
   if (!slot || state.like || !plain(state.query)) return;
   try {

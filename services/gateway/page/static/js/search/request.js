@@ -2,9 +2,9 @@
 
 import * as api from "../api.js";
 
-/** Number of hits that a page of a search has. */
+/** Number of hits on a page of a search. */
 const DEPTH = 50;
-/** Candidates of each leg that are put in order by a field: the best ones, and not all. */
+/** Number of best candidates of each leg that take part if hits are sorted by a field. */
 const SORTED = 100;
 const FACETS = [{ field: "*", top: 50 }];
 const COMPARE_DEPTH = 10;
@@ -37,22 +37,23 @@ const ask = (state, signal, more = {}) =>
 
 export const search = (state, signal) => ask(state, signal, { facets: FACETS });
 
-/** The same search without filters; its counts show what the facets could still offer. */
+/** A search without its filters, whose counts show what the facets could still offer. */
 export const unfiltered = (state, signal) =>
   ask({ ...state, filters: new Map(), rank: false }, signal, { facets: FACETS, top_k: 1 });
 
-/** A page of the same search: that of a cursor, `*` for the first. */
+/** One page of a search, named by a cursor; `*` is the first page. */
 export const page = (state, cursor, signal) => ask(state, signal, { cursor });
 
 /**
- * The request of one mode in the side-by-side view: the leg alone, without the fine ranking. Three are asked
- * at once, which a busy system may refuse; the page then waits instead of showing a gap.
+ * A search in one mode of the side-by-side view, without ranking, so that the leg itself shows.
+ * Three of them are sent at once, which a busy system may refuse; then the page waits and sends
+ * again.
  */
 export const leg = (state, mode, signal) => {
   const asked = { ...body({ ...state, mode, rank: false, sort: "" }), top_k: COMPARE_DEPTH };
   return api.patiently(() => api.search(asked, signal), signal);
 };
 
-/** The same search with all features of each hit. */
+/** A search whose hits carry all their features. */
 export const explained = (state, signal) =>
   ask(state, signal, { explain: true });

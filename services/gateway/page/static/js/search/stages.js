@@ -5,8 +5,8 @@ import { count, milliseconds } from "../format.js";
 import { named, t } from "../messages.js";
 
 /**
- * Stages that only enclose others; they are shown where none of those is there, as after a failed
- * rank.
+ * Stages that enclose others. Such a stage is shown only if the answer has none of those inside it,
+ * as after rank has failed.
  */
 const ENCLOSING = {
   recall: ["encode", "dense", "lexical", "fuse"],

@@ -5,7 +5,7 @@ import { debounce, fill, h } from "../dom.js";
 import { t } from "../messages.js";
 
 const TYPING_MS = 90;
-const MAX_CHARS = 100; // what the API takes
+const MAX_CHARS = 100; // the longest text that the API completes
 const OPERATORS = /["“”„＂:：]|(?:^|\s)-\S/;
 const LIST = "suggestions";
 
@@ -80,7 +80,7 @@ export function suggestionList(input, { suggest, onpick }) {
       if (!signal.aborted) draw(typed, suggestions);
     } catch (problem) {
       if (!api.isAbort(problem) && !(problem instanceof api.Problem)) throw problem;
-      // A search goes on without suggestions; what is wrong, its own answer says.
+      // Suggestions that fail are left out; if something is wrong, the answer of the search says it.
     }
   }
 
@@ -98,7 +98,7 @@ export function suggestionList(input, { suggest, onpick }) {
       if (list.hidden) return false;
       const steps = { ArrowDown: 1, ArrowUp: -1 };
       if (event.key in steps) {
-        const places = texts.length + 1; // the box itself is one
+        const places = texts.length + 1; // the search box is one of the places
         activate((active + 1 + steps[event.key] + places) % places - 1);
       } else if (event.key === "Enter" && active >= 0) pick(active);
       else if (event.key === "Escape") close();

@@ -19,7 +19,7 @@ export function toolbar(state, names, sortable, onchange) {
         }),
         h("span", {}, t(`mode.${mode}`)))));
   return h("div.toolbar", {},
-    state.like ? null : modes, // a document has one vector and no words to ask by
+    state.like ? null : modes, // documents near another one are found by its vector, so there is no mode to choose
     h("select.input", {
       ariaLabel: t("collection"), data: { tool: "collection" },
       onchange: (event) => onchange({ collection: event.target.value, filters: new Map(), like: "" }),

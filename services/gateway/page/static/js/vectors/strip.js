@@ -5,8 +5,8 @@ import { score } from "../format.js";
 import { t } from "../messages.js";
 import { copy } from "../notify.js";
 
-const ROWS_WIDE = 4; // rows of cells on a wide page; more where it is narrow
-const CELL_MIN = 9; // pixels
+const ROWS_WIDE = 4; // rows of cells on a wide page; a narrow page has more
+const CELL_MIN = 9; // least width of a cell in pixels
 const GAP = 1;
 const STRONG = 0.92; // quantile of |value| that gets the full colour
 

@@ -10,7 +10,7 @@ import { nearest } from "./nearest.js";
 import { numbers, strip } from "./strip.js";
 
 const TYPING_MS = 350;
-const MAX_CHARS = 2000; // what a search takes
+const MAX_CHARS = 2000; // the longest text that a search takes
 const EXAMPLE = { a: "中西方语言与文化的差异", b: "英汉翻译中的文化因素" };
 
 export function mount(root) {
