@@ -92,7 +92,7 @@ async def measured(count: int, passages: int, server: Server, folder: Path) -> N
         print(f"restart after kill -9 to the first answer: {time.perf_counter() - started:.1f} s")
         found = MilvusDocumentIndex(connection, ef=128, nprobe=32)
         resolved = await found.resolve("grown", _soon())
-        resolved = replace(resolved, version="unchanged")  # as searches between two writes ask
+        resolved = replace(resolved, version="unchanged")  # Searches between writes name a version.
         queries = [one.title for one in itertools.islice(documents(QUERIES * 40), 0, None, 40)]
         vectors = [unit() for _ in queries]
         words = [analyzer.query_words(query) for query in queries]

@@ -112,7 +112,8 @@ _SIZES = (
 def _torch_model(request, labels):
     """Makes a folder that transformers loads: a BERT of our model's size with its tokenizer.
 
-    With `labels` it is the ranker's where the request names one beside the encoder.
+    With `labels` sizes and tokenizer are those of the ranker, if the request names one, else those
+    of the encoder.
     """
     import torch
     from transformers import (

@@ -127,7 +127,7 @@ def gathered(
     if isinstance(nested, Mapping):
         members["fields"] = _present({**fields, **nested})
     elif nested is not None and merged:
-        members["fields"] = nested  # no object: the Document refuses it
+        members["fields"] = nested  # The Document refuses metadata that are no object.
     else:
         members["fields"] = _present(fields)
     return _present(members)

@@ -1,4 +1,7 @@
-"""How S3-compatible object stores are reached; address and keys come by the usual AWS variables."""
+"""The way to reach S3-compatible object stores.
+
+Address and keys come by the usual AWS variables.
+"""
 
 import ssl
 from pathlib import Path

@@ -35,7 +35,7 @@ _PORTS = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 
 
 class RedisKind(StrEnum):
-    """What is behind an address."""
+    """The kinds of Redis installations that an address can name."""
 
     SERVER = "server"
     SENTINEL = "sentinel"
@@ -44,7 +44,8 @@ class RedisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisTls:
-    """How the server is trusted, and what this side shows; paths are of PEM files."""
+    """The certificates of a TLS connection: those that the server is checked by, and the one that
+    this side shows. Paths are of PEM files."""
 
     ca: str | None = None
     """Certificates to trust instead of the system's."""

@@ -41,7 +41,7 @@ class Deadline:
         return time.monotonic() >= self.at
 
     def at_last(self) -> "Deadline":
-        """This deadline and LATE_SECONDS more, for work without which there is no answer."""
+        """The deadline LATE_SECONDS later, for work without which there is no answer."""
         return Deadline(self.at + LATE_SECONDS)
 
     def header(self) -> str:

@@ -32,7 +32,7 @@ def tracing(service: str, endpoint: str | None, sample_ratio: float = 1.0) -> It
     if not endpoint:
         yield
         return
-    # Imported only here, so that a service without tracing starts without loading the exporter.
+    # These modules are imported only here, so that a service without tracing starts without them.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
     from opentelemetry.sdk.trace import TracerProvider

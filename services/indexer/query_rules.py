@@ -60,7 +60,8 @@ class QueryRulesStore:
         keys = [rules_key(collection), rules_version_key(collection)]
         pipe = self._redis.pipeline(transaction=False)
         pipe.eval(_REPLACE, 2, *keys, based_on, version, content)
-        if self._replicated:  # in the same pipeline, since it waits for writes of its connection
+        if self._replicated:
+            # WAIT is in this pipeline, since it waits for writes of its connection alone.
             pipe.wait(1, _REPLICA_MILLISECONDS)
         replaced, *replicas = await self._ask(pipe.execute())
         if not replaced:

@@ -64,8 +64,8 @@ class RedisVersions:
                 pipe = self._redis.pipeline(transaction=False)
                 pipe.set(version_key(collection), version)
                 if self._replicated:
-                    # In the same pipeline, since it waits for the writes of its connection alone.
-                    # Where no replica answers in time, `restore` makes up for it.
+                    # WAIT is in this pipeline, since it waits for writes of its connection alone.
+                    # If no replica answers in time, `restore` makes up for it.
                     pipe.wait(1, _REPLICA_MILLISECONDS)
                 await pipe.execute()
                 self._newest[collection] = version

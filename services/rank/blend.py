@@ -1,4 +1,4 @@
-"""From features and the model's logit to one probability of relevance.
+"""Makes one probability of relevance of the features and the model's logit.
 
 Two logistic models make scores comparable across queries, and between candidates that the fine
 phase read and those that it did not. `services/common/blend.py` says where their weights lie.

@@ -104,7 +104,7 @@ def _has_digit(word: str) -> bool:
 
 
 def similarity(left: Shingles, right: Shingles) -> float:
-    """Jaccard: shared grams of all grams, 0 to 1."""
+    """Jaccard similarity: the share of common grams among the grams of both, from 0 to 1."""
     shared = len(left & right)
     return shared / (len(left) + len(right) - shared)
 

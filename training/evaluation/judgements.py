@@ -148,7 +148,8 @@ def _query(line: str) -> tuple[str, str]:
 
 
 def _judgement(line: str) -> tuple[str, str, int]:
-    """`query 0 document grade` (TREC) or `query<TAB>document<TAB>grade` (BEIR)."""
+    """The query, document and grade of a line: `query 0 document grade` (TREC) or
+    `query<TAB>document<TAB>grade` (BEIR). Raises Malformed."""
     cells = line.split("\t") if "\t" in line else line.split()
     if len(cells) not in (3, 4):
         raise Malformed(f"{len(cells)} columns, 3 or 4 expected")

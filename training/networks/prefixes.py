@@ -11,7 +11,7 @@ class Prefixes:
     document: str = ""
 
     def replaced(self, query: str | None, document: str | None) -> "Prefixes":
-        """These prefixes, replaced by the arguments that are not None."""
+        """A copy in which each argument that is not None replaces a prefix."""
         return Prefixes(
             self.query if query is None else query,
             self.document if document is None else document,

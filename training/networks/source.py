@@ -38,7 +38,7 @@ class Source:
     """Description of the head as in `head.json`; empty for a bare body."""
 
     def pooled_by(self, pooling: str | None) -> "Source":
-        """The same model with this pooling instead of its own; None changes nothing."""
+        """A copy of the model with this pooling; None keeps the model's own."""
         if pooling is None:
             return self
         if pooling not in POOLINGS:

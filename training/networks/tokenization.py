@@ -40,7 +40,7 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
         return word_piece(directory / "vocab.txt")
     if directory.is_dir():
         raise FileNotFoundError(f"{source} has neither {TOKENIZER_FILE} nor vocab.txt")
-    # These modules are slow to import, so only where they are used.
+    # These modules are slow to import, so they are imported only here.
     from paddlenlp.transformers import ErnieGramTokenizer, ErnieTokenizer
 
     gram = str(source) in ErnieGramTokenizer.pretrained_init_configuration

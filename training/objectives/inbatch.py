@@ -40,8 +40,8 @@ class InbatchRecipe(Recipe):
     pairs: tuple[Path, ...] = ()
     """`query<TAB>title[<TAB>negative...]` files; each is a group of its own."""
     general_pairs: tuple[Path, ...] = ()
-    """Files like `pairs`, of which only pairs on the training side of the evaluation split are
-    used."""
+    """Files in the format of `pairs`, of which only pairs on the training side of the evaluation
+    split are used."""
     natural: tuple[Path, ...] = ()
     """`kind<TAB>query<TAB>id` files: queries written for a document of `abstracts` or `titles`."""
     abstracts: tuple[Path, ...] = ()
@@ -53,13 +53,14 @@ class InbatchRecipe(Recipe):
     per_epoch: dict[str, int] = Field(default_factory=dict)
     """Most pairs of a group in an epoch, by the group's name; the log lists the groups."""
     dimension: int | None = Field(default=256, ge=8)
-    """Size of the vectors, by a projection that starts as the principal axes; null: none."""
+    """Size of the vectors, by a projection that starts as the principal axes. With null
+    there is no projection, and a vector is as large as the body's states."""
     margin: float = Field(default=0.2, ge=0)
-    """Taken from the cosine of the right document before the softmax."""
+    """What is subtracted from the cosine of the right document before the softmax."""
     scale: float = Field(default=30.0, gt=0)
     """Factor of the cosines before the softmax (the inverse of its temperature)."""
     symmetric: bool = False
-    """Also choose the query for each document."""
+    """Whether the loss also chooses the query of each document."""
     query_max_tokens: int = Field(default=64, ge=8)
     negatives: int = Field(default=0, ge=0)
     """Number of mined negatives of each pair that enter the batch."""
@@ -184,7 +185,7 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
         self.network.set_state_dict(trained)
 
     def _encode(self, batch: list[Pair], rng: np.random.Generator) -> list[Sequenced]:
-        """Queries, then their documents, then mined negatives."""
+        """The token sequences of the queries, then of their documents, then of mined negatives."""
         recipe = self.recipe
         texts = [pair.title for pair in batch]
         for pair in batch:

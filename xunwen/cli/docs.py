@@ -167,7 +167,7 @@ def similar(
     filter: Annotated[str | None, typer.Option("--filter", "-f", help="A filter as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the documents nearest to one, by the stored vectors."""
+    """Show the documents nearest to a stored one, by their vectors."""
     condition = json_object(filter, "filter")
     with client_of(ctx) as client:
         answer = client.similar(document_id, collection=collection, top_k=top_k, filter=condition)

@@ -106,7 +106,7 @@ class AsyncClient:
     async def search_batch(
         self, queries: Sequence[str], **options: Unpack[SearchOptions]
     ) -> list[BatchItem]:
-        """At most 100 queries in one call, answered in their order."""
+        """The answers to at most 100 queries, in the order of the queries."""
         batch = await self._send(calls.search_batch(queries, options))
         return batch.answers
 
@@ -154,7 +154,7 @@ class AsyncClient:
     async def rerank(
         self, query: str, documents: Sequence[str], *, top_n: int | None = None
     ) -> list[RerankedDocument]:
-        """The documents by their relevance to the query, best first; all without `top_n`."""
+        """The `top_n` documents most relevant to the query, best first; all of them by default."""
         reranked = await self._send(calls.rerank(query, documents, top_n))
         return reranked.results
 
@@ -222,7 +222,7 @@ class AsyncClient:
     ) -> AsyncIterator[bytes]:
         """A collection, or the documents of a filter, as a file that `index` reads back.
 
-        Raises ConnectionFailed where the connection ends before the file does.
+        Raises ConnectionFailed if the connection ends before the file does.
         """
         async for block in self._blocks(calls.export_path(collection, format, filter, vectors)):
             yield block

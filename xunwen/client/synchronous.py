@@ -104,7 +104,7 @@ class Client:
     def search_batch(
         self, queries: Sequence[str], **options: Unpack[SearchOptions]
     ) -> list[BatchItem]:
-        """At most 100 queries in one call, answered in their order."""
+        """The answers to at most 100 queries, in the order of the queries."""
         batch = self._send(calls.search_batch(queries, options))
         return batch.answers
 
@@ -150,7 +150,7 @@ class Client:
     def rerank(
         self, query: str, documents: Sequence[str], *, top_n: int | None = None
     ) -> list[RerankedDocument]:
-        """The documents by their relevance to the query, best first; all without `top_n`."""
+        """The `top_n` documents most relevant to the query, best first; all of them by default."""
         reranked = self._send(calls.rerank(query, documents, top_n))
         return reranked.results
 
@@ -217,7 +217,7 @@ class Client:
     ) -> Iterator[bytes]:
         """A collection, or the documents of a filter, as a file that `index` reads back.
 
-        Raises ConnectionFailed where the connection ends before the file does.
+        Raises ConnectionFailed if the connection ends before the file does.
         """
         yield from self._blocks(calls.export_path(collection, format, filter, vectors))
 

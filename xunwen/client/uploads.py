@@ -60,7 +60,7 @@ class Upload:
             raise XunwenError(f"The input cannot be read: {error.strerror}.") from error
 
     async def ablocks(self) -> AsyncIterator[bytes]:
-        """The same blocks, each read in a thread."""
+        """The blocks of the body, each read in a thread."""
         blocks = self.blocks()
         while block := await asyncio.to_thread(next, blocks, b""):
             yield block

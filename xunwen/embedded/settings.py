@@ -73,7 +73,7 @@ class EmbeddedSettings(BaseSettings):
     """Cores of the worker. It runs at low priority, so that it takes what searches leave."""
 
     def resolved(self) -> Self:
-        """These settings with absolute paths, and with a free port in place of each 0."""
+        """A copy of the settings with absolute paths, and with a free port in place of each 0."""
         changes: dict[str, Any] = {
             name: getattr(self, name).expanduser().resolve()
             for name in ("home", "encoder", "ranker", "sample")

@@ -1,4 +1,4 @@
-"""From sequences of any length to outputs: batches, padding, passes."""
+"""Computes the outputs of sequences of any length, in padded batches and passes."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""From text to token sequences, and from sequences to the padded arrays that a program reads."""
+"""Makes token sequences of texts, and padded arrays, which a program reads, of sequences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class RedisCache:
     cache: GuardedRedis
 
     async def get(self, key: str) -> Entry | None:
-        """The entry; None where there is none, or none that can be read."""
+        """The stored entry; None if there is none or if it cannot be read."""
         command: Any = self.cache.redis.get(_ENTRY % key)
         try:
             packed = await self.cache.call(command)

@@ -17,7 +17,7 @@ HEADERS = {
         " object-src 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",  # Addresses hold queries.
+    "Referrer-Policy": "no-referrer",  # The page's addresses hold queries.
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",  # Browsers ask again each time, so an update shows at once.
 }

@@ -15,7 +15,7 @@ from services.common.redis_client import FAILURES
 
 KEY = "xunwen:indexer:writer"
 
-# Scripts, because only the holder of the role may prolong it or give it up.
+# These are scripts, because only the holder of the role may prolong it or give it up.
 _RENEW = """
 local holder = redis.call('GET', KEYS[1])
 if holder ~= false and holder ~= ARGV[1] then return 0 end

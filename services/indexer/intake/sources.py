@@ -134,7 +134,7 @@ def _source(zipped: ZipFile, member: archive.Member, about: About) -> Source:
         problem = str(error)
     except SearchError as error:
         if error.status >= 500:
-            raise  # the storage, and not the file
+            raise  # The storage failed, and not the file.
         problem = error.detail
     return Source(about, reading, member.name, problem)
 

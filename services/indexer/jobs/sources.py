@@ -50,7 +50,8 @@ class Sources:
         try:
             return self._open(self._allowed(address))
         except (ValueError, RuntimeError):
-            # A NUL, a bracket that opens no IPv6 address, a bucket without a key, links in a ring.
+            # The path holds a NUL, a bracket that opens no IPv6 address, a bucket without a key, or
+            # links in a ring.
             raise InvalidRequest("`source` cannot be an address.") from None
 
     def _open(self, address: str) -> Any:

@@ -24,7 +24,7 @@ class Uploaded(NamedTuple):
     """An object that was stored whole."""
 
     size: int
-    """Its length in bytes."""
+    """Length of the object in bytes."""
     sha256: str
 
 

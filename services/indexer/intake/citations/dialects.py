@@ -79,8 +79,8 @@ def _as_endnote(
 ) -> dict[str, Any]:
     """The values of an entry in EndNote's terms.
 
-    `lists` are members whose values are separated by semicolons; `kind` and `identity` are the tags
-    of these two.
+    `lists` are the members whose values are separated by semicolons. `kind` and `identity` are the
+    tags that hold the kind of work and the id.
     """
     members = _gathered(values, tags)
     given = dict(reversed(values))
