@@ -1,6 +1,7 @@
 """The work of a worker for a message. The ledger decides whether that work is still needed."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
@@ -47,6 +48,7 @@ class Tasks:
                 extra={"job": job, "part": part, "reason": error.detail},
             )
             return  # The indexer sends the message again.
+        lease = job, part, granted.token
         try:
             if part == PLAN:
                 self._plan(job, granted)
@@ -55,21 +57,21 @@ class Tasks:
         except LeaseLost:
             logger.info("the lease of a part was lost", extra={"job": job, "part": part})
         except WorkerStopping:
-            self._give_back(job, part, granted.token, "")
+            self._end(self.client.release, lease, "")
         except Unavailable as error:
             reason = "" if self.client.stopping.is_set() else error.detail
-            self._give_back(job, part, granted.token, reason)
+            self._end(self.client.release, lease, reason)
         except SearchError as error:
-            self._report(job, part, granted.token, error.detail)
+            self._end(self.client.failed, lease, error.detail)
         except OSError as error:
             # The storage and the input raise errors of their own, so this one comes from the
             # worker's disk.
             logger.exception("a part failed", extra={"job": job, "part": part})
             reason = (error.strerror or "it cannot be used").lower()
-            self._report(job, part, granted.token, f"the worker's own disk fails: {reason}")
+            self._end(self.client.failed, lease, f"the worker's own disk fails: {reason}")
         except Exception:
             logger.exception("a part failed", extra={"job": job, "part": part})
-            self._report(job, part, granted.token, "the worker failed on it; see its log")
+            self._end(self.client.failed, lease, "the worker failed on it; see its log")
 
     def _plan(self, job: str, granted: Granted) -> None:
         planner: Planner
@@ -120,18 +122,13 @@ class Tasks:
         )
         return pack_encoded(rows)
 
-    def _give_back(self, job: str, part: str, token: str, reason: str) -> None:
+    def _end(
+        self, end: Callable[[str, str, str, str], None], lease: tuple[str, str, str], reason: str
+    ) -> None:
+        """Ends a lease (job, part, token) before its time, by a call of the indexer."""
+        job, part, _ = lease
         try:
-            self.client.release(job, part, token, reason)
-        except SearchError:
-            logger.info(
-                "the lease could not be given back; it ends by itself",
-                extra={"job": job, "part": part},
-            )
-
-    def _report(self, job: str, part: str, token: str, reason: str) -> None:
-        try:
-            self.client.failed(job, part, token, reason)
+            end(*lease, reason)
         except SearchError:
             logger.info(
                 "the lease could not be given back; it ends by itself",
