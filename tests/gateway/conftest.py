@@ -7,7 +7,9 @@ import pytest
 
 from services.common.redis_address import RedisAddress
 from services.common.redis_client import opened_redis
+from services.gateway.search.key import Keys
 from services.gateway.stores.redis_client import GuardedRedis
+from tests.gateway.chains import known_keys, written
 from tests.servers import Server, valkey
 
 
@@ -23,6 +25,19 @@ async def redis(redis_server: Server) -> AsyncIterator[GuardedRedis]:
     async with opened_redis(RedisAddress.parse(redis_server.url)) as client:
         await client.flushall()
         yield GuardedRedis(client, "cache")
+
+
+@pytest.fixture
+async def version(redis: GuardedRedis) -> str:
+    """Version of the collection `notes`, which exists."""
+    return await written(redis)
+
+
+@pytest.fixture
+async def keys(redis: GuardedRedis) -> AsyncIterator[Keys]:
+    """Keys of the cache for searches of `notes`."""
+    async with known_keys(redis, redis) as keys:
+        yield keys
 
 
 @pytest.fixture

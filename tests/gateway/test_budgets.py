@@ -17,7 +17,6 @@ from services.common.errors import DeadlineExceeded
 from services.common.request_context import DEADLINE_HEADER, LATE_SECONDS, Deadline, read_deadline
 from services.common.service_client import ServiceClient
 from services.common.text import Analyzers
-from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import RecallRequest
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
@@ -26,6 +25,7 @@ from services.recall.api import written
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recaller
 from tests.gateway.cascades import search
+from tests.indexes import EmptyIndex
 from tests.virtual_time import virtual_time
 
 _ANALYZERS = Analyzers()
@@ -43,7 +43,7 @@ async def _within(seconds: float, deadline: Deadline) -> None:
 
 
 @dataclass(frozen=True)
-class _SlowIndex:
+class _SlowIndex(EmptyIndex):
     dense_seconds: float
     lexical_seconds: float
 
@@ -68,35 +68,17 @@ class _SlowIndex:
         await _within(self.lexical_seconds, deadline)
         return [Found("b", 7.0), Found("c", 3.0)]
 
-    async def there(
-        self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
-    ) -> list[Found]:
-        return []
-
     async def with_texts(
         self, index: Index, found: Sequence[Found], deadline: Deadline
     ) -> list[Found]:
         await _within(_FETCH_SECONDS, deadline)
         return list(found)
 
-    async def vector(self, index: Index, identity: str, deadline: Deadline) -> Vector | None:
-        return None
-
     async def documents(
         self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
     ) -> list[Content]:
         await _within(_FETCH_SECONDS, deadline)
         return [Content(id=one, title=f"题{one}") for one in ids]
-
-    async def passages(
-        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
-    ) -> Mapping[str, ShownPassages]:
-        return {}
-
-    async def bodies(
-        self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        return {}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,19 +13,7 @@ from services.gateway.search.key import Keys
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingLink, CountingRecall, ask
 from tests.gateway.cascades import title as title_of
-from tests.gateway.chains import known_keys, levels, replica, title, written
-
-
-@pytest.fixture
-async def version(redis: GuardedRedis) -> str:
-    """Version of the collection `notes`, which exists."""
-    return await written(redis)
-
-
-@pytest.fixture
-async def keys(redis: GuardedRedis) -> AsyncIterator[Keys]:
-    async with known_keys(redis, redis) as keys:
-        yield keys
+from tests.gateway.chains import levels, replica, title, written
 
 
 async def test_the_second_answer_comes_from_the_cache(redis: GuardedRedis, version: str) -> None:

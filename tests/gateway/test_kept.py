@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,20 +14,8 @@ from services.gateway.search.kept import Kept
 from services.gateway.search.key import Keys, cache_key
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, PlainRank, ask
-from tests.gateway.chains import Replica, known_keys, levels, replica, written
+from tests.gateway.chains import Replica, levels, replica, written
 from tests.servers import Server, valkey
-
-
-@pytest.fixture
-async def version(redis: GuardedRedis) -> str:
-    """Version of the collection `notes`, which exists."""
-    return await written(redis)
-
-
-@pytest.fixture
-async def keys(redis: GuardedRedis) -> AsyncIterator[Keys]:
-    async with known_keys(redis, redis) as keys:
-        yield keys
 
 
 @pytest.mark.usefixtures("version")

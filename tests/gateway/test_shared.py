@@ -14,13 +14,7 @@ from services.gateway.search.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, ask, search
 from tests.gateway.cascades import title as title_of
-from tests.gateway.chains import Replica, replica, title, written
-
-
-@pytest.fixture
-async def version(redis: GuardedRedis) -> str:
-    """Version of the collection `notes`, which exists."""
-    return await written(redis)
+from tests.gateway.chains import Replica, replica, title
 
 
 def keyed(seconds: float = 10.0, use: CacheUse = CacheUse.NORMAL) -> Ask:

@@ -9,12 +9,6 @@ from tests.gateway.cascades import CountingRecall
 from tests.gateway.chains import replica, written
 
 
-@pytest.fixture
-async def version(redis: GuardedRedis) -> str:
-    """Version of the collection `notes`, which exists."""
-    return await written(redis)
-
-
 @pytest.mark.usefixtures("version")
 async def test_hot_queries_are_computed_after_a_rebuild_and_only_then(redis: GuardedRedis) -> None:
     async with replica(redis, redis, CountingRecall()) as one:

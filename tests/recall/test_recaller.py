@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from services.common.documents import Content
 from services.common.errors import (
     Conflict,
     DeadlineExceeded,
@@ -19,17 +18,17 @@ from services.common.errors import (
 )
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
-from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recalled, Recaller
+from tests.indexes import EmptyIndex
 
 ANALYZERS = Analyzers()
 IDENTITY = ANALYZERS.of("c").identity
 
 
 @dataclass
-class FakeIndex:
+class FakeIndex(EmptyIndex):
     """Two legs of one document each; either can fail or take its time."""
 
     described: Index = field(default_factory=lambda: Index("p", "e", IDENTITY, True))
@@ -88,21 +87,6 @@ class FakeIndex:
         if self.texts_error:
             raise self.texts_error
         return [Found(one, 0.0) for one in ids if one in self.stored]
-
-    async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
-    ) -> list[Content]:
-        return []
-
-    async def passages(
-        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
-    ) -> Mapping[str, ShownPassages]:
-        return {}
-
-    async def bodies(
-        self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        return {}
 
 
 @dataclass
