@@ -1,6 +1,5 @@
 """The commands `xunwen import`."""
 
-import logging
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -183,8 +182,7 @@ def _convert(
     prefixes: tuple[str | None, str | None],
 ) -> None:
     runtime.prepare()
-    logging.basicConfig(format="%(message)s", level=logging.ERROR)
-    logging.getLogger("training").setLevel(logging.INFO)
+    runtime.show_log()
     with plain_errors():
         from training.networks.directory import load_codec, load_network, save_with_tokenizer
         from training.networks.source import read_source

@@ -1,7 +1,6 @@
 """The command `xunwen export`."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +51,7 @@ def export(
     for them.
     """
     runtime.prepare()
-    logging.basicConfig(format="%(message)s", level=logging.ERROR)
-    logging.getLogger("training").setLevel(logging.INFO)
+    runtime.show_log()
     with plain_errors():
         from training.export.directory import ExportOptions
         from training.export.directory import export as write

@@ -1,7 +1,6 @@
 """The command `xunwen quantise`."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +22,7 @@ def quantise(
     filled must be rebuilt.
     """
     runtime.prepare()
-    logging.basicConfig(format="%(message)s", level=logging.ERROR)
-    logging.getLogger("training").setLevel(logging.INFO)
+    runtime.show_log()
     with plain_errors():
         from training.export.parity import PROBE
         from training.export.quantisation.int8 import write_int8

@@ -1,6 +1,7 @@
 """Makes the settings of the process that let Paddle train fast on a CPU; call `prepare` before
 Paddle loads."""
 
+import logging
 import os
 import warnings
 
@@ -21,3 +22,9 @@ def prepare() -> None:
     # Both warnings come at each import and concern nothing that runs here.
     warnings.filterwarnings("ignore", message="No ccache found")
     warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
+
+
+def show_log() -> None:
+    """Prints the log lines of training on standard error, and of other packages only errors."""
+    logging.basicConfig(format="%(message)s", level=logging.ERROR)
+    logging.getLogger("training").setLevel(logging.INFO)
