@@ -1,4 +1,4 @@
-"""Errors of pydantic as one sentence for people."""
+"""Errors of pydantic as a sentence for people."""
 
 from pydantic import ValidationError
 
@@ -13,3 +13,10 @@ def first_reason(error: ValidationError, depth: int = 3) -> str:
     where = ".".join(str(step) for step in first["loc"][:depth])
     reason = first["msg"].removeprefix("Value error, ")
     return f"{where}: {reason}" if where else reason
+
+
+def every_reason(error: ValidationError) -> str:
+    """All errors as `where: what`, with semicolons between them."""
+    return "; ".join(
+        ".".join(str(step) for step in item["loc"]) + f": {item['msg']}" for item in error.errors()
+    )

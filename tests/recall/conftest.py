@@ -78,7 +78,7 @@ def fill(encoder: Encoder) -> Filler:
         name = PhysicalName(
             alias, fingerprint or encoder.manifest.fingerprint, analyzed, time.time_ns()
         )
-        texts = [encoder.manifest.document_text(each.title, each.text) for each in DOCUMENTS]
+        texts = encoder.manifest.document_texts(DOCUMENTS)
         rows = [
             document_row(document, vector, analyzer)
             for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True)

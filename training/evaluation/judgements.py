@@ -12,7 +12,6 @@ index` reads, also one with a text on each line; the id of a plain text is a has
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,14 @@ from typing import Any
 
 from training.data.documents import DocumentFile
 from training.data.pairs import normal
-from training.data.readers import Malformed, read_lines
+from training.data.readers import Malformed, read_lines, record
 from training.evaluation.metrics import Qrels
 from training.evaluation.tasks import Corpus, Query, Task
 from training.failures import DataInvalid
 
 EMPTY = Corpus((), (), ())
 _HEADERS = ("query-id", "query_id", "qid\t")
+_object = record()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _only_qrels(folder: Path) -> Path:
 
 def _query(line: str) -> tuple[str, str]:
     if line.lstrip().startswith("{"):
-        row = _row(line)
+        row = _object(line)
         return str(_member(row, "_id", "id", "query_id")), str(_member(row, "text", "query"))
     key, tab, text = line.partition("\t")
     if not tab or not key.strip() or not text.strip():
@@ -160,22 +160,12 @@ def _judgement(line: str) -> tuple[str, str, int]:
 
 
 def _document(line: str) -> tuple[str, str, str]:
-    row = _row(line)
+    row = _object(line)
     title = str(row.get("title") or "").strip()
     text = str(row.get("text") or row.get("abstract") or "").strip()
     if not title and not text:
         raise Malformed("neither title nor text")
     return str(_member(row, "_id", "id")), title, text
-
-
-def _row(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise Malformed("not JSON") from None
-    if not isinstance(row, dict):
-        raise Malformed("not a JSON object")
-    return row
 
 
 def _member(row: dict[str, Any], *names: str) -> object:

@@ -99,7 +99,7 @@ def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
 def _ask(pool: Pool, coarse: Linear, ranker: Ranker, depth: int) -> None:
     best = np.argsort(-coarse(pool.features), kind="stable")[:depth]
     manifest = ranker.manifest
-    texts = [manifest.document_text(pool.found[at].title, pool.found[at].text) for at in best]
+    texts = manifest.document_texts(pool.found[at] for at in best)
     pool.fine[best] = manifest.log_odds(ranker.score(pool.query, texts))
 
 

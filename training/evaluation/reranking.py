@@ -67,7 +67,9 @@ class Reranking:
         ids = [each.id for each in found]
         rows = {}
         if self.depth:
-            logits = self.ranker.score(query, _texts(self.ranker, found[: self.depth]))
+            logits = self.ranker.score(
+                query, self.ranker.manifest.document_texts(found[: self.depth])
+            )
             best = [ids[at] for at in np.argsort(-logits, kind="stable")]
             rows[RANKER] = [*best, *ids[self.depth :]]
         if self.phases is not None:
@@ -93,9 +95,5 @@ class _InProcess:
     async def log_odds(
         self, query: str, candidates: Sequence[RankCandidate], _deadline: Deadline
     ) -> npt.NDArray[np.float32]:
-        logits = self.ranker.score(query, _texts(self.ranker, candidates))
-        return self.ranker.manifest.log_odds(logits)
-
-
-def _texts(ranker: Ranker, candidates: Sequence[RankCandidate]) -> list[str]:
-    return [ranker.manifest.document_text(each.title, each.text) for each in candidates]
+        manifest = self.ranker.manifest
+        return manifest.log_odds(self.ranker.score(query, manifest.document_texts(candidates)))

@@ -98,9 +98,7 @@ def extract(
                 block = [*islice(records, shard_records)]
                 ended = len(block) < shard_records
                 documents, rejected = _parse(source, block)
-                vectors = encoder.encode(
-                    [encoder.manifest.document_text(each.title, each.text) for each in documents]
-                )
+                vectors = encoder.encode(encoder.manifest.document_texts(documents))
                 made = Shard(
                     number=number,
                     records=len(block),

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.common.validation import every_reason
 from training.failures import RecipeInvalid
 
 R = TypeVar("R", bound="Recipe")
@@ -96,11 +97,7 @@ def load_recipe(path: Path, kind: type[R], overrides: list[str] | None = None) -
     try:
         return kind.model_validate(settings)
     except ValidationError as error:
-        reasons = "; ".join(
-            ".".join(str(step) for step in item["loc"]) + f": {item['msg']}"
-            for item in error.errors()
-        )
-        raise RecipeInvalid(f"{path.name}: {reasons}") from error
+        raise RecipeInvalid(f"{path.name}: {every_reason(error)}") from error
 
 
 def _override(settings: dict[str, Any], override: str) -> None:

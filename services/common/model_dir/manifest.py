@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.common.errors import ModelInvalid
 from services.common.model_dir.files import ModelFiles, check_files
 from services.common.text.normalise import normalise
+from services.common.validation import every_reason
 
 MANIFEST = "manifest.json"
 _PLACEHOLDER = re.compile(r"\{(title|text)\}(\s*)")
@@ -34,6 +36,18 @@ class Kind(StrEnum):
 
     ENCODER = "encoder"
     RANKER = "ranker"
+
+
+class Titled(Protocol):
+    """A text with a title; either may be empty."""
+
+    @property
+    def title(self) -> str:
+        """The title."""
+
+    @property
+    def text(self) -> str:
+        """The text."""
 
 
 class _Part(BaseModel):
@@ -158,6 +172,10 @@ class ModelManifest(_Part):
 
         return _PLACEHOLDER.sub(filled, self.templates.document).strip()
 
+    def document_texts(self, documents: Iterable[Titled]) -> list[str]:
+        """The texts that the model reads of documents, as `document_text` makes each of them."""
+        return [self.document_text(document.title, document.text) for document in documents]
+
     def _normal(self, text: str) -> str:
         if self.normalisation is None:
             return text
@@ -187,10 +205,7 @@ def read_manifest(directory: Path) -> ModelManifest:
     try:
         return ModelManifest.model_validate_json(content)
     except ValidationError as error:
-        reasons = "; ".join(
-            ".".join(str(step) for step in item["loc"]) + f": {item['msg']}"
-            for item in error.errors()
-        )
+        reasons = every_reason(error)
         raise ModelInvalid(f"model {directory.name}: {MANIFEST} is not valid: {reasons}") from error
 
 
