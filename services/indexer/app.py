@@ -35,9 +35,9 @@ from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.housekeeping import Housekeeping
+from services.indexer.jobs.input_store import InputStore
 from services.indexer.jobs.sources import Sources
 from services.indexer.jobs.supervisor import JobSupervisor
-from services.indexer.jobs.upload import Uploads
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.metrics import JobMetrics
 from services.indexer.query_rules import QueryRulesStore
@@ -144,7 +144,7 @@ async def _open(
         "book": book,
         "sources": Sources(settings.source_roots, objects),
         "acceptance": JobAcceptance(
-            book, known, writer, Uploads(book.files, settings.max_input_bytes)
+            book, known, writer, InputStore(book.files, settings.max_input_bytes)
         ),
         "leases": PartLeases(
             book,

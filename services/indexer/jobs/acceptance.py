@@ -18,10 +18,10 @@ from services.common.wire.jobs import JobMode, JobState
 from services.indexer.index.collections import Collections
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.input_store import InputStore
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import JobManifest, now
 from services.indexer.jobs.submission import Submission
-from services.indexer.jobs.upload import Uploads
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class JobAcceptance:
     book: JobBook
     collections: Collections
     writer: IndexWriter
-    uploads: Uploads
+    inputs: InputStore
     _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
     """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
 
@@ -126,19 +126,19 @@ class JobAcceptance:
     ) -> JobLedger:
         files, job_id = self.book.files, _new_id()
         try:
-            submission, uploaded = await self.uploads.input(job_id, body, submission)
-            earlier = self._earlier(submission, uploaded.sha256)
+            submission, stored = await self.inputs.store_input(job_id, body, submission)
+            earlier = self._earlier(submission, stored.sha256)
             if earlier is not None:
                 await asyncio.to_thread(files.forget, job_id)
                 return earlier
             if vectors is not None:
                 dimension = self.collections.encoders.of(submission.encoder).dimension
-                await self.uploads.vectors(job_id, vectors, dimension)
+                await self.inputs.store_vectors(job_id, vectors, dimension)
             manifest = await self._manifest(
                 submission,
                 job_id,
-                input_bytes=uploaded.size,
-                input_sha256=uploaded.sha256,
+                input_bytes=stored.size,
+                input_sha256=stored.sha256,
                 vectors=vectors is not None,
             )
             await asyncio.to_thread(files.write_manifest, manifest)

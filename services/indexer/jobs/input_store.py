@@ -1,5 +1,4 @@
-"""Uploads of the input of a job and of its vectors, each checked at its beginning, before the rest
-of it arrives."""
+"""Stores the input of a job and its vectors, each checked as soon as its beginning is there."""
 
 import asyncio
 import hashlib
@@ -20,7 +19,7 @@ from services.indexer.jobs.submission import Submission
 _BUFFER_BYTES = 1 << 20
 
 
-class Uploaded(NamedTuple):
+class StoredBody(NamedTuple):
     """An object that was stored whole."""
 
     size: int
@@ -29,16 +28,16 @@ class Uploaded(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Uploads:
+class InputStore:
     """Streams of bodies into the objects of jobs, in the memory of one buffer."""
 
     files: JobFiles
     max_bytes: int
     """Most bytes of one body."""
 
-    async def input(
+    async def store_input(
         self, job_id: str, body: AsyncIterator[bytes], submission: Submission
-    ) -> tuple[Submission, Uploaded]:
+    ) -> tuple[Submission, StoredBody]:
         """Stores the input of a job, and completes its submission by the charset and the columns
         that the input shows.
 
@@ -50,16 +49,16 @@ class Uploads:
             nonlocal recognised
             recognised = submission.check_input(head)
 
-        uploaded = await self._store(self.files.input_key(job_id), body, check)
-        if uploaded.size == 0:
+        stored = await self._store(self.files.input_key(job_id), body, check)
+        if stored.size == 0:
             raise InvalidRequest("The body is empty; send at least one document.")
         submission = replace(submission, charset=recognised.charset, mapping=recognised.mapping)
         if submission.format in STORED_FIRST:
             mapping = await asyncio.to_thread(self._check_stored, job_id, submission)
             submission = replace(submission, mapping=mapping)
-        return submission, uploaded
+        return submission, stored
 
-    async def vectors(self, job_id: str, body: AsyncIterator[bytes], dimension: int) -> None:
+    async def store_vectors(self, job_id: str, body: AsyncIterator[bytes], dimension: int) -> None:
         """Stores the .npy matrix of a job, whose rows have this many numbers.
 
         Raises InvalidRequest, PayloadTooLarge, Unavailable.
@@ -80,7 +79,7 @@ class Uploads:
 
     async def _store(
         self, key: str, body: AsyncIterator[bytes], check: Callable[[bytes], None]
-    ) -> Uploaded:
+    ) -> StoredBody:
         """Streams a body into an object. `check` gets the first bytes and may raise.
 
         Raises PayloadTooLarge.
@@ -104,7 +103,7 @@ class Uploads:
             if unchecked and buffer:
                 await asyncio.to_thread(check, bytes(buffer))
             await asyncio.to_thread(_absorb, stream, digest, bytes(buffer))
-        return Uploaded(size, digest.hexdigest())
+        return StoredBody(size, digest.hexdigest())
 
 
 def _absorb(stream: IO[bytes], digest: "hashlib._Hash", content: bytes) -> None:
