@@ -8,8 +8,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from services.common.model_dir import (
     Calibration,
-    Kind,
     ModelFiles,
+    ModelKind,
     ModelManifest,
     file_of,
     write_manifest,
@@ -27,16 +27,16 @@ def tiny_encoder(
     With `ruined` it is one of sixteen axes: the same text has the same one, and other texts by
     chance.
     """
-    return _write(directory, Kind.ENCODER, seed, max_tokens, ruined=ruined)
+    return _write(directory, ModelKind.ENCODER, seed, max_tokens, ruined=ruined)
 
 
 def tiny_ranker(directory: Path, *, seed: int = 0, max_tokens: int = 64) -> Path:
     """A ranker with random logits."""
-    return _write(directory, Kind.RANKER, seed, max_tokens)
+    return _write(directory, ModelKind.RANKER, seed, max_tokens)
 
 
 def _write(
-    directory: Path, kind: Kind, seed: int, max_tokens: int, *, ruined: bool = False
+    directory: Path, kind: ModelKind, seed: int, max_tokens: int, *, ruined: bool = False
 ) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     _tokenizer().save(str(directory / "tokenizer.json"))
@@ -45,12 +45,12 @@ def _write(
         name=f"tiny-{kind}",
         kind=kind,
         version="0",
-        dimension=DIMENSION if kind is Kind.ENCODER else None,
+        dimension=DIMENSION if kind is ModelKind.ENCODER else None,
         max_tokens=max_tokens,
         query_max_tokens=32,
         pooling="mean",
         pad_id=1,
-        calibration=Calibration(slope=1.0, intercept=0.0) if kind is Kind.RANKER else None,
+        calibration=Calibration(slope=1.0, intercept=0.0) if kind is ModelKind.RANKER else None,
         files=ModelFiles(
             program=file_of(directory / "inference.pdmodel"),
             weights=file_of(directory / "inference.pdiparams"),
@@ -76,7 +76,7 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _export(directory: Path, kind: Kind, seed: int, *, ruined: bool) -> None:
+def _export(directory: Path, kind: ModelKind, seed: int, *, ruined: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle warns at import and while it traces
         import paddle
@@ -98,7 +98,7 @@ def _export(directory: Path, kind: Kind, seed: int, *, ruined: bool) -> None:
                 mean = (states * mask).sum(1) / mask.sum(1)
                 if ruined:
                     mean = paddle.nn.functional.softmax(mean * 1e4)
-                if kind is Kind.RANKER:
+                if kind is ModelKind.RANKER:
                     return self.head(mean).squeeze(-1)
                 return paddle.nn.functional.normalize(mean, axis=-1)
 

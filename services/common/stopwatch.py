@@ -11,8 +11,8 @@ from services.common.wire.stages import Stage
 
 
 @dataclass(slots=True)
-class Lap:
-    """The report of a stage while it runs: the number of candidates that it works on."""
+class StageReport:
+    """What a stage tells about itself while it runs; None for what does not concern it."""
 
     candidates: int | None = None
     stopped: Literal["settled", "depth", "budget"] | None = None
@@ -26,23 +26,23 @@ class Stopwatch:
     stages: list[Stage] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Lap]:
+    def stage(self, name: str) -> Iterator[StageReport]:
         """Times what runs inside the context, as the stage `name`."""
-        lap = Lap()
+        report = StageReport()
         started = time.perf_counter()
         try:
             with span(name) as current:
-                yield lap
-                if lap.candidates is not None:
-                    current.set_attribute("candidates", lap.candidates)
+                yield report
+                if report.candidates is not None:
+                    current.set_attribute("candidates", report.candidates)
         finally:
             took_ms = round((time.perf_counter() - started) * 1000, 2)
             self.stages.append(
                 Stage(
                     name=name,
                     took_ms=took_ms,
-                    candidates=lap.candidates,
-                    stopped=lap.stopped,
-                    dense_weight=lap.dense_weight,
+                    candidates=report.candidates,
+                    stopped=report.stopped,
+                    dense_weight=report.dense_weight,
                 )
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.judged import Form, Judged, read_graded
+from training.data.judged import Form, JudgedExample, read_graded
 from training.data.splits import Split, held_out_query, split_of
 from training.evaluation.literature import first_sentence
 from training.evaluation.tasks import DataMissing, load_task
@@ -144,4 +144,4 @@ def test_split_rule_is_fixed() -> None:
 def test_graded_lines_that_are_none_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "web.tsv"
     path.write_text("问\t题\t2\n问\t题\n问\t题\tx\n\t题\t1\n", "utf-8")
-    assert read_graded(path, 2) == [Judged("问", ("题",), Form.GRADED, 1.0)]
+    assert read_graded(path, 2) == [JudgedExample("问", ("题",), Form.GRADED, 1.0)]

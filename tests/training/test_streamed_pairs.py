@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.training.ernie import tiny_ernie
-from training.data.judged import Form, Judged
+from training.data.judged import Form, JudgedExample
 from training.data.lines import LinesById
 from training.data.pairs import Pair
 from training.data.sources import PairFiles, StreamedPairs, read_pair_source
@@ -164,7 +164,7 @@ def test_streamed_judgements_are_the_judgements(judgements: dict[str, Any], tmp_
         train(recipe, objective)
     assert sides[0] == sides[1]
     everything = sides[1][0] | sides[1][1]
-    assert Judged("问3", ("海洋3", "海洋4"), Form.LISTWISE, key="d3") in everything
+    assert JudgedExample("问3", ("海洋3", "海洋4"), Form.LISTWISE, key="d3") in everything
     assert not [item for item in everything if "负5" in item.texts]
 
 

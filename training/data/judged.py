@@ -21,7 +21,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedExample:
     """A query with documents: the first is better than the others, or the only one has a grade
     from 0 to 1."""
 
@@ -39,7 +39,7 @@ class Judged:
 
 def ranked_parser(
     form: Form, documents: Mapping[str, str] | None = None
-) -> Callable[[str], Judged]:
+) -> Callable[[str], JudgedExample]:
     """A parser of `query<TAB>answer<TAB>negative...` lines; it raises Malformed.
 
     With `documents`, answer and negatives are ids of documents. A negative that is no document is
@@ -47,40 +47,40 @@ def ranked_parser(
     """
     cells = columns(3, MOST_COLUMNS)
 
-    def parse(line: str) -> Judged:
+    def parse(line: str) -> JudgedExample:
         query, *texts = cells(line)
         if documents is None:
-            return Judged(query, tuple(texts), form)
+            return JudgedExample(query, tuple(texts), form)
         key, *negatives = texts
         if key not in documents:
             raise Malformed(f"{key!r} is no id of the corpus, or is held out")
         known = [documents[negative] for negative in negatives if negative in documents]
         if not known:
             raise Malformed("none of the negatives is an id of the corpus")
-        return Judged(query, (documents[key], *known), form, key=key)
+        return JudgedExample(query, (documents[key], *known), form, key=key)
 
     return parse
 
 
-def graded_parser(top_grade: int) -> Callable[[str], Judged]:
+def graded_parser(top_grade: int) -> Callable[[str], JudgedExample]:
     """A parser of `query<TAB>title<TAB>grade` lines with grades from 0 to `top_grade`; it raises
     Malformed."""
     cells = columns(3, 3)
 
-    def parse(line: str) -> Judged:
+    def parse(line: str) -> JudgedExample:
         query, title, grade = cells(line)
         if not (grade.isascii() and grade.isdigit()) or int(grade) > top_grade:
             raise Malformed(f"{grade!r} is no grade from 0 to {top_grade}")
-        return Judged(query, (title,), Form.GRADED, int(grade) / top_grade)
+        return JudgedExample(query, (title,), Form.GRADED, int(grade) / top_grade)
 
     return parse
 
 
-def read_graded(path: Path, top_grade: int) -> list[Judged]:
+def read_graded(path: Path, top_grade: int) -> list[JudgedExample]:
     """The graded pairs of a file, in the order of its lines. Raises DataInvalid."""
     return read_lines(path, graded_parser(top_grade))[0]
 
 
-def shows(item: Judged, held_out: frozenset[str]) -> bool:
+def shows(item: JudgedExample, held_out: frozenset[str]) -> bool:
     """Whether a text of the judgement is one of `held_out` (as `normal` writes them)."""
     return any(normal(text) in held_out for text in (item.query, *item.texts))

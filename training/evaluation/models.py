@@ -16,7 +16,7 @@ from services.common.engine import (
     open_encoder,
     open_ranker,
 )
-from services.common.model_dir import MANIFEST, Kind, WantedPrecision
+from services.common.model_dir import MANIFEST, ModelKind, WantedPrecision
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64
@@ -25,19 +25,19 @@ CHECKPOINT_QUERY_MAX_TOKENS = 64
 @contextmanager
 def encoder_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Encoder]:
     """The encoder of a model directory or checkpoint. Raises ModelInvalid, ModelUnknown."""
-    with _model_directory(path, Kind.ENCODER) as directory:
+    with _model_directory(path, ModelKind.ENCODER) as directory:
         yield open_encoder(directory, PredictorOptions(precision=precision))
 
 
 @contextmanager
 def ranker_at(path: Path, precision: WantedPrecision = "auto") -> Iterator[Ranker]:
     """The ranker of a model directory or checkpoint. Raises ModelInvalid, ModelUnknown."""
-    with _model_directory(path, Kind.RANKER) as directory:
+    with _model_directory(path, ModelKind.RANKER) as directory:
         yield open_ranker(directory, PredictorOptions(precision=precision))
 
 
 @contextmanager
-def _model_directory(path: Path, kind: Kind) -> Iterator[Path]:
+def _model_directory(path: Path, kind: ModelKind) -> Iterator[Path]:
     """`path` itself if it is a model directory, else a temporary export of it."""
     if (path / MANIFEST).is_file():
         yield path
@@ -47,13 +47,13 @@ def _model_directory(path: Path, kind: Kind) -> Iterator[Path]:
         yield Path(exported)
 
 
-def _export(checkpoint: Path, kind: Kind, directory: Path) -> None:
+def _export(checkpoint: Path, kind: ModelKind, directory: Path) -> None:
     # paddlenlp takes seconds to import and is needed for checkpoints only.
     from training.export.directory import ExportOptions, export
     from training.export.parity import PROBE
     from training.networks.directory import load_codec, load_encoder, load_ranker
 
-    network = load_encoder(checkpoint) if kind is Kind.ENCODER else load_ranker(checkpoint)
+    network = load_encoder(checkpoint) if kind is ModelKind.ENCODER else load_ranker(checkpoint)
     codec = load_codec(checkpoint, network)
     options = ExportOptions(
         name=checkpoint.name,

@@ -14,8 +14,8 @@ from services.common.engine.paddle import open_paddle
 from services.common.engine.tokens import Tokens, pad
 from services.common.model_dir import (
     Calibration,
-    Kind,
     ModelFiles,
+    ModelKind,
     ModelManifest,
     file_of,
     write_manifest,
@@ -68,7 +68,7 @@ def export(
     encoder = isinstance(network, Encoder)
     manifest = ModelManifest(
         name=options.name,
-        kind=Kind.ENCODER if encoder else Kind.RANKER,
+        kind=ModelKind.ENCODER if encoder else ModelKind.RANKER,
         version=options.version,
         dimension=network.dimension if isinstance(network, Encoder) else None,
         max_tokens=options.max_tokens,

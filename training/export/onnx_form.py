@@ -17,8 +17,8 @@ from services.common.engine.tokens import TextTokenizer, Tokens, pad
 from services.common.errors import ModelInvalid
 from services.common.model_dir import (
     InputName,
-    Kind,
     ModelFiles,
+    ModelKind,
     ModelManifest,
     file_of,
     write_manifest,
@@ -83,7 +83,7 @@ def import_onnx(source: Path, directory: Path, options: OnnxOptions) -> ModelMan
         name=options.name,
         kind=kind,
         version="onnx",
-        dimension=width if kind is Kind.ENCODER else None,
+        dimension=width if kind is ModelKind.ENCODER else None,
         max_tokens=options.max_tokens,
         query_max_tokens=options.query_max_tokens,
         pooling=pooling,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from services.common.model_dir import Kind
+from services.common.model_dir import ModelKind
 from training.failures import ModelUnknown
 from training.networks.huggingface_form import noted_pooling
 
@@ -20,7 +20,7 @@ _TOKEN_STATES, _SENTENCES = ("last_hidden_state", "token_embeddings"), ("sentenc
 
 def add_head(
     model: Any, outputs: dict[str, Any], source: Path, pooling: str | None, pad_id: int
-) -> tuple[Kind, int, Any]:
+) -> tuple[ModelKind, int, Any]:
     """Adds the head to the program; returns kind, width and pooling.
 
     `outputs` are the program's answers to some texts, by name. Raises ModelUnknown if these are
@@ -30,7 +30,7 @@ def add_head(
     nodes: list[Any] = []
     if _scores(outputs):
         name = next(iter(_scores(outputs)))
-        kind, width, used = Kind.RANKER, 0, pooling or "mean"
+        kind, width, used = ModelKind.RANKER, 0, pooling or "mean"
         classes = outputs[name].shape[1] if ranks[name] == 2 else 0
         nodes += _score(name, classes)
     else:
@@ -50,14 +50,14 @@ def add_head(
                 f"{source}: the program answers {_listed(outputs)}; {pooling or 'mean'} pooling"
                 " needs token states [texts, tokens, width] or a vector a text"
             )
-        kind, width = Kind.ENCODER, int(outputs[answered].shape[-1])
+        kind, width = ModelKind.ENCODER, int(outputs[answered].shape[-1])
         nodes += [
             helper.make_node("Cast", ["xunwen_pooled"], ["xunwen_wide"], to=TensorProto.FLOAT),
             helper.make_node("LpNormalization", ["xunwen_wide"], [_OUTPUT], axis=-1, p=2),
         ]
     graph = model.graph
     graph.node.extend(nodes)
-    shape: list[str | int | None] = ["texts"] if kind is Kind.RANKER else ["texts", width]
+    shape: list[str | int | None] = ["texts"] if kind is ModelKind.RANKER else ["texts", width]
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(_OUTPUT, TensorProto.FLOAT, shape))
     return kind, width, used

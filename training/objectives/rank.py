@@ -12,7 +12,7 @@ import paddle.nn.functional as F  # noqa: N812
 from paddle import Tensor
 from pydantic import Field, model_validator
 
-from training.data.judged import Form, Judged, graded_parser, ranked_parser, shows
+from training.data.judged import Form, JudgedExample, graded_parser, ranked_parser, shows
 from training.data.lines import LineFile, Parts, lines_by_kind
 from training.data.pairs import normal, texts_of
 from training.data.splits import held_out_query
@@ -75,7 +75,7 @@ class RankRecipe(Recipe):
         return self
 
 
-class RankObjective(NetworkObjective[Judged, RankRecipe]):
+class RankObjective(NetworkObjective[JudgedExample, RankRecipe]):
     recipe_type = RankRecipe
     network: Ranker
 
@@ -96,18 +96,18 @@ class RankObjective(NetworkObjective[Judged, RankRecipe]):
         )
         return cls(recipe, ranker, prepared(ranker, recipe), trained, validated)
 
-    def batching(self) -> Batching[Judged]:
+    def batching(self) -> Batching[JudgedExample]:
         return replace(super().batching(), streamed=self.recipe.stream)
 
-    def length(self, example: Judged) -> int:
+    def length(self, example: JudgedExample) -> int:
         """Tokens of all pairs of a judgement, since they go through the network together."""
         tokens = estimated_tokens(example.characters, self.recipe.max_tokens)
         return tokens * _read_texts(example, self.recipe)
 
-    def group(self, example: Judged) -> tuple[Form, int]:
+    def group(self, example: JudgedExample) -> tuple[Form, int]:
         return _group(example, self.recipe)
 
-    def loss(self, batch: list[Judged], rng: np.random.Generator) -> tuple[Tensor, int]:
+    def loss(self, batch: list[JudgedExample], rng: np.random.Generator) -> tuple[Tensor, int]:
         pairs = [(item.query, text) for item in batch for text in self._drawn(item, rng)]
         items = self.codec.pairs(pairs, self.recipe.max_tokens)
         logits, tokens = forward(self.network, self.codec, items)
@@ -120,7 +120,7 @@ class RankObjective(NetworkObjective[Judged, RankRecipe]):
             return margin_loss(table, self.recipe.margin), tokens
         return listwise_loss(table), tokens
 
-    def _drawn(self, example: Judged, rng: np.random.Generator) -> tuple[str, ...]:
+    def _drawn(self, example: JudgedExample, rng: np.random.Generator) -> tuple[str, ...]:
         answer, *negatives = example.texts
         kept = _read_texts(example, self.recipe) - 1
         if kept == len(negatives):
@@ -148,21 +148,21 @@ def graded_loss(logits: Tensor, grades: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, grades)
 
 
-def _read_texts(example: Judged, recipe: RankRecipe) -> int:
+def _read_texts(example: JudgedExample, recipe: RankRecipe) -> int:
     """The number of documents of a judgement that one step reads."""
     count, most = len(example.texts), recipe.negatives
     return count if most is None else min(count, 1 + most)
 
 
-def _group(example: Judged, recipe: RankRecipe) -> tuple[Form, int]:
+def _group(example: JudgedExample, recipe: RankRecipe) -> tuple[Form, int]:
     return example.form, _read_texts(example, recipe)
 
 
-def _split(recipe: RankRecipe) -> tuple[Sequence[Judged], Sequence[Judged]]:
+def _split(recipe: RankRecipe) -> tuple[Sequence[JudgedExample], Sequence[JudgedExample]]:
     """Judgements to train on and to validate on. Raises DataInvalid."""
     files = _files(recipe)
 
-    def validates(item: Judged) -> bool:
+    def validates(item: JudgedExample) -> bool:
         return held_back(item.key or normal(item.query), recipe.validation)
 
     if recipe.stream:
@@ -177,16 +177,16 @@ def _split(recipe: RankRecipe) -> tuple[Sequence[Judged], Sequence[Judged]]:
     )
 
 
-def _files(recipe: RankRecipe) -> list[LineFile[Judged]]:
+def _files(recipe: RankRecipe) -> list[LineFile[JudgedExample]]:
     held_out = texts_of(recipe.exclude)
     documents = (
         read_documents(recipe.corpus, held_out, stream=recipe.stream) if recipe.corpus else None
     )
 
-    def own(item: Judged) -> bool:
+    def own(item: JudgedExample) -> bool:
         return not shows(item, held_out)
 
-    def general(item: Judged) -> bool:
+    def general(item: JudgedExample) -> bool:
         return own(item) and not held_out_query(item.query)
 
     lists, triples = ranked_parser(Form.LISTWISE), ranked_parser(Form.PAIRWISE)

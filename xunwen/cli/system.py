@@ -40,7 +40,7 @@ def up(
     from xunwen.embedded.lock import AlreadyRunning
     from xunwen.embedded.progress import ProgressDisplay
     from xunwen.embedded.settings import last_settings
-    from xunwen.embedded.stopping import StopWish
+    from xunwen.embedded.stopping import StopSignals
 
     resolved = settings.resolved()
     shown = Console(stderr=True, highlight=False) if as_json else console
@@ -51,7 +51,7 @@ def up(
                 detached(resolved, progress, sample=sample)
             welcome(resolved, "Stop it with `xunwen down`.")
             return
-        with StopWish() as stop:
+        with StopSignals() as stop:
             display = ProgressDisplay(shown)
             with display, foreground(resolved, display, stop, sample=sample) as running:
                 display.finish()

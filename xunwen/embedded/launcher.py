@@ -20,7 +20,7 @@ from xunwen.embedded.progress import Progressing
 from xunwen.embedded.readiness import not_ready
 from xunwen.embedded.sample import load_sample
 from xunwen.embedded.settings import EmbeddedSettings
-from xunwen.embedded.stopping import StopWish
+from xunwen.embedded.stopping import StopSignals
 from xunwen.embedded.supervision import Supervisor
 
 _POLL_SECONDS = 0.2
@@ -35,7 +35,7 @@ class Running:
     settings: EmbeddedSettings
     supervisord: "subprocess.Popen[bytes]"
 
-    def wait(self, stop: StopWish) -> None:
+    def wait(self, stop: StopSignals) -> None:
         """Returns when a stop is asked for, or after `xunwen down`.
 
         Raises EmbeddedError if supervisord was killed.
@@ -53,7 +53,7 @@ class Running:
 
 @contextmanager
 def foreground(
-    settings: EmbeddedSettings, progress: Progressing, stop: StopWish, *, sample: bool
+    settings: EmbeddedSettings, progress: Progressing, stop: StopSignals, *, sample: bool
 ) -> Iterator[Running]:
     """Runs the system while the block runs, and ends all of its processes afterwards.
 
@@ -68,7 +68,7 @@ def foreground(
 
 def detached(settings: EmbeddedSettings, progress: Progressing, *, sample: bool) -> Running:
     """Starts the system in the background; returns when it is ready. Raises EmbeddedError."""
-    with _started(settings, progress, StopWish(), detach=True, sample=sample) as running:
+    with _started(settings, progress, StopSignals(), detach=True, sample=sample) as running:
         return running
 
 
@@ -76,7 +76,7 @@ def detached(settings: EmbeddedSettings, progress: Progressing, *, sample: bool)
 def _started(
     settings: EmbeddedSettings,
     progress: Progressing,
-    stop: StopWish,
+    stop: StopSignals,
     *,
     detach: bool,
     sample: bool,
@@ -133,7 +133,7 @@ def _await_ready(
     all_parts: list[Part],
     supervisord: "subprocess.Popen[bytes]",
     progress: Progressing,
-    stop: StopWish,
+    stop: StopSignals,
 ) -> None:
     supervisor = Supervisor(settings)
     waiting = {part.name: "starting" for part in all_parts}
@@ -171,7 +171,7 @@ def _await_ready(
 
 
 def _index(
-    settings: EmbeddedSettings, progress: Progressing, stop: StopWish, *, sample: bool
+    settings: EmbeddedSettings, progress: Progressing, stop: StopSignals, *, sample: bool
 ) -> None:
     """Indexes the documents of an earlier version, and the sample literature if asked for."""
     try:
@@ -186,8 +186,8 @@ def _index(
         raise EmbeddedError(f"Documents were not indexed: {error}") from error
 
 
-def _follow(jobs: Iterator[Job], step: str, progress: Progressing, stop: StopWish) -> None:
+def _follow(jobs: Iterator[Job], step: str, progress: Progressing, stop: StopSignals) -> None:
     for job in jobs:
         progress.show(step, job.counts.indexed, job.total, job.state.value)
-        if stop.made:
+        if stop.received:
             raise EmbeddedError("Stopped; the documents go on at the next start.")

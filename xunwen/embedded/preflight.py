@@ -6,7 +6,7 @@ import shutil
 import socket
 
 from services.common.errors import ModelInvalid
-from services.common.model_dir import Kind, load_manifest
+from services.common.model_dir import ModelKind, load_manifest
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
@@ -45,8 +45,8 @@ def disk_error(error: OSError, settings: EmbeddedSettings) -> EmbeddedError:
 def check_models(settings: EmbeddedSettings) -> None:
     """Raises EmbeddedError, which names a missing or broken file, unless the models are whole."""
     for setting, kind, directory in (
-        ("XUNWEN_ENCODER", Kind.ENCODER, settings.encoder),
-        ("XUNWEN_RANKER", Kind.RANKER, settings.ranker),
+        ("XUNWEN_ENCODER", ModelKind.ENCODER, settings.encoder),
+        ("XUNWEN_RANKER", ModelKind.RANKER, settings.ranker),
     ):
         try:
             manifest = load_manifest(directory)

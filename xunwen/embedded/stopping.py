@@ -8,15 +8,15 @@ from typing import Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class StopWish:
+class StopSignals:
     """Notes SIGINT, SIGTERM and SIGHUP while the block runs; a second signal changes nothing."""
 
     def __init__(self) -> None:
-        self.made = False
+        self.received = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        self._before = {name: signal.signal(name, self._wish) for name in _SIGNALS}
+        self._before = {name: signal.signal(name, self._receive) for name in _SIGNALS}
         return self
 
     def __exit__(
@@ -30,9 +30,9 @@ class StopWish:
 
     def within(self, seconds: float) -> bool:
         """Waits for at most this many seconds; returns whether a stop is asked for."""
-        if not self.made:
+        if not self.received:
             time.sleep(seconds)
-        return self.made
+        return self.received
 
-    def _wish(self, _number: int, _frame: FrameType | None) -> None:
-        self.made = True
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        self.received = True

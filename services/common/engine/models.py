@@ -12,7 +12,7 @@ from services.common.engine.remote import RemoteForward, RemoteTexts
 from services.common.engine.remote_directory import is_remote, open_remote
 from services.common.engine.tokens import TextTokenizer, Tokens
 from services.common.errors import ModelInvalid
-from services.common.model_dir import Kind, ModelManifest, Precision, load_manifest
+from services.common.model_dir import ModelKind, ModelManifest, Precision, load_manifest
 
 
 class Encoder:
@@ -92,7 +92,7 @@ class Ranker:
 def open_encoder(directory: Path | str, options: PredictorOptions | None = None) -> Encoder:
     """Loads an encoder from its model directory. Raises ModelInvalid."""
     directory = Path(directory)
-    manifest = _manifest(directory, Kind.ENCODER)
+    manifest = _manifest(directory, ModelKind.ENCODER)
     if is_remote(manifest):
         return Encoder(
             manifest,
@@ -115,7 +115,7 @@ def open_encoder(directory: Path | str, options: PredictorOptions | None = None)
 def open_ranker(directory: Path | str, options: PredictorOptions | None = None) -> Ranker:
     """Loads a ranker from its model directory. Raises ModelInvalid."""
     directory = Path(directory)
-    manifest = _manifest(directory, Kind.RANKER)
+    manifest = _manifest(directory, ModelKind.RANKER)
     if is_remote(manifest):
         remote = open_remote(directory, manifest)
         return Ranker(manifest, remote, RemoteTexts(manifest.max_tokens), "fp32")
@@ -124,7 +124,7 @@ def open_ranker(directory: Path | str, options: PredictorOptions | None = None) 
     return Ranker(manifest, forward, TextTokenizer(tokenizer, manifest.max_tokens), precision)
 
 
-def _manifest(directory: Path, kind: Kind) -> ModelManifest:
+def _manifest(directory: Path, kind: ModelKind) -> ModelManifest:
     manifest = load_manifest(directory)
     if manifest.kind is not kind:
         raise ModelInvalid(f"{directory.name} is a model of kind {manifest.kind}, not {kind}")

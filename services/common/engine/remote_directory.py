@@ -23,8 +23,8 @@ from services.common.engine.remote import (
 )
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import (
-    Kind,
     ModelFiles,
+    ModelKind,
     ModelManifest,
     Normalisation,
     file_of,
@@ -60,7 +60,7 @@ def open_remote(directory: Path, manifest: ModelManifest) -> RemoteForward:
     endpoint = _read(directory / ENDPOINT, Endpoint)
     forward = RemoteForward(RemotePredictor(model, endpoint))
     try:
-        now = probe(forward, manifest.kind is Kind.RANKER, manifest.max_tokens)
+        now = probe(forward, manifest.kind is ModelKind.RANKER, manifest.max_tokens)
     except ModelUnavailable as error:
         forward.predictor.close()
         raise ModelInvalid(f"model {directory.name}: {error}; is {endpoint.url} up?") from error
@@ -127,7 +127,7 @@ def write_remote(
     described = file_of(directory / REMOTE)
     manifest = ModelManifest(
         name=model.model,
-        kind=Kind.RANKER if ranker else Kind.ENCODER,
+        kind=ModelKind.RANKER if ranker else ModelKind.ENCODER,
         version="remote",
         dimension=None if ranker else answers.shape[1],
         max_tokens=max_tokens[0],

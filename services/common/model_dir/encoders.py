@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from services.common.errors import EncoderMismatch, ModelInvalid
-from services.common.model_dir.manifest import Kind, ModelManifest, load_manifest
+from services.common.model_dir.manifest import ModelKind, ModelManifest, load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EncoderDirectory:
     def read(cls, directory: Path) -> Self:
         """An encoder's directory, whose files are checked. Raises ModelInvalid."""
         manifest = load_manifest(directory)
-        if manifest.kind is not Kind.ENCODER:
+        if manifest.kind is not ModelKind.ENCODER:
             raise ModelInvalid(f"{directory.name} is a model of kind {manifest.kind}, not encoder")
         files = {item.file for _, item in manifest.files.named()}
         size = sum((directory / file).stat().st_size for file in files)

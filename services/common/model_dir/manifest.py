@@ -31,7 +31,7 @@ WantedPrecision = Literal["auto", "fp32", "bf16", "int8"]
 """A precision, or `auto` for the fastest one of the model on this machine."""
 
 
-class Kind(StrEnum):
+class ModelKind(StrEnum):
     """The work of a model: it encodes texts or ranks pairs."""
 
     ENCODER = "encoder"
@@ -90,7 +90,7 @@ class ModelManifest(_Part):
 
     format: Literal[1] = 1
     name: str = Field(min_length=1)
-    kind: Kind
+    kind: ModelKind
     version: str = Field(min_length=1)
     dimension: int | None = Field(
         default=None, gt=0, description="Dimension of an encoder's vectors"
@@ -117,9 +117,9 @@ class ModelManifest(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.kind is Kind.ENCODER) != (self.dimension is not None):
+        if (self.kind is ModelKind.ENCODER) != (self.dimension is not None):
             raise ValueError("an encoder has a dimension, a ranker has none")
-        if self.kind is Kind.ENCODER and self.calibration is not None:
+        if self.kind is ModelKind.ENCODER and self.calibration is not None:
             raise ValueError("only a ranker is calibrated")
         if "int8" in self.precisions and self.files.int8 is None:
             raise ValueError("the precision int8 needs a file of that name")

@@ -92,7 +92,7 @@ async def agent_door(app: ASGIApp, state: Mapping[str, Any]) -> AsyncIterator[Ag
         yield AgentDoor(server.session_manager, state)
 
 
-class _Handed(Response):
+class _McpResponse(Response):
     """A response that another application writes."""
 
     def __init__(self, door: AgentDoor) -> None:
@@ -123,7 +123,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 )
 async def mcp(request: Request) -> Response:
     """Answers JSON-RPC messages of the protocol by streamable HTTP."""
-    return _Handed(request.state.agents)
+    return _McpResponse(request.state.agents)
 
 
 @router.get("/mcp", response_class=Response, summary="Answers 405: no session is kept")

@@ -26,7 +26,7 @@ from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import pad
 from services.common.model_dir import (
     InputName,
-    Kind,
+    ModelKind,
     ModelManifest,
     file_of,
     load_manifest,
@@ -169,7 +169,7 @@ class _Reference:
 
 def _reference(directory: Path, manifest: ModelManifest, probe: Sequence[str]) -> _Reference:
     options = PredictorOptions(precision="fp32")
-    if manifest.kind is Kind.ENCODER:
+    if manifest.kind is ModelKind.ENCODER:
         encoder = open_encoder(directory, options)
         tokens = encoder.document_tokens(probe)
         expected = encoder.forward.many(tokens)
