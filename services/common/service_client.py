@@ -171,11 +171,15 @@ class ServiceClient:
         Raises as `ask` does; only connecting is bounded in time.
         """
         call = ServiceCall(method, path, content, params, headers or {})
-        with self._guard(), call.span(self.name):
+        with self._guard():
             unbounded = httpx.Timeout(None, connect=1.0)
-            request = call.request(self._http, self._headers(None, None), timeout=unbounded)
             try:
-                async with aclosing(await self._http.send(request, stream=True)) as response:
+                # The span ends with the head of the answer. The body may be read by another task,
+                # and only the task that made a span the current one can end that.
+                with call.span(self.name):
+                    request = call.request(self._http, self._headers(None, None), timeout=unbounded)
+                    response = await self._http.send(request, stream=True)
+                async with aclosing(response):
                     if response.is_error:
                         await response.aread()
                         raise reported(response)
