@@ -1,7 +1,8 @@
 """The forms in which references are answered."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.common.citations.bibtex import bibtex
 from services.common.citations.gbt7714 import gbt7714
@@ -19,25 +20,26 @@ class CitationForm(StrEnum):
     @property
     def media_type(self) -> str:
         """The content type of citations in this form."""
-        return _MEDIA_TYPES[self]
+        return _TRAITS[self].media_type
 
     @property
     def suffix(self) -> str:
         """The ending of the name of a file in this form, with its dot."""
-        return {self.RIS: ".ris", self.BIBTEX: ".bib"}.get(self, ".txt")
+        return _TRAITS[self].suffix
 
     def text(self, documents: Iterable[Content]) -> str:
         """The documents in this form."""
-        return _WRITERS[self](documents)
+        return _TRAITS[self].write(documents)
 
 
-_MEDIA_TYPES: Mapping[CitationForm, str] = {
-    CitationForm.RIS: "application/x-research-info-systems",
-    CitationForm.BIBTEX: "application/x-bibtex",
-    CitationForm.GBT7714: "text/plain",
-}
-_WRITERS: Mapping[CitationForm, Callable[[Iterable[Content]], str]] = {
-    CitationForm.RIS: ris,
-    CitationForm.BIBTEX: bibtex,
-    CitationForm.GBT7714: gbt7714,
+class _Traits(NamedTuple):
+    suffix: str
+    media_type: str
+    write: Callable[[Iterable[Content]], str]
+
+
+_TRAITS = {
+    CitationForm.RIS: _Traits(".ris", "application/x-research-info-systems", ris),
+    CitationForm.BIBTEX: _Traits(".bib", "application/x-bibtex", bibtex),
+    CitationForm.GBT7714: _Traits(".txt", "text/plain", gbt7714),
 }
