@@ -26,7 +26,6 @@ __all__ = ["DocumentFile", "Rejected"]
 _HEAD_BYTES = 1 << 20
 _LOOKED_AT = 20
 """Number of lines by which tables are distinguished from texts with delimiters in them."""
-_DELIMITERS = {InputFormat.CSV: ",", InputFormat.TSV: "\t"}
 
 
 class DocumentFile:
@@ -119,7 +118,7 @@ class DocumentFile:
                 f"{self.path.name} does not say its format: end the name in one of"
                 f" {' '.join(SUFFIXES)} (also .gz or .zst), or name it by --format"
             )
-        if named in _DELIMITERS and unmapped and _is_texts(head, named, self.charset):
+        if named.delimiter and unmapped and _is_texts(head, named, self.charset):
             return InputFormat.LINES
         return named
 
@@ -137,7 +136,7 @@ def _is_texts(head: bytes, named: InputFormat, charset: Charset | None) -> bool:
     except (BadInput, SearchError):
         return False  # The reader of the file reports what is wrong.
     lines = text.splitlines()[:_LOOKED_AT]
-    rows = [*csv.reader(io.StringIO("\n".join(lines)), delimiter=_DELIMITERS[named])]
+    rows = [*csv.reader(io.StringIO("\n".join(lines)), delimiter=named.delimiter)]
     if not rows or {"id", "title", "text"} & {cell.strip() for cell in rows[0]}:
         return False
     return {len(row) for row in rows if row} != {len(rows[0])} or len(rows[0]) == 1

@@ -50,6 +50,11 @@ class InputFormat(StrEnum):
         return _TRAITS[self].typed
 
     @property
+    def delimiter(self) -> str:
+        """The sign between the cells of a row; empty if the format is no text of such rows."""
+        return _TRAITS[self].delimiter
+
+    @property
     def whole(self) -> bool:
         """Whether a file of this format is one document."""
         return _TRAITS[self].whole
@@ -72,14 +77,17 @@ class _Traits(NamedTuple):
     typed: bool = True
     whole: bool = False
     binary: bool = False
+    delimiter: str = ""
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _NDJSON = ("application/x-ndjson", "application/jsonl", "application/jsonlines")
 _TRAITS = {
     InputFormat.JSONL: _Traits((".jsonl", ".ndjson"), _NDJSON),
-    InputFormat.CSV: _Traits((".csv",), ("text/csv",), typed=False),
-    InputFormat.TSV: _Traits((".tsv",), ("text/tab-separated-values",), typed=False),
+    InputFormat.CSV: _Traits((".csv",), ("text/csv",), typed=False, delimiter=","),
+    InputFormat.TSV: _Traits(
+        (".tsv",), ("text/tab-separated-values",), typed=False, delimiter="\t"
+    ),
     InputFormat.PARQUET: _Traits((".parquet",), ("application/vnd.apache.parquet",), binary=True),
     InputFormat.XLSX: _Traits(
         (".xlsx", ".xlsm"), (f"{_OFFICE}.spreadsheetml.sheet",), False, binary=True

@@ -15,6 +15,9 @@ class FormatInfo(BaseModel):
     suffixes: list[str] = Field(description="Endings of file names, in lower case")
     media_types: list[str] = Field(description="Content types that stand for the format")
     whole: bool = Field(description="Whether a file of it is one document")
+    delimiter: str | None = Field(
+        description="Sign between the cells of a row, if the format is a text of such rows"
+    )
 
 
 class CompressionInfo(BaseModel):
@@ -41,6 +44,7 @@ async def input_formats() -> InputFormats:
                 suffixes=list(each.suffixes),
                 media_types=list(each.media_types),
                 whole=each.whole,
+                delimiter=each.delimiter or None,
             )
             for each in InputFormat
         ],

@@ -69,6 +69,10 @@ def lines(stream: IO[bytes], _: About) -> Iterator[Record]:
         yield Record(number, {"id": text_id(text), "text": text}, excerpt=text[:EXCERPT_CHARS])
 
 
+def _delimited(delimiter: str, stream: IO[bytes], about: About) -> Iterator[Record]:
+    return delimited(stream, delimiter, about.mapping.id)
+
+
 def _tagged(dialect: Dialect, stream: IO[bytes], _: About) -> Iterator[Record]:
     return tagged(stream, dialect)
 
@@ -76,14 +80,13 @@ def _tagged(dialect: Dialect, stream: IO[bytes], _: About) -> Iterator[Record]:
 READERS: dict[InputFormat, Reader] = {
     InputFormat.JSONL: jsonl,
     InputFormat.LINES: lines,
-    InputFormat.CSV: lambda stream, about: delimited(stream, ",", about.mapping.id),
-    InputFormat.TSV: lambda stream, about: delimited(stream, "\t", about.mapping.id),
     InputFormat.PARQUET: lambda stream, about: table(stream, about.mapping.vector),
     InputFormat.XLSX: workbook.rows,
     InputFormat.XLS: workbook.rows,
     InputFormat.JSON: lambda stream, _: array(stream),
     InputFormat.BIBTEX: lambda stream, _: bibtex.entries(stream),
     **{each: partial(_tagged, dialect) for each, dialect in DIALECTS.items()},
+    **{each: partial(_delimited, each.delimiter) for each in InputFormat if each.delimiter},
     **{each: whole for each in InputFormat if each.whole},
 }
 """A reader for each format but `zip`, whose files have readers of their own."""

@@ -23,7 +23,7 @@ from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.table import columns, float_kind, unfit
 
-_DELIMITERS = {InputFormat.CSV: ",", InputFormat.TSV: "\t"}
+_DELIMITED = tuple(each for each in InputFormat if each.delimiter)
 
 
 class Recognised(NamedTuple):
@@ -64,7 +64,7 @@ def check_beginning(
         mapping = check_array(text, mapping)
     elif declared is InputFormat.LINES:
         _check_lines(text)
-    elif declared in _DELIMITERS:
+    elif declared.delimiter:
         mapping = _check_rows(text, declared, mapping)
     return Recognised(charset, mapping)
 
@@ -151,10 +151,10 @@ def _check_lines(text: bytes) -> None:
             "The input is JSON, of which format=lines would make a document of each line. Declare"
             " format=jsonl if it is one object a line, or format=json if it is one array."
         )
-    for declared, delimiter in _DELIMITERS.items():
-        if filled and is_header(filled[0].decode("utf-8", "replace").split(delimiter)):
+    for table in _DELIMITED:
+        if filled and is_header(filled[0].decode("utf-8", "replace").split(table.delimiter)):
             raise UnsupportedFormat(
-                f"The input begins with the names of columns; declare format={declared}."
+                f"The input begins with the names of columns; declare format={table}."
             )
 
 
@@ -169,17 +169,19 @@ def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> Fi
         raise UnsupportedFormat(
             f"The input begins with a JSON object; declare format=jsonl instead of {declared}."
         )
-    delimiter = _DELIMITERS[declared]
-    other = InputFormat.TSV if declared is InputFormat.CSV else InputFormat.CSV
-    if delimiter.encode() not in first and _DELIMITERS[other].encode() in first:
-        raise UnsupportedFormat(
-            f"The header has no {declared} delimiter but one of {other}; declare format={other}."
-        )
-    if delimiter.encode() not in first and b";" in first:
-        raise UnsupportedFormat(
-            "The header is delimited by semicolons, as Excel writes it in some countries; save the"
-            " file with commas or tabs."
-        )
+    delimiter = declared.delimiter
+    if delimiter.encode() not in first:
+        for other in _DELIMITED:
+            if other.delimiter.encode() in first:
+                raise UnsupportedFormat(
+                    f"The header has no {declared} delimiter but one of {other}; declare"
+                    f" format={other}."
+                )
+        if b";" in first:
+            raise UnsupportedFormat(
+                "The header is delimited by semicolons, as Excel writes it in some countries; save"
+                " the file with commas or tabs."
+            )
     try:
         header = header_of(BytesIO(text), delimiter)
     except BadInput as error:

@@ -15,13 +15,12 @@ export function formats() {
 
 /**
  * {endings, accept, formatOf}: the endings of file names, what the file chooser offers, and
- * {format, encoding, whole} of a file name, or null where it tells nothing; `whole` says that the
- * file is one document.
+ * {format, encoding, whole, delimiter} of a file name, or null if the name does not tell it. `whole`
+ * says that the file is one document; `delimiter` is the sign between cells, null for no table.
  */
 function byName({ formats: known, compressions }) {
-  const byEnding = new Map(known.flatMap(({ name, suffixes }) =>
-    suffixes.map((suffix) => [suffix, name])));
-  const whole = new Set(known.filter((each) => each.whole).map(({ name }) => name));
+  const byEnding = new Map(known.flatMap((format) =>
+    format.suffixes.map((suffix) => [suffix, format])));
   const compressed = new Map(compressions.map(({ name, suffix }) => [suffix, name]));
   return {
     endings: [...byEnding.keys()],
@@ -30,8 +29,9 @@ function byName({ formats: known, compressions }) {
       const endings = fileName.toLowerCase().split(".").slice(1).map((ending) => `.${ending}`);
       const encoding = compressed.get(endings.at(-1)) ?? null;
       if (encoding) endings.pop();
-      const format = byEnding.get(endings.at(-1));
-      return format ? { format, encoding, whole: whole.has(format) } : null;
+      const found = byEnding.get(endings.at(-1));
+      if (!found) return null;
+      return { format: found.name, encoding, whole: found.whole, delimiter: found.delimiter };
     },
   };
 }

@@ -4,7 +4,6 @@ const HEAD_BYTES = 256 * 1024;
 /** The pattern of names that the API accepts for a field. */
 export const FIELD_NAME = "[^*\\s\\-\"\\\\](?:[^\"\\\\]{0,62}[^\\s\"\\\\])?";
 const WHOLE_FIELD_NAME = new RegExp(`^${FIELD_NAME}$`, "v");
-const DELIMITERS = { csv: ",", tsv: "\t" };
 const ROLE_NAMES = {
   id: ["id", "doc_id", "docid", "no", "编号", "文献编号", "序号", "标识", "主键"],
   title: ["title", "name", "subject", "标题", "题目", "题名", "篇名", "名称"],
@@ -14,8 +13,7 @@ const ROLE_NAMES = {
 export const isFieldName = (name) => WHOLE_FIELD_NAME.test(name);
 
 /** The columns of a table as [{name, sample}], or null if no header can be read here. */
-export async function columnsOf(file, { format, encoding }) {
-  const delimiter = DELIMITERS[format];
+export async function columnsOf(file, { encoding, delimiter }) {
   if (!delimiter || encoding) return null;
   const head = await file.slice(0, HEAD_BYTES).text();
   const [header, first = []] = rows(head.replace(/\uFFFD$/, ""), delimiter, 2);
