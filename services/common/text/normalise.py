@@ -11,12 +11,13 @@ the raw text that each of its characters comes from.
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cache
 from html.entities import html5
 
 import opencc
+
+from services.common.text.edits import Edit, Normalised, Step, edited, replacing
 
 VERSION = 1
 """Version of the normal form, which is part of the identity of models and word analyses. Raise it
@@ -24,33 +25,6 @@ with any change of the result."""
 
 HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese characters, as the inside of a character class of a regular expression."""
-
-Edit = tuple[int, int, str]
-"""Start and end of a span, and the text that replaces it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Normalised:
-    """A text in normal form and where each of its characters lies in the raw text."""
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def raw_span(self, start: int, end: int) -> tuple[int, int]:
-        """Start and end in the raw text of the characters [start, end), at least one."""
-        return self.starts[start], self.ends[end - 1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One kind of difference and the way to remove it.
-
-    `plain` changes a whole text at once; applying `edits` gives the same.
-    """
-
-    plain: Callable[[str], str]
-    edits: Callable[[str], Iterator[Edit]]
 
 
 def normalise(text: str) -> str:
@@ -68,46 +42,12 @@ def normalised(text: str) -> Normalised:
     for step in _STEPS:
         edits = list(step.edits(result.text))
         if edits:
-            result = _edited(result, edits)
+            result = edited(result, edits)
     return result
 
 
-def _edited(old: Normalised, edits: Sequence[Edit]) -> Normalised:
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    at = 0
-    for start, end, new in edits:
-        pieces += (old.text[at:start], new)
-        starts += old.starts[at:start]
-        ends += old.ends[at:start]
-        if len(new) == end - start:
-            starts += old.starts[start:end]
-            ends += old.ends[start:end]
-        else:
-            starts += [old.starts[start]] * len(new)
-            ends += [old.ends[end - 1]] * len(new)
-        at = end
-    pieces.append(old.text[at:])
-    starts += old.starts[at:]
-    ends += old.ends[at:]
-    return Normalised("".join(pieces), starts, ends)
-
-
-def _replacing(pattern: str, new: Callable[[re.Match[str]], str]) -> _Step:
-    compiled = re.compile(pattern)
-
-    def edits(text: str) -> Iterator[Edit]:
-        for match in compiled.finditer(text):
-            replacement = new(match)
-            if replacement != match[0]:
-                yield match.start(), match.end(), replacement
-
-    return _Step(lambda text: compiled.sub(new, text), edits)
-
-
 # Bibliographic files hold HTML and JATS: CO<sub>2</sub>, R&amp;D, &amp;lt;.
-_ENTITIES = _replacing(
+_ENTITIES = replacing(
     r"(?i:&(?:amp;)*(#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,30};))",
     lambda match: _character(match[1]) or match[0],
 )
@@ -119,27 +59,27 @@ def _character(reference: str) -> str | None:
 
 
 _ATTRIBUTES = r"(?:\s+[a-z:_-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*\s*/?>"
-_POWERS = _replacing(
+_POWERS = replacing(
     rf"(?i:<sup{_ATTRIBUTES}\s*([-+−–]?[0-9]+)\s*</sup>)",
     lambda match: f"^{match[1]}" if _is_power(match, match[1]) else match[0],
 )
-_INLINE_TAGS = _replacing(
+_INLINE_TAGS = replacing(
     r"(?i:</?(?:jats:|mml:)?(?:sub|sup|inf|i|b|u|s|em|strong|italic|bold|sc|small|big|strike|tt|span"
     rf"|font|a|mi|mn|mo|mrow|math|msub|msup|mtext){_ATTRIBUTES})",
     lambda _: "",
 )
-_BLOCK_TAGS = _replacing(
+_BLOCK_TAGS = replacing(
     rf"(?i:</?(?:jats:)?(?:p|br|div|title|sec|h[1-6]|li|ul|ol|table|tr|td|th){_ATTRIBUTES})",
     lambda _: " ",
 )
 # Format characters: soft hyphen, zero-width characters, direction marks, byte order mark.
-_INVISIBLE = _replacing(
+_INVISIBLE = replacing(
     r"[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e01ef]+",
     lambda _: "",
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-_RAISED = _replacing(
+_RAISED = replacing(
     "[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+",
     lambda match: (
         f"^{match[0].translate(_SUPERSCRIPTS)}" if _is_power(match, match[0]) else match[0]
@@ -162,7 +102,7 @@ _SIGNS = {
     **dict.fromkeys("‘’ʼ", "'"),
     "⁄": "/",
 }
-_ONE_SIGN = _replacing(f"[{''.join(_SIGNS)}]", lambda match: _SIGNS[match[0]])
+_ONE_SIGN = replacing(f"[{''.join(_SIGNS)}]", lambda match: _SIGNS[match[0]])
 
 
 def _compatible(text: str) -> str:
@@ -195,7 +135,7 @@ def _joins_left(character: str) -> bool:
     return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
 
 
-_COMPATIBLE = _Step(_compatible, _compatible_edits)
+_COMPATIBLE = Step(_compatible, _compatible_edits)
 
 _HAN_RUN = re.compile(f"[{HAN}]+")
 
@@ -219,10 +159,10 @@ def _simplified_edits(text: str) -> Iterator[Edit]:
             yield run.start(), run.end(), new
 
 
-_SIMPLIFIED = _Step(_simplified, _simplified_edits)
+_SIMPLIFIED = Step(_simplified, _simplified_edits)
 
 # After NFKC these are all that is left of white space and control characters.
-_SPACES = _replacing(
+_SPACES = replacing(
     r"[\x00-\x20\x7f-\xa0\u1680\u2028\u2029]+",
     lambda match: "" if _vanishes(match) else " ",
 )

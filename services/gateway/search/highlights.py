@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.common.text.analyzer import fold
+from services.common.text.edits import Normalised
 from services.common.text.expressions import EXPRESSION, expression_words
-from services.common.text.normalise import Normalised, normalised
+from services.common.text.normalise import normalised
 
 PASSAGE_CHARS = 120
 """Length of a passage in characters of the normal form."""
