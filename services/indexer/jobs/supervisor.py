@@ -17,7 +17,7 @@ from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.given_up import given_up
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import PartKey
+from services.indexer.jobs.messages import Messages
 from services.indexer.jobs.parts import PLANNING
 from services.indexer.jobs.waiting import PATIENCE_SECONDS, Waiting
 from services.indexer.queue import TaskQueue
@@ -30,13 +30,6 @@ _LONGEST_STALL_SECONDS = 10.0
 """
 _MOST_FAULTS = 10
 """Unexpected errors of a job's own steps after which the job fails."""
-_WINDOW = 16
-"""Most messages of one job in the queue at a time, so that Redis stays small and jobs take turns.
-"""
-_FORGOTTEN_SECONDS = 2.0
-"""A message absent from the queue and unclaimed for this long is considered lost."""
-_LARGE_BYTES = 32 << 20
-"""Size in bytes of an input from which on its planning lets other jobs go first."""
 
 
 class JobSupervisor:
@@ -54,7 +47,7 @@ class JobSupervisor:
         housekeeping: Housekeeping,
     ) -> None:
         self._book = book
-        self._queue = queue
+        self._messages = Messages(book, queue)
         self._finisher = finisher
         self._writer = writer
         self._collections = collections
@@ -65,7 +58,6 @@ class JobSupervisor:
         starts over."""
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._term = 0
-        self._short_since: float | None = None
 
     async def run(self) -> None:
         """Looks at the jobs until it is cancelled."""
@@ -107,7 +99,7 @@ class JobSupervisor:
             self._begun.clear()
             self._term = term
         await self._writer.settle()
-        lost = await self._messages_lost()
+        lost = await self._messages.lost()
         now = self._book.clock()
         for ledger in list(self._book.running()):
             ledger.expire(now)
@@ -131,7 +123,7 @@ class JobSupervisor:
         """
         try:
             await self._settle_exhausted(ledger)
-            await self._fill(ledger, lost=lost)
+            await self._messages.send_due(ledger, lost=lost)
             ledger.waiting, ledger.faults = None, 0
         except Unavailable:
             raise
@@ -205,40 +197,6 @@ class JobSupervisor:
                 result = await asyncio.to_thread(given_up, self._book.files, ledger, key, reason)
                 await self._book.finish(ledger, key, result)
 
-    async def _messages_lost(self) -> bool:
-        """Whether the queue has held fewer messages than were put in for a while.
-
-        Then Redis lost them, or a worker died with them. A message that is put in twice costs a
-        look at the ledger.
-        """
-        waiting = sum(
-            part.lease is None and part.queued_at is not None
-            for ledger in self._book.running()
-            for part in ledger.open.values()
-        )
-        now = self._book.clock()
-        if await self._queue.depth() >= waiting:
-            self._short_since = None
-        elif self._short_since is None:
-            self._short_since = now
-        elif now - self._short_since > _FORGOTTEN_SECONDS:
-            self._short_since = None
-            return True
-        return False
-
-    async def _fill(self, ledger: JobLedger, *, lost: bool) -> None:
-        """Keeps a window of messages in the queue, and replaces lost ones."""
-        now = self._book.clock()
-        for key, part in ledger.due(now)[:_WINDOW]:
-            again = lost and part.queued_at and now - part.queued_at > _FORGOTTEN_SECONDS
-            if part.queued_at is None or again:
-                priority = _priority(ledger, key)
-                if key == PLANNING:
-                    await self._queue.put_plan(ledger.manifest.id, priority=priority)
-                else:
-                    await self._queue.put_part(ledger.manifest.id, str(key), priority=priority)
-                part.queued_at = now
-
 
 def _reason(error: Exception) -> str:
     """The reason that users see for an error: its own message, if it is one of ours."""
@@ -249,12 +207,3 @@ def _reason(error: Exception) -> str:
 
 def _run_of(ledger: JobLedger) -> tuple[str, int]:
     return ledger.manifest.id, ledger.manifest.version
-
-
-def _priority(ledger: JobLedger, key: PartKey) -> int:
-    """The priority of a message: the first parts of every job go first, so a small job overtakes a
-    large one."""
-    if key == PLANNING:
-        return 0 if ledger.manifest.input_bytes < _LARGE_BYTES else 3
-    done = len(ledger.results)
-    return 0 if done < 4 else 3 if done < 32 else 6
