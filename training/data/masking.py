@@ -50,7 +50,7 @@ def mask_words(
     max_tokens: int,
     rng: np.random.Generator,
 ) -> Masked:
-    """Hide words until `rate` of the tokens is hidden: 80 % mask, 10 % random, 10 % unchanged."""
+    """Hides words until `rate` of the tokens is hidden: 80 % mask, 10 % random, 10 % unchanged."""
     encoded = tokenizer.encode(text)
     encoded.truncate(max_tokens)
     ids = list(encoded.ids)
