@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 @asynccontextmanager
 async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with app.router.lifespan_context(app) as state:
+    async with app.router.lifespan_context(app) as opened:
+        state = dict(opened or {})
 
         async def served(scope: Any, receive: Any, send: Any) -> None:
             # A server hands the lifespan's state to each request; httpx's transport does not.

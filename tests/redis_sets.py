@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -36,7 +37,8 @@ class Replicated:
     @property
     def master(self) -> Server:
         """The server that the sentinels name now."""
-        _, port = self._ask().sentinel_get_master_addr_by_name("papers")
+        named: Any = self._ask().sentinel_get_master_addr_by_name("papers")
+        _, port = named
         return self._servers[int(port)]
 
     @property
@@ -99,7 +101,7 @@ def replicated(folder: Path, sentinels: int = 3) -> Iterator[Replicated]:
 def _all_know_each_other(sentinels: list[Server]) -> bool:
     for server in sentinels:
         client = Redis(port=server.port, password=SENTINEL_PASSWORD)
-        state = client.sentinel_master("papers")
+        state: Any = client.sentinel_master("papers")
         if state["num-other-sentinels"] < len(sentinels) - 1 or state["num-slaves"] < 1:
             return False
     return True

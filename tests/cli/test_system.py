@@ -18,7 +18,7 @@ def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: 
     file = tmp_path / "stations.csv"
     rows = "".join(f"{n},第{n}号水文站的日均径流\n" for n in range(2500))
     file.write_text(f"id,title\n{rows}", encoding="utf-8")
-    index = [XUNWEN, "index", str(file), "--collection", COLLECTION]
+    index = [str(XUNWEN), "index", str(file), "--collection", COLLECTION]
     with Client(stack.url) as client:
         process = subprocess.Popen(index, env=stack.env, stderr=subprocess.PIPE, text=True)
         job_id = _running(client)

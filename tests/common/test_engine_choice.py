@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from services.common.engine import Encoder, PredictorOptions, batched_encoder, choice, open_encoder
+from services.common.engine.remote import RemotePredictor
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import WantedPrecision, load_manifest, write_manifest
 from tests.models import tiny_encoder
@@ -99,7 +100,8 @@ def test_a_damaged_program_is_refused_in_words(copied: Path) -> None:
 
 
 def test_an_input_that_fails_is_the_models_fault_not_the_engines_words() -> None:
-    forward = _open("int8").forward
+    predictor = _open("int8").forward.predictor
+    assert not isinstance(predictor, RemotePredictor)
     beyond = np.full((1, 8), 10**9, dtype=np.int64)
     with pytest.raises(ModelUnavailable, match="failed on this input"):
-        forward.predictor.run(beyond, np.zeros_like(beyond))
+        predictor.run(beyond, np.zeros_like(beyond))

@@ -97,6 +97,7 @@ while True:
     finally:
         process.kill()
         process.wait()
+        assert process.stdout is not None
         process.stdout.close()
     assert seen == {_status(Path("/proc/self/status"), "Cpus_allowed_list")}
 

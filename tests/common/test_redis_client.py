@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from kombu import Queue
+from kombu.entity import Queue
 from redis import Redis as Client
 from redis.exceptions import RedisError
 

@@ -38,7 +38,8 @@ def test_a_callers_trace_goes_on_and_probes_are_not_traced() -> None:
 
 
 def test_sampling_follows_the_caller() -> None:
-    undecided, no = {}, {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-00"}
+    undecided: dict[str, str] = {}
+    no = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-00"}
     off = {"SMALL_TRACE_SAMPLE_RATIO": "0"}
     with (
         collector() as traces,

@@ -46,7 +46,7 @@ def test_vectors_have_length_one_and_mean_something(http: httpx.Client) -> None:
     (near,) = embed(http, input="航天器的姿态控制")["data"]
 
     def cosine(other: list[float]) -> float:
-        return sum(a * b for a, b in zip(near["embedding"], other, strict=True))
+        return float(sum(a * b for a, b in zip(near["embedding"], other, strict=True)))
 
     assert cosine(satellite) > cosine(rice) + 0.2
 

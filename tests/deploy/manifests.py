@@ -8,6 +8,7 @@ from typing import Any
 
 import helm_python as helm
 import yaml
+from pydantic_settings import BaseSettings
 
 from services.common.objects import ObjectStoreSettings
 from services.common.settings import ServiceSettings
@@ -71,7 +72,7 @@ def settings_of(component: str) -> type[ServiceSettings]:
     """What a service reads from its environment."""
     service = "indexer" if component == "worker" else component
     module = importlib.import_module(f"services.{service}.settings")
-    settings = getattr(module, SETTINGS[service])
+    settings: type[ServiceSettings] = getattr(module, SETTINGS[service])
     assert issubclass(settings, ServiceSettings)
     return settings
 
@@ -79,7 +80,8 @@ def settings_of(component: str) -> type[ServiceSettings]:
 def known_variables() -> set[str]:
     """Every environment variable that some service reads."""
     known = set()
-    for settings in (ObjectStoreSettings, *map(settings_of, SETTINGS)):
-        prefix = settings.model_config["env_prefix"]
+    kinds: list[type[BaseSettings]] = [ObjectStoreSettings, *map(settings_of, SETTINGS)]
+    for settings in kinds:
+        prefix = settings.model_config.get("env_prefix", "")
         known |= {f"{prefix}{field}".upper() for field in settings.model_fields}
     return known

@@ -30,9 +30,10 @@ def _recall(**own: Any) -> dict[str, Any]:
 
 
 def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    for key in reversed(path):
-        value = {key: value}
-    return value
+    nested: dict[str, Any] = {path[-1]: value}
+    for key in reversed(path[:-1]):
+        nested = {key: nested}
+    return nested
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

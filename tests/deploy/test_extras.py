@@ -51,8 +51,8 @@ class Environments:
         if extra not in self._made:
             home = self.folder / extra
             subprocess.run([sys.executable, "-m", "venv", home], check=True)
-            pip = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-            constraints = ["--constraint", ROOT / "constraints.txt"]
+            pip = [str(home / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+            constraints = ["--constraint", str(ROOT / "constraints.txt")]
             subprocess.run([*pip, *constraints, f"{self.wheel()}[{extra}]"], check=True)
             self._made[extra] = home / "bin"
         return self._made[extra]

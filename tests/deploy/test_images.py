@@ -193,8 +193,8 @@ def test_all_images_together_index_and_search(tmp_path: Path) -> None:
         stack.enter_context(started(images["indexer"], shared, *worker, ready=ready))
 
         helm_test = [
-            images["gateway"].program("python"),
-            CHART / "files/search_test.py",
+            str(images["gateway"].program("python")),
+            str(CHART / "files/search_test.py"),
             url["gateway"],
         ]
         assert subprocess.run(helm_test, check=False).returncode == 0

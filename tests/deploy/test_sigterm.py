@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -118,9 +119,12 @@ def test_no_part_is_lost(observed: Observed) -> None:
             job.update(answer.json())
         return bool(job) and condition(job)
 
+    def further(done: int, job: dict[str, Any]) -> bool:
+        return int(job["counts"]["indexed"]) > done
+
     for part in ("worker", "indexer"):
         done = job.get("counts", {}).get("indexed", 0)
-        eventually(lambda done=done: seen(lambda j: j["counts"]["indexed"] > done), str(job))
+        eventually(partial(seen, partial(further, done)), str(job))
         assert job["state"] == "running", "the job is over before the signal"
         back(stack, part, terminate(stack, part))
     eventually(lambda: seen(lambda j: j["state"] not in ("queued", "running")), str(job))

@@ -26,7 +26,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(ready) if ready else tmp_path_factory.mktemp("clients")
     if not ready:
         venv.create(folder, with_pip=True)
-        pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
     return folder / "bin" / "python"
 

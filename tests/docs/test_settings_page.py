@@ -1,5 +1,7 @@
 """docs/settings.md names every setting, as the code has it."""
 
+from pydantic_settings import BaseSettings
+
 from services.common.settings import ServiceSettings
 from tests.docs.settings_page import PAGE, SERVICES, page, settings
 from xunwen.embedded.settings import EmbeddedSettings
@@ -12,7 +14,7 @@ def test_the_page_is_made_from_the_code() -> None:
 
 
 def test_every_setting_has_a_meaning() -> None:
-    kinds = [ServiceSettings, *SERVICES.values(), EmbeddedSettings]
+    kinds: list[type[BaseSettings]] = [ServiceSettings, *SERVICES.values(), EmbeddedSettings]
     rows = [row for kind in kinds for row in settings(kind)]
     assert [row.name for row in rows if not row.meaning] == []
     assert [row.name for row in rows if not row.meaning.endswith((".", "]"))] == []

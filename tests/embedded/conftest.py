@@ -1,6 +1,7 @@
 """An embedded system's settings in a directory of its own, on free ports."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from xunwen.embedded.settings import PORTS, EmbeddedSettings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> EmbeddedSettings:
-    ports = dict.fromkeys(PORTS, 0)
+    ports: dict[str, Any] = dict.fromkeys(PORTS, 0)
     made = EmbeddedSettings(home=tmp_path / "home", min_free_mb=1, **ports).resolved()
     prepare_home(made)
     return made

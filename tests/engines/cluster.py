@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -28,7 +30,7 @@ class ClusterSystem:
 
 
 @contextmanager
-def cluster_system(folder: Path, milvus: Server, **variables: str) -> Iterator[ClusterSystem]:
+def cluster_system(folder: Path, milvus: Server, **variables: Any) -> Iterator[ClusterSystem]:
     """Started and ready; `variables` are further ones of the environment."""
     second = tiny_encoder(folder / "second", seed=1)
     others = json.dumps([str(second)])
@@ -51,7 +53,7 @@ def cluster_system(folder: Path, milvus: Server, **variables: str) -> Iterator[C
             stack.callback(gateway.stop)
             urls.append(f"http://127.0.0.1:{port}")
         for url in urls:
-            eventually(lambda url=url: _ready(url), 240)
+            eventually(partial(_ready, url), 240)
         yield ClusterSystem(running, (encoders[0], encoders[1]), (urls[0], urls[1]))
 
 

@@ -23,8 +23,14 @@ pytestmark = pytest.mark.skipif(not available(), reason="Milvus 2.3.5 is built f
 def _secured(folder: Path, *, mutual: bool) -> Iterator[MilvusAddress]:
     """Entered by certificate, user and password; it has the database `papers`."""
     made = certificates(folder / "certificates")
-    shown = (made.client, made.client_key) if mutual else (None, None)
-    address = MilvusAddress("", "root:Milvus", "", made.ca, *shown, prefix="XUNWEN_RECALL_")
+    address = MilvusAddress(
+        "",
+        "root:Milvus",
+        ca=made.ca,
+        certificate=made.client if mutual else None,
+        key=made.client_key if mutual else None,
+        prefix="XUNWEN_RECALL_",
+    )
     with milvus_standalone(
         folder / "data",
         address,
@@ -97,7 +103,7 @@ async def test_names_are_those_of_the_database(secured: MilvusAddress) -> None:
 @pytest.mark.soak
 def test_the_system_indexes_and_searches_there(tmp_path: Path) -> None:
     with _secured(tmp_path, mutual=True) as address:
-        variables = {
+        variables: dict[str, Any] = {
             f"XUNWEN_{service}_MILVUS_{name}": str(value)
             for service in ("RECALL", "INDEXER")
             for name, value in (

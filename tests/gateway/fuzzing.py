@@ -1,5 +1,7 @@
 """schemathesis, operation by operation: its pytest plugin does not know pytest 9 yet."""
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -69,7 +71,7 @@ def fuzz(schema: Described, method: str, path: str, headers: dict[str, str], exa
             phases=(Phase.explicit, Phase.generate),  # what it found is short enough to read
             suppress_health_check=list(HealthCheck),
         )
-        def check(case: schemathesis.Case) -> None:
+        def check(case: schemathesis.Case[Any]) -> None:
             answer = case.call(headers=headers, timeout=60)
             # A budget of a millisecond is a legal wish; that it ran out is the answer. So is a
             # refusal for load, on a machine that has other things to do.

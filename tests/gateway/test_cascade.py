@@ -9,6 +9,7 @@ from services.common.errors import (
     IndexUnavailable,
     InvalidRequest,
     Overloaded,
+    SearchError,
     ServiceUnavailable,
 )
 from services.common.request_context import Deadline
@@ -45,7 +46,7 @@ async def test_without_redis_a_chain_of_two_links_answers() -> None:
         InvalidRequest("candidates.3.title: a string is needed"),
     ],
 )
-async def test_without_rank_the_order_of_recall_is_answered(error: Exception) -> None:
+async def test_without_rank_the_order_of_recall_is_answered(error: SearchError) -> None:
     answered = await Cascade(CountingRecall(), PlainRank(error), 0.85).answer(ask())
     assert (title(answered), answered.degraded, answered.ranker) == ("第1次", ["rank"], None)
     hit = orjson.loads(answered.content + b"}")["hits"][0]

@@ -29,7 +29,7 @@ class _Recorder:
     ) -> httpx.Response:
         self.body = orjson.loads(content)
         self.headers = headers
-        answer = {"hits": [], "ranker": "r", "stages": []}
+        answer: dict[str, Any] = {"hits": [], "ranker": "r", "stages": []}
         answer |= {"candidates": [], "index": "i", "encoder": "e", "terms": [], "degraded": []}
         answer |= {"found": 0, "documents": None}
         return httpx.Response(200, json=answer)
@@ -46,7 +46,7 @@ async def test_rank_gets_what_it_reads_and_nothing_else() -> None:
         rank=True, diversity=0.0, explain=False, fields=None,
     )  # fmt: skip
     service = RankService(cast(ServiceClient, recorder))
-    await service.rank(search, RecallAnswer([recalled], "i", "e", [], [], []), Deadline.after(1))
+    await service.rank(search, RecallAnswer([recalled], "i", "e", [], []), Deadline.after(1))
     request = RankRequest.model_validate(recorder.body)
     assert set(recorder.body["candidates"][0]) == set(RankCandidate.model_fields)
     assert request.candidates[0].text == "文" * MAX_TEXT_CHARS
@@ -68,7 +68,7 @@ async def test_a_service_is_to_answer_before_the_gateway_gives_up(
             search, Deadline.after(budget_ms / 1000), texts=True, version=None, rules=None
         ),
         RankService(client).rank(
-            search, RecallAnswer([], "i", "e", [], [], []), Deadline.after(budget_ms / 1000)
+            search, RecallAnswer([], "i", "e", [], []), Deadline.after(budget_ms / 1000)
         ),
     ):
         await call

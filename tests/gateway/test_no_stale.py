@@ -112,7 +112,7 @@ def run(first: str, second: str, examples: int, steps: int, **members: str) -> N
     NoStaleAnswers.stack_url, NoStaleAnswers.second_url = first, second
     NoStaleAnswers.body = BODY | members
     NoStaleAnswers.searches = NoStaleAnswers.hits = 0
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         NoStaleAnswers,
         settings=settings(
             max_examples=examples,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Response
+from starlette.types import Message
 
 from services.common.service_client import ServiceClient
 from services.gateway.indexing.proxy import follow
@@ -66,11 +67,11 @@ async def test_a_caller_that_goes_away_closes_the_stream(caplog: pytest.LogCaptu
     upstream = Events(held=True)
     begun, gone = asyncio.Event(), asyncio.Event()
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         if message.get("body"):
             begun.set()
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from starlette.types import Message
 
 from services.gateway.access.keys import Scope
 from services.gateway.access.rights import OPEN, RULES, is_audited, needs_key, scope_of
@@ -34,10 +35,10 @@ def routed(method: str, path: str) -> dict[str, Any]:
         "state": {},
     }
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         """Drops the answer: the state of this application was never opened."""
 
     async def ask() -> None:

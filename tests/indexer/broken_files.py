@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import zstandard
@@ -100,7 +100,8 @@ def _lines(dice: random.Random, file: BrokenFile, rows: list[dict[str, Any]]) ->
 def _delimited(dice: random.Random, file: BrokenFile, rows: list[dict[str, Any]]) -> None:
     tabs = file.format is InputFormat.TSV
     sink = io.StringIO()
-    style = csv.QUOTE_ALL if dice.random() < 0.3 else csv.QUOTE_MINIMAL
+    all_quoted = dice.random() < 0.3
+    style: Literal[0, 1] = csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
     writer = csv.writer(sink, lineterminator="\n", quoting=style)
     names = ["id", "title", "year", "note"]
     table = [names, *([row[name] for name in names] for row in rows)]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ class Installation:
 
     def await_ready(self) -> None:
         for client in (self.client, self.search):
-            eventually(lambda client=client: _answers(client), 240)
+            eventually(partial(_answers, client), 240)
 
     def submit(
         self,

@@ -6,6 +6,7 @@ import threading
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -78,7 +79,9 @@ def test_progress_is_streamed_until_the_end(indexer: Installation) -> None:
 
     pages, after = [], None
     while True:
-        params = {"limit": 2, "state": "succeeded", **({"after": after} if after else {})}
+        params: dict[str, Any] = {"limit": 2, "state": "succeeded"}
+        if after is not None:
+            params["after"] = after
         page = indexer.client.get("/index-jobs", params=params).json()
         pages += [one["id"] for one in page["jobs"]]
         after = page["next"]

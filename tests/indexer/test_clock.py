@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -75,12 +76,13 @@ def row(title: str) -> Row:
     return Row(Content(id="1", title=title), "", np.ones(2, dtype=np.float32))
 
 
-def writer_of(index: Index, store: ObjectStore) -> IndexWriter:
+def writer_of(rows: Index, store: ObjectStore) -> IndexWriter:
     clock = VersionClock(time_ns=lambda: NOW)
-    collections = Collections(
-        index, store, Versions(), clock, Encoders(), Analyzers(), lambda name: 0
-    )  # type: ignore[arg-type]
-    return IndexWriter(collections, index, Versions(), Role(), clock, Jobs())  # type: ignore[arg-type]
+    index, versions, encoders, role, jobs = (
+        cast("Any", one) for one in (rows, Versions(), Encoders(), Role(), Jobs())
+    )
+    collections = Collections(index, store, versions, clock, encoders, Analyzers(), lambda name: 0)
+    return IndexWriter(collections, index, versions, role, clock, jobs)
 
 
 async def test_a_write_after_a_step_back_replaces_what_was_written_before_it(

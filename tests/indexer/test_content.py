@@ -43,8 +43,8 @@ def test_each_member_has_a_limit_a_column_and_a_place_in_every_answer() -> None:
     assert [column.field for column in CONTENT] == [name for name in members if name != "body"]
     for model in (Document, DocumentBody, DocumentPatch, FieldMapping):
         assert set(members) - {"id"} <= set(model.model_fields), model
-    for model in (Hit, answers.Hit, ListedDocument):
-        assert {"id", *SHOWN, "fields"} <= set(model.model_fields), model
+    for answer in (Hit, answers.Hit, ListedDocument):
+        assert {"id", *SHOWN, "fields"} <= set(answer.model_fields), answer
 
 
 def test_a_document_comes_out_of_parts_rows_and_the_index_as_it_went_in() -> None:

@@ -189,11 +189,15 @@ def test_a_file_that_is_no_document_fails_its_job_in_one_sentence() -> None:
         planned(papers.scanned_pdf(), InputFormat.PDF, "scan.pdf")
 
 
-CATALOGUE = [["编号", "题名", "年份", "价格"], [1, "冻土学", 2019, 30.5], ["2", "水稻", "2020", 28]]
+CATALOGUE: list[list[Any]] = [
+    ["编号", "题名", "年份", "价格"],
+    [1, "冻土学", 2019, 30.5],
+    ["2", "水稻", "2020", 28],
+]
 
 
 def test_a_workbook_is_a_table_with_numbers_as_numbers() -> None:
-    sheets = {
+    sheets: dict[str, list[list[Any]]] = {
         "目录": [["馆藏目录"], [], *CATALOGUE],
         "空": [],
         "续": [CATALOGUE[0], [3, "小麦", 2021, None]],

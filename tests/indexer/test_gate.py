@@ -82,7 +82,7 @@ def indexer(tmp_path_factory: pytest.TempPathFactory, other: Path) -> Iterator[I
         yield running
 
 
-def filled(indexer: Installation, name: str, **params: str) -> list[dict[str, Any]]:
+def filled(indexer: Installation, name: str, **params: Any) -> list[dict[str, Any]]:
     lines = literature(DOCUMENTS, "g")
     assert indexer.ended(indexer.submit(name, lines, **params))["state"] == "succeeded"
     return lines

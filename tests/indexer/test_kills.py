@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from services.common.collection import passages_name
-from tests.indexer.installation import Installation, eventually, installation, literature
+from tests.indexer.installation import Installation, Program, eventually, installation, literature
 from tests.milvus import on_connection
+from tests.servers import Server
 
 SOAK_DOCUMENTS = int(os.environ.get("XUNWEN_SOAK_DOCUMENTS", "100000"))
 
@@ -24,7 +25,7 @@ def survive(indexer: Installation, count: int, worker_kills: int, collection: st
     kills = ["worker"] * worker_kills + ["api", "broker", "milvus"]
     chance.shuffle(kills)
     places = sorted(chance.uniform(0.0, 0.85) for _ in kills)
-    parts = {
+    parts: dict[str, Program | Server] = {
         "worker": indexer.worker,
         "api": indexer.api,
         "broker": indexer.redis,

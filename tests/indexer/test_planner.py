@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_each_rejected_line_has_its_number_and_reason(tmp_path: Path) -> None:
 
 def test_a_wrong_column_is_told_once_with_how_often(tmp_path: Path) -> None:
     """Nested values, nulls in lists, NaN: the same mistake in every row is one sentence."""
-    mistakes = [
+    mistakes: list[dict[str, Any]] = [
         {"tags": ["a", None]},
         {"tags": ["b", None]},
         {"n": {"a": 1}},

@@ -59,7 +59,7 @@ def test_the_certificate_is_checked(secured: Secured) -> None:
 def _asked(addressing: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address that is asked for an object."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.internal:9000")
-    settings = ObjectStoreSettings(addressing=addressing)  # type: ignore[arg-type]
+    settings = ObjectStoreSettings(addressing=addressing)
     options = settings.options("s3://jobs/x")
     s3 = fsspec.filesystem("s3", key="key", secret="secret", skip_instance_cache=True, **options)
     return str(s3.url("jobs/x")).partition("?")[0]

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.blend import BLEND
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate
-from services.rank.blend import BLEND, Blend, probability, read_blend
+from services.rank.blend import Blend, probability, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
 from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
 from services.rank.phases import RankingPhases
@@ -108,10 +109,8 @@ def test_looking_only_as_far_as_needed_chooses_the_same(
 ) -> None:
     outlines = [Outline(each) for each in grams]
     scores = [1 - at / 100 for at in range(len(outlines))]
-    options = {"top_k": top_k, "duplicate": 0.5}
-    assert select(scores, outlines, diversity=0, **options) == diverse(
-        scores, outlines, diversity=0, **options
-    )
+    chosen = select(scores, outlines, top_k=top_k, diversity=0, duplicate=0.5)
+    assert chosen == diverse(scores, outlines, top_k=top_k, diversity=0, duplicate=0.5)
 
 
 def test_outlines_are_made_as_far_down_as_hits_are_found() -> None:

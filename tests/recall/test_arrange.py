@@ -62,11 +62,11 @@ def test_counts_equal_those_of_plain_python() -> None:
                 min(numbers, default=None),
                 max(numbers, default=None),
             )
-            single = [content[at].get(name) for at in chosen]
-            single = [one for one in single if isinstance(one, (int, float)) and kind(one) == 0]
+            given = [content[at].get(name) for at in chosen]
+            single = [one for one in given if isinstance(one, (int, float)) and kind(one) == 0]
             for found in facet.ranges:
-                low = float("-inf") if found.gte is None else found.gte
-                high = float("inf") if found.lt is None else found.lt
+                low = float("-inf") if found.gte is None else float(found.gte)
+                high = float("inf") if found.lt is None else float(found.lt)
                 assert found.count == sum(low <= one < high for one in single), found
 
 

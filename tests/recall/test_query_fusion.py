@@ -14,7 +14,7 @@ _ANALYZER = WordAnalyzer()
 
 
 def leg(*found: tuple[str, float]) -> list[Found]:
-    return [Found(title, score, title, "", {}) for title, score in found]
+    return [Found(title, score, title) for title, score in found]
 
 
 _WORDS = leg(("冻土区隧道温度场", 20.0), ("冻土", 8.0), ("隧道", 7.0))

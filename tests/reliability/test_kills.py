@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from tests.reliability.load import Load, Outcome, load_on
 from tests.stack import Stack
 
-OPTIONS = {"rank": False, "budget_ms": 20_000}
+OPTIONS: dict[str, Any] = {"rank": False, "budget_ms": 20_000}
 KNOWN = [f"已经问过的问题 {number}" for number in range(5)]
 MAY_FAIL = frozenset({"recall", "milvus"})
 """Without them, what nobody asked before is a 503; everything else stays a 200."""
@@ -34,8 +35,7 @@ async def one(load: Load, number: int) -> Outcome:
 
 async def whole(load: Load) -> bool:
     """Whether a new search gets a complete answer, ranking included."""
-    options = {"rank": True, "budget_ms": 20_000, "recall_k": 20}
-    answer = await load.search("probe", **options)
+    answer = await load.search("probe", rank=True, budget_ms=20_000, recall_k=20)
     return answer.status == 200 and not answer.degraded
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
 from tests.reliability.load import load_on, percentile
 from tests.stack import Stack
 
-OPTIONS = {"rank": False, "budget_ms": 10_000}
+OPTIONS: dict[str, Any] = {"rank": False, "budget_ms": 10_000}
 
 
 async def overload(stack: Stack, warm_seconds: float, seconds: float, *, strict: bool) -> None:

@@ -12,6 +12,8 @@ with warnings.catch_warnings():
     import paddle
     from paddlenlp.transformers import ErnieConfig, ErnieModel
 
+__all__ = ["MASK", "PAD", "paddle"]
+
 PAD, MASK = 1, 4
 _SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 

@@ -182,6 +182,7 @@ class Masked(Encoder):
     def forward(self, input_ids: Any, attention_mask: Any) -> Any:
         states, _ = self.body(input_ids)
         vectors = mean_of(states, attention_mask.astype(states.dtype))
+        assert self.projection is not None
         return paddle.nn.functional.normalize(self.projection(vectors), axis=-1)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from training.extract.shards import ShardFolder
 from xunwen.client import Client
 
 ENCODER = Path(__file__).parents[2] / "models" / "literature-encoder"
-_ROWS = [
+_ROWS: list[dict[str, Any]] = [
     {"id": "rice", "title": "水稻种植技术", "year": 2001},
     {"id": "sea", "title": "海洋生态保护", "year": "n.d.", "kinds": ["a", "b"]},
     {"id": "firm", "title": "国有企业改革", "year": 2003},

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -25,12 +26,13 @@ def clones(tmp_path: Path) -> Path:
         for name in file.inputs:
             path = tmp_path / file.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            rows = {
+            kinds: dict[str, list[dict[str, Any]]] = {
                 "csl": [_CSL, _WRONG],
                 "csldcp": [_DISCIPLINE, {"id": 3, "content": "甲的摘要"}],
                 "datasets": [{"query": "问", "title": "答\t案", "neg_title": "不是"}],
                 "dataset": [{"id": 0, "query": "问", "title": "网页", "label": "2"}],
-            }[path.parent.name]
+            }
+            rows = kinds[path.parent.name]
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return tmp_path
 

@@ -18,7 +18,7 @@ _IDS = np.array([[0, 5, 7, 2], [0, 9, 2, 1]], dtype=np.int64)
 _TYPES = np.array([[0, 0, 1, 1], [0, 0, 0, 0]], dtype=np.int64)
 
 
-class _Network(paddle.nn.Layer):  # type: ignore[misc]
+class _Network(paddle.nn.Layer):
     def __init__(self, compute: Any) -> None:
         super().__init__()
         self.embedding = paddle.nn.Embedding(12, 6, padding_idx=1)
@@ -102,7 +102,8 @@ def test_two_models_of_one_form_keep_apart(tmp_path: Path) -> None:
 
 def _computed(folder: Path) -> set[str]:
     """Names of what the program computes."""
-    program = paddle.base.proto.framework_pb2.ProgramDesc()
+    forms: Any = paddle.base.proto.framework_pb2
+    program = forms.ProgramDesc()
     program.ParseFromString((folder / PROGRAM).read_bytes())
     inner = (each for each in program.blocks[0].ops if each.type not in ("feed", "fetch"))
     return {name for each in inner for slot in each.outputs for name in slot.arguments}
