@@ -38,6 +38,7 @@ class Part:
 
     @property
     def port_setting(self) -> str:
+        """The variable that sets the part's port, such as XUNWEN_GATEWAY_PORT."""
         return f"XUNWEN_{self.name.upper()}_PORT"
 
 

@@ -48,6 +48,7 @@ class ProgressDisplay:
         self._bars.stop()
 
     def show(self, step: str, done: int, total: int | None, note: str = "") -> None:
+        """Moves the bar of a step to `done` of `total` units, None for a number not known."""
         before = self._steps.get(step)
         self._steps[step] = (done, total)
         if not self._console.is_terminal:

@@ -87,10 +87,12 @@ class EmbeddedSettings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
+        """The folder of what the running system notes, such as its settings and process ids."""
         return self.home / "run"
 
     @property
     def log_dir(self) -> Path:
+        """The folder of the logs of all parts."""
         return self.home / "logs"
 
     @property
@@ -100,6 +102,7 @@ class EmbeddedSettings(BaseSettings):
 
     @property
     def gateway_url(self) -> str:
+        """The address of the gateway on this machine."""
         return f"http://127.0.0.1:{self.gateway_port}"
 
 

@@ -68,12 +68,14 @@ class Supervisor:
             )
 
     def running(self) -> bool:
+        """Whether supervisord answers."""
         try:
             return bool(self._call("getState")["statename"])
         except _NOT_ANSWERING:
             return False
 
     def pid(self) -> int | None:
+        """The process id of supervisord; None if it does not answer."""
         try:
             return int(self._call("getPID"))
         except _NOT_ANSWERING:

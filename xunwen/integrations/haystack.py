@@ -42,6 +42,7 @@ class XunwenRetriever:
         return {"documents": [_document(hit) for hit in hits]}
 
     def to_dict(self) -> dict[str, Any]:
+        """The component as Haystack saves it in a pipeline."""
         written: dict[str, Any] = default_to_dict(
             self,
             url=self.url,
@@ -53,6 +54,7 @@ class XunwenRetriever:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "XunwenRetriever":
+        """The component of a saved pipeline."""
         deserialize_secrets_inplace(data["init_parameters"], keys=["api_key"])
         read: XunwenRetriever = default_from_dict(cls, data)
         return read

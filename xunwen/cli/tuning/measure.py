@@ -34,6 +34,8 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
+    """Recall and latency of the searches at one value of an index parameter."""
+
     value: int
     recall: float
     """Share of the exact top k that was found, 0 to 1."""
