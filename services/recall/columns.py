@@ -7,6 +7,8 @@ hit: a document that was written again gets a new row, and the old one is never 
 
 import heapq
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -122,38 +124,39 @@ class Columns:
     def __init__(self) -> None:
         self.fields: dict[str, Column] = {}
         self._rows: dict[str, int] = {}
-        self._versions: list[int] = []
+        self._versions = np.zeros(_FIRST_CAPACITY, np.int64)
+        self._used = 0
 
     def __len__(self) -> int:
         """Number of rows in memory, including those of older versions."""
-        return len(self._versions)
+        return self._used
 
     @property
     def documents(self) -> int:
         """Number of documents with a row."""
         return len(self._rows)
 
-    def unknown(self, keys: Sequence[tuple[str, int]]) -> list[str]:
-        """Ids of those documents whose row of this version is not in memory."""
-        rows, versions = self._rows, self._versions
-        return [
-            identity
-            for identity, version in keys
-            if (row := rows.get(identity)) is None or versions[row] != version
-        ]
+    def found(self, keys: Sequence[tuple[str, int]]) -> tuple[Rows, list[str]]:
+        """The newest row of each document, -1 for one without a row, and the ids of those whose row
+        of this version is not in memory."""
+        rows = self.rows([identity for identity, _ in keys])
+        versions = np.fromiter(map(itemgetter(1), keys), np.int64, len(keys))
+        known = (rows >= 0) & (self._versions[rows] == versions)
+        return rows, [keys[place][0] for place in np.flatnonzero(~known).tolist()]
 
     def rows(self, identities: Sequence[str]) -> Rows:
         """The newest row of each document; -1 stands for a document without one."""
-        get = self._rows.get
-        return np.fromiter((get(one, -1) for one in identities), np.int64, len(identities))
+        return np.fromiter(map(self._rows.get, identities, repeat(-1)), np.int64, len(identities))
 
     def put(self, identity: str, version: int, fields: Mapping[str, Any]) -> None:
         """Adds a document's row, unless it exists."""
         known = self._rows.get(identity)
         if known is not None and self._versions[known] == version:
             return
-        row = self._rows[identity] = len(self._versions)
-        self._versions.append(version)
+        row = self._rows[identity] = self._used
+        self._used += 1
+        self._versions = _grown(self._versions, self._used)
+        self._versions[row] = version
         for name, value in fields.items():
             if name not in self.fields:
                 self.fields[name] = Column()

@@ -21,7 +21,7 @@ from services.common.wire.arrange import (
     ListRequest,
 )
 from services.recall.arrange import RELEVANCE, arranged
-from services.recall.columns import Columns
+from services.recall.columns import Columns, Rows
 from services.recall.domain import Index
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ class Lists:
         DeadlineExceeded.
         """
         index = _index(wanted.index, wanted.version)
-        columns = await self._complete(index, wanted.rows, wanted, deadline)
-        known = columns.rows([identity for identity, _ in wanted.rows])
+        columns, known = await self.columns(index, wanted.rows, _named(wanted), deadline)
         there = np.flatnonzero(known >= 0)
         answer = arranged(columns, known[there], _spelled_out(wanted, columns))
         return answer.model_copy(update={"order": there[answer.order].tolist()})
@@ -103,8 +102,7 @@ class Lists:
                 " query or a narrower filter."
             )
         if wanted.facets or _named(wanted):
-            columns = await self._complete(index, keys, wanted, deadline)
-            rows = columns.rows([identity for identity, _ in keys])
+            columns, rows = await self.columns(index, keys, _named(wanted), deadline)
             there = np.flatnonzero(rows >= 0)
             answer = arranged(columns, rows[there], _spelled_out(wanted, columns))
             order = there[answer.order[: wanted.most]].tolist()
@@ -129,41 +127,45 @@ class Lists:
         """
         index = _index((await self.source.resolve(collection, deadline)).physical, None)
         keys = await self.source.keys(index, "", _BATCH, deadline)
-        return sorted((await self._filled(index, keys, deadline)).fields)
+        columns, _ = await self._filled(index, keys, deadline)
+        return sorted(columns.fields)
 
-    async def _complete(
-        self, index: Index, keys: Sequence[Key], wanted: Arrangement, deadline: Deadline
-    ) -> Columns:
-        """The columns with the rows of these documents, as far as they are there.
+    async def columns(
+        self, index: Index, keys: Sequence[Key], names: Sequence[str], deadline: Deadline
+    ) -> tuple[Columns, Rows]:
+        """Columns with these fields, and the row of each document in them; -1 if it is not there.
 
-        A field that none of them has is looked for in all documents; one that no document has is
-        refused. A collection that is too large for that, or takes too long, may have it.
+        A field that none of them has is looked for in all documents. Raises InvalidRequest for one
+        that no document has, unless the collection is too large to know that or takes too long;
+        IndexUnavailable and DeadlineExceeded.
         """
-        columns = await self._filled(index, keys, deadline)
-        if not _unknown(columns, wanted):
-            return columns
+        columns, rows = await self._filled(index, keys, deadline)
+        if not _unknown(columns, names):
+            return columns, rows
         try:
             every = await self.source.keys(index, "", self.most_rows + 1, deadline)
             if len(every) > self.most_rows:
-                return columns
-            columns = await self._filled(index, every, deadline)
+                return columns, rows
+            columns, _ = await self._filled(index, every, deadline)
         except DeadlineExceeded:
             logger.info(
                 "the fields of the index could not be read in time",
                 extra={"index": index.physical},
             )
-            return columns
-        if (unknown := _unknown(columns, wanted)) and every:
+            return columns, rows
+        if (unknown := _unknown(columns, names)) and every:
             there = ", ".join(sorted(columns.fields)) or "it has none"
             raise InvalidRequest(
                 f"No document of the collection has a field `{unknown[0]}`; its fields: {there}."
             )
-        return columns
+        return columns, columns.rows([identity for identity, _ in keys])
 
-    async def _filled(self, index: Index, keys: Sequence[Key], deadline: Deadline) -> Columns:
+    async def _filled(
+        self, index: Index, keys: Sequence[Key], deadline: Deadline
+    ) -> tuple[Columns, Rows]:
         columns = self._columns.setdefault(index.physical, Columns())
         self._columns.move_to_end(index.physical)
-        unknown = columns.unknown(keys)
+        rows, unknown = columns.found(keys)
         if len(columns) + len(unknown) > self.most_rows:
             # Old rows of documents that were written again are left out.
             columns = self._columns[index.physical] = Columns()
@@ -174,7 +176,7 @@ class Lists:
                 columns.put(*one)
         while len(self._columns) > 1 and sum(map(len, self._columns.values())) > self.most_rows:
             self._columns.popitem(last=False)
-        return columns
+        return columns, columns.rows([identity for identity, _ in keys]) if unknown else rows
 
 
 def _index(physical: str, version: str | None) -> Index:
@@ -198,5 +200,5 @@ def _named(wanted: Arrangement) -> list[str]:
     return [*names, wanted.group_by] if wanted.group_by is not None else names
 
 
-def _unknown(columns: Columns, wanted: Arrangement) -> list[str]:
-    return [name for name in _named(wanted) if name not in columns.fields]
+def _unknown(columns: Columns, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in columns.fields]

@@ -114,7 +114,8 @@ def test_groups_are_led_by_their_first_and_count_all() -> None:
 
 def test_a_document_written_again_is_counted_once() -> None:
     columns = filled([{"year": 2000}, {"year": 2001}])
-    assert columns.unknown([("d0", 2), ("d1", 1), ("d2", 1)]) == ["d0", "d2"]
+    found, unknown = columns.found([("d0", 2), ("d1", 1), ("d2", 1)])
+    assert (found.tolist(), unknown) == ([0, 1, -1], ["d0", "d2"])
     columns.put("d0", 2, {"year": 2001})
     rows = columns.rows(["d0", "d1", "gone"])
     assert rows.tolist()[2] == -1
