@@ -73,6 +73,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 "indexer": services.indexer,
                 "answers": road.answers,
                 "cached": road.cached,
+                "admission": road.admission,
                 "hot": road.hot,
                 "field_names": road.field_names,
                 "versions": road.versions,

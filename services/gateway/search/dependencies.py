@@ -6,6 +6,7 @@ from fastapi import Depends
 
 from services.common.resources import opened
 from services.gateway.access.caller import Caller
+from services.gateway.search.admission import AdmissionControl
 from services.gateway.search.answers import Answers, Asker
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.hot import HotQueries
@@ -19,5 +20,6 @@ async def _asker(caller: Caller) -> Asker:
 SettingsDep = Annotated[GatewaySettings, opened("settings")]
 AskerDep = Annotated[Asker, Depends(_asker)]
 AnswersDep = Annotated[Answers, opened("answers")]
+AdmissionDep = Annotated[AdmissionControl, opened("admission")]
 FieldNamesDep = Annotated[FieldNames, opened("field_names")]
 HotQueriesDep = Annotated[HotQueries, opened("hot")]

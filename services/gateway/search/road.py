@@ -51,6 +51,8 @@ class Road:
     """The whole chain."""
     cached: Cached
     """The link of the chain that knows the cache."""
+    admission: AdmissionControl
+    """The places of the chain, which other routes to recall share."""
     hot: HotQueries
     field_names: FieldNames
     versions: VersionReader
@@ -81,11 +83,8 @@ async def open_road(
             recall, RankService(services.rank), settings.recall_share, RuleBooks(reader)
         )
         walks = Walks(levels, settings.cache_stale_seconds + _WALK_SECONDS)
-        admitted = Admitted(
-            Arranging(cascade, recall, walks),
-            _admission(settings, registry),
-            metrics,
-        )
+        admission = _admission(settings, registry)
+        admitted = Admitted(Arranging(cascade, recall, walks), admission, metrics)
         shared = Shared(Kept(admitted, levels, keys), levels.local, levels.redis)
         stack.push_async_callback(shared.aclose)
         budget_seconds = settings.budget_ms / 1000
@@ -95,7 +94,9 @@ async def open_road(
         for work in (models.run, hot.run, warmer.run):
             await stack.enter_async_context(running(work))
         observed = Observed(cached, hot, metrics, cache_metrics)
-        yield Road(observed, cached, hot, FieldNames(recall), versions, FrequentQueries(hot))
+        yield Road(
+            observed, cached, admission, hot, FieldNames(recall), versions, FrequentQueries(hot)
+        )
 
 
 def _cache(settings: GatewaySettings, cache: GuardedRedis, metrics: CacheMetrics) -> AnswerCache:

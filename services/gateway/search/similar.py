@@ -14,13 +14,16 @@ from services.common.request_context import Deadline, request_id_var
 from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answer_schemas import Hit
-from services.gateway.search.dependencies import SettingsDep
+from services.gateway.search.dependencies import AdmissionDep, AskerDep, SettingsDep
 from services.gateway.search.hits import neighbours
 from services.gateway.search.schemas import DEFAULT_COLLECTION, Whole
 from services.gateway.search.services import RecallService
 from services.gateway.stores.upstream import Recall
 
 router = APIRouter(prefix="/v1", tags=["search"])
+
+_KIND = "similar"
+"""Kind of these searches, which all take about the same time."""
 
 
 class SimilarOptions(BaseModel):
@@ -55,17 +58,22 @@ class SimilarAnswer(BaseModel):
     "/similar", response_model=SimilarAnswer, summary="The documents nearest to another one"
 )
 async def similar(
-    body: SimilarOptions, recall: Recall, settings: SettingsDep, caller: Caller
+    body: SimilarOptions,
+    recall: Recall,
+    settings: SettingsDep,
+    caller: Caller,
+    asker: AskerDep,
+    admission: AdmissionDep,
 ) -> Response:
     """Compares stored vectors: no text is encoded, and the collection may be of any encoder."""
     check_sees(caller, body.collection)
     started = time.perf_counter()
-    documents = await RecallService(recall).similar(
-        SimilarRequest(
-            collection=body.collection, id=body.id, top_n=body.top_k, filter=body.filter or None
-        ),
-        Deadline.after(settings.budget_ms / 1000),
+    deadline = Deadline.after(settings.budget_ms / 1000)
+    wanted = SimilarRequest(
+        collection=body.collection, id=body.id, top_n=body.top_k, filter=body.filter or None
     )
+    async with admission.slot(asker.key, _KIND, deadline):
+        documents = await RecallService(recall).similar(wanted, deadline)
     answer = {
         "id": body.id,
         "collection": body.collection,
