@@ -31,6 +31,7 @@ _STACK = (
     "tests/gateway/test_query_rules.py",
     "tests/gateway/test_stack.py",
     "tests/gateway/test_suggestions.py",
+    "tests/gateway/test_walks.py",
     "tests/web/",
 )
 """The other tests on the shared system."""

@@ -100,6 +100,57 @@ async def test_a_list_and_its_counts_equal_those_of_python(
             assert values == counted(content, ids, name), wanted
 
 
+EDGES = [-2, 0, 1, 15.5, 2015, 2016]
+MANY = 10_000
+
+
+async def test_counts_over_ten_thousand_documents_equal_those_of_python(lite: Server) -> None:
+    """Totals, values, ranges and what is missing, for random filters."""
+    physical = PhysicalName("many", "0" * 16, "1", SEED)
+    chance = random.Random(SEED)
+    content = {f"d{n:05d}": fields for n, fields in enumerate(documents(chance, MANY))}
+
+    async def fill(index: MilvusVectorIndex) -> None:
+        await index.create(physical, 4, 0)
+        ids = list(content)
+        for start in range(0, MANY, 1_000):
+            rows = [row(one, fields=content[one]) for one in ids[start : start + 1_000]]
+            await index.upsert(physical, rows, 1)
+        await index.point("many", physical)
+
+    on_index(lite.url, fill)
+    async with milvus_document_index(MilvusAddress(lite.url), ef=64, nprobe=8) as index:
+        lists = Lists(index)
+        for _ in range(20):
+            wanted, name, top = condition(chance), chance.choice(NAMES), chance.choice([3, 1000])
+            facets = [FacetWanted(field=name, top=top, edges=EDGES)]
+            asked = ListRequest(collection="many", filter=wanted, most=MANY, facets=facets)
+            listed = await lists.listed(asked, soon())
+            ids = [one for one, fields in content.items() if holds(wanted, fields)]
+            assert (listed.total, listed.ids) == (len(ids), ids), wanted
+            facet, expected = listed.facets[name], counted(content, ids, name)
+            values = {_told(one.value): one.count for one in facet.values}
+            assert values.items() <= expected.items(), wanted
+            assert len(values) == min(top, len(expected))
+            assert min(values.values(), default=0) >= max(
+                (expected - Counter(values)).values(), default=0
+            ), "the most frequent ones are named"
+            assert facet.other == sum(expected.values()) - sum(values.values())
+            assert facet.distinct == len(expected)
+            fields = [readable(content[one]).get(name, []) for one in ids]
+            assert facet.missing == sum(value == [] for value in fields)
+            numbers = [
+                value
+                for value in fields
+                if isinstance(value, (int, float)) and not isinstance(value, bool)
+            ]
+            for found in facet.ranges:
+                low = float("-inf") if found.gte is None else found.gte
+                high = float("inf") if found.lt is None else found.lt
+                assert found.count == sum(low <= one < high for one in numbers), found
+    on_index(lite.url, lambda index: index.drop(physical))
+
+
 async def test_pages_of_the_engine_are_joined(
     engine: Server, filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:

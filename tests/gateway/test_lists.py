@@ -144,34 +144,6 @@ def test_hits_below_the_least_score_are_left_out_everywhere(http: httpx.Client) 
     )
 
 
-def walked(http: httpx.Client, **body: Any) -> Iterator[list[str]]:
-    """The ids of each page."""
-    cursor: str | None = "*"
-    while cursor:
-        answer = search(http, cursor=cursor, **body)
-        yield [hit["id"] for hit in answer["hits"]]
-        cursor = answer["next_cursor"]
-
-
-@pytest.mark.parametrize("query", [{"query": "统计方法"}, {"sort": ["year"]}])
-def test_pages_have_no_duplicate_and_no_hole_under_writes(
-    http: httpx.Client, query: dict[str, Any]
-) -> None:
-    seen: list[str] = []
-    for turn, page in enumerate(walked(http, top_k=20, **query)):
-        seen += page
-        written = {"title": f"统计方法之新{turn}", "year": 1990 + turn, "discipline": "数学"}
-        for address in (f"new{turn}", "p000"):
-            answer = http.put(f"/v1/collections/{NAME}/documents/{address}", json=written)
-            assert answer.status_code == 200
-    added = [f"new{turn}" for turn in range(8)]
-    deleted = http.post(f"/v1/collections/{NAME}/documents:delete", json={"ids": added})
-    assert deleted.status_code == 200
-    http.put(f"/v1/collections/{NAME}/documents/p000", json=PAPERS[0])
-    assert len(seen) == len(set(seen))
-    assert set(seen) == {paper["id"] for paper in PAPERS}
-
-
 def test_bad_requests_say_what_to_write_instead(http: httpx.Client) -> None:
     for body, words in (
         ({"query": "水", "sort": ["title"]}, "sort by a field"),

@@ -1,0 +1,112 @@
+"""Walks through all pages of a search while documents are written, replaced and deleted."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack import Stack
+
+NAME = "walked"
+WORDS = ("微分方程", "量子力学", "有机合成", "基因表达", "数值计算", "统计方法")
+SIZES = [150, pytest.param(10_000, marks=pytest.mark.soak)]
+PAGES = 6
+
+
+def paper(number: int) -> dict[str, Any]:
+    """A paper; every tenth has no year."""
+    year = {} if number % 10 == 9 else {"year": 1990 + number % 35}
+    return {"title": f"{WORDS[number % len(WORDS)]}之{number}", **year}
+
+
+@dataclass
+class Shelf:
+    """A collection of papers, and what was written to it during a walk."""
+
+    http: httpx.Client
+    size: int
+    replaced: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    added: set[str] = field(default_factory=set)
+
+    @property
+    def ids(self) -> list[str]:
+        return [f"p{number:05d}" for number in range(self.size)]
+
+    def fill(self) -> None:
+        lines = "".join(
+            json.dumps({"id": one, **paper(number)}, ensure_ascii=False) + "\n"
+            for number, one in enumerate(self.ids)
+        )
+        asked = {"collection": NAME, "format": "jsonl"}
+        job = self.http.post("/v1/index-jobs", params=asked, content=lines.encode()).json()
+        while self.http.get(f"/v1/index-jobs/{job['job_id']}").json()["state"] in (
+            "queued",
+            "planning",
+            "running",
+        ):
+            time.sleep(0.2)
+        assert self.http.get(f"/v1/collections/{NAME}").json()["count"] == self.size
+
+    def disturb(self, turn: int) -> None:
+        """Writes a new paper, replaces another one by one of another year, and deletes a third."""
+        new, other, gone = f"new{turn:05d}", self.ids[-1 - 2 * turn], self.ids[-2 - 2 * turn]
+        self._put(new, paper(turn))
+        self._put(other, paper(turn + 17))
+        self._delete([gone])
+        self.added.add(new)
+        self.replaced.add(other)
+        self.deleted.add(gone)
+
+    def restore(self) -> None:
+        """Makes the collection what it was before the walk."""
+        self._delete(sorted(self.added))
+        numbers = {one: number for number, one in enumerate(self.ids)}
+        for identity in sorted(self.replaced | self.deleted):
+            self._put(identity, paper(numbers[identity]))
+        self.added, self.replaced, self.deleted = set(), set(), set()
+
+    def _put(self, identity: str, members: dict[str, Any]) -> None:
+        answer = self.http.put(f"/v1/collections/{NAME}/documents/{identity}", json=members)
+        assert answer.status_code == 200, answer.text
+
+    def _delete(self, ids: list[str]) -> None:
+        answer = self.http.post(f"/v1/collections/{NAME}/documents:delete", json={"ids": ids})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def shelf(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Shelf]:
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
+        shelf = Shelf(http, request.param)
+        shelf.fill()
+        yield shelf
+        http.delete(f"/v1/collections/{NAME}")
+
+
+@pytest.mark.parametrize("asked", [{"query": "统计方法", "recall_k": 10_000}, {"sort": ["year"]}])
+def test_pages_have_no_duplicate_and_no_hole_under_writes(
+    shelf: Shelf, asked: dict[str, Any]
+) -> None:
+    body: dict[str, Any] = {"collection": NAME, "budget_ms": 60_000, "fields": [], **asked}
+    body |= {"top_k": min(100, shelf.size // PAGES), "cursor": "*"}
+    seen: list[str] = []
+    turns = 0
+    while body["cursor"]:
+        answer = shelf.http.post("/v1/search", json=body)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        seen += [hit["id"] for hit in page["hits"]]
+        body["cursor"] = page["next_cursor"]
+        shelf.disturb(turns)
+        turns += 1
+    assert turns >= PAGES
+    assert len(seen) == len(set(seen)), "no document is shown twice"
+    there = set(shelf.ids)
+    assert set(seen) >= there - shelf.deleted, "no document that is there is left out"
+    assert set(seen) <= there, "what was written meanwhile belongs to no page"
+    shelf.restore()
