@@ -20,6 +20,22 @@ def _condition(text: object) -> object:
         raise ValueError('it is no JSON; write it as {"year": {"gte": 2015}}') from error
 
 
+def _objects(given: object) -> object:
+    """The objects that JSON texts hold, each text an object or a list of them."""
+    if given is None:
+        return None
+    objects: list[object] = []
+    for text in given if isinstance(given, list) else [given]:
+        try:
+            value = json.loads(text) if isinstance(text, str) else text
+        except ValueError as error:
+            raise ValueError(
+                'it is no JSON; write it as [{"field": "year", "recency": "5y"}]'
+            ) from error
+        objects += value if isinstance(value, list) else [value]
+    return objects
+
+
 def names_of(given: object) -> object:
     """The parts of a text with commas between them."""
     if given is None:
@@ -43,6 +59,13 @@ ListParameter = Annotated[
     list[Item] | None, BeforeValidator(names_of), WithJsonSchema({"type": "string"})
 ]
 """Several values, written with commas between them."""
+
+ObjectsParameter = Annotated[
+    list[Item] | None,
+    BeforeValidator(_objects),
+    WithJsonSchema({"type": "string", "contentMediaType": "application/json"}),
+]
+"""Several objects, written as a JSON list."""
 
 NamesParameter = ListParameter[FieldName]
 """Names of fields, written with commas between them."""

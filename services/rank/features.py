@@ -13,6 +13,7 @@ from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 NAMES = (
     "dense",
@@ -58,9 +59,17 @@ class AnalysedQuery:
 
 
 def coarse_features(
-    query: AnalysedQuery, candidates: Sequence[RankCandidate], analyzer: WordAnalyzer
+    query: AnalysedQuery,
+    candidates: Sequence[RankCandidate],
+    analyzer: WordAnalyzer,
+    usual: BoolArray | None = None,
 ) -> FloatArray:
-    """The feature matrix, float64 [candidates, NAMES]."""
+    """The feature matrix, float64 [candidates, NAMES].
+
+    Scores are relative to those of the candidates in the mask `usual`; by default to all.
+    """
+    if usual is None:
+        usual = np.ones(len(candidates), dtype=np.bool_)
     dense = np.array([each.dense or 0.0 for each in candidates])
     lexical = np.array([each.lexical or 0.0 for each in candidates])
     recall = np.array([each.score for each in candidates])
@@ -77,9 +86,9 @@ def coarse_features(
     return np.column_stack(
         [
             np.clip(dense, 0, 1),
-            _relative(dense),
-            _relative(lexical),
-            _relative(recall),
+            _relative(dense, usual),
+            _relative(lexical, usual),
+            _relative(recall, usual),
             in_title @ lengths / total,
             np.maximum(in_title, in_text) @ lengths / total,
             [_match(query.folded, title) for title in bare_titles],
@@ -92,12 +101,12 @@ def coarse_features(
     )
 
 
-def _relative(scores: FloatArray) -> FloatArray:
-    """Scores stretched from 0 (the worst that a leg found) to 1 (the best).
+def _relative(scores: FloatArray, usual: BoolArray) -> FloatArray:
+    """Scores stretched from 0 (the worst that a leg found) to 1 (the best), of the usual ones.
 
     A document that the leg did not find, whose score is 0, stays at 0.
     """
-    found = scores[scores != 0]
+    found = scores[usual & (scores != 0)]
     if not found.size or found.max() <= found.min():
         return np.where(scores != 0, 1.0, 0.0)
     low, high = float(found.min()), float(found.max())

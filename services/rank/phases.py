@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -17,7 +18,13 @@ from services.common.wire.rank import RankCandidate, RankedHit, considered
 from services.common.wire.stages import Stage
 from services.rank.blend import Blend, probability
 from services.rank.duplicates import Outlines, select
-from services.rank.features import NAMES, AnalysedQuery, FloatArray, coarse_features
+from services.rank.features import (
+    NAMES,
+    AnalysedQuery,
+    BoolArray,
+    FloatArray,
+    coarse_features,
+)
 from services.rank.stopping import PASS_CANDIDATES, StopRule
 
 logger = logging.getLogger(__name__)
@@ -92,14 +99,19 @@ class RankingPhases:
 
         Lack of time and a failing model raise nothing; `degraded` then names `rank`.
         """
-        candidates = candidates[: considered(top_k)]
+        boosts = np.array([each.boost for each in candidates])
+        if boosts.any():
+            usual = _usual(candidates, considered(top_k))
+        else:
+            candidates, boosts = candidates[: considered(top_k)], boosts[: considered(top_k)]
+            usual = np.ones(len(candidates), dtype=np.bool_)
         watch = Stopwatch()
         degraded: list[str] = []
         with watch.stage("coarse") as lap:
             lap.candidates = len(candidates)
-            features = await asyncio.to_thread(self._features, query, candidates)
+            features = await asyncio.to_thread(self._features, query, candidates, usual)
             coarse = self.blend.coarse_odds(features)
-            order = np.argsort(-coarse, kind="stable")
+            order = np.argsort(-coarse - boosts, kind="stable")
         fine = np.full(len(candidates), np.nan)
         if self.blend.uses_ranker:
             with watch.stage("fine") as lap:
@@ -108,6 +120,7 @@ class RankingPhases:
                     query,
                     [candidates[at] for at in best],
                     coarse[best],
+                    boosts[best],
                     top_k=top_k,
                     deeper=len(order) > len(best),
                     deadline=deadline,
@@ -118,7 +131,7 @@ class RankingPhases:
                 if not reading.complete:
                     degraded.append("rank")
         with watch.stage("rerank") as lap:
-            odds = self.blend.final_odds(coarse, fine)
+            odds = self.blend.final_odds(coarse, fine) + boosts
             order = np.argsort(-odds, kind="stable")[: top_k * _SELECTED_FROM]
             lap.candidates = len(order)
             scores = probability(odds)
@@ -150,6 +163,7 @@ class RankingPhases:
         query: str,
         best: Sequence[RankCandidate],
         coarse: FloatArray,
+        boosts: FloatArray,
         *,
         top_k: int,
         deeper: bool,
@@ -157,8 +171,8 @@ class RankingPhases:
     ) -> _Reading:
         """Reads candidates, best first, in small passes until the answer is settled.
 
-        `coarse` holds their coarse log-odds; `deeper` says whether there are more candidates than
-        these.
+        `coarse` holds their coarse log-odds and `boosts` what boosts add; `deeper` says whether
+        there are more candidates than these.
         """
         in_time = Deadline(deadline.at - _SPARE_SECONDS)
         odds = np.full(len(best), np.nan)
@@ -174,13 +188,24 @@ class RankingPhases:
             if np.isnan(odds[start:end]).any():
                 return _Reading(odds, "budget", complete=False)
             if self.stop is not None and end < len(best):
-                final = self.blend.final_odds(coarse[:end], odds[:end])
-                if self.stop.settled(self.blend, final, coarse[end:], top_k):
+                final = self.blend.final_odds(coarse[:end], odds[:end]) + boosts[:end]
+                if self.stop.settled(self.blend, final, coarse[end:], top_k, boosts[end:]):
                     return _Reading(odds, "settled", complete=True)
         return _Reading(odds, "depth" if deeper else "settled", complete=True)
 
-    def _features(self, query: str, candidates: Sequence[RankCandidate]) -> FloatArray:
-        return coarse_features(AnalysedQuery.of(query, self.analyzer), candidates, self.analyzer)
+    def _features(
+        self, query: str, candidates: Sequence[RankCandidate], usual: BoolArray
+    ) -> FloatArray:
+        analysed = AnalysedQuery.of(query, self.analyzer)
+        return coarse_features(analysed, candidates, self.analyzer, usual)
+
+
+def _usual(candidates: Sequence[RankCandidate], count: int) -> BoolArray:
+    """Marks the `count` candidates that are the best without boosts."""
+    order = sorted(range(len(candidates)), key=lambda at: -candidates[at].score)[:count]
+    usual = np.zeros(len(candidates), dtype=np.bool_)
+    usual[order] = True
+    return usual
 
 
 def _scores(
@@ -190,6 +215,8 @@ def _scores(
     scores = {"dense": candidate.dense, "lexical": candidate.lexical, "coarse": coarse}
     if not np.isnan(fine):
         scores["fine"] = float(probability(np.array(fine)))
+    if candidate.boost:
+        scores["boost"] = round(math.exp(candidate.boost), 6)
     if features is not None:
         scores["recall"] = candidate.score
         names = zip(NAMES, features, strict=True)

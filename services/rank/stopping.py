@@ -46,20 +46,37 @@ class StopRule:
             return None
         return cls(stop.intercept, stop.slope, stop.spread, stop.floor, stop.chance)
 
-    def settled(self, blend: Blend, final: FloatArray, unread: FloatArray, top_k: int) -> bool:
+    def settled(
+        self,
+        blend: Blend,
+        final: FloatArray,
+        unread: FloatArray,
+        top_k: int,
+        boosts: FloatArray | float = 0.0,
+    ) -> bool:
         """Whether reading may end.
 
-        `final` holds the final log-odds of the candidates that were read, and `unread` the coarse
-        log-odds of those that the fine phase could still read.
+        `final` holds the final log-odds of the candidates that were read, with boosts, and `unread`
+        the coarse log-odds of those that the fine phase could still read, to which `boosts` come.
         """
-        return self.expected(blend, final, unread, top_k) < self.chance
+        return self.expected(blend, final, unread, top_k, boosts) < self.chance
 
-    def expected(self, blend: Blend, final: FloatArray, unread: FloatArray, top_k: int) -> float:
-        """The expected number of unread candidates that matter."""
+    def expected(
+        self,
+        blend: Blend,
+        final: FloatArray,
+        unread: FloatArray,
+        top_k: int,
+        boosts: FloatArray | float = 0.0,
+    ) -> float:
+        """The expected number of unread candidates that matter.
+
+        A boost helps a candidate to enter the best; it does not make it more relevant.
+        """
         if not unread.size:
             return 0.0
         entry = -np.partition(-final, top_k - 1)[top_k - 1] if final.size >= top_k else -np.inf
-        needed = max(float(entry), self.floor)
+        needed = np.maximum(float(entry) - boosts, self.floor)
         share = (needed - blend.fine_coarse * unread - blend.fine_bias) / blend.fine
         reachable = share < 1  # The ranker's probability is at most 1.
         share = np.clip(share[reachable], 1e-9, 1 - 1e-9)

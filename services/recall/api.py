@@ -68,6 +68,7 @@ async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineD
             phrases=body.phrases,
             exclude=body.exclude,
             rules=body.rules or RulesOfQuery(),
+            boosts=body.boosts,
         ),
         mode=body.mode,
         condition=body.filter,
@@ -94,6 +95,11 @@ def written(recalled: Recalled) -> bytes:
                 if numbers
             },
             "shown": recalled.shown,
+            "boosted": {
+                one.document.id: recalled.boosted[one.document.id]
+                for one in recalled.every or recalled.candidates
+                if one.document.id in recalled.boosted
+            },
             "index": recalled.index.physical,
             "encoder": recalled.index.encoder,
             "terms": recalled.terms,

@@ -17,6 +17,7 @@ from services.common.engine.metrics import EngineMetrics
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.recall.api import router
+from services.recall.boosts import Booster
 from services.recall.domain import Fusion
 from services.recall.encoders import Encoders
 from services.recall.fusion import QueryFusion
@@ -66,14 +67,16 @@ def create_app(
             )
             suggester = Suggester(index, analyzers)
             stack.push_async_callback(suggester.aclose)
-            recaller = Recaller(index, encoders, analyzers, fusion, query_fusion)
+            lists = Lists(index)
+            booster = Booster(lists, _span(weights))
+            recaller = Recaller(index, encoders, analyzers, fusion, query_fusion, booster)
             yield {
                 "checks": {"milvus": index.check},
                 "vital_checks": {"model": encoders.alive},
                 "settings": settings,
                 "encoders": encoders,
                 "recaller": recaller,
-                "lists": Lists(index),
+                "lists": lists,
                 "suggester": suggester,
             }
 
@@ -101,6 +104,11 @@ def _fusions(settings: RecallSettings, weights: FittedWeights) -> tuple[Fusion, 
     )
     weight = weights.dense_weight if settings.dense_weight is None else settings.dense_weight
     return Fusion(settings.fusion, weight, settings.rank_constant), None
+
+
+def _span(weights: FittedWeights) -> float:
+    """Log-odds between a candidate with the worst and one with the best coarse features."""
+    return max(sum(weights.coarse.values()), 1.0)
 
 
 def _compare_encoders(weights: FittedWeights, encoder: str) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from services.common.documents import Content
 from services.common.request_context import Deadline
+from services.common.wire.boosts import Boost
 from services.common.wire.passages import MOST_SHOWN, ShownPassages
 from services.common.wire.recall import RulesOfQuery
 
@@ -72,6 +73,8 @@ class Wanted:
     """Phrases that neither title nor text of a document may hold."""
     rules: RulesOfQuery = field(default_factory=RulesOfQuery)
     """Query rules of the owner for the query."""
+    boosts: Sequence[Boost] = ()
+    """Fields that raise or lower scores."""
 
 
 class DocumentIndex(Protocol):

@@ -16,6 +16,7 @@ from services.common.versions import server_time_of
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
 from services.common.wire.stages import Stage
+from services.recall.boosts import Booster
 from services.recall.domain import (
     DocumentIndex,
     Found,
@@ -58,6 +59,8 @@ class Recalled:
     """Ids of the pinned candidates, in their order."""
     shown: Mapping[str, ShownPassages] = field(default_factory=dict)
     """The passages of long documents."""
+    boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Log-odds that boosts add to documents, and their scores without them, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Recaller:
     fusion: Fusion
     query_fusion: QueryFusion | None = None
     """Model of the dense leg's weight for each query; None always takes that of `fusion`."""
+    booster: Booster = field(default_factory=Booster)
     encoders_seen: dict[str, str] = field(default_factory=dict)
     """Encoder that each collection had at its last search."""
 
@@ -171,20 +175,24 @@ class Recaller:
                 fusion = replace(fusion, dense_weight=share)
                 lap.dense_weight = round(share, 4)
             by_phrases = bool(wanted.phrases or wanted.exclude)
-            every = wanted.every or by_phrases or bool(pins)
+            every = wanted.every or by_phrases or bool(pins) or bool(wanted.boosts)
             fused = fuse(dense, lexical, 2 * wanted.found if every else wanted.best, fusion)
-            fused = pins_first(fused, pins or [])
+        raised = await self.booster.boosted(index, fused, wanted.boosts, deadline, watch)
+        fused = pins_first(raised.fused, pins or [])
         number = len({one.id for leg in (*found.values(), pins or []) for one in leg})
         if by_phrases:
             with watch.stage("phrases") as lap:
                 lap.candidates = number
                 fused = await holding(self.index, index, fused, wanted, deadline)
                 number = len(fused)
-        candidates = fused[: wanted.best]
+        # Rank knows boosts; without it the order is final.
+        candidates = raised.candidates(fused, wanted.best) if wanted.texts else fused[: wanted.best]
         legs_wanted = ("dense", "lexical") if mode is Mode.HYBRID else (mode.value,)
         degraded = [leg for leg in legs_wanted if leg not in found]
         if pins is None:
             degraded.append("rules")
+        if not raised.complete:
+            degraded.append("boosts")
         if wanted.texts and candidates:
             with watch.stage("texts") as lap:
                 lap.candidates = len(candidates)
@@ -215,6 +223,7 @@ class Recaller:
             fused if wanted.every else None,
             [one.document.id for one in candidates if one.document.id in wanted.rules.pinned],
             shown,
+            raised.concerned,
         )
 
     async def _pins(

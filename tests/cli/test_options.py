@@ -52,6 +52,7 @@ def test_every_option_of_a_search_arrives(gateway: ScriptedGateway, xunwen: Xunw
     words = ["search", "语言", "-c", "notes", "-k", "3", "--recall-k", "50", "--mode", "dense"]
     words += ["--no-rank", "--diversity", "0.5", "--budget-ms", "900", "--explain"]
     words += ["--field", "title", "--field", "year", "--filter", '{"year": 2015}']
+    words += ["--boost", '{"field": "year", "recency": "5y"}']
     assert xunwen(*words).code == 0
     assert gateway.asked[0].json == {
         "query": "语言",
@@ -65,6 +66,7 @@ def test_every_option_of_a_search_arrives(gateway: ScriptedGateway, xunwen: Xunw
         "explain": True,
         "fields": ["title", "year"],
         "filter": {"year": 2015},
+        "boosts": [{"field": "year", "recency": "5y"}],
     }
 
 

@@ -35,6 +35,8 @@ def test_everything_that_changes_an_answer_changes_its_key() -> None:
                 {"diversity": 0.5},
                 {"explain": True},
                 {"fields": ["title"]},
+                {"boosts": [{"field": "year", "recency": "5y", "factor": 2.0}]},
+                {"boosts": [{"field": "year", "recency": "5y", "factor": 3.0}]},
             )
         ),
     ]

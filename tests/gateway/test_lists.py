@@ -144,6 +144,15 @@ def test_hits_below_the_least_score_are_left_out_everywhere(http: httpx.Client) 
     )
 
 
+def walked(http: httpx.Client, **body: Any) -> Iterator[list[str]]:
+    """The ids of each page."""
+    cursor: str | None = "*"
+    while cursor:
+        answer = search(http, cursor=cursor, **body)
+        yield [hit["id"] for hit in answer["hits"]]
+        cursor = answer["next_cursor"]
+
+
 def test_bad_requests_say_what_to_write_instead(http: httpx.Client) -> None:
     for body, words in (
         ({"query": "水", "sort": ["title"]}, "sort by a field"),
@@ -153,6 +162,17 @@ def test_bad_requests_say_what_to_write_instead(http: httpx.Client) -> None:
         ({"query": "水", "facets": [{"field": "year", "edges": [2, 1]}]}, "larger than the one"),
         ({"top_k": 3}, "give a `filter`"),
         ({"filter": {"year": 2000}, "min_score": 0.5}, "no score"),
+        (
+            {"query": "水", "boosts": [{"field": "yaer", "recency": "5y"}]},
+            "its fields: discipline, keywords, year",
+        ),
+        ({"query": "水", "boosts": [{"field": "year"}]}, "`recency` (such as"),
+        ({"query": "水", "boosts": [{"field": "year", "recency": "5"}]}, "boosts.0.recency"),
+        ({"query": "水", "boosts": [{"field": "year", "recency": "5y"}] * 11}, "boosts"),
+        (
+            {"filter": {"year": 2000}, "boosts": [{"field": "year", "recency": "5y"}]},
+            "put them in order with `sort`",
+        ),
         ({"query": "水", "cursor": "next"}, "cursor"),
     ):
         answer = http.post("/v1/search", json={"collection": NAME, **body})
@@ -165,6 +185,62 @@ def test_bad_requests_say_what_to_write_instead(http: httpx.Client) -> None:
     cursor = search(http, query="水稻", cursor="*", top_k=5)["next_cursor"]
     other = http.post("/v1/search", json={"collection": NAME, "query": "水", "cursor": cursor})
     assert (other.status_code, other.json()["code"]) == (422, "invalid_request")
+
+
+RAISED = {"field": "discipline", "values": {"化学": 50.0}}
+
+
+@pytest.mark.parametrize("rank", [True, False])
+def test_a_boost_raises_what_it_concerns(http: httpx.Client, rank: bool) -> None:
+    asked = {"query": "数值计算", "rank": rank, "top_k": 100}
+    plain = {hit["id"]: hit for hit in search(http, **asked)["hits"]}
+    raised = search(http, boosts=[RAISED], **asked)
+    assert raised["degraded"] == []
+    assert "boosts" in {stage["name"] for stage in raised["stages"]}
+    found = [hit["score"] for hit in raised["hits"]]
+    assert found == sorted(found, reverse=True)
+    for hit in raised["hits"]:
+        concerned = hit["fields"]["discipline"] == "化学"
+        assert hit["scores"].get("boost") == (50.0 if concerned else None)
+        before = plain.get(hit["id"])
+        if before is not None:
+            assert (hit["score"] > before["score"]) is concerned or "fine" in (
+                hit["scores"].keys() ^ before["scores"].keys()
+            )
+    places = [hit["fields"]["discipline"] == "化学" for hit in raised["hits"][:20]]
+    before = [hit["fields"]["discipline"] == "化学" for hit in [*plain.values()][:20]]
+    assert sum(places) > sum(before)
+
+
+def test_newer_papers_are_raised_and_those_without_a_year_stay(http: httpx.Client) -> None:
+    asked = {"query": "量子力学", "rank": False, "top_k": 100}
+    boosts = [{"field": "year", "recency": "2y", "factor": 100.0}]
+    plain = {hit["id"]: hit["score"] for hit in search(http, **asked)["hits"]}
+    hits = search(http, boosts=boosts, **asked)["hits"]
+    years = {hit["id"]: hit["fields"].get("year") for hit in hits}
+    factors = {hit["id"]: hit["scores"].get("boost", 1.0) for hit in hits}
+    dated = sorted((year, factors[one]) for one, year in years.items() if year)
+    assert [factor for _, factor in dated] == sorted(factor for _, factor in dated)
+    assert dated[-1][1] > 5
+    for one, year in years.items():
+        if year is None and one in plain:
+            assert factors[one] == 1.0
+            assert plain[one] == next(hit["score"] for hit in hits if hit["id"] == one)
+
+
+def test_boosts_of_any_spelling_are_one_search(http: httpx.Client) -> None:
+    first = {"field": "year", "recency": "5y"}
+    body = {"query": "有机合成与数值", "top_k": 20}
+    answer = search(http, boosts=[first, RAISED], explain=True, **body)
+    assert "feature_order" in answer["hits"][0]["scores"]
+    again = search(http, boosts=[RAISED, first | {"factor": 2.0}], explain=True, **body)
+    assert (again["cached"], again["hits"]) == (True, answer["hits"])
+    asked = {"collection": NAME, "q": body["query"], "top_k": 20, "explain": "true"}
+    by_url = http.get("/v1/search", params=asked | {"boosts": json.dumps([first, RAISED])}).json()
+    assert (by_url["cached"], by_url["hits"]) == (True, answer["hits"])
+    paged = [one for page in walked(http, boosts=[first, RAISED], **body) for one in page]
+    assert paged[:20] == [hit["id"] for hit in answer["hits"]]
+    assert len(paged) == len(set(paged)) == len(PAPERS)
 
 
 def test_operators_are_shown_as_they_were_understood_and_are_the_same_as_json(
@@ -192,6 +268,9 @@ def test_operators_are_shown_as_they_were_understood_and_are_the_same_as_json(
     assert answer["total"] == len(expected)
     again = search(http, top_k=100, **meant)
     assert (again["hits"], again["understood"]) == (answer["hits"], meant)
+    favoured = search(http, query="量子力学 学科:化学^50", syntax="fields", top_k=100)
+    assert favoured["understood"]["boosts"] == [RAISED]
+    assert favoured["hits"] == search(http, query="量子力学", boosts=[RAISED], top_k=100)["hits"]
     listed = search(http, query="year:2000..2010 -discipline:数学", syntax="fields", top_k=100)
     assert (listed["counted"], listed["understood"]["query"]) == ("exact", None)
     assert {hit["id"] for hit in listed["hits"]} == {

@@ -32,11 +32,13 @@ async def read(parameters: str) -> tuple[int, dict[str, Any]]:
 
 async def test_every_option_of_the_body_is_a_parameter() -> None:
     condition = quote('{"year": {"gte": 2015}}')
+    boosts = quote('[{"field": "year", "recency": "5y"}]')
     status, options = await read(
         "q=2015&collection=notes&top_k=3&recall_k=50&mode=dense&rank=false&explain=1"
         f"&diversity=0.5&budget_ms=50&fields=title,year&filter={condition}"
         "&facets=year,discipline&sort=-year,relevance&group_by=journal&min_score=0.5&cursor=*"
         f"&syntax=fields&phrases={quote('水稻 病害,冻土')}&exclude={quote('综述')}"
+        f"&boosts={boosts}"
     )
     assert status == 200, options
     assert options == {
@@ -46,6 +48,9 @@ async def test_every_option_of_the_body_is_a_parameter() -> None:
         "facets": [{"field": name, "top": 10, "edges": []} for name in ("year", "discipline")],
         "sort": ["-year", "relevance"], "group_by": "journal", "min_score": 0.5, "cursor": "*",
         "syntax": "fields", "phrases": ["水稻 病害", "冻土"], "exclude": ["综述"],
+        "boosts": [
+            {"field": "year", "recency": "5y", "halfway": None, "values": None, "factor": 2.0}
+        ],
     }  # fmt: skip
     assert set(options) - {"q"} == set(SearchOptions.model_fields)
     assert (await read("q=a"))[1] == {"q": "a", **SearchOptions().model_dump(mode="json")}
@@ -63,6 +68,8 @@ async def test_every_option_of_the_body_is_a_parameter() -> None:
         ("filter=year", "filter"),
         ("filter=3", "filter"),
         ("fields=*x", "fields"),
+        ("boosts=year", "boosts"),
+        ("boosts=[3]", "boosts.0"),
         ("topk=5", "topk"),
         ("mode=both", "mode"),
     ],

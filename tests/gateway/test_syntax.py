@@ -6,9 +6,15 @@ import pytest
 
 from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
+from services.common.wire.boosts import Boost
 from services.gateway.search.syntax import ParsedQuery, understood
 
 FIELDS = ("authors", "year", "journal", "keywords", "discipline", "doi", "date")
+
+
+def raised(name: str, **factors: float) -> Boost:
+    return Boost(field=name, values={value: float(by) for value, by in factors.items()})
+
 
 OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("author:张三", ParsedQuery("", [{"authors": "张三"}])),
@@ -52,6 +58,12 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
         ),
     ),
     ("doi:10.1000/182", ParsedQuery("", [{"doi": "10.1000/182"}])),
+    ("超导 journal:物理学报^3", ParsedQuery("超导", boosts=[raised("journal", 物理学报=3)])),
+    ("超导 期刊:物理学报^0.5", ParsedQuery("超导", boosts=[raised("journal", 物理学报=0.5)])),
+    ("author:张三|李四^2 稻", ParsedQuery("稻", boosts=[raised("authors", 张三=2, 李四=2)])),
+    ('journal:"中 科"^1.5 稻', ParsedQuery("稻", boosts=[raised("journal", **{"中 科": 1.5})])),
+    ("journal:“中国 科学”^2 稻", ParsedQuery("稻", boosts=[raised("journal", **{"中国 科学": 2})])),
+    ("year:2015^2 稻", ParsedQuery("稻", boosts=[raised("year", **{"2015": 2})])),
 ]  # fmt: skip
 
 ORDINARY = [
@@ -76,6 +88,7 @@ REFUSED = [
     ('水稻 "深度学习 病害', "close it"),
     ('author:"张三', "close it"),
     ('水稻 -"综述', "close it"),
+    ("水稻 journal:“物理学报^2", "close it"),
     ("yaer:2015", "did you mean `year`"),
     ("autor:张三", "did you mean `authors`"),
     ("jounal:物理学报", "did you mean `journal`"),
@@ -86,6 +99,13 @@ REFUSED = [
     ("year:2015..今年", "both as numbers"),
     ("-综述", "say what to search for"),
     ("year:2015 -综述", "say what to search for"),
+    ("超导 journal:物理学报^", "such as `journal:中国科学^2`"),
+    ("超导 journal:物理学报^0", "a factor of 0.01 to 100"),
+    ("超导 journal:物理学报^101", "a factor of 0.01 to 100"),
+    ("超导 journal:物理学报^二", "such as `journal"),
+    ("超导 -journal:物理学报^2", "below 1 to lower it"),
+    ("超导 year:2015..2020^2", "write a value"),
+    ("超导 journal:^2", "write a value"),
 ]
 
 
@@ -98,13 +118,13 @@ def test_an_operator_means_this(text: str, meaning: ParsedQuery) -> None:
 
 
 def members(found: ParsedQuery) -> list[Any]:
-    return [found.query, *map(list, (found.conditions, found.phrases, found.exclude))]
+    return [found.query, *map(list, (found.conditions, found.phrases, found.exclude, found.boosts))]
 
 
 @pytest.mark.parametrize("text", ORDINARY)
 @pytest.mark.parametrize("fields", [FIELDS, None])
 def test_an_ordinary_query_keeps_its_meaning(text: str, fields: tuple[str, ...] | None) -> None:
-    assert members(understood(text, fields)) == [" ".join(text.split()), [], [], []]
+    assert members(understood(text, fields)) == [" ".join(text.split()), [], [], [], []]
 
 
 @pytest.mark.parametrize(("text", "words"), REFUSED)

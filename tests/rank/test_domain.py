@@ -1,7 +1,7 @@
 """Features, blend and the last selection, without a model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from services.common.blend import BLEND
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
-from services.common.wire.rank import RankCandidate
+from services.common.wire.rank import RankCandidate, RankedHit
 from services.rank.blend import Blend, probability, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
 from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
@@ -159,6 +159,18 @@ class Judge:
         return odds
 
 
+@dataclass
+class ByTitle:
+    """A FineRanker that knows the odds of each title."""
+
+    odds: Mapping[str, float]
+
+    async def log_odds(
+        self, query: str, found: Sequence[RankCandidate], deadline: Deadline
+    ) -> npt.NDArray[np.float32]:
+        return np.array([self.odds[one.title] for one in found], dtype=np.float32)
+
+
 async def ranked(judge: Judge, blend: Blend) -> tuple[list[str], list[str]]:
     found = [RankCandidate.model_validate(each) for each in candidates(6)]
     answer = await RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=6).rank(
@@ -246,3 +258,71 @@ def test_a_ranker_far_off_outweighs_no_more_than_its_weight() -> None:
     blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.0)
     final = blend.final_odds(np.zeros(3), np.array([-1000.0, 0.0, 1000.0]))
     assert final.tolist() == [0.0, 1.0, 2.0]
+
+
+def boosted(*found: RankCandidate, boosts: Mapping[str, float]) -> list[RankCandidate]:
+    return [one.model_copy(update={"boost": boosts.get(one.id, 0.0)}) for one in found]
+
+
+@pytest.mark.parametrize("read", [0, 6])
+@pytest.mark.parametrize("factor", [0.01, 0.5, 3.0, 100.0])
+async def test_a_boost_multiplies_the_odds_and_changes_no_other_score(
+    tmp_path: Path, read: int, factor: float
+) -> None:
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    if not read:
+        blend = replace(blend, fine=0.0)
+    plain = [RankCandidate.model_validate(each) for each in candidates(6)]
+
+    async def scores(found: Sequence[RankCandidate]) -> dict[str, RankedHit]:
+        # Each candidate has odds of its own, in whatever order they are read.
+        judge = ByTitle({one.title: float(place) for place, one in enumerate(plain)})
+        phases = RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=6)
+        answer = await phases.rank(
+            QUERY, found, top_k=6, diversity=0, explain=True, deadline=Deadline.after(60)
+        )
+        assert [hit.score for hit in answer.hits] == sorted(
+            (hit.score for hit in answer.hits), reverse=True
+        )
+        return {hit.id: hit for hit in answer.hits}
+
+    before = await scores(plain)
+    after = await scores(boosted(*plain, boosts={"p3": float(np.log(factor))}))
+    for one in plain:
+        odds = before[one.id].score / (1 - before[one.id].score)
+        raised = odds * (factor if one.id == "p3" else 1)
+        assert after[one.id].score == pytest.approx(raised / (1 + raised))
+        assert after[one.id].scores.get("boost", 1.0) == (factor if one.id == "p3" else 1.0)
+        others = {name: value for name, value in after[one.id].scores.items() if name != "boost"}
+        assert others == before[one.id].scores
+
+
+async def test_candidates_that_only_boosts_brought_change_no_scale(tmp_path: Path) -> None:
+    """Features are relative to the best candidates without boosts, of which there are 200."""
+    blend = replace(read_blend(write_blend(tmp_path / "blend.json")), fine=0.0)
+    every = [RankCandidate.model_validate(each) for each in candidates(300)]
+    phases = RankingPhases(Judge([]), _ANALYZER, blend, duplicate=2.0, depth=6)
+
+    async def scores(found: Sequence[RankCandidate]) -> dict[str, float]:
+        answer = await phases.rank(
+            QUERY, found, top_k=40, diversity=0, explain=False, deadline=Deadline.after(60)
+        )
+        return {hit.id: hit.score for hit in answer.hits}
+
+    usual = await scores(every[:200])
+    lifted = every[290].model_copy(update={"boost": 40.0})
+    found = await scores([lifted, *every[:200]])
+    assert next(iter(found)) == lifted.id
+    for identity in found.keys() - {lifted.id}:
+        assert found[identity] == usual[identity]
+
+
+def test_the_rule_reads_on_for_what_a_boost_may_lift_into_the_answer() -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.0)
+    hopeful = replace(_EVEN, intercept=50.0)
+    unread = np.array([2.9])
+    assert hopeful.expected(blend, np.full(3, 5.0), unread, 3) == 0.0
+    lifted = hopeful.expected(blend, np.full(3, 5.0), unread, 3, np.array([0.2]))
+    assert lifted == pytest.approx(1.0)
+    irrelevant = replace(hopeful, floor=6.0)
+    assert irrelevant.expected(blend, np.full(3, 5.0), unread, 3, np.array([9.0])) == 0.0

@@ -61,6 +61,24 @@ def test_counts_orders_and_operators(open_page: OpenPage, shelf: str) -> None:
     expect(page.get_by_role("alert")).to_contain_text("did you mean `year`")
 
 
+def test_newer_years_come_first_among_the_relevant(open_page: OpenPage, shelf: str) -> None:
+    page = open_page(f"{shelf}&q=抗旱")
+    order = page.get_by_role("combobox", name="排序依据")
+    expect(order).to_be_visible()
+    titles(page)
+    with page.expect_request(lambda asked: "boosts" in (asked.post_data or "")) as asked:
+        order.select_option("按相关度，新者优先（年份）")
+    body = asked.value.post_data_json or {}
+    assert body["boosts"] == [{"field": "year", "recency": "5y", "factor": 5}]
+    assert "sort" not in body
+    expect(page).to_have_url(re.compile(r"sort=(\*|%2A)year"))
+    expect(page.get_by_role("checkbox", name="排序")).to_be_visible()
+    assert len(titles(page)) == len(TITLES)
+    page.reload()
+    expect(order).to_have_value("*year")
+    assert len(titles(page)) == len(TITLES)
+
+
 def test_an_empty_answer_says_what_to_loosen(open_page: OpenPage, shelf: str) -> None:
     page = open_page(f"{shelf}&f.journal=作物学报")
     box = page.get_by_role("combobox", name="检索文献")

@@ -93,6 +93,14 @@ def search(
     min_score: Annotated[
         float | None, typer.Option(help="Leave out hits with a lower score, 0 to 1.")
     ] = None,
+    boosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--boost",
+            help="Field that raises or lowers scores, as JSON, for example"
+            ' \'{"field": "year", "recency": "5y"}\'; may be given more than once.',
+        ),
+    ] = None,
     cursor: Annotated[
         str | None,
         typer.Option(help="`*` for the first of many pages; each page names the next cursor."),
@@ -124,6 +132,7 @@ def search(
         "sort": sort or None,
         "group_by": group_by,
         "min_score": min_score,
+        "boosts": [json_object(one, "boost") for one in boosts or []] or None,
         "cursor": cursor,
     }
     # The server checks the values and says what is possible.
@@ -232,6 +241,7 @@ def _summary(answer: SearchAnswer) -> Text:
         parts = [meant.query or "", *(f'"{phrase}"' for phrase in meant.phrases)]
         parts += [f"-{word}" for word in meant.exclude]
         parts += [json.dumps(meant.filter, ensure_ascii=False)] if meant.filter else []
+        parts += [json.dumps(one.members(), ensure_ascii=False) for one in meant.boosts]
         line.append(f"\nunderstood: {' '.join(part for part in parts if part)}")
     if answer.next_cursor:
         line.append(f"\nnext page: --cursor {answer.next_cursor}")

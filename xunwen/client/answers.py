@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from services.common.documents import FieldValue
 from services.common.wire.arrange import Facet, Group
+from services.common.wire.boosts import Boost
 from services.common.wire.passages import Passage, PassagePlace
 from services.common.wire.stages import Stage
 from services.common.wire.suggest import Suggested
@@ -38,6 +39,9 @@ class SearchOptions(TypedDict, total=False):
     """Names of fields, with `-` before them for descending order, or `relevance`."""
     group_by: str
     min_score: float
+    boosts: Sequence[Mapping[str, Any]]
+    """Fields that raise or lower scores: objects with `field` and `recency`, `halfway` or
+    `values`."""
     cursor: str
 
 
@@ -77,6 +81,7 @@ class Understood(BaseModel):
     filter: dict[str, Any] | None = None
     phrases: list[str] = Field(default_factory=list)
     exclude: list[str] = Field(default_factory=list)
+    boosts: list[Boost] = Field(default_factory=list)
 
 
 class SearchAnswer(BaseModel):

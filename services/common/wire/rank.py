@@ -12,8 +12,8 @@ MAX_TEXT_CHARS = 2_000
 
 
 def considered(top_k: int) -> int:
-    """The number of candidates, best first, that rank considers for `top_k` hits; no more are sent
-    to it."""
+    """The number of candidates, best first, that rank considers for `top_k` hits. No more are sent
+    to it, or with boosts up to as many again, which these raise among the best."""
     return max(200, 5 * top_k)
 
 
@@ -30,7 +30,10 @@ class RankCandidate(BaseModel):
     )
     dense: float | None = Field(default=None, description="Cosine of query and document, -1 to 1")
     lexical: float | None = Field(default=None, description="BM25 score, 0 or more")
-    score: float = Field(description="Fused score; comparable within one search only")
+    score: float = Field(
+        description="Fused score without boosts; comparable within one search only"
+    )
+    boost: float = Field(default=0.0, description="Log-odds that boosts add to its relevance")
 
 
 class RankRequest(BaseModel):
@@ -55,10 +58,13 @@ class RankedHit(BaseModel):
 
     id: str
     score: float = Field(
-        ge=0, le=1, description="Probability of relevance, comparable across queries"
+        ge=0,
+        le=1,
+        description="Probability of relevance, comparable across queries, with boosts in it",
     )
     scores: dict[str, float] = Field(
-        description="Score of each phase (dense, lexical, coarse, fine); with explain also features"
+        description="Score of each phase (dense, lexical, coarse, fine), and the factor of boosts;"
+        " with explain also features"
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Content, DocumentId
 from services.common.versions import VERSION_PATTERN
+from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 
@@ -94,6 +95,11 @@ class RecallRequest(BaseModel):
     rules: RulesOfQuery | None = Field(
         default=None, description="Query rules of the owner for this query"
     )
+    boosts: list[Boost] = Field(
+        default_factory=list,
+        max_length=MAX_BOOSTS,
+        description="Fields that raise or lower scores",
+    )
     version: str | None = Field(
         default=None,
         pattern=VERSION_PATTERN,
@@ -113,13 +119,16 @@ class Candidate(BaseModel):
     )
     dense: float | None = Field(default=None, description="Cosine of query and document, -1 to 1")
     lexical: float | None = Field(default=None, description="BM25 score, 0 or more")
-    score: float = Field(description="Fused score, comparable within one answer only")
+    score: float = Field(description="Fused score with boosts, comparable within one answer only")
 
 
 class RecallResponse(BaseModel):
     """The candidates of a query, and where they come from."""
 
-    candidates: list[Candidate] = Field(description="Best first")
+    candidates: list[Candidate] = Field(
+        description="Best first; if boosts concern them and rank is to read them, also the best"
+        " without boosts, so up to twice as many as were asked for"
+    )
     found: int = Field(description="Documents that were found, those not answered included")
     every: list[tuple[str, int, float, float | None, float | None]] | None = Field(
         default=None,
@@ -144,13 +153,19 @@ class RecallResponse(BaseModel):
     shown: dict[str, ShownPassages] = Field(
         default_factory=dict, description="With `documents`: the passages of those that are long"
     )
+    boosted: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="Log-odds that boosts add to a document, and its score without them, of each"
+        " document that they concern",
+    )
     index: str = Field(description="The physical collection that answered")
     encoder: str = Field(description="Fingerprint of the encoder that filled it")
     terms: list[str] = Field(description="Words of the query, for highlights")
     stages: list[Stage]
     degraded: list[str] = Field(
         default_factory=list,
-        description="Legs that did not answer; `texts` if these could not be fetched",
+        description="Legs that did not answer; `texts`, `rules` and `boosts` if what they need"
+        " could not be fetched",
     )
 
 

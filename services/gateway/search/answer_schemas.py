@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.common.documents import FieldValue
 from services.common.wire.arrange import Facet, Group
+from services.common.wire.boosts import Boost
 from services.common.wire.passages import Passage, PassagePlace
 from services.common.wire.stages import Stage
 
@@ -21,7 +22,8 @@ class Hit(BaseModel):
 
     id: str
     score: float = Field(
-        description="Score of the last stage that ran; 0 to 1 when ranked, 0 without a query"
+        description="Score of the last stage that ran, with boosts; 0 to 1 when ranked, 0 without"
+        " a query"
     )
     title: str | None = Field(
         default=None, description="The title; absent if `fields` does not name it"
@@ -36,7 +38,9 @@ class Hit(BaseModel):
         description="Passages of title and text with the query's words in <em>; else plain text,"
         " not escaped for HTML"
     )
-    scores: dict[str, float] = Field(description="Score per phase of the cascade")
+    scores: dict[str, float] = Field(
+        description="Score per phase of the cascade; `boost` is the factor of the odds by boosts"
+    )
     pinned: bool = Field(
         default=False, description="Whether the collection's query rules put this hit first"
     )
@@ -61,6 +65,7 @@ class Understood(BaseModel):
     filter: dict[str, Any] | None
     phrases: list[str]
     exclude: list[str]
+    boosts: list[Boost] | None = Field(default=None, description="Absent if there are none")
 
 
 class SearchAnswer(BaseModel):
@@ -85,7 +90,8 @@ class SearchAnswer(BaseModel):
     )
     stages: list[Stage] = Field(description="Time and candidates of each stage, when computed")
     degraded: list[str] = Field(
-        description="Parts that did not take part: dense, lexical, rank, recall, facets, rules"
+        description="Parts that did not take part: dense, lexical, rank, recall, facets, rules,"
+        " boosts"
     )
     index_version: str | None = Field(
         description="Version of the index that answered; null if unknown"

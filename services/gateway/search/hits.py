@@ -1,5 +1,6 @@
 """Candidates of recall, and how the best of them become hits with fields and highlights."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,13 +53,17 @@ class RecallAnswer:
     every: Sequence[tuple[str, int, float, float | None, float | None]] = ()
     """Id, version, score, dense and lexical of all found documents, best first; empty unless the
     search has an arrangement."""
+    boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Log-odds that boosts add to documents, and their scores without them, by id."""
 
 
 def in_order_of_recall(recalled: RecallAnswer, top_k: int) -> list[RankedHit]:
     """The best hits in the order of recall, of a search that is not ranked."""
     return [
         RankedHit.model_construct(
-            id=candidate["id"], score=candidate["score"], scores=_scores(candidate)
+            id=candidate["id"],
+            score=candidate["score"],
+            scores=_scores(candidate, recalled.boosted.get(candidate["id"])),
         )
         for candidate in recalled.candidates[:top_k]
     ]
@@ -70,7 +75,10 @@ def all_in_order_of_recall(recalled: RecallAnswer) -> list[RankedHit]:
         RankedHit.model_construct(
             id=identity,
             score=score,
-            scores=_scores({"dense": dense, "lexical": lexical, "score": score}),
+            scores=_scores(
+                {"dense": dense, "lexical": lexical, "score": score},
+                recalled.boosted.get(identity),
+            ),
         )
         for identity, _, score, dense, lexical in recalled.every
     ]
@@ -174,7 +182,10 @@ def _members(names: Sequence[str] | None, document: DocumentMembers) -> dict[str
     return {name: document[name] for name in texts} | {"fields": fields}
 
 
-def _scores(candidate: CandidateMembers) -> dict[str, float]:
+def _scores(candidate: CandidateMembers, boosted: tuple[float, float] | None) -> dict[str, float]:
+    """The scores of the legs and of both together, and the factor of boosts if they concern it."""
     scores = {"dense": candidate.get("dense"), "lexical": candidate.get("lexical")}
     given = {name: score for name, score in scores.items() if score is not None}
-    return given | {"recall": candidate["score"]}
+    if boosted is None:
+        return given | {"recall": candidate["score"]}
+    return given | {"recall": boosted[1], "boost": round(math.exp(boosted[0]), 6)}

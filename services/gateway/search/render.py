@@ -43,6 +43,8 @@ def content(
             "phrases": search.wording.phrases,
             "exclude": search.wording.exclude,
         }
+        if search.boosts:
+            shared["understood"]["boosts"] = search.boosts
     return orjson.dumps(shared)[:-1]
 
 

@@ -12,6 +12,7 @@ from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
+from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.recall import Mode
 from services.gateway.search.schemas import SearchOptions
 from services.gateway.search.syntax import ParsedQuery, understood
@@ -70,6 +71,8 @@ class Search:
     wording: Wording | None = None
     """Phrases and excluded words; None for a query of plain words, whose answer does not say how it
     was understood."""
+    boosts: Sequence[Mapping[str, Any]] = ()
+    """Boosts, each with the members of a wire Boost, in an order of their own."""
     canonical: bytes = field(init=False, repr=False, compare=False)
     """The members above as JSON with sorted keys: equal searches have equal bytes."""
 
@@ -123,10 +126,16 @@ def search_of(
     condition = _all_of([options.filter, *meant.conditions])
     compile_filter(condition)
     wording = None
+    boosts = _boosts(meant.boosts)
     if options.syntax == "fields" or meant.phrases or meant.exclude:
         wording = Wording(sorted(set(meant.phrases)), sorted(set(meant.exclude)))
     arrangement = _arrangement(options)
     if not meant.query:
+        if boosts:
+            raise InvalidRequest(
+                "boosts: without a query documents have no score to raise; put them in order with"
+                " `sort`, or give a query."
+            )
         return _listing(options, condition, wording, arrangement)
     by_fields = arrangement is not None and bool(arrangement.sort)
     return Search(
@@ -142,13 +151,14 @@ def search_of(
         fields=_names(options),
         arrangement=arrangement,
         wording=wording,
+        boosts=boosts,
     )
 
 
 def _meant(
     query: str | None, options: SearchOptions, fields: Collection[str] | None
 ) -> ParsedQuery:
-    """The query with the phrases that were given beside it."""
+    """The query with the phrases and boosts that were given beside it."""
     read = ParsedQuery(query or "")
     if query is not None and options.syntax == "fields":
         read = understood(query, fields)
@@ -157,7 +167,8 @@ def _meant(
     words = read.query or " ".join(options.phrases or [])
     if exclude and not words:
         raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
-    return ParsedQuery(words, read.conditions, phrases, exclude)
+    boosts = [*read.boosts, *(options.boosts or [])]
+    return ParsedQuery(words, read.conditions, phrases, exclude, boosts)
 
 
 def _all_of(conditions: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
@@ -197,6 +208,14 @@ def _listing(
         arrangement=arrangement or Arrangement(),
         wording=wording,
     )
+
+
+def _boosts(given: Sequence[Boost]) -> list[dict[str, Any]]:
+    """The boosts in an order that depends on them alone, since their order changes nothing."""
+    if len(given) > MAX_BOOSTS:
+        raise InvalidRequest(f"boosts: at most {MAX_BOOSTS} are possible, those of `query` too.")
+    boosts = [boost.members() for boost in given]
+    return sorted(boosts, key=lambda one: orjson.dumps(one, option=orjson.OPT_SORT_KEYS))
 
 
 def _names(options: SearchOptions) -> list[str] | None:

@@ -21,8 +21,10 @@ from services.common.parameters import (
     FilterParameter,
     ListParameter,
     NamesParameter,
+    ObjectsParameter,
 )
 from services.common.wire.arrange import MAX_FACETS, MAX_SORT_KEYS, NamedFacet
+from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import MAX_CANDIDATES, MAX_PHRASES, MAX_QUERY_CHARS, Mode, Phrase
 
@@ -112,6 +114,12 @@ class SearchOptions(BaseModel):
     min_score: float | None = Field(
         default=None, ge=0, le=1, strict=True, description="Least score of a hit, 0 to 1"
     )
+    boosts: list[Boost] | None = Field(
+        default=None,
+        max_length=MAX_BOOSTS,
+        description="Fields that raise or lower the scores of hits",
+        examples=[[{"field": "year", "recency": "5y"}]],
+    )
     cursor: str | None = Field(
         default=None,
         pattern=CURSOR_PATTERN,
@@ -173,6 +181,12 @@ class SearchByUrl(SearchOptions):
         max_length=MAX_SORT_KEYS,
         description="Fields with commas between them, `-` for descending",
         examples=["-year,relevance"],
+    )
+    boosts: ObjectsParameter[Boost] = Field(
+        default=None,
+        max_length=MAX_BOOSTS,
+        description="Fields that raise or lower the scores of hits, as a JSON list",
+        examples=['[{"field": "year", "recency": "5y"}]'],
     )
 
     @model_validator(mode="before")

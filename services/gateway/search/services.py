@@ -75,6 +75,8 @@ class RecallService:
         }
         if search.wording is not None:
             body |= {"phrases": search.wording.phrases, "exclude": search.wording.exclude}
+        if search.boosts:
+            body["boosts"] = search.boosts
         response = await self.client.send(
             "POST",
             "/search",
@@ -96,6 +98,7 @@ class RecallService:
                 every=answer.get("every") or (),
                 passages=answer.get("passages") or {},
                 shown=answer.get("shown") or {},
+                boosted=answer.get("boosted") or {},
             )
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Unavailable("The recall service gave an answer that cannot be read.") from error
@@ -238,7 +241,9 @@ class RankService:
         """Ranks the candidates of a search. Raises Unavailable or DeadlineExceeded."""
         body: dict[str, Any] = {
             "query": search.query,
-            "candidates": [*map(_rank_candidate, recalled.candidates[: considered(search.top_k)])],
+            "candidates": [
+                _rank_candidate(one, recalled.boosted.get(one["id"])) for one in recalled.candidates
+            ],
             "top_k": search.top_k,
             "diversity": search.diversity,
             "explain": search.explain,
@@ -256,13 +261,20 @@ class RankService:
             raise Unavailable("The rank service gave an answer that cannot be read.") from error
 
 
-def _rank_candidate(candidate: CandidateMembers) -> dict[str, Any]:
-    """The members of a wire RankCandidate: no metadata, and the beginning of the text."""
+def _rank_candidate(
+    candidate: CandidateMembers, boosted: tuple[float, float] | None
+) -> dict[str, Any]:
+    """The members of a wire RankCandidate: no metadata, and the beginning of the text.
+
+    `boosted` are the log-odds that boosts add, and the score without them.
+    """
+    boost, score = boosted or (0.0, candidate["score"])
     return {
         "id": candidate["id"],
         "title": candidate["title"],
         "text": candidate["text"][:MAX_TEXT_CHARS],
         "dense": candidate.get("dense"),
         "lexical": candidate.get("lexical"),
-        "score": candidate["score"],
+        "score": score,
+        "boost": boost,
     }

@@ -5,6 +5,7 @@
     field:value          the field is or holds the value; "…" where it has spaces, a|b for either
     field:2015..2020     a range; either end may be missing; also field:>=2015, >, <=, <
     -field:value         documents whose field is another one
+    field:value^3        no condition: a boost of documents whose field is or holds the value
     "…"                  title or text hold the phrase, characters in this order
     -word, -"…"          title and text hold neither
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import InvalidRequest
+from services.common.wire.boosts import MAX_BOOSTED_VALUES, MAX_FACTOR, MIN_FACTOR, Boost
 
 COMMON_FIELDS = (
     "author", "authors", "year", "journal", "keyword", "keywords", "discipline", "category",
@@ -49,13 +51,16 @@ _QUOTED = rf"[{_OPEN}](?P<{{name}}>[^{_OPEN}{_CLOSE}]*)[{_CLOSE}](?=\s|$)"
 _PHRASE = re.compile(rf"(?P<minus>-)?{_QUOTED.format(name='phrase')}")
 _FIELD = re.compile(
     r"(?P<minus>-)?(?:(?P<name>[A-Za-z_][A-Za-z0-9_]{0,63})[:：]|"
-    rf"(?P<other>[^\W\d]\w{{0,63}}):)(?:{_QUOTED.format(name='quoted')}|(?P<bare>\S+))"
+    rf"(?P<other>[^\W\d]\w{{0,63}}):)(?:{_QUOTED.format(name='quoted')}|"
+    rf"[{_OPEN}](?P<raised>[^{_OPEN}{_CLOSE}]+)[{_CLOSE}]\^(?P<by>\S+)|(?P<bare>\S+))"
 )
 _WORD = re.compile(r"\S+")
 _LEFT_OUT = re.compile(r"-(?P<word>[^\W\d_]\S*)")
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,15})?")
 _RANGE = re.compile(r"(?P<low>[^.]\S*?)?\.\.(?P<high>\S*[^.])?")
 _COMPARED = re.compile(r"(?P<sign>>=|<=|>|<)(?P<bound>\S+)")
+_RAISED = re.compile(r"(?P<value>\S*)\^(?P<by>[^^]*)")
+_FACTOR = re.compile(r"\d{1,3}(?:\.\d{1,6})?")
 _SIGNS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _ALIKE = 0.75
 """Likeness, as difflib measures it, from which an unknown name counts as a slip of the pen."""
@@ -71,6 +76,7 @@ class ParsedQuery:
     """Filters, which must all hold."""
     phrases: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    boosts: Sequence[Boost] = ()
 
 
 def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
@@ -83,6 +89,7 @@ def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
     conditions: list[dict[str, Any]] = []
     phrases: list[str] = []
     exclude: list[str] = []
+    boosts: list[Boost] = []
     at = 0
     while at < len(text):
         if text[at].isspace():
@@ -95,7 +102,9 @@ def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
             else:
                 phrases.append(phrase)
                 words.append(phrase)
-        elif (match := _FIELD.match(text, at)) and (condition := _condition(match, fields)):
+        elif (match := _FIELD.match(text, at)) and (boost := _boost(match, fields)):
+            boosts.append(boost)
+        elif match and (condition := _condition(match, fields)):
             conditions.append({"not": condition} if match["minus"] else condition)
         elif (match := _LEFT_OUT.match(text, at)) and match["word"] not in _GROUPS:
             exclude.append(match["word"])
@@ -109,7 +118,7 @@ def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
             f"query: say what to search for beside what to leave out, such as"
             f" `深度学习 -{exclude[0]}`."
         )
-    return ParsedQuery(" ".join(words), conditions, phrases, exclude)
+    return ParsedQuery(" ".join(words), conditions, phrases, exclude, boosts)
 
 
 def _check_quotes(text: str, at: int) -> None:
@@ -119,6 +128,26 @@ def _check_quotes(text: str, at: int) -> None:
             f"query: the quotation mark before `{text[at + 1 : at + 21].strip()}` has no partner;"
             " close it, or leave it out."
         )
+
+
+def _boost(match: re.Match[str], fields: Collection[str] | None) -> Boost | None:
+    """The boost of `field:value^3`; None if it is something else."""
+    value, by = match["raised"], match["by"]
+    if value is None and match["bare"] and (found := _RAISED.fullmatch(match["bare"])):
+        value, by = found["value"], found["by"]
+    name = _resolved(match["name"] or match["other"], fields)
+    if value is None or name is None:
+        return None
+    _check_quotes(value, 0)
+    factor = float(by) if _FACTOR.fullmatch(by) else 0.0
+    values = [value] if match["raised"] else list(filter(None, value.split("|")))
+    one = not match["minus"] and not _RANGE.fullmatch(value) and not _COMPARED.fullmatch(value)
+    if not (one and 0 < len(values) <= MAX_BOOSTED_VALUES and MIN_FACTOR <= factor <= MAX_FACTOR):
+        raise InvalidRequest(
+            f"query: `{match[0][:60]}` is no boost; write a value and a factor of {MIN_FACTOR} to"
+            f" {MAX_FACTOR} after `^`, such as `{name}:中国科学^2`, or below 1 to lower it."
+        )
+    return Boost(field=name, values=dict.fromkeys(values, factor))
 
 
 def _condition(match: re.Match[str], fields: Collection[str] | None) -> dict[str, Any] | None:

@@ -1,12 +1,14 @@
 // The address bar is the state: every view is written there, so links and the back button work.
 //   ?q=…&mode=dense&c=papers&rank=off&f.discipline=数学&r.year=2010..2015
-//   &sort=-year   by a field, - for descending
+//   &sort=-year   by a field, - for descending; *year by relevance, newer first
 //   ?like=p1&c=papers   the documents nearest to one
 //   ?view=vectors&a=…&b=…   ?view=jobs   ?view=collections   ?view=health
 
 export const MODES = ["hybrid", "dense", "lexical", "compare"];
 export const DEFAULT_COLLECTION = "literature";
-const SORT = /^-?[^*\s-].*$/;
+/** Before the field of an order: by relevance, but newer years first. No field begins with it. */
+export const NEWER = "*";
+const SORT = /^[-*]?[^*\s-].*$/;
 const VALUE = "f.";
 const RANGE = "r.";
 

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { t } from "../messages.js";
 
-const OPERATORS = ["author:张三", "year:2015..2020", "journal:\"中国科学\"", "\"卷积神经网络\"", "-综述", "-journal:物理学报"];
+const OPERATORS = ["author:张三", "year:2015..2020", "journal:\"中国科学\"", "\"卷积神经网络\"", "-综述", "-journal:物理学报", "journal:物理学报^3"];
 
 /** A section that unfolds and explains the operators. */
 export function queryHelp() {

@@ -1,11 +1,14 @@
 // Turns the state in the address into requests of the API.
 
 import * as api from "../api.js";
+import { NEWER } from "../address.js";
 
 /** Number of hits on a page of a search. */
 const DEPTH = 50;
 /** Number of best candidates of each leg that take part if hits are sorted by a field. */
 const SORTED = 100;
+/** How much newer years come first: this year has five times the odds, one five years ago half of that effect. */
+const RECENT = { recency: "5y", factor: 5 };
 const FACETS = [{ field: "*", top: 50 }];
 const COMPARE_DEPTH = 10;
 
@@ -20,6 +23,7 @@ function body({ query, collection, mode, rank, filters, sort }) {
   const asked = {
     query: query.trim(), collection, mode, rank, top_k: DEPTH, filter: toFilter(filters), syntax: "fields",
   };
+  if (sort.startsWith(NEWER)) return { ...asked, boosts: [{ field: sort.slice(1), ...RECENT }] };
   return sort ? { ...asked, sort: [sort], recall_k: SORTED } : asked;
 }
 

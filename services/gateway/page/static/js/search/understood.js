@@ -31,6 +31,12 @@ function conditions(filter, negated = false) {
   });
 }
 
+/** The values that a boost raises or lowers, with their factors; the order that newer years have is not in the query. */
+function raised({ field, values = {} }) {
+  return Object.entries(values).map(([one, factor]) =>
+    t("understood.boost", `${named("field", field)}：${one}`, factor));
+}
+
 /** The line below the summary; null for a query of plain words. */
 export function understoodLine(state, understood) {
   if (!demands(state, understood)) return null;
@@ -39,6 +45,7 @@ export function understoodLine(state, understood) {
     ...understood.phrases.map((phrase) => t("understood.phrase", phrase)),
     ...understood.exclude.map((word) => t("understood.not", word)),
     ...conditions(understood.filter),
+    ...(understood.boosts ?? []).flatMap(raised),
   ];
   return h("p.understood.small", {}, h("span.muted", {}, t("understood")), " ",
     parts.map((part) => h("span.chip", {}, part)));

@@ -57,10 +57,10 @@ export function mount(root) {
     if (held) tools.querySelector(`[data-tool="${held}"]`)?.focus();
   }
 
-  /** Fields that hits can be put in order by: the numbers among the facets. */
+  /** Fields that hits can be put in order by: the numbers among the facets, which may be years. */
   function sortable() {
     const numbers = (base.offers?.facets ?? []).filter((facet) => "low" in facet);
-    return numbers.map(({ field }) => field);
+    return numbers.map(({ field, low, high }) => ({ name: field, years: low >= 1000 && high <= 2200 }));
   }
 
   function drawHome() {
