@@ -28,7 +28,7 @@ _MOST_NAMES = 16_384
 Answer = TypeVar("Answer")
 
 
-class Ask(Protocol):
+class MilvusCall(Protocol):
     """The method `ask` of `MilvusConnection`: makes one call and translates its failures."""
 
     def __call__(
@@ -63,7 +63,7 @@ class Aliases:
     for aliases name no database, and Milvus 2.3 then looks into its default one.
     """
 
-    def __init__(self, ask: Ask, *, in_database: bool = False) -> None:
+    def __init__(self, ask: MilvusCall, *, in_database: bool = False) -> None:
         self._ask = ask
         self._in_database = in_database
 
@@ -108,7 +108,7 @@ class Aliases:
 class NameRows:
     """Names of collections as rows of a small collection of the embedded engine."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: MilvusCall) -> None:
         self._ask = ask
 
     async def resolve(self, name: str, seconds: float = _SECONDS) -> str | None:

@@ -164,7 +164,7 @@ class AdmissionControl:
             waiting = self._hurried.pop(key)
             waiter = waiting.popleft()
             if waiting:
-                self._hurried[key] = waiting  # behind the others
+                self._hurried[key] = waiting  # It goes behind the others.
             if not waiter.granted.done():
                 return waiter
         while self._patient:

@@ -111,7 +111,7 @@ class RuleBooks:
         rules = {} if packed is None else orjson.loads(packed)
         book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
         self._books[collection] = book
-        self._books.move_to_end(collection)  # or the loop could drop what was just read
+        self._books.move_to_end(collection)  # The loop drops the books used least lately.
         while sum(one.size for one in self._books.values()) > _MOST_WORDS and len(self._books) > 1:
             self._books.popitem(last=False)
         return book

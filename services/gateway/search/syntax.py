@@ -226,6 +226,9 @@ def _value(text: str) -> int | float | str:
 
 
 def _either(text: str) -> list[Any]:
-    """The text, and the number if it is one, since collections hold years as either."""
+    """The values that a written value may mean: the text, and the number if it is one.
+
+    Collections hold years as either.
+    """
     value = _value(text)
     return [text] if isinstance(value, str) else [value, text]
