@@ -20,7 +20,8 @@ from services.common.text import Analyzers
 from services.common.wire.recall import RecallRequest
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
-from services.gateway.search.services import RankService, RecallService
+from services.gateway.search.rank_service import RankService
+from services.gateway.search.recall_service import RecallService
 from services.recall.api import written
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recaller

@@ -12,8 +12,9 @@ from services.common.service_client import ServiceClient
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate, RankRequest
 from services.common.wire.recall import Mode
 from services.gateway.search.hits import RecallAnswer
+from services.gateway.search.rank_service import RankService
+from services.gateway.search.recall_service import RecallService
 from services.gateway.search.request import Search
-from services.gateway.search.services import RankService, RecallService
 from tests.gateway.cascades import search as search_for
 
 

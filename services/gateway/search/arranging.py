@@ -12,7 +12,7 @@ from services.common.request_context import Deadline
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.rank import MAX_TOP_K, RankedHit
 from services.gateway.search.answers import Answered, Ask
-from services.gateway.search.cascade import Cascade, Found, took
+from services.gateway.search.cascade import Cascade, CascadeResult, took
 from services.gateway.search.hits import RecallAnswer, all_in_order_of_recall
 from services.gateway.search.request import Arrangement, Search
 from services.gateway.search.walks import FIRST, Walk, Walks, token
@@ -50,7 +50,7 @@ class FieldCounts(Protocol):
 class Course:
     """All that a search found, in the order in which pages show it."""
 
-    found: Found
+    found: CascadeResult
     hits: Sequence[RankedHit]
     counts: dict[str, Any]
     """The members of the answer beside its hits."""
@@ -88,7 +88,8 @@ class Arranging:
         """The candidates of a query."""
         if arrangement.orders:
             search = ask.search
-            deep = min(max(search.recall_k, search.top_k), MAX_TOP_K)  # recall finds no more for it
+            # Recall finds no more candidates than this.
+            deep = min(max(search.recall_k, search.top_k), MAX_TOP_K)
             found = await self.cascade.found(replace(ask, search=replace(search, top_k=deep)))
         else:
             found = await self.cascade.found(ask)
@@ -134,7 +135,7 @@ class Arranging:
         most = MAX_LISTED if arrangement.cursor else ask.search.top_k
         listed = await self.fields.listed(ask.search, most, ask.deadline, version=ask.version)
         recalled = RecallAnswer([], listed["index"], [], [], [])
-        found = Found(recalled, [], stages=[took("list", started, listed["total"])])
+        found = CascadeResult(recalled, [], stages=[took("list", started, listed["total"])])
         hits = [
             RankedHit.model_construct(id=identity, score=0.0, scores={})
             for identity in listed["ids"]
@@ -171,10 +172,10 @@ class Arranging:
         )
         following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
-        return await self.cascade.finished(ask, Found(recalled, hits), hits, counts, groups)
+        return await self.cascade.finished(ask, CascadeResult(recalled, hits), hits, counts, groups)
 
 
-def _all(found: Found) -> list[RankedHit]:
+def _all(found: CascadeResult) -> list[RankedHit]:
     """The best hits, then the other candidates in the order of recall."""
     recalled = all_in_order_of_recall(found.recalled)
     if found.ranker is None:

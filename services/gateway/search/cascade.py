@@ -92,7 +92,7 @@ _MOST_HITS_SHARE = 0.25
 
 
 @dataclass(slots=True)
-class Found:
+class CascadeResult:
     """The candidates of a search and the best of them, before these become hits."""
 
     recalled: RecallAnswer
@@ -124,7 +124,7 @@ class Cascade:
         counts = {"total": found.recalled.found, "counted": "recalled"}
         return await self.finished(ask, found, found.best, counts)
 
-    async def found(self, ask: Ask) -> Found:
+    async def found(self, ask: Ask) -> CascadeResult:
         """The candidates of recall, and the best `top_k` of them. Raises the errors of recall."""
         search, started = ask.search, time.perf_counter()
         ranking = search.rank and ask.deadline.remaining() >= _LEAST_RANKED_SECONDS
@@ -145,7 +145,7 @@ class Cascade:
                     raise Unavailable("There was nothing for rank to read.")
                 response = await self._rank(search, recalled, ask.deadline)
             except SearchError as error:
-                # Also where rank cannot read a candidate: one stored row fails no answer.
+                # This covers a candidate that rank cannot read: one stored row fails no answer.
                 logger.warning(
                     "a search was not ranked", extra={"code": error.code, "why": error.detail}
                 )
@@ -156,19 +156,20 @@ class Cascade:
                 stages += [stage.model_dump() for stage in response.stages]
                 degraded += response.degraded
             stages.append(took("rank", started, len(recalled.candidates)))
-        return Found(recalled, ranked, ranker, stages, degraded)
+        return CascadeResult(recalled, ranked, ranker, stages, degraded)
 
     async def finished(
         self,
         ask: Ask,
-        found: Found,
+        found: CascadeResult,
         chosen: Sequence[RankedHit],
         counts: Mapping[str, Any],
         groups: Mapping[str, Any] | None = None,
     ) -> Answered:
         """The answer with the documents of the chosen hits.
 
-        `counts` as `render.content` takes them, `groups` as members of a wire Group by id.
+        `counts` are in the form that `render.content` takes, `groups` have the members of a wire
+        Group by id.
         Raises Unavailable or DeadlineExceeded.
         """
         recalled, stages = found.recalled, found.stages

@@ -25,8 +25,9 @@ from services.gateway.search.key import Keys
 from services.gateway.search.metrics import CacheMetrics, SearchMetrics, watch_admission
 from services.gateway.search.model_watch import ModelWatch
 from services.gateway.search.observed import Observed
+from services.gateway.search.rank_service import RankService
+from services.gateway.search.recall_service import RecallService
 from services.gateway.search.rules import RuleBooks
-from services.gateway.search.services import RankService, RecallService
 from services.gateway.search.shared import Shared
 from services.gateway.search.walks import Walks
 from services.gateway.search.warming import Warmer

@@ -16,8 +16,8 @@ from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answer_schemas import Hit
 from services.gateway.search.dependencies import AdmissionDep, AskerDep, SettingsDep
 from services.gateway.search.hits import neighbours
+from services.gateway.search.recall_service import RecallService
 from services.gateway.search.schemas import DEFAULT_COLLECTION, Whole
-from services.gateway.search.services import RecallService
 from services.gateway.stores.upstream import Recall
 
 router = APIRouter(prefix="/v1", tags=["search"])

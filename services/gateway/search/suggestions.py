@@ -15,7 +15,7 @@ from services.common.wire.suggest import MAX_SUGGESTIONS, MAX_TYPED, Suggested, 
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search.frequent import FrequentQueries
-from services.gateway.search.services import RecallService
+from services.gateway.search.recall_service import RecallService
 from services.gateway.stores.upstream import Recall
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])

@@ -1,4 +1,4 @@
-"""Recall and rank over HTTP. Candidates pass through without becoming pydantic models."""
+"""Recall over HTTP. Candidates pass through without becoming pydantic models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,37 +7,15 @@ from typing import Any
 import orjson
 
 from services.common.errors import Unavailable
-from services.common.request_context import DEADLINE_HEADER, Deadline
+from services.common.request_context import Deadline
 from services.common.service_client import ServiceClient
-from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse, considered
+from services.common.wire.rank import considered
 from services.common.wire.recall import SimilarRequest
 from services.common.wire.suggest import Suggested, SuggestRequest
-from services.gateway.search.hits import (
-    CandidateMembers,
-    DocumentMembers,
-    Fetched,
-    RecallAnswer,
-)
+from services.gateway.search.hits import DocumentMembers, Fetched, RecallAnswer
 from services.gateway.search.request import Arrangement, Search
 from services.gateway.search.rules import RulesMembers
-
-_TRANSFER_SHARE = 0.04
-"""Fraction of a service's time that is kept back for the transfer of its answer."""
-_TRANSFER_SECONDS = 0.005
-"""Least time for the transfer: a thousand candidates are read in about this time."""
-_MOST_TRANSFER_SHARE = 0.25
-"""Fraction that is never exceeded, so that small budgets are spent on the search."""
-
-
-def _answer_by(deadline: Deadline) -> dict[str, str]:
-    """The header with a deadline that is earlier than the gateway's own.
-
-    So the result that a service has by then, be it one leg or the coarse order, still arrives in
-    time.
-    """
-    left = deadline.remaining()
-    transfer = max(left * _TRANSFER_SHARE, min(_TRANSFER_SECONDS, left * _MOST_TRANSFER_SHARE))
-    return {DEADLINE_HEADER: Deadline.after(left - transfer).header()}
+from services.gateway.search.transfer import answer_by
 
 
 @dataclass(slots=True)
@@ -81,7 +59,7 @@ class RecallService:
             "POST",
             "/search",
             content=orjson.dumps(body),
-            headers=_answer_by(deadline),
+            headers=answer_by(deadline),
             deadline=deadline.at_last(),
         )
         try:
@@ -123,7 +101,7 @@ class RecallService:
             "POST",
             "/documents",
             content=orjson.dumps(body),
-            headers=_answer_by(deadline),
+            headers=answer_by(deadline),
             deadline=deadline,
         )
         try:
@@ -139,7 +117,7 @@ class RecallService:
             "POST",
             "/similar",
             content=body.model_dump_json(exclude_none=True).encode(),
-            headers=_answer_by(deadline),
+            headers=answer_by(deadline),
             deadline=deadline,
         )
         try:
@@ -195,7 +173,7 @@ class RecallService:
             "POST",
             "/suggest",
             content=asked.model_dump_json().encode(),
-            headers=_answer_by(deadline),
+            headers=answer_by(deadline),
             deadline=deadline,
         )
         try:
@@ -210,7 +188,7 @@ class RecallService:
             "POST",
             path,
             content=orjson.dumps(body),
-            headers=_answer_by(deadline),
+            headers=answer_by(deadline),
             deadline=deadline,
         )
         try:
@@ -226,55 +204,4 @@ def _asked(arrangement: Arrangement) -> dict[str, Any]:
         "facets": arrangement.facets,
         "sort": arrangement.sort,
         "group_by": arrangement.group_by,
-    }
-
-
-@dataclass(slots=True)
-class RankService:
-    """The rank service as a ranker of candidates."""
-
-    client: ServiceClient
-
-    async def rank(
-        self, search: Search, recalled: RecallAnswer, deadline: Deadline
-    ) -> RankResponse:
-        """Ranks the candidates of a search. Raises Unavailable or DeadlineExceeded."""
-        body: dict[str, Any] = {
-            "query": search.query,
-            "candidates": [
-                _rank_candidate(one, recalled.boosted.get(one["id"])) for one in recalled.candidates
-            ],
-            "top_k": search.top_k,
-            "diversity": search.diversity,
-            "explain": search.explain,
-        }
-        response = await self.client.send(
-            "POST",
-            "/rank",
-            content=orjson.dumps(body),
-            headers=_answer_by(deadline),
-            deadline=deadline,
-        )
-        try:
-            return RankResponse.model_validate_json(response.content)
-        except ValueError as error:
-            raise Unavailable("The rank service gave an answer that cannot be read.") from error
-
-
-def _rank_candidate(
-    candidate: CandidateMembers, boosted: tuple[float, float] | None
-) -> dict[str, Any]:
-    """The members of a wire RankCandidate: no metadata, and the beginning of the text.
-
-    `boosted` are the log-odds that boosts add, and the score without them.
-    """
-    boost, score = boosted or (0.0, candidate["score"])
-    return {
-        "id": candidate["id"],
-        "title": candidate["title"],
-        "text": candidate["text"][:MAX_TEXT_CHARS],
-        "dense": candidate.get("dense"),
-        "lexical": candidate.get("lexical"),
-        "score": score,
-        "boost": boost,
     }

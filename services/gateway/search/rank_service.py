@@ -1,0 +1,65 @@
+"""Rank over HTTP. It gets no metadata, and of each text what it reads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.common.errors import Unavailable
+from services.common.request_context import Deadline
+from services.common.service_client import ServiceClient
+from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse
+from services.gateway.search.hits import CandidateMembers, RecallAnswer
+from services.gateway.search.request import Search
+from services.gateway.search.transfer import answer_by
+
+
+@dataclass(slots=True)
+class RankService:
+    """The rank service as a ranker of candidates."""
+
+    client: ServiceClient
+
+    async def rank(
+        self, search: Search, recalled: RecallAnswer, deadline: Deadline
+    ) -> RankResponse:
+        """Ranks the candidates of a search. Raises Unavailable or DeadlineExceeded."""
+        body: dict[str, Any] = {
+            "query": search.query,
+            "candidates": [
+                _rank_candidate(one, recalled.boosted.get(one["id"])) for one in recalled.candidates
+            ],
+            "top_k": search.top_k,
+            "diversity": search.diversity,
+            "explain": search.explain,
+        }
+        response = await self.client.send(
+            "POST",
+            "/rank",
+            content=orjson.dumps(body),
+            headers=answer_by(deadline),
+            deadline=deadline,
+        )
+        try:
+            return RankResponse.model_validate_json(response.content)
+        except ValueError as error:
+            raise Unavailable("The rank service gave an answer that cannot be read.") from error
+
+
+def _rank_candidate(
+    candidate: CandidateMembers, boosted: tuple[float, float] | None
+) -> dict[str, Any]:
+    """The members of a wire RankCandidate: no metadata, and the beginning of the text.
+
+    `boosted` are the log-odds that boosts add, and the score without them.
+    """
+    boost, score = boosted or (0.0, candidate["score"])
+    return {
+        "id": candidate["id"],
+        "title": candidate["title"],
+        "text": candidate["text"][:MAX_TEXT_CHARS],
+        "dense": candidate.get("dense"),
+        "lexical": candidate.get("lexical"),
+        "score": score,
+        "boost": boost,
+    }
