@@ -1,10 +1,5 @@
-"""Finds passages on Milvus beside the documents' own rows, and reads them with their places.
+"""Finds passages on Milvus beside the documents' own rows, and reads them with their places."""
 
-A collection without a long document has no collection of passages; whether there is one is asked
-once for each version of its index.
-"""
-
-import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +17,7 @@ from services.common.request_context import Deadline
 from services.common.wire.passages import Passage, ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index
+from services.recall.passage_collections import PassageCollections
 from services.recall.reading import MOST_ROWS, Leg, Reader
 from services.recall.texts import TextCache
 
@@ -48,22 +44,18 @@ class PassageReader:
     def __init__(self, reader: Reader, texts: TextCache) -> None:
         self._reader = reader
         self._texts = texts
-        self._kinds: dict[str, str] = {}
-        """Kind of the vector index of each known collection of passages."""
-        self._absent: dict[str, str] = {}
-        """Version of each index at which there was no collection of passages."""
-        self._asking = asyncio.Lock()
+        self._collections = PassageCollections(reader)
 
     async def found(self, index: Index, leg: Leg, deadline: Deadline) -> list[PassageFound]:
         """The passages that a leg finds, best first, of any version."""
-        kind = await self._kind(index, deadline)
+        kind = await self._collections.kind(index, deadline)
         if kind is None:
             return []
         name = passages_name(index.physical)
         try:
             hits = await self._reader.search(name, leg, kind, [], index.server_time, deadline)
         except Missing:
-            self._kinds.pop(name, None)
+            self._collections.forget(index)
             raise
         best: dict[str, float] = {}
         for way in hits:
@@ -123,7 +115,7 @@ class PassageReader:
 
         Documents without passages are left out.
         """
-        if not numbers or await self._kind(index, deadline) is None:
+        if not numbers or await self._collections.kind(index, deadline) is None:
             return {}
         heads = await self._reader.rows(
             index.physical, list(numbers), _ABOUT, index.server_time, deadline
@@ -144,7 +136,7 @@ class PassageReader:
 
     async def bodies(self, index: Index, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
         """The bodies of those of the documents that have one."""
-        if not ids or await self._kind(index, deadline) is None:
+        if not ids or await self._collections.kind(index, deadline) is None:
             return {}
         heads = await self._reader.rows(index.physical, ids, _ABOUT, index.server_time, deadline)
         versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in heads}
@@ -210,35 +202,6 @@ class PassageReader:
             limit=len(unknown),
         )
         return versions | {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
-
-    async def _kind(self, index: Index, deadline: Deadline) -> str | None:
-        """The kind of the passages' vector index; None if there are no passages."""
-        name = passages_name(index.physical)
-        if name in self._kinds:
-            return self._kinds[name]
-        if index.version is not None and self._absent.get(name) == index.version:
-            return None
-        async with self._asking:
-            if name not in self._kinds and (
-                index.version is None or self._absent.get(name) != index.version
-            ):
-                await self._ask(name, index, deadline)
-        return self._kinds.get(name)
-
-    async def _ask(self, name: str, index: Index, deadline: Deadline) -> None:
-        if await self._reader.ask(
-            "describe", lambda client: client.has_collection(name), name, deadline
-        ):
-            described = await self._reader.ask(
-                "describe",
-                lambda client: client.describe_index(name, Field.VECTOR),
-                name,
-                deadline,
-            )
-            self._absent.pop(name, None)
-            self._kinds[name] = str(described["index_type"])
-        elif index.version is not None:
-            self._absent[name] = index.version
 
 
 def by_best_passage(
