@@ -21,11 +21,11 @@ from services.common.wire.arrange import (
     Group,
     SortKey,
 )
-from services.recall.columns import NUMBER, Column, Columns, Rows, kind_of
+from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 
 RELEVANCE = "relevance"
 """Key of an order that stands for the order in which the documents were given."""
-_NONE = Column()
+_NONE = FieldColumn()
 """The column of a field that no document has."""
 
 Places = npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ def arranged(columns: Columns, rows: Rows, wanted: Arrangement) -> Arranged:
     )
 
 
-def facet(column: Column, rows: Rows, wanted: FacetWanted) -> Facet:
+def facet(column: FieldColumn, rows: Rows, wanted: FacetWanted) -> Facet:
     """The counts of one field. Raises InvalidRequest for edges that do not rise."""
     counts = column.counts(rows)
     there = np.flatnonzero(counts)
@@ -94,7 +94,7 @@ def sorted_places(columns: Columns, rows: Rows, keys: Sequence[SortKey]) -> Plac
     return np.lexsort(ranks[::-1])
 
 
-def _ranks(column: Column, rows: Rows, descending: bool) -> Places:
+def _ranks(column: FieldColumn, rows: Rows, descending: bool) -> Places:
     places, codes = column.pairs(rows)
     different, inverse = np.unique(codes, return_inverse=True)
     order = sorted(range(len(different)), key=lambda at: _key(column.values[different[at]]))
@@ -111,7 +111,7 @@ def _key(value: Scalar) -> tuple[int, Scalar]:
     return kind_of(value), value
 
 
-def _most_frequent(column: Column, counts: Places, there: Places, top: int) -> list[int]:
+def _most_frequent(column: FieldColumn, counts: Places, there: Places, top: int) -> list[int]:
     """Codes of the `top` most frequent values; equal counts in the order of values."""
     if top == 0 or not len(there):
         return []
@@ -125,7 +125,7 @@ def _most_frequent(column: Column, counts: Places, there: Places, top: int) -> l
     return sorted(chosen.tolist(), key=lambda at: (-counts[at], _key(column.values[at])))
 
 
-def _ranges(column: Column, rows: Rows, wanted: FacetWanted) -> list[FacetRange]:
+def _ranges(column: FieldColumn, rows: Rows, wanted: FacetWanted) -> list[FacetRange]:
     edges = wanted.edges
     _check_edges(wanted.field, edges)
     kind = kind_of(edges[0])
@@ -155,7 +155,7 @@ def _rise(edges: Sequence[Edge]) -> bool:
     return all(low < high for low, high in pairwise(edges))  # type: ignore[operator]
 
 
-def _grouped(column: Column, rows: Rows) -> tuple[Places, list[Group]]:
+def _grouped(column: FieldColumn, rows: Rows) -> tuple[Places, list[Group]]:
     """Places of the first document of each group, in order, and the groups.
 
     A list belongs to the group of its first value; a document without the field is alone.

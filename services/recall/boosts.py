@@ -24,7 +24,7 @@ from services.common.stopwatch import Stopwatch
 from services.common.values import Scalar
 from services.common.wire.boosts import Boost
 from services.common.wire.rank import considered
-from services.recall.columns import NUMBER, Column, Columns, Rows, kind_of
+from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 from services.recall.domain import Fused, Index
 
 logger = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def log_odds(columns: Columns, rows: Rows, boosts: Iterable[Boost], today: date)
     return total
 
 
-def _of_one(column: Column, rows: Rows, boost: Boost, today: date) -> LogOdds:
+def _of_one(column: FieldColumn, rows: Rows, boost: Boost, today: date) -> LogOdds:
     places, codes = column.pairs(rows)
     different, inverse = np.unique(codes, return_inverse=True)
     values = [column.values[code] for code in different.tolist()]

@@ -33,7 +33,7 @@ def kind_of(value: Scalar) -> int:
     return TEXT if isinstance(value, str) else NUMBER
 
 
-class Column:
+class FieldColumn:
     """One field over the rows of a collection."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Columns:
     """The fields of one physical collection, as far as they were requested."""
 
     def __init__(self) -> None:
-        self.fields: dict[str, Column] = {}
+        self.fields: dict[str, FieldColumn] = {}
         self._rows: dict[str, int] = {}
         self._versions = np.zeros(_FIRST_CAPACITY, np.int64)
         self._used = 0
@@ -159,7 +159,7 @@ class Columns:
         self._versions[row] = version
         for name, value in fields.items():
             if name not in self.fields:
-                self.fields[name] = Column()
+                self.fields[name] = FieldColumn()
             self.fields[name].put(row, value)
 
 
