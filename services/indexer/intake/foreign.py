@@ -77,7 +77,8 @@ def check_magic(plain: bytes, declared: InputFormat) -> None:
         found = next((name for each, name in _MARKUP.items() if lowered.startswith(each)), "")
     if found or magic:
         raise UnsupportedFormat(
-            f"The input is {found or f'not {declared}'}, but format={declared} was declared."
+            f"The input is {found or f'not {declared}'}, but `format` or the name of the file says"
+            f" {declared}."
         )
 
 

@@ -22,8 +22,8 @@ def check_jsonl(text: bytes, mapping: FieldMapping) -> FieldMapping:
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         raise UnsupportedFormat(
-            "The input is a JSON array, but format=jsonl was declared, which is one object a line;"
-            " declare format=json."
+            "The input is a JSON array, but `format` or the name of the file says jsonl, which is"
+            " one object a line; declare format=json."
         )
     objects = list(_objects(text))
     if text and not text.startswith(b"{") and not objects:
@@ -43,7 +43,9 @@ def check_array(text: bytes, mapping: FieldMapping) -> FieldMapping:
             " format=jsonl if it is one object a line."
         )
     if begun and not begun.startswith(b"["):
-        raise UnsupportedFormat("The input is no JSON, but format=json was declared.")
+        raise UnsupportedFormat(
+            "The input is no JSON, but `format` or the name of the file says json."
+        )
     objects: list[dict[str, Any]] = []
     with suppress(BadInput):  # the beginning ends within an element
         for record in islice(array(BytesIO(text)), SAMPLED):

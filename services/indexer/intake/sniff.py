@@ -114,7 +114,9 @@ def _text(
     if b"\x00" in text[:4096]:
         if charset is None and every_second_zero(text[:4096]):
             return beginning_as_utf8(plain, Charset.UTF16), Charset.UTF16
-        raise UnsupportedFormat(f"The input is binary, but format={declared} was declared.")
+        raise UnsupportedFormat(
+            f"The input is binary, but `format` or the name of the file says {declared}."
+        )
     likely = likely_charset(text)
     if likely is Charset.UTF8:
         return text, charset
