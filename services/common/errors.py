@@ -10,6 +10,7 @@ SearchError                     500  internal
   NotFound                      404  not_found
     CollectionNotFound          404  collection_not_found
     DocumentNotFound            404  document_not_found
+    OriginalNotFound            404  original_not_found
     JobNotFound                 404  job_not_found
     CursorExpired               404  cursor_expired
   Conflict                      409  conflict
@@ -116,6 +117,12 @@ class DocumentNotFound(NotFound):
     """The collection holds no document of this id."""
 
     code, title = "document_not_found", "There is no such document"
+
+
+class OriginalNotFound(NotFound):
+    """The document is there, but no original of it is kept."""
+
+    code, title = "original_not_found", "There is no original of the document"
 
 
 class JobNotFound(NotFound):

@@ -36,10 +36,12 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.input_store import InputStore
+from services.indexer.jobs.originals import OriginalsSweep
 from services.indexer.jobs.sources import Sources
 from services.indexer.jobs.supervisor import JobSupervisor
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.metrics import JobMetrics
+from services.indexer.originals import Originals
 from services.indexer.query_rules import QueryRulesStore
 from services.indexer.queue import TaskQueue, celery_app
 from services.indexer.settings import IndexerSettings
@@ -108,7 +110,8 @@ async def _open(
     book = JobBook(JobFiles(store))
     clock = VersionClock()
     known = Collections(index, store, versions, clock, encoders, analyzers, book.newest)
-    writer = IndexWriter(known, index, versions, role, clock, book)
+    originals = Originals(store)
+    writer = IndexWriter(known, index, versions, role, clock, book, originals)
     golden = GoldenSets(store)
     gate = Gate(golden, recall, index, settings.golden_tolerance)
     rebuilds = Rebuilds(known, writer, role, gate)
@@ -128,6 +131,7 @@ async def _open(
     await _background(stack, _keep_role(role, versions, settings.role_seconds / 4))
     stack.push_async_callback(supervisor.stop)
     await _background(stack, supervisor.run())
+    await _background(stack, OriginalsSweep(originals, known, book, role).run())
 
     async def holds_role() -> None:
         if not (role.holds and book.loaded):
@@ -157,6 +161,7 @@ async def _open(
         ),
         "collections": known,
         "golden": golden,
+        "originals": originals,
         "query_rules": QueryRulesStore(redis, replicated=replicated),
         "rebuilds": rebuilds,
         "statistics": StatisticsBook(known),

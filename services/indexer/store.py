@@ -109,6 +109,17 @@ class ObjectStore:
         names = [str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in entries]
         return sorted(name for name in names if _TEMPORARY not in name)
 
+    def under(self, prefix: str) -> list[str]:
+        """Keys of all objects under a prefix without it, at any depth; an empty list if there are
+        none."""
+        root = self._path(prefix)
+        try:
+            with _medium():
+                keys: list[str] = self._fs.find(root)
+        except NoSuchObject:
+            return []
+        return sorted(key.removeprefix(f"{root}/") for key in keys if _TEMPORARY not in key)
+
     def exists(self, key: str) -> bool:
         """Whether an object exists. Raises Unavailable."""
         with _medium():

@@ -30,6 +30,7 @@ from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.common.tracing import span, tracing
 from services.indexer.jobs.files import JobFiles
+from services.indexer.originals import Originals
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
 from services.indexer.settings import IndexerSettings
 from services.indexer.store import ObjectStore
@@ -73,7 +74,8 @@ def main() -> int:
     )
     encoders = WorkerEncoders(directories, encoder, options, settings.encoder_memory_mb << 20)
     parts = PartEncoder(encoders, analyzers, metrics)
-    tasks = Tasks(client, JobFiles(store), parts)
+    originals = Originals(store, settings.max_original_bytes)
+    tasks = Tasks(client, JobFiles(store), originals, parts)
 
     app = celery_app(RedisAddress.parse(settings.state_redis_url), settings.queue)
     for task, run in ((PLAN_TASK, tasks.plan), (PART_TASK, tasks.part)):

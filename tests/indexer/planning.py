@@ -10,11 +10,14 @@ from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import JobManifest, Plan, Rejection, now
+from services.indexer.originals import Originals
 from services.indexer.rows import PlannedDocument, unpack_planned
 from services.indexer.store import ObjectStore
 from services.indexer.work.planner import Planner
 
 DIMENSION = 4
+MOST_BYTES = 1 << 20
+"""Largest original that is kept."""
 
 
 def about(kind: InputFormat, name: str = "", sandbox: Sandbox | None = None) -> About:
@@ -30,6 +33,7 @@ class Case:
     ) -> None:
         self._part_documents = part_documents
         self.files = JobFiles(ObjectStore(str(folder)))
+        self.originals = Originals(self.files.store, MOST_BYTES)
         self.manifest = JobManifest.model_validate(
             {
                 "id": "job",
@@ -46,6 +50,7 @@ class Case:
     def planner(self) -> Planner:
         return Planner(
             self.files,
+            self.originals,
             self.manifest,
             "token",
             dimension=DIMENSION,

@@ -14,6 +14,7 @@ from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
 from services.indexer.index.tombstones import Tombstones
 from services.indexer.index.writer import IndexWriter
+from services.indexer.originals import Originals
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 
@@ -82,7 +83,7 @@ def writer_of(rows: Index, store: ObjectStore) -> IndexWriter:
         cast("Any", one) for one in (rows, Versions(), Encoders(), Role(), Jobs())
     )
     collections = Collections(index, store, versions, clock, encoders, Analyzers(), lambda name: 0)
-    return IndexWriter(collections, index, versions, role, clock, jobs)
+    return IndexWriter(collections, index, versions, role, clock, jobs, Originals(store))
 
 
 async def test_a_write_after_a_step_back_replaces_what_was_written_before_it(

@@ -11,6 +11,7 @@ from services.common.model_dir import load_manifest
 from services.common.redis_address import RedisAddress
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.wire import Planned
+from services.indexer.originals import Originals
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
 from services.indexer.rows import pack_planned, unpack_planned
 from services.indexer.store import ObjectStore
@@ -110,6 +111,7 @@ def test_a_document_that_no_worker_can_do_is_found_and_the_rest_goes_in(
         granted = client.claim(job, "plan", [load_manifest(indexer.model).fingerprint])
         plan = Planner(
             files,
+            Originals(files.store),
             granted.manifest,
             granted.token,
             dimension=granted.dimension,

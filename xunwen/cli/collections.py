@@ -16,6 +16,7 @@ from xunwen.cli.context import (
     json_object,
     print_json,
     print_json_lines,
+    write_file,
 )
 from xunwen.cli.following import follow
 from xunwen.client import XunwenError
@@ -191,16 +192,8 @@ def export(
     if form not in (InputFormat.JSONL, InputFormat.PARQUET) or compression:
         raise typer.BadParameter(f"{file.name}: name the file .jsonl or .parquet")
     condition = json_object(filter, "filter")
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with client_of(ctx) as client, part.open("wb") as written:
-            for block in client.export(name, format=form.value, filter=condition, vectors=vectors):
-                written.write(block)
-        part.replace(file)
-    except OSError as error:
-        raise XunwenError(f"{file} cannot be written: {error.strerror}.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with client_of(ctx) as client:
+        write_file(file, client.export(name, format=form.value, filter=condition, vectors=vectors))
     console.print(f"{name} written to {file} ({file.stat().st_size:,} bytes)", markup=False)
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -84,6 +85,21 @@ def print_json_lines(values: Iterable[BaseModel]) -> None:
 def time_of(moment: Any) -> str:
     """A point in time in this machine's zone; an empty text for none."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+
+
+def write_file(file: Path, blocks: Iterable[bytes]) -> None:
+    """Writes a file, which is there as a whole or, if a block fails to come, not at all. Raises
+    XunwenError."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("wb") as written:
+            for block in blocks:
+                written.write(block)
+        part.replace(file)
+    except OSError as error:
+        raise XunwenError(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def json_object(text: str | None, what: str) -> dict[str, Any] | None:

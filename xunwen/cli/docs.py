@@ -2,16 +2,25 @@
 
 import sys
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.common.citations.forms import CitationForm
 from services.common.documents import Document
-from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
+from xunwen.cli.context import (
+    AsJson,
+    client_of,
+    console,
+    json_object,
+    print_json,
+    write_file,
+)
 
 group = typer.Typer(
-    help="Documents: get, put, patch, delete, list, similar, vector, cite.", no_args_is_help=True
+    help="Documents: get, original, put, patch, delete, list, similar, vector, cite.",
+    no_args_is_help=True,
 )
 
 
@@ -43,6 +52,22 @@ def get(
     for name, value in document.fields.items():
         shown = "、".join(map(str, value)) if isinstance(value, list) else str(value)
         console.print(f"{name}: {shown}", style="dim", markup=False)
+
+
+@group.command()
+def original(
+    ctx: typer.Context,
+    document_id: DocumentId,
+    collection: CollectionName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+) -> None:
+    """Write the file of which a document was made, as it was sent.
+
+    Example: xunwen docs original 综述.pdf -c papers -o 综述.pdf
+    """
+    with client_of(ctx) as client:
+        write_file(output, client.original(document_id, collection=collection))
+    console.print(f"{output} ({output.stat().st_size:,} bytes)", markup=False)
 
 
 @group.command()

@@ -227,6 +227,15 @@ class AsyncClient:
         async for block in self._blocks(calls.export_path(collection, format, filter, vectors)):
             yield block
 
+    async def original(self, document_id: str, *, collection: str) -> AsyncIterator[bytes]:
+        """The file of which a document was made, as it was sent.
+
+        Raises ApiError with the status 404 where none is kept, and ConnectionFailed where the
+        connection ends before the file does.
+        """
+        async for block in self._blocks(calls.original_path(document_id, collection)):
+            yield block
+
     async def statistics(self, collection: str) -> CollectionStatistics:
         """Statistics of the documents of a collection: kinds and values of their fields."""
         return await self._send(calls.statistics(collection))

@@ -221,6 +221,14 @@ class Client:
         """
         yield from self._blocks(calls.export_path(collection, format, filter, vectors))
 
+    def original(self, document_id: str, *, collection: str) -> Iterator[bytes]:
+        """The file of which a document was made, as it was sent.
+
+        Raises ApiError with the status 404 where none is kept, and ConnectionFailed where the
+        connection ends before the file does.
+        """
+        yield from self._blocks(calls.original_path(document_id, collection))
+
     def statistics(self, collection: str) -> CollectionStatistics:
         """Statistics of the documents of a collection: kinds and values of their fields."""
         return self._send(calls.statistics(collection))

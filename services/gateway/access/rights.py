@@ -77,6 +77,7 @@ RULES = (
     Rule("GET", _DOCUMENT, Scope.SEARCH),
     Rule("GET", f"{_COLLECTION}/documents", Scope.SEARCH),
     Rule("GET", f"{_COLLECTION}/vectors/{{document_id:path}}", Scope.SEARCH),
+    Rule("GET", f"{_COLLECTION}/originals/{{document_id:path}}", Scope.SEARCH),
     Rule("GET", f"{_COLLECTION}/statistics", Scope.SEARCH),
     Rule("GET", f"{_COLLECTION}/suggestions", Scope.SEARCH),
     Rule("POST", "/v1/similar", Scope.SEARCH),

@@ -9,7 +9,9 @@ _HEADERS = (
     # Answers depend on the key, and the gateway's own cache knows when they are valid.
     (b"cache-control", b"no-store"),
 )
-_API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of answers that are no pages."""
+_API_POLICY = (b"content-security-policy", API_POLICY.encode())
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _PAGES = frozenset({"/docs", "/redoc"})
 """Pages of FastAPI, which load scripts that the policy of the API forbids."""

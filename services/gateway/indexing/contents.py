@@ -13,11 +13,15 @@ from services.common.wire.contents import (
     PageOptions,
     StoredVector,
 )
+from services.common.wire.input_formats import InputFormat
+from services.gateway.access.security_headers import API_POLICY
 from services.gateway.indexing.collections import DocumentId, Name
 from services.gateway.indexing.proxy import follow, pass_on
 from services.gateway.stores.upstream import Indexer
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["collections"])
+
+_PDF = InputFormat.PDF.media_types[0]
 
 
 @router.get("/documents", response_model=DocumentPage, summary="Documents, page by page")
@@ -37,6 +41,34 @@ async def vector(collection: Name, document_id: DocumentId, indexer: Indexer) ->
     """Returns the vector of one document as it is stored."""
     path = f"/collections/{segment(collection)}/vectors/{segment(document_id)}"
     return await pass_on(indexer, "GET", path)
+
+
+@router.get(
+    "/originals/{document_id:path}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file as it was sent",
+            "content": {
+                next(iter(each.media_types), "text/plain"): {
+                    "schema": {"type": "string", "format": "binary"}
+                }
+                for each in InputFormat
+                if each.whole
+            },
+        }
+    },
+    summary="The file of which a document was made",
+)
+async def original(collection: Name, document_id: DocumentId, indexer: Indexer) -> Response:
+    """Streams the original of a document that was a file: a PDF to be shown, any other to be
+    stored."""
+    path = f"/collections/{segment(collection)}/originals/{segment(document_id)}"
+    answer = await follow(indexer, path)
+    if answer.headers["content-type"] != _PDF:
+        # Should a browser show it all the same, it may do nothing.
+        answer.headers["Content-Security-Policy"] = f"sandbox; {API_POLICY}"
+    return answer
 
 
 @router.get(

@@ -47,7 +47,7 @@ async def upload(
         return Response(answer, response.status_code, media_type="application/json")
 
 
-_HANDED_ON = ("content-disposition", "x-encoder")
+_HANDED_ON = ("content-type", "content-length", "content-disposition", "x-encoder")
 """Headers of a streamed answer that are passed on to the caller."""
 
 
@@ -66,4 +66,4 @@ async def follow(
     # No cache may keep the stream, and no proxy may hold it back.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     headers |= {name: response.headers[name] for name in _HANDED_ON if name in response.headers}
-    return StreamingResponse(blocks(), media_type=response.headers["content-type"], headers=headers)
+    return StreamingResponse(blocks(), headers=headers)

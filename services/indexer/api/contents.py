@@ -1,5 +1,6 @@
 """The documents of a collection as data: pages, export, stored vectors, statistics."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from services.common.collection import NAME_PATTERN, PhysicalName
 from services.common.documents import SHOWN, DocumentId
-from services.common.errors import Conflict
+from services.common.errors import Conflict, DocumentNotFound, OriginalNotFound
 from services.common.filters import compile_filter
 from services.common.wire.contents import (
     CollectionStatistics,
@@ -22,7 +23,12 @@ from services.common.wire.contents import (
     cursor_of,
     id_behind,
 )
-from services.indexer.api.dependencies import CollectionsDep, SinglesDep, StatisticsDep
+from services.indexer.api.dependencies import (
+    CollectionsDep,
+    OriginalsDep,
+    SinglesDep,
+    StatisticsDep,
+)
 from services.indexer.export import exported
 from services.indexer.index.port import VectorIndex
 from services.indexer.rows import Row
@@ -95,6 +101,34 @@ async def vector(
         encoder=physical.encoder,
         dimension=len(row.vector),
         vector=row.vector.tolist(),
+    )
+
+
+@router.get("/originals/{id:path}", response_class=StreamingResponse)
+async def original(
+    collections: CollectionsDep,
+    originals: OriginalsDep,
+    name: Name,
+    id: Id,  # noqa: A002
+) -> StreamingResponse:
+    """The file of which a document was made, as it was sent."""
+    rows = await collections.index.documents(await collections.live(name), [id])
+    if not rows:
+        raise DocumentNotFound(f"There is no document {id!r} in collection {name!r}.")
+    document, version = rows[0].document, rows[0].version or 0
+    kept = await asyncio.to_thread(originals.open, name, document, version)
+    if kept is None:
+        raise OriginalNotFound(
+            f"No original of document {id!r} is kept: it was no file, or one that is larger than"
+            " XUNWEN_INDEXER_MAX_ORIGINAL_BYTES."
+        )
+    return StreamingResponse(
+        kept.blocks(),
+        headers={
+            "Content-Type": kept.media_type,
+            "Content-Length": str(kept.size),
+            "Content-Disposition": kept.disposition,
+        },
     )
 
 

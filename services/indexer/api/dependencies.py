@@ -12,6 +12,7 @@ from services.indexer.jobs.acceptance import JobAcceptance
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.sources import Sources
 from services.indexer.jobs.workers import PartLeases
+from services.indexer.originals import Originals
 from services.indexer.query_rules import QueryRulesStore
 from services.indexer.singles import SingleDocuments
 
@@ -19,6 +20,7 @@ AcceptanceDep = Annotated[JobAcceptance, opened("acceptance")]
 BookDep = Annotated[JobBook, opened("book")]
 CollectionsDep = Annotated[Collections, opened("collections")]
 GoldenDep = Annotated[GoldenSets, opened("golden")]
+OriginalsDep = Annotated[Originals, opened("originals")]
 PartLeasesDep = Annotated[PartLeases, opened("leases")]
 QueryRulesDep = Annotated[QueryRulesStore, opened("query_rules")]
 RebuildsDep = Annotated[Rebuilds, opened("rebuilds")]

@@ -21,6 +21,7 @@ from services.common.wire.collections import Collection
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.tombstones import Tombstones
+from services.indexer.originals import Originals
 from services.indexer.store import NoSuchObject, ObjectStore
 
 
@@ -189,7 +190,7 @@ class Collections:
         return await self.describe(name)
 
     async def drop(self, name: str) -> None:
-        """Removes the collection and all its generations. Raises CollectionNotFound."""
+        """Removes the collection, all its generations and originals. Raises CollectionNotFound."""
         state = await self.state(name)
         async with state.lock:
             await self.live(name)
@@ -197,6 +198,7 @@ class Collections:
             for physical in await self.index.physicals():
                 if physical.name == name:
                     await self.index.drop(physical)
+            await asyncio.to_thread(Originals(self._store).drop, name)
             await asyncio.to_thread(self._store.remove, _record_key(name))
             await self._versions.forget(name)
 

@@ -4,6 +4,7 @@ Whether a row may be written is decided, and the row is written, under the colle
 one process that holds the writer's role, so the newest write of an id wins (docs/adr/0009).
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -15,6 +16,7 @@ from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections, CollectionState
 from services.indexer.index.port import VectorIndex, slices
 from services.indexer.index.role import WriterRole
+from services.indexer.originals import Originals
 from services.indexer.rows import EncodedRows, Row
 
 SLICE_ROWS = 250
@@ -59,8 +61,10 @@ class IndexWriter:
         role: WriterRole,
         clock: VersionClock,
         jobs: RunningJobs,
+        originals: Originals,
     ) -> None:
         self._jobs = jobs
+        self._originals = originals
         self.collections = collections
         self.clock = clock
         self._index = index
@@ -167,7 +171,7 @@ class IndexWriter:
     async def delete(
         self, name: str, ids: Sequence[str], version: int, *, pending: bool
     ) -> tuple[int, str]:
-        """Deletes documents; returns how many existed, and the index version.
+        """Deletes documents with their originals; returns how many existed, and the index version.
 
         `pending` says that writes accepted earlier may still come; then the deletion is kept
         against them. Raises CollectionNotFound.
@@ -183,7 +187,9 @@ class IndexWriter:
             there = await self._index.versions(physical, unique)
             for target in self._targets(state, physical, version):
                 await self._index.delete(target, unique)
-        return len(there), await self.moved(name)
+        moved = await self.moved(name)
+        await asyncio.to_thread(self._originals.delete, name, unique, version)
+        return len(there), moved
 
     async def moved(self, name: str) -> str:
         """Moves the index version after a committed write, and returns it.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 MAX_LINE_BYTES = 16 << 20
@@ -31,6 +32,9 @@ class Record:
     problem: str = ""
     excerpt: str = ""
     """Beginning of the line, which the user sees among the errors."""
+    file: Path | None = None
+    """Temporary copy of the file that the record was made of, which is there until the next record
+    is asked for; None if the record is one of several in a file."""
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:

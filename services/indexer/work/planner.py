@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.duplicates import DuplicateFinder
 from services.indexer.intake.files.sandbox import Sandbox
@@ -20,6 +21,7 @@ from services.indexer.intake.vectors import npy_rows
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import JobManifest, Plan, Rejection
 from services.indexer.jobs.reasons import RejectionKinds, summary, unit
+from services.indexer.originals import FIELD, Originals
 from services.indexer.rows import PlannedDocument, Vector
 from services.indexer.work.part_writer import PartWriter
 
@@ -46,6 +48,7 @@ class Planner:
     def __init__(
         self,
         files: JobFiles,
+        originals: Originals,
         manifest: JobManifest,
         token: str,
         *,
@@ -54,6 +57,7 @@ class Planner:
         check: Callable[[], None],
     ) -> None:
         self._files = files
+        self._originals = originals
         self._manifest = manifest
         self._token = token
         self._dimension = dimension
@@ -135,7 +139,7 @@ class Planner:
                 self._check()
             vector = _next(sinks.vectors)
             try:
-                planned = self._planned(record, vector, mapper)
+                planned = self._planned(record, vector, mapper, source.about.format)
             except Rejected as reason:
                 self._reject(
                     sinks,
@@ -177,13 +181,20 @@ class Planner:
         )
 
     def _planned(
-        self, record: Record, vector: Vector | None, mapper: DocumentMapper
+        self, record: Record, vector: Vector | None, mapper: DocumentMapper, kind: InputFormat
     ) -> PlannedDocument:
         if record.values is None:
             raise Rejected(record.problem)
-        values = record.values
+        values, file = record.values, record.file
         version = values.pop(_EXPORTED_VERSION, None) if self._manifest.from_collection else None
+        if file is not None and self._originals.keeps(file):
+            values[FIELD] = file.stat().st_size
+        elif file is not None:
+            values.pop(FIELD, None)
         document = mapper.document(values)
+        if file is not None and FIELD in document.fields:
+            manifest = self._manifest
+            self._originals.keep(manifest.collection, document.id, file, kind, manifest.version)
         if vector is not None:
             vector = checked_vector(vector, self._dimension)
         else:

@@ -10,6 +10,7 @@ from services.indexer.intake.record import BadInput
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import PartKey
 from services.indexer.jobs.wire import Granted, Planned
+from services.indexer.originals import Originals
 from services.indexer.rows import pack_encoded, unpack_planned
 from services.indexer.work.client import IndexerClient
 from services.indexer.work.encode import PartEncoder
@@ -27,6 +28,7 @@ class Tasks:
 
     client: IndexerClient
     files: JobFiles
+    originals: Originals
     encoder: PartEncoder
 
     def plan(self, job: str) -> None:
@@ -84,6 +86,7 @@ class Tasks:
         ) as lease:
             planner = Planner(
                 self.files,
+                self.originals,
                 granted.manifest,
                 granted.token,
                 dimension=granted.dimension,

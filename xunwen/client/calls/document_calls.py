@@ -38,6 +38,11 @@ def get(document_id: str, collection: str) -> Call[StoredDocument]:
     return Call("GET", document_path(collection, document_id), StoredDocument)
 
 
+def original_path(document_id: str, collection: str) -> str:
+    """The path of the file of which a document was made."""
+    return document_path(collection, document_id).replace("/documents/", "/originals/", 1)
+
+
 def delete(document_id: str, collection: str) -> Call[DocumentsDeleted]:
     """The deletion of a document."""
     return Call("DELETE", document_path(collection, document_id), DocumentsDeleted)

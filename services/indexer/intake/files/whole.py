@@ -27,10 +27,10 @@ def whole(stream: IO[bytes], about: About) -> Iterator[Record]:
     try:
         with on_disk(stream) as (path, digest):
             [part] = about.sandbox.read(about.format, path, about.charset)
+            values = _values(Extracted(**part), about, digest)
+            yield Record(0, values, excerpt=shown, file=path)
     except Unreadable as problem:
         yield Record(0, None, str(problem), shown)
-        return
-    yield Record(0, _values(Extracted(**part), about, digest), excerpt=shown)
 
 
 @contextmanager

@@ -72,6 +72,11 @@ export const similar = (body, signal) =>
 export const readDocument = (collection, id, signal) =>
   callJson(`v1/collections/${part(collection)}/documents/${part(id)}`, { signal });
 
+/** The address of the file of which a document was made. */
+export const originalHref = (collection, id) =>
+  `v1/collections/${part(collection)}/originals/${part(id)}`;
+export const original = async (collection, id) => (await call(originalHref(collection, id))).blob();
+
 /** Completions of a query that is being typed: {suggestions: [{text, kind, count}], did_you_mean}. */
 export const suggestions = (collection, typed, signal) =>
   callJson(`v1/collections/${part(collection)}/suggestions?q=${part(typed)}`, { signal });

@@ -96,6 +96,7 @@ export default {
   "field.category": ["类别", "Category"],
   "field.source": ["来源", "Source"],
   "field.authors": ["作者", "Authors"],
+  "field.original_bytes": ["原件字节数", "Bytes of the original"],
   "field.journal": ["期刊", "Journal"],
 
   "cite.all": ["引用全部", "Cite all"],
@@ -114,6 +115,8 @@ export default {
     (number, count) => `第 ${number} 段，共 ${count} 段`,
     (number, count) => `Passage ${number} of ${count}`,
   ],
+  "hit.original": ["原件", "Original"],
+  "hit.original.text": [(size) => `打开原件（${size}）`, (size) => `Open the original (${size})`],
   "hit.explain": ["解释得分", "Explain"],
   "hit.score": ["相关度", "Relevance"],
   "hit.keyword": [(word) => `只看关键词：${word}`, (word) => `Only with the keyword ${word}`],

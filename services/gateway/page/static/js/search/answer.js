@@ -89,6 +89,7 @@ export function drawAnswer(root, { state, result, offers, onchange, retry }) {
   if (result.hits.length) {
     const scores = scale(result.hits);
     drawHits(list, result.hits, scores, {
+      collection: state.collection,
       chosen,
       onchoose,
       onopen: (index) => openExplain(state, result.hits, scores, index),

@@ -3,6 +3,7 @@
 import { button, debounce, fill, h, icon } from "../dom.js";
 import { count } from "../format.js";
 import { named, t } from "../messages.js";
+import { ORIGINAL } from "./original.js";
 
 const SHOWN = 8;
 const TYPING_MS = 500;
@@ -23,6 +24,7 @@ function offers(hits) {
   const byField = new Map();
   for (const { fields } of hits) {
     for (const [field, given] of Object.entries(fields)) {
+      if (field === ORIGINAL) continue;
       const values = byField.get(field) ?? [];
       byField.set(field, values);
       values.push(...(Array.isArray(given) ? given : [given]));
@@ -48,6 +50,7 @@ function offers(hits) {
 function counted({ facets, total }) {
   const offered = [];
   for (const [field, { values, other, missing, low, high }] of Object.entries(facets)) {
+    if (field === ORIGINAL) continue;
     if (values.length && values.every(({ value }) => typeof value === "number")) {
       offered.push({ field, low, high });
     } else if (values.every(({ value }) => typeof value === "string")) {

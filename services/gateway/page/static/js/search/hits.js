@@ -5,6 +5,7 @@ import { button, fill, h, icon } from "../dom.js";
 import { score } from "../format.js";
 import { named, t } from "../messages.js";
 import { marked, snippets } from "./highlight.js";
+import { ORIGINAL, originalLink } from "./original.js";
 import { problemLine } from "../states.js";
 import { bar } from "./scores.js";
 
@@ -19,13 +20,22 @@ function snippet(hit) {
   return text.length > SNIPPET_CHARS ? `${text.slice(0, SNIPPET_CHARS)}…` : text;
 }
 
-/** Where the text of a long document stands: its page and the section. */
-function place(hit) {
-  if (!hit.passage) return null;
+/**
+ * Where the text of a long document stands: its page and the section, with a link to the original
+ * where one is kept.
+ */
+function place(hit, collection) {
+  const link = (text, page) => originalLink(collection, hit, text, page);
+  if (!hit.passage) {
+    const whole = link(t("hit.original"));
+    return whole ? h("p.hit-passage", {}, whole) : null;
+  }
   const { page, section, number } = hit.passage;
-  const parts = [page ? t("hit.page", page) : null, section || null].filter(Boolean);
-  const shown = parts.join(" · ") || t("hit.passage", number + 1, hit.passage_count);
-  return h("p.hit-passage", { title: t("hit.passage", number + 1, hit.passage_count) }, shown);
+  const passage = t("hit.passage", number + 1, hit.passage_count);
+  const at = page ? t("hit.page", page) : "";
+  const parts = at ? [link(at, page) ?? at, section] : [section || passage, link(t("hit.original"))];
+  return h("p.hit-passage", { title: passage },
+    parts.filter(Boolean).flatMap((one, i) => (i ? [" · ", one] : [one])));
 }
 
 /**
@@ -36,6 +46,7 @@ function metadata(hit, onfilter) {
   const facts = [];
   const words = [];
   for (const [field, value] of Object.entries(hit.fields)) {
+    if (field === ORIGINAL) continue; // the link tells it
     if (!Array.isArray(value)) {
       const name = named("field", field);
       const text = typeof value === "string" ? value : `${name} ${value}`;
@@ -53,7 +64,7 @@ function metadata(hit, onfilter) {
   return facts.length + words.length ? h("div.hit-meta", {}, facts, words) : null;
 }
 
-function card(hit, rank, scale, { onopen, onfilter, chosen, onchoose }) {
+function card(hit, rank, scale, { collection, onopen, onfilter, chosen, onchoose }) {
   const title = snippets(hit, "title");
   return h("li", {},
     h("article.hit", { data: { id: hit.id } },
@@ -69,7 +80,7 @@ function card(hit, rank, scale, { onopen, onfilter, chosen, onchoose }) {
           h("button.hit-title", { type: "button", onclick: () => onopen(rank - 1) },
             title ? marked(title[0]) : hit.title || t("hit.untitled"))),
         hit.text ? h("p.hit-text", {}, snippet(hit)) : null,
-        place(hit),
+        place(hit, collection),
         metadata(hit, onfilter)),
       h("div.hit-scores", {},
         h("p.hit-score", {},
@@ -83,7 +94,7 @@ function card(hit, rank, scale, { onopen, onfilter, chosen, onchoose }) {
 
 /**
  * Draws the list, ten hits at first and more on demand. `onopen(index)` opens a hit,
- * `onfilter(field, value)` chooses a filter, and
+ * `onfilter(field, value)` chooses a filter, `collection` is the one that they are in, and
  * `following` has the hits after these.
  */
 export function drawHits(root, hits, scale, actions) {
