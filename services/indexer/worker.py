@@ -75,7 +75,7 @@ def main() -> int:
     encoders = WorkerEncoders(directories, encoder, options, settings.encoder_memory_mb << 20)
     parts = PartEncoder(encoders, analyzers, metrics)
     originals = Originals(store, settings.max_original_bytes)
-    tasks = Tasks(client, JobFiles(store), originals, parts)
+    tasks = Tasks(client, JobFiles(store), originals, parts, settings.ocr_command or "")
 
     app = celery_app(RedisAddress.parse(settings.state_redis_url), settings.queue)
     for task, run in ((PLAN_TASK, tasks.plan), (PART_TASK, tasks.part)):

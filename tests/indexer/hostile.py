@@ -72,5 +72,5 @@ def pid(path: Path, _: Charset | None) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    child.reader = lambda kind: globals()[kind]
+    child.reader = lambda kind, ocr: globals()[kind]
     sys.exit(child.main())

@@ -42,7 +42,8 @@ class _Sinks:
 class Planner:
     """Plans one job: every line validated, duplicates settled, documents cut into parts.
 
-    `check` is called often and raises to stop the work.
+    `check` is called often and raises to stop the work; `ocr` is the command that recognises the
+    text of scanned pages, empty for none.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Planner:
         dimension: int,
         part_documents: int,
         check: Callable[[], None],
+        ocr: str = "",
     ) -> None:
         self._files = files
         self._originals = originals
@@ -62,6 +64,7 @@ class Planner:
         self._token = token
         self._dimension = dimension
         self._check = check
+        self._ocr = ocr
         self._parts = PartWriter(files, manifest.id, token, part_documents)
         self._read = 0
         self._rejected = 0
@@ -101,7 +104,7 @@ class Planner:
     def _sources(self) -> Iterator[Iterator[Source]]:
         """The files of the input. Raises BadInput."""
         manifest = self._manifest
-        with Sandbox() as sandbox:
+        with Sandbox(ocr=self._ocr) as sandbox:
             about = About(
                 manifest.format, manifest.mapping, sandbox, manifest.name, manifest.charset
             )

@@ -30,6 +30,8 @@ class Tasks:
     files: JobFiles
     originals: Originals
     encoder: PartEncoder
+    ocr: str = ""
+    """Command that recognises the text of scanned pages; empty for none."""
 
     def plan(self, job: str) -> None:
         """Plans the input of a job, if a worker is still needed for it."""
@@ -92,6 +94,7 @@ class Tasks:
                 dimension=granted.dimension,
                 part_documents=granted.part_documents,
                 check=lease.check,
+                ocr=self.ocr,
             )
             try:
                 planned = Planned(token=granted.token, plan=planner.plan())

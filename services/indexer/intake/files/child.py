@@ -1,11 +1,13 @@
 """`python -m services.indexer.intake.files.child`: reads files that may crash or hang a reader.
 
-A request is a line of JSON on standard input, {"kind", "path", "charset", "computing",
-"seconds"}, with the seconds of the processor and by the clock that the file may take. The answers
-are lines on standard output: {"ready": true} at the start, then for each request any number of
-{"part": ...} and at the end {"done": true} or {"problem": "..."}, with a "failure" for the log
-where a reader failed. The process ends with its standard input, or at the latest some seconds after
-the time for a file has run out, also where nobody is left to end it.
+A request is a line of JSON on standard input, {"kind", "path", "charset", "ocr", "computing",
+"seconds"}, with the command that recognises text, and the seconds of the processor and by the clock
+that the file may take. The answers are lines on standard output: {"ready": true} at the start, then
+for each request any number of {"part": ...} and at the end {"done": true} or {"problem": "..."},
+with a "failure" for the log where a reader failed. {"recognising": seconds} says before a page is
+recognised how long that may take; the time of the file begins anew with it. The process ends with
+its standard input, or at the latest some seconds after the time for a file has run out, also where
+nobody is left to end it.
 """
 
 import json
@@ -25,6 +27,7 @@ from services.indexer.intake.files.extracted import (
     Unreadable,
     within,
 )
+from services.indexer.intake.files.ocr import Ocr
 
 _GRACE_SECONDS = 5
 """Seconds after the time limit of a file at which the process ends by itself."""
@@ -58,8 +61,15 @@ def main() -> int:
 
 def _answer(request: dict[str, Any], answers: IO[str]) -> None:
     charset = Charset(request["charset"]) if request["charset"] else None
+
+    def recognising(seconds: int) -> None:
+        _say(answers, {"recognising": seconds})
+        signal.setitimer(signal.ITIMER_PROF, request["computing"])
+        signal.alarm(seconds + int(request["seconds"]) + _GRACE_SECONDS)
+
+    ocr = Ocr(request["ocr"], recognising) if request["ocr"] else None
     try:
-        for part in reader(request["kind"])(Path(request["path"]), charset):
+        for part in reader(request["kind"], ocr)(Path(request["path"]), charset):
             _say(answers, {"part": part})
     except Unreadable as problem:
         _say(answers, {"problem": str(problem)})
@@ -72,12 +82,12 @@ def _answer(request: dict[str, Any], answers: IO[str]) -> None:
         _say(answers, {"done": True})
 
 
-def reader(kind: str) -> Callable[[Path, Charset | None], Iterator[Any]]:
+def reader(kind: str, ocr: Ocr | None) -> Callable[[Path, Charset | None], Iterator[Any]]:
     """The reader of a kind of file; its library is loaded when it is first needed."""
     if kind == InputFormat.PDF:
         from services.indexer.intake.files.pdf import read_pdf
 
-        return lambda path, _: _one(read_pdf(path))
+        return lambda path, _: _one(read_pdf(path, ocr))
     if kind == InputFormat.DOCX:
         from services.indexer.intake.files.docx import read_docx
 

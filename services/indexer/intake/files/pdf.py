@@ -1,6 +1,7 @@
 """Reads PDF by PDFium: text by pages, the outline as headings, the text in the largest letters as
 title."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pypdfium2 import raw
 
 from services.indexer.intake.files.extracted import PAGE_BREAK, Extracted, Unreadable
 from services.indexer.intake.files.layout import bare, pages_of
+from services.indexer.intake.files.ocr import MOST_PAGES, NotRecognised, Ocr, png
 from services.indexer.intake.files.structure import complete, is_title, names_in, title_of
 
 _FEW_CHARACTERS = 8
@@ -18,14 +20,19 @@ _FEW_CHARACTERS = 8
 number."""
 _NAMELESS = 0.3
 """Share of characters without a meaning from which on a text counts as illegible."""
+_DOTS_PER_INCH = 200
+"""Resolution of the image of a page that is recognised."""
+_MOST_PIXELS = 20_000_000
+"""Most pixels of such an image; a larger page is drawn in a lower resolution."""
 _LOOKED_AT = 3_000
 """Number of characters of the first page in which the title is looked for."""
 _SAME_SIZE = 0.5
 """Difference in points up to which letters have one size."""
 
 
-def read_pdf(path: Path) -> Extracted:
-    """The document of a PDF file. Raises Unreadable."""
+def read_pdf(path: Path, ocr: Ocr | None) -> Extracted:
+    """The document of a PDF file; with `ocr` the text of scanned pages is recognised. Raises
+    Unreadable."""
     try:
         document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
@@ -35,11 +42,16 @@ def read_pdf(path: Path) -> Extracted:
     pages = [_page_text(document, number) for number in range(len(document))]
     if not pages:
         raise Unreadable("is a PDF without pages")
+    recognised, failure = _recognise(document, pages, ocr) if ocr else (0, "")
     texts = [text for text in pages if text is not None]
     if not texts:
         raise Unreadable("is damaged: none of its pages can be read")
-    empty = sum(len(text.strip()) < _FEW_CHARACTERS for text in texts)
+    empty = sum(map(_is_empty, texts))
     if empty == len(texts):
+        if failure:
+            raise Unreadable(f"is scanned, and {failure}")
+        if ocr:
+            raise Unreadable("holds no text on any page, and none was recognised")
         raise Unreadable(_without_text(document, len(pages)))
     if _nameless(texts) > _NAMELESS:
         raise Unreadable(
@@ -55,6 +67,8 @@ def read_pdf(path: Path) -> Extracted:
     )
     if without := empty + len(pages) - len(texts):
         found.fields["pages_without_text"] = without
+    if recognised:
+        found.fields["pages_recognised"] = recognised
     if authors := names_in(noted.get("Author", ""), texts[0]):
         found.fields["authors"] = authors  # type: ignore[assignment]
     return complete(found)
@@ -70,14 +84,54 @@ def _page_text(document: Any, number: int) -> str | None:
         return None
     text.close()
     page.close()
-    return re.sub(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "", content)
+    return _printable(content)
+
+
+def _printable(text: str) -> str:
+    """A text without the characters that no text holds."""
+    return re.sub(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "", text)
+
+
+def _is_empty(text: str) -> bool:
+    """Whether the text of a page is none, or a stamp or page number on an image."""
+    return len(text.strip()) < _FEW_CHARACTERS
+
+
+def _recognise(document: Any, pages: list[str | None], ocr: Ocr) -> tuple[int, str]:
+    """Puts the text that is recognised in the place of that of pages without any.
+
+    Returns the number of these pages, and the reason why others were left out; empty if none were.
+    """
+    scanned = [at for at, text in enumerate(pages) if text is not None and _is_empty(text)]
+    recognised = 0
+    for at in scanned[:MOST_PAGES]:
+        page = document[at]
+        if not _has_image(page):
+            continue
+        width, height = page.get_size()
+        scale = min(_DOTS_PER_INCH / 72, math.sqrt(_MOST_PIXELS / (width * height)))
+        bitmap = page.render(scale=scale, grayscale=True)
+        image = png(bitmap.width, bitmap.height, bitmap.stride, bytes(bitmap.buffer))
+        bitmap.close()
+        page.close()
+        try:
+            text = _printable(ocr.text(image))
+        except NotRecognised as error:
+            return recognised, f"the program that recognises text {error} (page {at + 1})"
+        if not _is_empty(text):
+            pages[at] = text
+            recognised += 1
+    return recognised, ""
+
+
+def _has_image(page: Any) -> bool:
+    kinds = (raw.FPDF_PAGEOBJ_IMAGE,)
+    return any(True for _ in page.get_objects(filter=kinds, max_depth=3))
 
 
 def _without_text(document: Any, pages: int) -> str:
-    kinds = (raw.FPDF_PAGEOBJ_IMAGE,)
-    scanned = any(True for _ in document[0].get_objects(filter=kinds, max_depth=3))
     what = f"its {pages:,} pages are images" if pages > 1 else "its only page is an image"
-    if scanned:
+    if _has_image(document[0]):
         return f"is scanned: {what} without text; recognise the text (OCR) and send the result"
     return "holds no text on any page"
 

@@ -46,6 +46,9 @@ class Sandbox:
 
     memory: int = MEMORY_BYTES
     module: str = "services.indexer.intake.files.child"
+    ocr: str = ""
+    """Command that recognises the text of a page without any; with an empty one no text is
+    recognised."""
     _process: "subprocess.Popen[bytes] | None" = None
     _read: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
@@ -74,6 +77,7 @@ class Sandbox:
             "kind": kind,
             "path": str(path),
             "charset": charset,
+            "ocr": self.ocr,
             "computing": seconds,
             "seconds": _PATIENCE * seconds,
         }
@@ -85,6 +89,9 @@ class Sandbox:
                 answer = self._answer(process, until, seconds)
                 if "part" in answer:
                     yield answer["part"]
+                    continue
+                if "recognising" in answer:
+                    until = time.monotonic() + answer["recognising"] + _PATIENCE * seconds
                     continue
                 if "memory" in answer:
                     raise Unreadable(self._too_large())
