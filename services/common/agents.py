@@ -190,13 +190,16 @@ def _path(collection: str, identity: str) -> str:
 
 
 def _hit(hit: Mapping[str, Any], collection: str) -> dict[str, Any]:
-    """A hit with its best passage, and the path of the whole document."""
+    """A hit with its best passage, its place in a long document, and the path of the whole
+    document."""
     marked = " … ".join(hit["highlights"].get("text", []))
     passage = marked.replace("<em>", "").replace("</em>", "") or (hit["text"] or "")
+    place = hit.get("passage") or {}
     return {
         "id": hit["id"],
         "title": hit["title"],
         "passage": passage[:_PASSAGE_CHARS],
+        **{name: place[name] for name in ("page", "section") if place.get(name)},
         "score": hit["score"],
         "fields": hit["fields"],
         "document": _path(collection, hit["id"]),

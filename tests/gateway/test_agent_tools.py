@@ -14,7 +14,13 @@ HIT = {
     "highlights": {"text": ["前<em>冻土</em>后", "又一处"]},
 }  # fmt: skip
 ANSWERS: dict[str, Any] = {
-    "/v1/search": {"hits": [HIT, HIT | {"highlights": {}}], "degraded": ["rank"]},
+    "/v1/search": {
+        "hits": [
+            HIT,
+            HIT | {"highlights": {}, "passage": {"number": 3, "page": 7, "section": ""}},
+        ],
+        "degraded": ["rank"],
+    },
     "/v1/similar": {"hits": [HIT]},
     "/v1/citations": "[1] 题[Z].\n",
     "/v1/collections": {"collections": [{"name": "notes", "count": 3, "encoder": "e"}]},
@@ -104,6 +110,9 @@ async def test_a_hit_has_its_passage_and_where_to_read_on() -> None:
     marked, plain = result.structured_content["hits"]
     assert marked["passage"] == "前冻土后 … 又一处"
     assert len(plain["passage"]) == 400
+    assert plain["page"] == 7
+    assert not {"page", "section"} & set(marked), "a short document has no pages"
+    assert "section" not in plain, "none is known"
     assert marked["document"] == "/v1/collections/literature/documents/a%2F1"
     assert result.structured_content["degraded"] == ["rank"]
 

@@ -10,12 +10,14 @@ from haystack.utils import Secret, deserialize_secrets_inplace
 
 from xunwen.client import Client, Hit, SearchOptions
 from xunwen.client.exchange import DEFAULT_URL
+from xunwen.integrations.places import place_of
 
 
 @component
 class XunwenRetriever:
     """Searches a collection and returns documents: the text (the title if there is none) as
-    content, all other members in `meta`."""
+    content, all other members in `meta`, with `page` and `section` of the text of a long
+    document."""
 
     def __init__(
         self,
@@ -61,5 +63,5 @@ class XunwenRetriever:
 
 
 def _document(hit: Hit) -> Document:
-    meta = {**hit.fields, "title": hit.title or ""}
+    meta = {**hit.fields, **place_of(hit), "title": hit.title or ""}
     return Document(id=hit.id, content=hit.text or hit.title or "", meta=meta, score=hit.score)

@@ -15,11 +15,13 @@ from pydantic import Field, SecretStr
 
 from xunwen.client import AsyncClient, Client, Hit
 from xunwen.client.exchange import DEFAULT_URL
+from xunwen.integrations.places import place_of
 
 
 class XunwenRetriever(BaseRetriever):
     """Searches a collection and returns documents: the text (the title if there is none) as
-    content, all other members as metadata.
+    content, all other members as metadata, with `page` and `section` of the text of a long
+    document.
 
     Raises ApiError and ConnectionFailed, as the client does.
     """
@@ -50,5 +52,6 @@ class XunwenRetriever(BaseRetriever):
 
 
 def _document(hit: Hit) -> Document:
-    metadata = {**hit.fields, "id": hit.id, "title": hit.title or "", "score": hit.score}
+    own = {"id": hit.id, "title": hit.title or "", "score": hit.score}
+    metadata = {**hit.fields, **place_of(hit), **own}
     return Document(id=hit.id, page_content=hit.text or hit.title or "", metadata=metadata)
