@@ -294,3 +294,51 @@ def test_the_same_by_url(http: httpx.Client) -> None:
     posted = search(http, **body)
     for member in ("hits", "total", "facets", "counted"):
         assert by_url[member] == posted[member]
+
+
+ANY_NAMES = (
+    "年份",
+    "价格（元）",
+    "first author",
+    "作者·单位",
+    "学科.一级",
+    "数量：合计",
+    "год",
+    "a=b",
+)
+
+
+@pytest.fixture(scope="module")
+def any_names(http: httpx.Client) -> Iterator[str]:
+    name = "shelf_of_names"
+    for number in range(4):
+        fields = {each: number * (place + 1) for place, each in enumerate(ANY_NAMES)}
+        document = {"title": f"第{number}卷", "fields": fields}
+        http.put(f"/v1/collections/{name}/documents/{number}", json=document).raise_for_status()
+    yield name
+    http.delete(f"/v1/collections/{name}")
+
+
+@pytest.mark.parametrize("name", ANY_NAMES)
+def test_fields_of_any_name_are_counted_ordered_and_shown(
+    http: httpx.Client, any_names: str, name: str
+) -> None:
+    step = ANY_NAMES.index(name) + 1
+    body = {
+        "collection": any_names, "filter": {name: {"gte": step}}, "facets": [name],
+        "sort": [f"-{name}"], "fields": [name],
+    }  # fmt: skip
+    answer = search(http, **body)
+    assert [hit["fields"] for hit in answer["hits"]] == [{name: step * n} for n in (3, 2, 1)]
+    assert values(answer["facets"][name]) == {step: 1, 2 * step: 1, 3 * step: 1}
+    by_url = http.get(
+        "/v1/search",
+        params={
+            "collection": any_names, "filter": json.dumps(body["filter"]), "facets": name,
+            "sort": f"-{name}", "fields": name,
+        },
+    ).json()  # fmt: skip
+    assert by_url["hits"] == answer["hits"]
+    assert by_url["facets"] == answer["facets"]
+    grouped = search(http, collection=any_names, filter={name: step}, group_by=name)
+    assert [hit["group"] for hit in grouped["hits"]] == [{"value": step, "count": 1}]
