@@ -9,6 +9,7 @@ import pytest
 from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
 from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.originals import FIELD, HAS_ONE
 from tests.engines.rows import DIMENSION, row, unit
 from tests.milvus import on_connection, on_index
 from tests.servers import Server
@@ -89,6 +90,19 @@ def test_a_scan_gives_every_row_once_in_the_order_of_ids(
         return [found.id async for found in index.scan(physical)]
 
     assert on_index(engine.url, use) == sorted(ids)
+
+
+def test_the_documents_that_name_an_original_are_selected(
+    engine: Server, physical: PhysicalName
+) -> None:
+    values = {"a": {FIELD: 3}, "b": {}, "c": {FIELD: "3"}, "d": {FIELD: 0, "x": 1}, "e": {"x": 2}}
+
+    async def use(index: MilvusVectorIndex) -> None:
+        await index.upsert(physical, [row(name, fields=each) for name, each in values.items()], 5)
+        found = [one.id async for page in index.pages(physical, HAS_ONE) for one in page]
+        assert found == ["a", "d"]
+
+    on_index(engine.url, use)
 
 
 def test_the_nearest_come_first(engine: Server, physical: PhysicalName) -> None:
