@@ -54,7 +54,7 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class OpenOriginal:
     """An original that is open for reading."""
 
     format: InputFormat
@@ -105,7 +105,7 @@ class Originals:
         with path.open("rb") as read, self.store.writer(key) as written:
             shutil.copyfileobj(read, written, _BLOCK_BYTES)
 
-    def open(self, collection: str, document: Content, version: int) -> Kept | None:
+    def open(self, collection: str, document: Content, version: int) -> OpenOriginal | None:
         """The original of a document as it is stored under a version; None without one."""
         folder = _folder(collection, document.id)
         found = named(_parsed(self.store.names(folder)), document, version)
@@ -118,7 +118,7 @@ class Originals:
                 return None
             file = document.fields.get("file")
             name = (file if isinstance(file, str) else document.id).rsplit("/", 1)[-1]
-            return Kept(found.format, name, found.size, stream, stack.pop_all())
+            return OpenOriginal(found.format, name, found.size, stream, stack.pop_all())
 
     def delete(self, collection: str, ids: Sequence[str], version: int) -> None:
         """Deletes what writes before this version have kept for documents of these ids."""

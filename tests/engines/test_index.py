@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,13 @@ def test_a_scan_gives_every_row_once_in_the_order_of_ids(
 def test_the_documents_that_name_an_original_are_selected(
     engine: Server, physical: PhysicalName
 ) -> None:
-    values = {"a": {FIELD: 3}, "b": {}, "c": {FIELD: "3"}, "d": {FIELD: 0, "x": 1}, "e": {"x": 2}}
+    values: dict[str, dict[str, Any]] = {
+        "a": {FIELD: 3},
+        "b": {},
+        "c": {FIELD: "3"},
+        "d": {FIELD: 0, "x": 1},
+        "e": {"x": 2},
+    }
 
     async def use(index: MilvusVectorIndex) -> None:
         await index.upsert(physical, [row(name, fields=each) for name, each in values.items()], 5)

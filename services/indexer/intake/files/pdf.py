@@ -88,17 +88,17 @@ def _page_text(document: Any, number: int) -> str | None:
 
 
 def _printable(text: str) -> str:
-    """A text without the characters that no text holds."""
+    """The text without control characters and halves of characters."""
     return re.sub(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "", text)
 
 
 def _is_empty(text: str) -> bool:
-    """Whether the text of a page is none, or a stamp or page number on an image."""
+    """Whether a page has no text, or so little that it is a stamp or a page number on an image."""
     return len(text.strip()) < _FEW_CHARACTERS
 
 
 def _recognise(document: Any, pages: list[str | None], ocr: Ocr) -> tuple[int, str]:
-    """Puts the text that is recognised in the place of that of pages without any.
+    """Fills pages without text with the text that is recognised in their images.
 
     Returns the number of these pages, and the reason why others were left out; empty if none were.
     """

@@ -15,7 +15,7 @@ const KEPT_MS = 60_000;
 
 /**
  * Gets an original with the API key, which a link cannot carry. A PDF is shown in a window of its
- * own; any other file is stored, since a web page that was shown would run its scripts as ours.
+ * own; any other file is stored, since the scripts of a web page would run with the rights of this page.
  */
 async function fetched(collection, hit, at) {
   const shown = hit.fields.format === "pdf";
