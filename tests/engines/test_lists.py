@@ -145,8 +145,8 @@ async def test_counts_over_ten_thousand_documents_equal_those_of_python(lite: Se
                 if isinstance(value, (int, float)) and not isinstance(value, bool)
             ]
             for found in facet.ranges:
-                low = float("-inf") if found.gte is None else found.gte
-                high = float("inf") if found.lt is None else found.lt
+                low: Any = float("-inf") if found.gte is None else found.gte
+                high: Any = float("inf") if found.lt is None else found.lt
                 assert found.count == sum(low <= one < high for one in numbers), found
     on_index(lite.url, lambda index: index.drop(physical))
 

@@ -235,7 +235,7 @@ def test_boosts_of_any_spelling_are_one_search(http: httpx.Client) -> None:
     assert "feature_order" in answer["hits"][0]["scores"]
     again = search(http, boosts=[RAISED, first | {"factor": 2.0}], explain=True, **body)
     assert (again["cached"], again["hits"]) == (True, answer["hits"])
-    asked = {"collection": NAME, "q": body["query"], "top_k": 20, "explain": "true"}
+    asked: dict[str, Any] = {"collection": NAME, "q": body["query"], "top_k": 20, "explain": True}
     by_url = http.get("/v1/search", params=asked | {"boosts": json.dumps([first, RAISED])}).json()
     assert (by_url["cached"], by_url["hits"]) == (True, answer["hits"])
     paged = [one for page in walked(http, boosts=[first, RAISED], **body) for one in page]
