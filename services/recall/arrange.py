@@ -12,7 +12,7 @@ from services.common.errors import InvalidRequest
 from services.common.values import Scalar
 from services.common.wire.arrange import (
     Arranged,
-    Arrangement,
+    ArrangeOptions,
     Edge,
     Facet,
     FacetRange,
@@ -31,7 +31,7 @@ _NONE = FieldColumn()
 Places = npt.NDArray[np.int64]
 
 
-def arranged(columns: Columns, rows: Rows, wanted: Arrangement) -> Arranged:
+def arranged(columns: Columns, rows: Rows, wanted: ArrangeOptions) -> Arranged:
     """The counts, the order and the groups of the documents of `rows`, whose own order is the last
     key.
 

@@ -15,7 +15,7 @@ from services.common.request_context import Deadline
 from services.common.versions import server_time_of
 from services.common.wire.arrange import (
     Arranged,
-    Arrangement,
+    ArrangeOptions,
     ArrangeRequest,
     Listed,
     ListRequest,
@@ -183,7 +183,7 @@ def _index(physical: str, version: str | None) -> Index:
     return Index(physical, "", "", lexical=False, server_time=server_time_of(version))
 
 
-def _spelled_out(wanted: Arrangement, columns: Columns) -> Arrangement:
+def _spelled_out(wanted: ArrangeOptions, columns: Columns) -> ArrangeOptions:
     """The arrangement with a facet for each field in place of one for every field."""
     facets = {one.field: one for one in wanted.facets}
     every = facets.pop(EVERY, None)
@@ -193,7 +193,7 @@ def _spelled_out(wanted: Arrangement, columns: Columns) -> Arrangement:
     return wanted.model_copy(update={"facets": list((others | facets).values())})
 
 
-def _named(wanted: Arrangement) -> list[str]:
+def _named(wanted: ArrangeOptions) -> list[str]:
     """The fields that an arrangement names."""
     names = [one.field for one in wanted.facets if one.field != EVERY]
     names += [key.field for key in wanted.sort if key.field != RELEVANCE]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.common.errors import InvalidRequest
-from services.common.wire.arrange import Arranged, Arrangement, FacetWanted, SortKey
+from services.common.wire.arrange import Arranged, ArrangeOptions, FacetWanted, SortKey
 from services.recall.arrange import arranged
 from services.recall.columns import Columns
 from tests.engines.chance import NAMES, documents
@@ -36,7 +36,7 @@ def filled(content: list[dict[str, Any]]) -> Columns:
     return columns
 
 
-def of(content: list[dict[str, Any]], wanted: Arrangement, chosen: list[int]) -> Arranged:
+def of(content: list[dict[str, Any]], wanted: ArrangeOptions, chosen: list[int]) -> Arranged:
     columns = filled(content)
     return arranged(columns, columns.rows([f"d{place}" for place in chosen]), wanted)
 
@@ -50,7 +50,7 @@ def test_counts_equal_those_of_plain_python() -> None:
             top = chance.choice([0, 1, 3, 10, 100])
             edges = sorted(chance.sample([-2, 0, 1, 15.5, 2015, 2016], chance.randrange(1, 5)))
             wanted = FacetWanted(field=name, top=top, edges=edges)
-            facet = of(content, Arrangement(facets=[wanted]), chosen).facets[name]
+            facet = of(content, ArrangeOptions(facets=[wanted]), chosen).facets[name]
             counted = Counter(key(one) for at in chosen for one in items(content[at], name))
             best = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
             assert [(key(one.value), one.count) for one in facet.values] == best
@@ -77,7 +77,7 @@ def test_orders_equal_those_of_plain_python() -> None:
     for _ in range(20):
         names = chance.sample(NAMES, chance.randrange(1, 4))
         keys = [SortKey(field=name, descending=chance.random() < 0.5) for name in names]
-        order = of(content, Arrangement(sort=keys), chosen).order
+        order = of(content, ArrangeOptions(sort=keys), chosen).order
         expected = list(range(len(chosen)))
         for one in reversed(keys):
             firsts = {
@@ -98,7 +98,7 @@ def test_groups_are_led_by_their_first_and_count_all() -> None:
     content: list[dict[str, Any]] = [
         {"journal": "甲"}, {"journal": "乙"}, {}, {"journal": ["甲", "丙"]}, {"journal": "乙"}, {},
     ]  # fmt: skip
-    answer = of(content, Arrangement(group_by="journal"), list(range(6)))
+    answer = of(content, ArrangeOptions(group_by="journal"), list(range(6)))
     assert answer.order == [0, 1, 2, 5]
     assert answer.groups is not None
     assert [(one.value, one.count) for one in answer.groups] == [
@@ -106,7 +106,7 @@ def test_groups_are_led_by_their_first_and_count_all() -> None:
     ]  # fmt: skip
     backwards = of(
         content,
-        Arrangement(group_by="journal", sort=[SortKey(field="relevance", descending=True)]),
+        ArrangeOptions(group_by="journal", sort=[SortKey(field="relevance", descending=True)]),
         list(range(6)),
     )
     assert backwards.order == [5, 4, 3, 2]
@@ -119,7 +119,7 @@ def test_a_document_written_again_is_counted_once() -> None:
     columns.put("d0", 2, {"year": 2001})
     rows = columns.rows(["d0", "d1", "gone"])
     assert rows.tolist()[2] == -1
-    answer = arranged(columns, rows[:2], Arrangement(facets=[FacetWanted(field="year")]))
+    answer = arranged(columns, rows[:2], ArrangeOptions(facets=[FacetWanted(field="year")]))
     assert [(one.value, one.count) for one in answer.facets["year"].values] == [(2001, 2)]
 
 
@@ -128,12 +128,12 @@ def test_dates_are_counted_between_dates() -> None:
         {"date": date} for date in ("2015-03-01", "2016-01-01", "2019")
     ]
     wanted = FacetWanted(field="date", edges=["2016", "2018"])
-    facet = of(content, Arrangement(facets=[wanted]), [0, 1, 2]).facets["date"]
+    facet = of(content, ArrangeOptions(facets=[wanted]), [0, 1, 2]).facets["date"]
     assert [one.count for one in facet.ranges] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("edges", [[2, 1], [1, 1], [1, "2"], ["b", "a"]])
 def test_edges_that_do_not_rise_are_refused(edges: list[Any]) -> None:
-    wanted = Arrangement(facets=[FacetWanted(field="year", edges=edges)])
+    wanted = ArrangeOptions(facets=[FacetWanted(field="year", edges=edges)])
     with pytest.raises(InvalidRequest, match="larger than the one before"):
         of([{"year": 1}], wanted, [0])

@@ -69,7 +69,7 @@ class SortKey(BaseModel):
     descending: bool = False
 
 
-class Arrangement(BaseModel):
+class ArrangeOptions(BaseModel):
     """Facets, order and groups that are asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -79,7 +79,7 @@ class Arrangement(BaseModel):
     group_by: str | None = Field(default=None, pattern=f"^{NAME}$")
 
 
-class Timed(Arrangement):
+class Timed(ArrangeOptions):
     """An arrangement with the state of the index that it must be made on."""
 
     version: str | None = Field(

@@ -199,7 +199,7 @@ class RecallService:
 
 
 def _asked(arrangement: Arrangement) -> dict[str, Any]:
-    """The members of a wire Arrangement."""
+    """The members of wire ArrangeOptions."""
     return {
         "facets": arrangement.facets,
         "sort": arrangement.sort,
