@@ -54,7 +54,7 @@ eval: dev  ## quality of each phase, measured through a running system (`make up
 bench: dev  ## speed beside other engines and servers; EVAL and BENCH pass options
 	$(BIN)/python -m benchmarks $(BENCH)
 
-lint: dev  ## ruff and mypy
+lint: dev  ## ruff and mypy, tests included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
