@@ -47,7 +47,7 @@ class Case:
         )
         self.files.store.write(self.files.input_key("job"), content)
 
-    def planner(self) -> Planner:
+    def planner(self, ocr: str = "") -> Planner:
         return Planner(
             self.files,
             self.originals,
@@ -56,6 +56,7 @@ class Case:
             dimension=DIMENSION,
             part_documents=self._part_documents,
             check=lambda: None,
+            ocr=ocr,
         )
 
     def plan(self) -> Plan:

@@ -10,6 +10,7 @@ from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
 from tests.indexer import papers
+from tests.indexer.planning import Case
 
 READS = """
 import resource, struct, sys, zlib
@@ -45,6 +46,17 @@ def test_scanned_pages_are_read_by_the_program(tmp_path: Path) -> None:
     pages = found.body.split("\f")
     assert len(pages) == 3
     assert "第一行：宽1654像素，高2339像素。" in pages[2], "an A4 page at 200 dots an inch"
+
+
+def test_a_scanned_file_is_indexed_with_the_program_and_rejected_without(tmp_path: Path) -> None:
+    files = {"a.pdf": papers.scanned_pdf(1), "b.pdf": papers.paper_pdf()}
+    case = Case(tmp_path / "job", papers.zipped(files), format=InputFormat.ZIP, charset=None)
+    plan = case.planner(program(tmp_path, READS)).plan()
+    assert [one.document.id for one in case.documents(plan)] == ["a.pdf", "b.pdf"]
+    plan = case.planner().plan()
+    assert [one.document.id for one in case.documents(plan)] == ["b.pdf"]
+    [rejection] = case.rejected()
+    assert rejection.reason.startswith("is scanned: its only page is an image without text")
 
 
 def test_pages_with_text_are_left_to_the_reader(tmp_path: Path) -> None:
