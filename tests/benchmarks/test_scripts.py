@@ -65,3 +65,5 @@ def test_capacity(folder: Path) -> None:
 def test_indexing(folder: Path) -> None:
     small = ("--documents", "200", "--part-documents", "100", "--repeats", "1")
     assert "ratio" in run(folder, "-m", "benchmarks.indexing", *small)
+    long = ("--documents", "10", "--part-documents", "10", "--repeats", "1", "--passages", "3")
+    assert "10 papers, 40 texts" in run(folder, "-m", "benchmarks.indexing", *long)
