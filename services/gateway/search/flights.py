@@ -30,9 +30,9 @@ class Flights(Generic[Result]):
     ) -> tuple[Result, bool]:
         """The result, and whether another caller's computation gave it.
 
-        A caller with clearly less time than a running computation computes for itself: it
-        would otherwise wait for an answer that is cut to a larger budget. Raises what `compute`
-        raises.
+        A caller whose deadline is much earlier than that of the running computation computes for
+        itself, since it would otherwise wait for an answer that is cut to a larger budget. Raises
+        what `compute` raises.
         """
         flight = self._flights.get(key)
         if flight is not None:
