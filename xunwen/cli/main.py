@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from xunwen.cli import bench, collections, docs, index, jobs, offline, rules, searching, system
+from xunwen.cli import (
+    bench,
+    collections,
+    docs,
+    index,
+    jobs,
+    offline,
+    rules,
+    searching,
+    suggesting,
+    system,
+)
 from xunwen.cli.context import Connection
 from xunwen.cli.exits import EXPECTED, Exit, fail
 from xunwen.client.exchange import DEFAULT_URL
@@ -18,7 +29,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 not done, 2 wrong usage, 3 nobody answers,"
     " 4 indexed with rejected documents, 130 interrupted.",
 )
-for module in (system, searching, index, jobs, docs, collections, rules, offline, bench):
+for module in (
+    *(system, searching, suggesting, index, jobs, docs, collections, rules),
+    *(offline, bench),
+):
     module.register(app)  # The commands have the order of the help.
 
 
