@@ -18,7 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from services.common.errors import InvalidRequest
 from services.common.field_names import RULE, is_field_name
+from services.common.field_types import FieldType, typed
 from services.common.paths import DOT_SEGMENTS
 from services.common.values import FieldValue, Scalar, checked_text, storable
 
@@ -222,6 +224,18 @@ def checked_fields(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
     return fields
 
 
+def typed_document(document: Content, types: Mapping[str, FieldType]) -> Content:
+    """The document with the values of declared fields in the form of their types.
+
+    Raises InvalidRequest.
+    """
+    try:
+        fields = typed(document.fields, types)
+    except ValueError as error:
+        raise InvalidRequest(f"fields: {error}.") from None
+    return document if fields == document.fields else document.model_copy(update={"fields": fields})
+
+
 def text_id(text: str) -> str:
     """The id of a document that is nothing but a text; equal texts have equal ids."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -233,10 +247,12 @@ def lead(document: Content) -> str:
     return document.text if document.text.strip() else document.body[:_LEAD_CHARS].lstrip()
 
 
-def lexical_source(document: Content) -> str:
-    """The text whose words the lexical leg indexes first: title, text and every string field."""
+def lexical_source(document: Content, types: Mapping[str, FieldType] | None = None) -> str:
+    """The text whose words the lexical leg indexes first: title, text and every string field, each
+    as many times as the weight of its declared type says."""
     parts = [document.title, document.text]
-    for value in document.fields.values():
+    for name, value in document.fields.items():
         items = value if isinstance(value, list) else [value]
-        parts.extend(item for item in items if isinstance(item, str))
+        times = types[name].weight if types and name in types else 1
+        parts.extend(item for item in items if isinstance(item, str) for _ in range(times))
     return "\n".join(part for part in parts if part)

@@ -12,21 +12,24 @@ field or hold a value of another kind in it.
 Engines differ in what they can negate: the embedded Milvus has no `not` at all, and none of them
 agrees with another about missing fields. Therefore each row carries *facets*, a JSON object that
 `facets` makes of the metadata, and every negation is pushed down to a `!=` on a facet, which all
-engines answer alike: an absent facet differs from every value.
+engines answer alike: an absent facet differs from every value. A field with a declared type may
+have a column of its own (`services.common.typed_columns`), which is compared instead.
 
-No string of a user reaches the expression language except as the operand of a range, written as
-a literal in which every character that could end it is escaped. Names are checked against a
-pattern, and the values of all other operators travel as digests.
+A string of a user reaches the expression language only as an operand, written as a literal in
+which every character that could end it is escaped. Names are checked against a pattern and travel
+as digests, and so do values that are compared with facets.
 """
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Any
 
 from services.common.collection import Field
 from services.common.errors import InvalidFilter
 from services.common.field_names import RULE, is_field_name
+from services.common.typed_columns import NO_NUMBER, NO_TEXT, NUMBER, TEXT, column_name
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
@@ -36,8 +39,9 @@ _OPPOSITES = {"gt": "<=", "gte": "<", "lt": ">=", "lte": ">"}
 _OPERATORS = "ne, gt, gte, lt, lte, any, all"
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\"})
 """The two escapes that every engine reads; the embedded one knows none for a line break."""
-_NUMBER, _TEXT = "n", "s"
-"""The kinds of a field's value that ranges apply to."""
+_HOLD = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+_CONTROLS = frozenset(map(chr, range(32)))
+"""Characters that no engine reads in a literal, and no keyword has."""
 _DIGEST_BYTES = 8
 
 
@@ -56,20 +60,22 @@ def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
     return marks
 
 
-def compile_filter(condition: Mapping[str, Any] | None) -> str:
+def compile_filter(condition: Mapping[str, Any] | None, columns: Collection[str] = ()) -> str:
     """The Milvus expression for a filter; empty when there is nothing to filter by.
 
-    Raises InvalidFilter, which says where and why.
+    `columns` are the typed columns of the collection. Raises InvalidFilter, which says where and
+    why.
     """
     if not condition:
         return ""
-    return _Compiler().group(condition, negated=False, depth=0)
+    return _Compiler(columns).group(condition, negated=False, depth=0)
 
 
 class _Compiler:
     """Compiles one filter. Negations are pushed down to the leaves (De Morgan)."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Collection[str]) -> None:
+        self._columns = columns
         self._conditions = 0
 
     def group(self, condition: object, *, negated: bool, depth: int) -> str:
@@ -106,14 +112,14 @@ class _Compiler:
     def _leaf(self, name: str, operator: str, operand: object, *, negated: bool) -> str:
         self._count(1)
         if operator in ("is", "ne"):
-            return _membership(name, operand, negated=negated != (operator == "ne"))
+            return self._membership(name, operand, negated=negated != (operator == "ne"))
         if operator in _COMPARISONS:
-            return _range(name, operator, operand, negated=negated)
+            return self._range(name, operator, operand, negated=negated)
         if operator in ("any", "all"):
             if not isinstance(operand, list) or not operand:
                 raise InvalidFilter(f"`{name}`: `{operator}` takes a list of values, at least one.")
             self._count(len(operand))
-            parts = [_membership(name, value, negated=negated) for value in operand]
+            parts = [self._membership(name, value, negated=negated) for value in operand]
             return _join(parts, "or" if operator == "any" else "and", negated=negated)
         raise InvalidFilter(f"`{name}`: {operator[:80]!r} is no operator; use one of {_OPERATORS}.")
 
@@ -122,22 +128,39 @@ class _Compiler:
         if self._conditions > MAX_CONDITIONS:
             raise InvalidFilter(f"The filter has more than {MAX_CONDITIONS} conditions.")
 
+    def _membership(self, name: str, value: object, *, negated: bool) -> str:
+        """Whether the field is the value or holds it."""
+        _check(name, value)
+        unequal = "!=" if negated else "=="
+        column = column_name(_kind(value), name)
+        if column in self._columns and _CONTROLS.isdisjoint(str(value)):
+            return f"({column} {unequal} {_constant(value)})"
+        return f"({_facet(_holds(name, value))} {unequal} 1)"
 
-def _membership(name: str, value: object, *, negated: bool) -> str:
-    """Whether the field is the value or holds it."""
-    _check(name, value)
-    return f"({_facet(_holds(name, value))} {'!=' if negated else '=='} 1)"
+    def _range(self, name: str, operator: str, operand: object, *, negated: bool) -> str:
+        if isinstance(operand, bool):
+            raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
+        _check(name, operand, spaces="")
+        sign = _OPPOSITES[operator] if negated else _COMPARISONS[operator]
+        column = column_name(_kind(operand), name)
+        if column in self._columns:
+            return _compared(column, sign, operand, negated=negated)
+        range_ = f"{Field.FIELDS}[{_literal(name)}] {sign} {_literal(operand)}"
+        if not negated:
+            return f"({range_})"
+        return f'({_facet(name)} != "{_kind(operand)}" or {range_})'
 
 
-def _range(name: str, operator: str, operand: object, *, negated: bool) -> str:
-    if isinstance(operand, bool):
-        raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
-    _check(name, operand, spaces="")
-    path, literal = f"{Field.FIELDS}[{_literal(name)}]", _literal(operand)
-    if not negated:
-        return f"({path} {_COMPARISONS[operator]} {literal})"
-    other_kind = f'{_facet(name)} != "{_kind(operand)}"'
-    return f"({other_kind} or {path} {_OPPOSITES[operator]} {literal})"
+def _compared(column: str, sign: str, operand: Any, *, negated: bool) -> str:
+    """The range on a column. Rows without a value belong to its complement and not to the range;
+    that they are left out or added is written only where the comparison does not do so already."""
+    none = NO_NUMBER if _kind(operand) == NUMBER else NO_TEXT
+    range_ = f"{column} {sign} {_constant(operand)}"
+    if _HOLD[sign](none, operand) == negated:
+        return f"({range_})"
+    if negated:
+        return f"({range_} or {column} == {_constant(none)})"
+    return f"({range_} and {column} != {_constant(none)})"
 
 
 def _join(parts: list[str], word: str, *, negated: bool) -> str:
@@ -162,9 +185,9 @@ def _holds(name: str, value: object) -> str:
 def _kind(value: object) -> str:
     """The kind that ranges compare; empty for what has no order, a boolean or a list."""
     if isinstance(value, str):
-        return _TEXT
+        return TEXT
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _NUMBER
+        return NUMBER
     return ""
 
 
@@ -187,6 +210,11 @@ def _check(name: str, value: object, spaces: str = "\n\r\t") -> None:
                 raise InvalidFilter(f"`{name}`: the text holds control characters.")
     else:
         raise InvalidFilter(f"`{name}`: a value is a string, a number, true or false.")
+
+
+def _constant(value: Any) -> str:
+    """An operand in the form in which a typed column is compared with it."""
+    return _literal(value) if isinstance(value, str) else repr(float(value))
 
 
 def _literal(value: object) -> str:

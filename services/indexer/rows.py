@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from services.common.documents import OWN, Content, FieldValue, lexical_source
 from services.common.errors import InvalidRequest, MalformedRequest
+from services.common.field_types import FieldType
 from services.common.text import WordAnalyzer, index_text
 from services.common.text.analyzer import MAX_INDEX_BYTES
 from services.indexer import passages
@@ -81,8 +82,11 @@ def without_body(row: Row) -> Row:
     return replace(row, document=row.document.model_copy(update={"body": ""}), passages=None)
 
 
-def document_words(document: Content, analyzer: WordAnalyzer) -> str:
-    """The words of a document as Milvus gets them, every different word among them.
+def document_words(
+    document: Content, analyzer: WordAnalyzer, types: Mapping[str, FieldType] | None = None
+) -> str:
+    """The words of a document as Milvus gets them, every different word among them; `types` have
+    the weights of its fields.
 
     A document of more than about 15,000 Chinese characters can exceed the limit of a VARCHAR. Then
     words that come very often are written less often: BM25 saturates in the frequency of a word, so
@@ -90,7 +94,7 @@ def document_words(document: Content, analyzer: WordAnalyzer) -> str:
     the limit, rather than leave some out. Of a body, words beyond the limit are left out at the
     end: its passages have all of them.
     """
-    own = analyzer.document_words(lexical_source(document))
+    own = analyzer.document_words(lexical_source(document, types))
     text = _fitting(own)
     if (size := len(text.encode())) > MAX_INDEX_BYTES:
         raise InvalidRequest(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.common.documents import BYTES, Content, lead
+from services.common.documents import BYTES, Content, lead, typed_document
 from services.common.errors import (
     Conflict,
     DocumentNotFound,
     PayloadTooLarge,
     ServiceUnavailable,
 )
+from services.common.field_types import FieldType
 from services.common.model_dir.encoders import EncoderDirectory
 from services.common.service_client import ServiceClient
 from services.common.text import Analyzers
@@ -46,6 +47,7 @@ class SingleDocuments:
         """Writes a document; returns the index version. Raises EncoderMismatch, InvalidRequest,
         Unavailable."""
         await self.writer.collections.fitting(name)
+        document = typed_document(document, await self._types(name))
         version = await self.writer.accept(name)
         for _ in range(_ATTEMPTS):
             rows = await self._rows(name, document, version, {})
@@ -66,7 +68,7 @@ class SingleDocuments:
             await self.writer.collections.fitting(name)
             encoder, row = await self._found(name, identity)
             document = row.document
-            changed = patch.applied(document)
+            changed = typed_document(patch.applied(document), await self._types(name))
             same = all(getattr(changed, name) == getattr(document, name) for name in BYTES)
             version = await self.writer.accept(name)
             known = {encoder: row} if same else {}
@@ -109,7 +111,8 @@ class SingleDocuments:
         """The row by each encoder that the write needs; `known` are rows whose vectors are those of
         this document. Raises PayloadTooLarge."""
         analyzer = self.analyzers.of(name)
-        words = await asyncio.to_thread(document_words, document, analyzer)
+        types = await self._types(name)
+        words = await asyncio.to_thread(document_words, document, analyzer, types)
         parts = await asyncio.to_thread(cut, document, analyzer)
         if len(parts.spans) > MOST_PASSAGES:
             raise PayloadTooLarge(
@@ -133,6 +136,9 @@ class SingleDocuments:
             vectors = await self._encode(texts, directory)
             rows[encoder] = Row(document, words, vectors[0], passages=parts.encoded(vectors[1:]))
         return rows
+
+    async def _types(self, name: str) -> Mapping[str, FieldType]:
+        return (await self.writer.collections.state(name)).types
 
     async def _encode(self, texts: Sequence[str], encoder: EncoderDirectory) -> list[Vector]:
         vectors: list[Vector] = []

@@ -30,6 +30,8 @@ class Index:
     """Whether the server searches it by words."""
     filters: bool = True
     """Whether its rows have the facets that filters need."""
+    typed: frozenset[str] = frozenset()
+    """Its columns for fields of declared types, which filters compare."""
     version: str | None = None
     """Version of the index for which it is searched; None if it is not known."""
     server_time: int | None = None

@@ -87,8 +87,8 @@ class Lists:
         Raises InvalidFilter, InvalidRequest for a field that no document has or for too many
         documents, CollectionNotFound, Conflict, IndexUnavailable and DeadlineExceeded.
         """
-        expression = compile_filter(wanted.filter)
         found = await self.source.resolve(wanted.collection, deadline)
+        expression = compile_filter(wanted.filter, found.typed)
         if expression and not found.filters:
             raise Conflict(
                 f"The collection {wanted.collection} was filled by an earlier version, which did"

@@ -29,6 +29,7 @@ from services.common.milvus import (
 )
 from services.common.request_context import Deadline
 from services.common.text import index_text
+from services.common.typed_columns import typed_columns
 from services.common.values import readable
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
@@ -231,6 +232,7 @@ class MilvusDocumentIndex:
             name.analyzer,
             lexical=Field.LEXICAL in fields,
             filters=Field.FACETS in fields,
+            typed=typed_columns(fields),
         )
         return index, str(vectors["index_type"])
 

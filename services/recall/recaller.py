@@ -101,8 +101,7 @@ class Recaller:
         what stopped the first: EncoderMismatch where the collection's encoder is not installed,
         IndexUnavailable, ModelUnavailable, Overloaded, DeadlineExceeded.
         """
-        condition_expression = compile_filter(condition)
-        expression = unhidden(condition_expression, wanted.rules.hidden)
+        compile_filter(condition)  # what is wrong with a filter is told before anything is asked
         watch, at_last = Stopwatch(), deadline.at_last()
         analyzer = self.analyzers.of(collection)
         said = sayings(query, wanted.rules, analyzer)
@@ -126,7 +125,9 @@ class Recaller:
                 self.encoders_seen[collection] = index.encoder
                 encoding.cancel()
                 encoding = self._encoding(index.encoder, query, mode, at_last, watch)
-            if condition_expression and not index.filters:
+            selected = compile_filter(condition, index.typed)
+            expression = unhidden(selected, wanted.rules.hidden)
+            if selected and not index.filters:
                 raise Conflict(
                     f"The collection {collection} was filled by an earlier version, which did not"
                     " prepare its rows for filters; rebuild it, or search without a filter."

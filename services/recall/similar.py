@@ -34,8 +34,8 @@ async def similar(
     Raises CollectionNotFound, DocumentNotFound, InvalidFilter, Conflict, IndexUnavailable,
     DeadlineExceeded.
     """
-    expression = compile_filter(condition)
     known = await index.resolve(collection, deadline)
+    expression = compile_filter(condition, known.typed)
     if expression and not known.filters:
         raise Conflict(
             f"The collection {collection} was filled by an earlier version, which did not prepare"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from services.common.collection import PhysicalName
+from services.common.field_types import FieldKind, FieldType, typed
 from services.common.filters import compile_filter
+from services.common.typed_columns import columns_of
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
-from tests.engines.chance import condition, documents
+from tests.engines.chance import NAMES, condition, documents
 from tests.engines.reference import holds
 from tests.engines.rows import row
 from tests.milvus import on_index
@@ -23,27 +25,44 @@ FILTERS = {"embedded": 400, "standalone": 60}
 """Each question to the standalone engine takes a quarter of a second: its reads are strong."""
 
 
-@pytest.fixture(scope="module")
-def filled(engine: Server) -> Iterator[tuple[PhysicalName, dict[str, dict[str, Any]]]]:
-    physical = PhysicalName("filters", "0" * 16, "1", SEED)
-    content = {
-        f"d{n}": fields for n, fields in enumerate(documents(random.Random(SEED), DOCUMENTS))
-    }
+TYPES = {NAMES[0]: FieldType(type=FieldKind.NUMBER), NAMES[1]: FieldType(type=FieldKind.KEYWORD)}
+Filled = tuple[PhysicalName, dict[str, dict[str, Any]], list[str]]
+"""A collection, the metadata of its documents, and its typed columns."""
+
+
+@pytest.fixture(scope="module", params=["undeclared", "declared"])
+def filled(engine: Server, request: pytest.FixtureRequest) -> Iterator[Filled]:
+    declared = request.param == "declared"
+    physical = PhysicalName("filters", "0" * 16, "1", 2 * SEED + declared)
+    columns = columns_of(TYPES) if declared else []
+    chance, content = random.Random(SEED), {}
+    for n, fields in enumerate(documents(chance, 2 * DOCUMENTS if declared else DOCUMENTS)):
+        if declared:
+            fields = {name: one for name, one in fields.items() if fits(name, one)}
+        content[f"d{n}"] = fields
 
     async def fill(index: MilvusVectorIndex) -> None:
-        await index.create(physical, 4, 0)
+        await index.create(physical, 4, 0, columns)
         rows: list[Row] = [row(identity, fields=fields) for identity, fields in content.items()]
         await index.upsert(physical, rows, 1)
 
     on_index(engine.url, fill)
-    yield physical, content
+    yield physical, content, columns
     on_index(engine.url, lambda index: index.drop(physical))
 
 
+def fits(name: str, value: Any) -> bool:
+    """Whether a value is one that the declared type of its field keeps as it is."""
+    try:
+        return typed({name: value}, TYPES) == {name: value}
+    except ValueError:
+        return False
+
+
 def test_each_engine_gives_the_ids_that_python_gives(
-    engine: Server, embedded: bool, filled: tuple[PhysicalName, dict[str, dict[str, Any]]]
+    engine: Server, embedded: bool, filled: Filled
 ) -> None:
-    physical, content = filled
+    physical, content, columns = filled
     chance = random.Random(SEED)
     conditions = [
         condition(chance) for _ in range(FILTERS["embedded" if embedded else "standalone"])
@@ -51,7 +70,7 @@ def test_each_engine_gives_the_ids_that_python_gives(
 
     async def ask(index: MilvusVectorIndex) -> list[set[str]]:
         return [
-            set(await index.matching(physical, compile_filter(one), DOCUMENTS))
+            set(await index.matching(physical, compile_filter(one, columns), len(content)))
             for one in conditions
         ]
 
@@ -62,19 +81,18 @@ def test_each_engine_gives_the_ids_that_python_gives(
     assert len({frozenset(ids) for ids in answers}) > len(conditions) // 4
 
 
-def test_a_negated_range_is_the_complement(
-    engine: Server, filled: tuple[PhysicalName, dict[str, dict[str, Any]]]
-) -> None:
-    physical, content = filled
+def test_a_negated_range_is_the_complement(engine: Server, filled: Filled) -> None:
+    physical, content, columns = filled
     positive = {"year": {"gte": 2015}}
 
     async def ask(index: MilvusVectorIndex) -> tuple[set[str], set[str]]:
-        yes = await index.matching(physical, compile_filter(positive), DOCUMENTS)
-        no = await index.matching(physical, compile_filter({"not": positive}), DOCUMENTS)
+        negative = {"not": positive}
+        yes = await index.matching(physical, compile_filter(positive, columns), len(content))
+        no = await index.matching(physical, compile_filter(negative, columns), len(content))
         return set(yes), set(no)
 
     yes, no = on_index(engine.url, ask)
     assert yes | no == set(content)
     assert not yes & no
     kinds = {type(content[identity].get("year")) for identity in no}
-    assert kinds >= {str, list, type(None), bool, int}
+    assert kinds >= ({type(None), int} if columns else {str, list, type(None), bool, int})

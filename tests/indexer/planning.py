@@ -55,6 +55,7 @@ class Case:
             "token",
             dimension=DIMENSION,
             part_documents=self._part_documents,
+            types={},
             check=lambda: None,
             ocr=ocr,
         )

@@ -54,7 +54,7 @@ def test_a_document_comes_out_of_parts_rows_and_the_index_as_it_went_in() -> Non
     row = unpack_rows(pack_rows([Row(document, "词", VECTOR, 3)]))[0]
     assert row.document.model_dump() == document.model_dump()
     assert (row.words, row.version) == ("词", 3)
-    there = row_of(entity(row, 5, lexical=True))
+    there = row_of(entity(row, 5, {Field.WORDS}))
     assert there.document.model_dump() == document.model_dump() | {"body": ""}
 
 

@@ -116,6 +116,7 @@ def test_a_document_that_no_worker_can_do_is_found_and_the_rest_goes_in(
             granted.token,
             dimension=granted.dimension,
             part_documents=granted.part_documents,
+            types={},
             check=lambda: None,
         ).plan()
         key = files.part_key(job, granted.token, 0)

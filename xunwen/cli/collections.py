@@ -9,6 +9,7 @@ from rich.table import Table
 
 from services.common.wire.collections import Collection
 from services.common.wire.input_formats import InputFormat, format_of_name
+from xunwen.cli import fields
 from xunwen.cli.context import (
     AsJson,
     client_of,
@@ -28,6 +29,7 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the main application."""
+    group.command()(fields.fields)
     app.add_typer(group, name="collections")
 
 
@@ -63,11 +65,21 @@ def show(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 @group.command()
 def create(
-    ctx: typer.Context, name: Name, encoder: Encoder = None, as_json: AsJson = False
+    ctx: typer.Context,
+    name: Name,
+    encoder: Encoder = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=TYPE", help=f"{fields.TYPES_HELP} May be given more than once."
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Create an empty collection."""
+    types = fields.types_of(field or [])
     with client_of(ctx) as client:
-        collection = client.create_collection(name, encoder=encoder)
+        collection = client.create_collection(name, encoder=encoder, fields=types or None)
     _print(collection, as_json)
 
 

@@ -263,12 +263,28 @@ class AsyncClient:
         """One collection: its number of documents, its encoder, its index version."""
         return await self._send(calls.collection(name))
 
-    async def create_collection(self, name: str, *, encoder: str | None = None) -> Collection:
+    async def create_collection(
+        self,
+        name: str,
+        *,
+        encoder: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Collection:
         """Makes an empty collection; ApiError with the status 409 when it exists.
 
         `encoder` is the fingerprint of the one that fills it, among those that are installed.
+        `fields` are types as in `declare_fields`.
         """
-        return await self._send(calls.create_collection(name, encoder))
+        return await self._send(calls.create_collection(name, encoder, fields))
+
+    async def declare_fields(self, name: str, fields: Mapping[str, Any]) -> Collection:
+        """Declares types of metadata fields, such as {"year": "number"}, beside those declared
+        before.
+
+        Documents that are written later are checked; a rebuild checks the others and makes the
+        columns that filters then use.
+        """
+        return await self._send(calls.declare_fields(name, fields))
 
     async def delete_collection(self, name: str) -> None:
         """Deletes a collection with all its documents."""

@@ -256,12 +256,28 @@ class Client:
         """One collection: its number of documents, its encoder, its index version."""
         return self._send(calls.collection(name))
 
-    def create_collection(self, name: str, *, encoder: str | None = None) -> Collection:
+    def create_collection(
+        self,
+        name: str,
+        *,
+        encoder: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Collection:
         """Makes an empty collection; ApiError with the status 409 when it exists.
 
         `encoder` is the fingerprint of the one that fills it, among those that are installed.
+        `fields` are types as in `declare_fields`.
         """
-        return self._send(calls.create_collection(name, encoder))
+        return self._send(calls.create_collection(name, encoder, fields))
+
+    def declare_fields(self, name: str, fields: Mapping[str, Any]) -> Collection:
+        """Declares types of metadata fields, such as {"year": "number"}, beside those declared
+        before.
+
+        Documents that are written later are checked; a rebuild checks the others and makes the
+        columns that filters then use.
+        """
+        return self._send(calls.declare_fields(name, fields))
 
     def delete_collection(self, name: str) -> None:
         """Deletes a collection with all its documents."""

@@ -15,6 +15,7 @@ from services.common.documents import (
     gathered,
 )
 from services.common.errors import InvalidRequest
+from services.common.field_types import FieldType, FieldTypes
 from services.common.validation import first_reason
 
 _ENCODER = (
@@ -30,6 +31,15 @@ class CollectionCreate(BaseModel):
 
     name: str = Field(pattern=NAME_PATTERN)
     encoder: str | None = Field(default=None, max_length=64, description=_ENCODER)
+    fields: FieldTypes = Field(default_factory=dict)
+
+
+class DeclaredFields(BaseModel):
+    """The types of the metadata fields of a collection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fields: FieldTypes
 
 
 class RebuildOptions(BaseModel):
@@ -59,6 +69,14 @@ class Collection(BaseModel):
     lexical: bool = Field(description="Whether the server can search it by words")
     index: str = Field(description="Name of the physical collection")
     index_version: str = Field(description="Index version, which changes with each committed write")
+    fields: dict[str, FieldType] = Field(
+        default_factory=dict, description="Declared types by the name of the field"
+    )
+    waiting_fields: list[str] = Field(
+        default_factory=list,
+        description="Declared fields that filters find without a column of their own until the next"
+        " rebuild",
+    )
 
 
 class CollectionList(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from services.common.documents import BYTES, Content, Document, FieldValue, Scalar
 from services.common.errors import InvalidRequest
+from services.common.field_types import FieldKind
 from services.common.parameters import MAX_FIELDS, FilterParameter, NamesParameter
 from services.common.validation import first_reason
 
@@ -222,6 +223,9 @@ class FieldStatistics(BaseModel):
     """A metadata field over the documents that were counted."""
 
     name: str
+    type: FieldKind | None = Field(
+        default=None, description="The type that all its values have, to be declared; null for none"
+    )
     documents: int = Field(description="Documents that have it")
     lists: int = Field(description="Documents in which it is a list")
     kinds: dict[str, int] = Field(

@@ -97,6 +97,7 @@ RULES = (
     Rule("GET", f"{_JOB}/events", Scope.INDEX),
     Rule("POST", f"{_JOB}:cancel", Scope.INDEX),
     Rule("POST", f"{_JOB}:retry", Scope.INDEX),
+    Rule("PUT", f"{_COLLECTION}/fields", Scope.INDEX, audited=True),
     Rule("PUT", f"{_COLLECTION}/golden-queries", Scope.INDEX),
     Rule("GET", f"{_COLLECTION}/golden-queries", Scope.INDEX),
     Rule("PUT", f"{_COLLECTION}/query-rules", Scope.INDEX, audited=True),

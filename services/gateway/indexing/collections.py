@@ -11,6 +11,7 @@ from services.common.wire.collections import (
     Collection,
     CollectionCreate,
     CollectionList,
+    DeclaredFields,
     DeleteRequest,
     DocumentBody,
     DocumentsDeleted,
@@ -80,6 +81,17 @@ async def rebuild(
     """Starts a job that builds a collection anew from its own documents."""
     path = f"/collections/{segment(collection)}:rebuild"
     return await pass_on(indexer, "POST", path, params=options.params())
+
+
+@router.put(
+    "/{collection}/fields",
+    response_model=Collection,
+    summary="Declare the types of metadata fields",
+)
+async def declare_fields(collection: Name, body: DeclaredFields, indexer: Indexer) -> Response:
+    """Adds types to those that are declared; filters use columns of their own from the next rebuild
+    on."""
+    return await pass_on(indexer, "PUT", f"/collections/{segment(collection)}/fields", body=body)
 
 
 @router.put(

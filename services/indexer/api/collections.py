@@ -10,6 +10,7 @@ from services.common.wire.collections import (
     Collection,
     CollectionCreate,
     CollectionList,
+    DeclaredFields,
     RebuildOptions,
 )
 from services.common.wire.golden import GoldenQueries
@@ -22,6 +23,7 @@ from services.indexer.api.dependencies import (
     RebuildsDep,
     WriterDep,
 )
+from services.indexer.jobs.book import JobBook
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
@@ -38,7 +40,7 @@ async def create(
 ) -> Collection:
     """Creates an empty collection, for the encoder that it names or the default one."""
     writer.check()
-    return await collections.create(body.name, body.encoder)
+    return await collections.create(body.name, body.encoder, body.fields)
 
 
 @router.get("/{name}")
@@ -51,11 +53,7 @@ async def describe(collections: CollectionsDep, name: str) -> Collection:
 async def drop(collections: CollectionsDep, writer: WriterDep, book: BookDep, name: str) -> None:
     """Drops a collection with all its documents. Refused with 409 while a job writes to it."""
     writer.check()
-    for ledger in book.running():
-        if ledger.manifest.collection == name:
-            raise Conflict(
-                f"Job {ledger.manifest.id} is writing to collection {name!r}; cancel it first."
-            )
+    _check_idle(book, name)
     await collections.drop(name)
 
 
@@ -79,6 +77,20 @@ async def rollback(collections: CollectionsDep, rebuilds: RebuildsDep, name: str
     return await collections.describe(name)
 
 
+@router.put("/{name}/fields")
+async def declare_fields(
+    collections: CollectionsDep,
+    writer: WriterDep,
+    book: BookDep,
+    name: str,
+    body: DeclaredFields,
+) -> Collection:
+    """Declares types of fields. Refused with 409 while a job writes to the collection."""
+    writer.check()
+    _check_idle(book, name)
+    return await collections.declare(name, body.fields)
+
+
 @router.put("/{name}/golden-queries")
 async def put_golden(
     collections: CollectionsDep,
@@ -99,3 +111,13 @@ async def get_golden(collections: CollectionsDep, golden: GoldenDep, name: str) 
     """The golden queries of a collection; an empty list if none were set."""
     await collections.live(name)
     return GoldenQueries(queries=await golden.read(name))
+
+
+def _check_idle(book: JobBook, name: str) -> None:
+    """Raises Conflict while a job writes to the collection."""
+    for ledger in book.running():
+        if ledger.manifest.collection == name:
+            raise Conflict(
+                f"Job {ledger.manifest.id} is writing to collection {name!r}; wait for it, or"
+                " cancel it."
+            )

@@ -2,27 +2,30 @@
 built."""
 
 import asyncio
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from services.common.collection import LAYOUT, PhysicalName, check_collection_name
 from services.common.errors import (
     CollectionExists,
     CollectionNotFound,
+    Conflict,
     EncoderMismatch,
     InvalidRequest,
 )
+from services.common.field_types import MAX_TYPES, FieldType
 from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.text import Analyzers
+from services.common.typed_columns import columns_of
 from services.common.versions import IndexVersions, moment_of
 from services.common.wire.collections import Collection
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.port import VectorIndex
+from services.indexer.index.records import CollectionRecords
 from services.indexer.index.tombstones import Tombstones
 from services.indexer.originals import Originals
-from services.indexer.store import NoSuchObject, ObjectStore
+from services.indexer.store import ObjectStore
 
 
 class Versions(IndexVersions, Protocol):
@@ -41,16 +44,6 @@ class Building:
     """Version from which on writes go into this collection as well as into the live one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """The durable state of a collection beside its rows."""
-
-    previous: str | None = None
-    """The generation that a rollback returns to."""
-    encoder: str | None = None
-    """Encoder of the collection's next generations; None follows the default."""
-
-
 @dataclass(slots=True)
 class CollectionState:
     """The state of a collection in this process, the only writer; `lock` guards it."""
@@ -58,6 +51,8 @@ class CollectionState:
     tombstones: Tombstones
     newest: int
     """The highest version of a write that was accepted for this collection."""
+    types: Mapping[str, FieldType]
+    """Declared types of the fields of documents."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     building: Building | None = None
 
@@ -79,6 +74,7 @@ class Collections:
         self.encoders = encoders
         self.analyzers = analyzers
         self._store = store
+        self._records = CollectionRecords(store)
         self._versions = versions
         self._clock = clock
         self._newest_job = newest_job
@@ -99,7 +95,8 @@ class Collections:
             newest = max(written, self._newest_job(name))
             # After a step back of the system's clock, new writes must still be the newer ones.
             self._clock.seen(max(newest, tombstones.newest))
-            self._states.setdefault(name, CollectionState(tombstones, newest))
+            types = (await self._records.read(name)).types
+            self._states.setdefault(name, CollectionState(tombstones, newest, types))
         return self._states[name]
 
     def forget_states(self) -> None:
@@ -141,7 +138,7 @@ class Collections:
 
         Raises EncoderMismatch when the one that it names is not installed.
         """
-        return self.encoders.of((await self._record(name)).encoder)
+        return self.encoders.of((await self._records.read(name)).encoder)
 
     def installed(self, encoder: str) -> EncoderDirectory:
         """The encoder that a caller names. Raises InvalidRequest."""
@@ -162,9 +159,16 @@ class Collections:
             chosen = encoder or (await self.encoder_of_next(name)).fingerprint
             await self.name_encoder(name, chosen)
             physical = self.physical(name, self._clock.next(), chosen)
-            await self.index.create(physical, self.encoders.of(chosen).dimension, 0)
+            await self.create_index(physical, 0)
             await self.index.point(name, physical)
         return physical
+
+    async def create_index(self, physical: PhysicalName, documents: int) -> None:
+        """Creates an empty index for about so many documents, with columns for the declared
+        fields."""
+        dimension = self.encoders.of(physical.encoder).dimension
+        typed = columns_of((await self.state(physical.name)).types)
+        await self.index.create(physical, dimension, documents, typed)
 
     def physical(self, name: str, generation: int, encoder: str | None) -> PhysicalName:
         """The physical name of a generation that this installation fills.
@@ -174,8 +178,14 @@ class Collections:
         analyzer = self.analyzers.of(name).identity
         return PhysicalName(name, self.encoders.of(encoder).fingerprint, analyzer, generation)
 
-    async def create(self, name: str, encoder: str | None = None) -> Collection:
-        """Creates an empty collection, for this encoder if one is given.
+    async def create(
+        self,
+        name: str,
+        encoder: str | None = None,
+        types: Mapping[str, FieldType] | None = None,
+    ) -> Collection:
+        """Creates an empty collection, for this encoder if one is given, with these types of its
+        fields.
 
         Raises CollectionExists, InvalidRequest.
         """
@@ -185,6 +195,7 @@ class Collections:
         async with state.lock:
             if await self.index.resolve(name) is not None:
                 raise CollectionExists(f"Collection {name!r} exists already.")
+            await self._declare(name, state, types or {})
             await self.ensure(name, encoder)
         await self._versions.move(name)
         return await self.describe(name)
@@ -199,7 +210,8 @@ class Collections:
                 if physical.name == name:
                     await self.index.drop(physical)
             await asyncio.to_thread(Originals(self._store).drop, name)
-            await asyncio.to_thread(self._store.remove, _record_key(name))
+            await self._records.remove(name)
+            state.types = {}
             await self._versions.forget(name)
 
     async def describe(self, name: str) -> Collection:
@@ -213,6 +225,8 @@ class Collections:
 
     async def _described(self, name: str, physical: PhysicalName) -> Collection:
         version = await self._versions.current(name) or await self._versions.move(name)
+        types = (await self._records.read(name)).types
+        typed = await self.index.typed(physical)
         return Collection(
             name=name,
             count=await self.index.count(physical),
@@ -221,36 +235,62 @@ class Collections:
             lexical=await self.index.lexical(physical),
             index=str(physical),
             index_version=version,
+            fields=types,
+            waiting_fields=[
+                field
+                for field, one in types.items()
+                if not typed.issuperset(columns_of({field: one}))
+            ],
         )
+
+    async def declare(self, name: str, types: Mapping[str, FieldType]) -> Collection:
+        """Adds declared types to those of a collection, and changes weights of texts.
+
+        Documents that are written from then on are checked; stored ones are by the next rebuild.
+        Raises CollectionNotFound, Conflict for another type of a declared field.
+        """
+        state = await self.state(name)
+        async with state.lock:
+            await self.live(name)
+            known = state.types
+            for field, one in types.items():
+                if field in known and known[field].type is not one.type:
+                    raise Conflict(
+                        f"`{field}` is declared as {known[field].type} already, and a declared type"
+                        " does not change; index the documents into another collection."
+                    )
+            declared = {**known, **types}
+            if len(declared) > MAX_TYPES:
+                raise InvalidRequest(
+                    f"fields: {len(declared)} fields would be declared, at most {MAX_TYPES} can be."
+                )
+            await self._declare(name, state, declared)
+        return await self.describe(name)
+
+    async def _declare(
+        self, name: str, state: CollectionState, types: Mapping[str, FieldType]
+    ) -> None:
+        fields = {field: one.model_dump(mode="json") for field, one in types.items()}
+        record = await self._records.read(name)
+        if record.fields != fields:
+            await self._records.write(name, replace(record, fields=fields))
+        state.types = dict(types)
 
     async def previous(self, name: str) -> PhysicalName | None:
         """The generation that a rollback returns to; None if there is none. Raises Unavailable."""
-        previous = (await self._record(name)).previous
+        previous = (await self._records.read(name)).previous
         return None if previous is None else PhysicalName.parse(previous)
 
     async def remember_previous(self, name: str, physical: PhysicalName) -> None:
         """Notes the generation that a rollback returns to; the note is durable when this
         returns."""
-        await self._note(name, replace(await self._record(name), previous=str(physical)))
+        await self._records.write(
+            name, replace(await self._records.read(name), previous=str(physical))
+        )
 
     async def name_encoder(self, name: str, encoder: str) -> None:
         """Notes the encoder of generations to come; the default one leaves the choice open."""
         named = None if encoder == self.encoders.default.fingerprint else encoder
-        record = await self._record(name)
+        record = await self._records.read(name)
         if record.encoder != named:
-            await self._note(name, replace(record, encoder=named))
-
-    async def _record(self, name: str) -> _Record:
-        try:
-            content = await asyncio.to_thread(self._store.read, _record_key(name))
-        except NoSuchObject:
-            return _Record()
-        return _Record(**json.loads(content))
-
-    async def _note(self, name: str, record: _Record) -> None:
-        content = json.dumps(asdict(record)).encode()
-        await asyncio.to_thread(self._store.write, _record_key(name), content)
-
-
-def _record_key(name: str) -> str:
-    return f"collections/{name}.json"
+            await self._records.write(name, replace(record, encoder=named))

@@ -1,12 +1,13 @@
 """Rows in the form of Milvus, and expressions over ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from services.common.collection import Field, content_fields, content_of, content_values, id_literal
 from services.common.filters import facets
+from services.common.typed_columns import typed_columns, typed_values
 from services.indexer.rows import Row
 
 _IDS = 500
@@ -18,17 +19,17 @@ def row_fields(layout: int, *, vectors: bool = True) -> list[Field]:
     return [*content_fields(layout), Field.VERSION, *([Field.VECTOR] if vectors else [])]
 
 
-def entity(row: Row, version: int, lexical: bool) -> dict[str, Any]:
-    """The form of a row that Milvus takes; `lexical` says whether the collection has a column of
-    words."""
+def entity(row: Row, version: int, columns: Collection[str]) -> dict[str, Any]:
+    """The form of a row that a collection with these columns takes."""
     values: dict[str, Any] = {
         **content_values(row.document),
         Field.FACETS: facets(row.document.fields),
         Field.VECTOR: row.vector,
         Field.VERSION: version if row.version is None else row.version,
     }
-    if lexical:
+    if Field.WORDS in columns:
         values[Field.WORDS] = row.words
+    values |= typed_values(row.document.fields, typed_columns(columns))
     return {str(name): value for name, value in values.items()}
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from services.common.collection import Field, PhysicalName, document_id
 from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection, Missing
 from services.common.tracing import span
+from services.common.typed_columns import typed_columns
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.entities import after, among, chunks, entity, row_fields, row_of
 from services.indexer.index.journal import Journal, Replacement
@@ -103,18 +104,26 @@ class MilvusVectorIndex:
         async with self._writing:
             await names.unpoint(name)
 
-    async def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
+    async def create(
+        self,
+        physical: PhysicalName,
+        dimension: int,
+        documents: int,
+        typed: Collection[str] = (),
+    ) -> None:
         """Creates an empty physical collection with its indexes."""
         lexical = (await self._connection.engine()).lexical
-        schema = collection_schema(dimension, lexical=lexical)
+        schema = collection_schema(dimension, lexical=lexical, typed=typed)
         async with self._writing:
-            await self._make(str(physical), schema, documents)
+            await self._make(str(physical), schema, documents, typed)
 
-    async def _make(self, name: str, schema: Any, documents: int) -> None:
+    async def _make(self, name: str, schema: Any, documents: int, typed: Collection[str]) -> None:
         """Creates a collection with its indexes; the caller holds the lock of writing."""
         engine = await self._connection.engine()
         kind, parameters = self._choice.of(documents, embedded=engine.embedded)
-        indexes = collection_indexes(kind, parameters, lexical=engine.lexical)
+        indexes = collection_indexes(
+            kind, parameters, lexical=engine.lexical, typed=() if engine.embedded else typed
+        )
 
         async def create(client: AsyncMilvusClient) -> None:
             if not await client.has_collection(name):
@@ -144,6 +153,10 @@ class MilvusVectorIndex:
     async def lexical(self, physical: PhysicalName) -> bool:
         """Whether a physical collection can be searched by words."""
         return Field.LEXICAL in await self._columns(physical)
+
+    async def typed(self, physical: PhysicalName) -> frozenset[str]:
+        """The columns of a physical collection for fields of declared types."""
+        return typed_columns(await self._columns(physical))
 
     async def dimension(self, physical: PhysicalName) -> int:
         """The dimension of the vectors of a physical collection."""
@@ -280,8 +293,8 @@ class MilvusVectorIndex:
         """
         there = await self._versions(physical, [row.id for row in rows])
         if new := [row for row in rows if row.id not in there]:
-            lexical = await self.lexical(physical)
-            entities = [entity(row, version, lexical) for row in new]
+            columns = await self._columns(physical)
+            entities = [entity(row, version, columns) for row in new]
             await self._ask(
                 physical, "write", lambda client: client.insert(str(physical), entities)
             )
@@ -310,9 +323,9 @@ class MilvusVectorIndex:
         )
 
     async def _make_passages(self, name: str, physical: PhysicalName) -> None:
-        lexical = await self.lexical(physical)
-        schema = passages_schema(await self.dimension(physical), lexical=lexical)
-        await self._make(name, schema, 0)
+        lexical, typed = await self.lexical(physical), await self.typed(physical)
+        schema = passages_schema(await self.dimension(physical), lexical=lexical, typed=typed)
+        await self._make(name, schema, 0, typed)
 
     async def _complete(self) -> None:
         """Writes the replacements in the journal again; the caller holds the lock of writing."""
@@ -326,8 +339,8 @@ class MilvusVectorIndex:
         self._torn = False
 
     async def _upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
-        lexical = await self.lexical(physical)
-        entities = [entity(row, version, lexical) for row in rows]
+        columns = await self._columns(physical)
+        entities = [entity(row, version, columns) for row in rows]
         await self._ask(physical, "write", lambda client: client.upsert(str(physical), entities))
 
     async def _delete(self, physical: PhysicalName, expression: str) -> None:

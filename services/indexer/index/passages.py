@@ -6,7 +6,7 @@ the old one. The version of the document's row decides: once that is written, se
 passages and not the old ones, and never those that a kill has left behind.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from services.common.collection import (
 from services.common.filters import facets
 from services.common.milvus import MilvusConnection, Missing
 from services.common.text.passages import Span
+from services.common.typed_columns import typed_columns, typed_values
 from services.indexer.index.entities import chunks
 from services.indexer.passages import Passages
 from services.indexer.rows import Row
@@ -72,15 +73,13 @@ class PassageRows:
         `create` makes a collection of this name. Passages that an earlier attempt wrote stay as
         they are.
         """
-        entities = [one for row in rows for one in _entities(row, version)]
-        if not entities:
+        if not any(row.passages for row in rows):
             return
         if not await self.there(physical):
             await create(passages_name(physical))
         name = passages_name(physical)
-        if Field.LEXICAL not in await self._columns(name):
-            for one in entities:
-                del one[Field.WORDS]
+        columns = await self._columns(name)
+        entities = [one for row in rows for one in _entities(row, version, columns)]
         for start in range(0, len(entities), _WRITTEN_ROWS):
             batch = entities[start : start + _WRITTEN_ROWS]
             keys = [one[Field.ID] for one in batch]
@@ -249,13 +248,14 @@ class PassageRows:
         return await self._connection.ask(what, call, _SLOW_SECONDS)
 
 
-def _entities(row: Row, version: int) -> list[dict[str, Any]]:
-    """The passages of a row in the form of Milvus, the first one first."""
+def _entities(row: Row, version: int, columns: Collection[str]) -> list[dict[str, Any]]:
+    """The passages of a row in the form that a collection with these columns takes, the first one
+    first."""
     several = row.passages
     if several is None:
         return []
     document, written = row.document, version if row.version is None else row.version
-    marks = facets(document.fields)
+    marks, typed = facets(document.fields), typed_values(document.fields, typed_columns(columns))
     entities: list[dict[Any, Any]] = [
         {
             Field.ID: str(PassageKey(row.id, written, number)),
@@ -268,8 +268,9 @@ def _entities(row: Row, version: int) -> list[dict[str, Any]]:
             PassageField.SECTION: span.section,
             Field.FIELDS: document.fields,
             Field.FACETS: marks,
-            Field.WORDS: words,
             Field.VECTOR: vector,
+            **({Field.WORDS: words} if Field.WORDS in columns else {}),
+            **typed,
         }
         for number, (span, words, vector) in enumerate(
             zip(several.spans, several.words, several.vectors, strict=True)

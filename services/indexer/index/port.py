@@ -1,6 +1,6 @@
 """The port to a vector database, as the indexer needs it."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Protocol
 
 from services.common.collection import PhysicalName
@@ -32,10 +32,17 @@ class VectorIndex(Protocol):
     async def unpoint(self, name: str) -> None:
         """Removes the name."""
 
-    async def create(self, physical: PhysicalName, dimension: int, documents: int) -> None:
+    async def create(
+        self,
+        physical: PhysicalName,
+        dimension: int,
+        documents: int,
+        typed: Collection[str] = (),
+    ) -> None:
         """Creates, indexes and loads a collection; does nothing if it exists.
 
-        Its index is chosen for about `documents` documents, 0 if their number is unknown.
+        Its index is chosen for about `documents` documents, 0 if their number is unknown. `typed`
+        are its columns for fields of declared types.
         """
 
     async def drop(self, physical: PhysicalName) -> None:
@@ -49,6 +56,9 @@ class VectorIndex(Protocol):
 
     async def lexical(self, physical: PhysicalName) -> bool:
         """Whether a collection can be searched by words."""
+
+    async def typed(self, physical: PhysicalName) -> frozenset[str]:
+        """A collection's columns for fields of declared types."""
 
     async def dimension(self, physical: PhysicalName) -> int:
         """The length of a collection's vectors."""

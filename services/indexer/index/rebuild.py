@@ -51,8 +51,7 @@ class Rebuilds:
             self._role.check()
             live = await self._index.resolve(name)
             documents = await self._index.count(live) if live else 0
-            dimension = self._collections.encoders.of(physical.encoder).dimension
-            await self._index.create(physical, dimension, documents)
+            await self._collections.create_index(physical, documents)
             async with state.lock:
                 state.building = Building(physical, since)
         return physical

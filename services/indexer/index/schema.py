@@ -1,5 +1,6 @@
 """The schemas of physical collections, with and without Milvus's BM25 function."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pymilvus import DataType, Function, FunctionType, MilvusClient
@@ -13,25 +14,29 @@ from services.common.collection import (
 )
 from services.common.documents import MAX_ID_BYTES
 from services.common.text.passages import MAX_SECTION_CHARS
+from services.common.typed_columns import is_number
+from services.common.values import MAX_STRING_BYTES
 from services.indexer.index.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535
 
 
-def collection_schema(dimension: int, *, lexical: bool) -> Any:
-    """The schema of a collection of vectors of this dimension, with words if `lexical`."""
+def collection_schema(dimension: int, *, lexical: bool, typed: Collection[str] = ()) -> Any:
+    """The schema of a collection of vectors of this dimension, with words if `lexical` and with
+    these columns for fields of declared types."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for column in CONTENT:
         limit = {"max_length": column.max_bytes} if column.kind is Kind.TEXT else {}
         key = {"is_primary": True} if column.field is Field.ID else {}
         schema.add_field(column.field, DataType[column.kind], **key, **limit)
     schema.add_field(Field.VERSION, DataType.INT64)
-    _add_searched(schema, dimension, lexical=lexical)
+    _add_searched(schema, dimension, lexical=lexical, typed=typed)
     return schema
 
 
-def passages_schema(dimension: int, *, lexical: bool) -> Any:
-    """The schema of the collection that holds passages."""
+def passages_schema(dimension: int, *, lexical: bool, typed: Collection[str] = ()) -> Any:
+    """The schema of the collection that holds passages, with the columns of their documents'
+    fields."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for name, limit in (
         (Field.ID, MAX_PASSAGE_KEY_BYTES),
@@ -44,13 +49,21 @@ def passages_schema(dimension: int, *, lexical: bool) -> Any:
     for number in (PassageField.NUMBER, PassageField.COUNT, PassageField.START, PassageField.PAGE):
         schema.add_field(number, DataType.INT64)
     schema.add_field(Field.FIELDS, DataType.JSON)
-    _add_searched(schema, dimension, lexical=lexical)
+    _add_searched(schema, dimension, lexical=lexical, typed=typed)
     return schema
 
 
-def _add_searched(schema: Any, dimension: int, *, lexical: bool) -> None:
-    """Adds the fields that searches use: the facets, the vector, and the words if `lexical`."""
+def _add_searched(
+    schema: Any, dimension: int, *, lexical: bool, typed: Collection[str] = ()
+) -> None:
+    """Adds the fields that searches use: those of filters, the vector, and the words if
+    `lexical`."""
     schema.add_field(Field.FACETS, DataType.JSON)
+    for column in typed:
+        if is_number(column):
+            schema.add_field(column, DataType.DOUBLE)
+        else:
+            schema.add_field(column, DataType.VARCHAR, max_length=MAX_STRING_BYTES)
     schema.add_field(Field.VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
     if lexical:
         schema.add_field(
@@ -72,12 +85,17 @@ def _add_searched(schema: Any, dimension: int, *, lexical: bool) -> None:
         )
 
 
-def collection_indexes(kind: IndexKind, parameters: dict[str, Any], *, lexical: bool) -> Any:
-    """The indexes over the vectors, of a kind with its build parameters, and over the words."""
+def collection_indexes(
+    kind: IndexKind, parameters: dict[str, Any], *, lexical: bool, typed: Collection[str] = ()
+) -> Any:
+    """The indexes over the vectors, of a kind with its build parameters, over the words, and over
+    the columns of fields."""
     indexes = MilvusClient.prepare_index_params()
     indexes.add_index(Field.VECTOR, index_type=kind.value, metric_type="IP", params=parameters)
     if lexical:
         indexes.add_index(
             Field.LEXICAL, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params={}
         )
+    for column in typed:
+        indexes.add_index(column, index_type="STL_SORT" if is_number(column) else "Trie")
     return indexes

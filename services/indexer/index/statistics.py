@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.common.collection import PhysicalName
+from services.common.field_types import MOST_NUMBER, FieldKind, is_date
 from services.common.values import FieldValue, Scalar
 from services.common.wire.contents import (
     MOST_COUNTED,
@@ -25,6 +26,9 @@ _MOST_VALUES = 10_000
 _MOST_CHARACTERS = 20_000_000
 """Most characters of all values that are kept, over all fields together."""
 _TOP = 10
+_TEXT = "text"
+_KEYWORD_CHARACTERS = 100
+"""Most characters of a text that is taken for a keyword."""
 
 
 @dataclass(slots=True)
@@ -57,12 +61,31 @@ class _Field:
     greatest: float | int | None = None
     values: Counter[tuple[str, Scalar]] = field(default_factory=Counter)
     complete: bool = True
+    dates: int = 0
+    """Texts that are dates."""
+    longest: int = 0
+    """Characters of the longest text."""
+
+    def type(self) -> FieldKind | None:
+        """The type that fits all counted values; None if none does."""
+        kinds = set(self.kinds)
+        if kinds == {_TEXT}:
+            if self.longest > _KEYWORD_CHARACTERS:
+                return FieldKind.TEXT
+            if self.lists:
+                return FieldKind.KEYWORDS
+            return FieldKind.DATE if self.dates == self.kinds[_TEXT] else FieldKind.KEYWORD
+        if self.lists or not kinds or not kinds <= {"integer", "decimal"}:
+            return None
+        exact = (self.least or 0) > -MOST_NUMBER and (self.greatest or 0) < MOST_NUMBER
+        return FieldKind.NUMBER if exact else None
 
     def report(self, name: str) -> FieldStatistics:
         ordered = sorted(self.values.items(), key=lambda item: (-item[1], str(item[0])))
         top = [ValueCount(value=value, documents=n) for (_, value), n in ordered[:_TOP]]
         return FieldStatistics(
             name=name,
+            type=self.type(),
             documents=self.documents,
             lists=self.lists,
             kinds=dict(self.kinds),
@@ -98,6 +121,9 @@ class _Count:
         counts.lists += isinstance(value, list)
         for item in items:
             counts.kinds[_kind(item)] += 1
+            if isinstance(item, str):
+                counts.longest = max(counts.longest, len(item))
+                counts.dates += is_date(item)
             if isinstance(item, (int, float)) and not isinstance(item, bool):
                 counts.least = item if counts.least is None else min(counts.least, item)
                 counts.greatest = item if counts.greatest is None else max(counts.greatest, item)
@@ -119,7 +145,7 @@ def _kind(item: Scalar) -> str:
     if isinstance(item, bool):
         return "boolean"
     if isinstance(item, str):
-        return "text"
+        return _TEXT
     return "integer" if isinstance(item, int) else "decimal"
 
 

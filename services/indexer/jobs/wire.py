@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.common.field_types import FieldType
 from services.indexer.jobs.manifest import JobManifest, Plan
 
 
@@ -30,6 +31,9 @@ class Granted(_Message):
         description="Fingerprints of the encoders by which its documents must have vectors"
     )
     analyzer: str = Field(description="Identity of the word analysis of the collection")
+    types: dict[str, FieldType] = Field(
+        default_factory=dict, description="Declared types of the collection's fields"
+    )
     part_documents: int
 
 

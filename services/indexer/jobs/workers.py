@@ -79,6 +79,7 @@ class PartLeases:
             dimension=self.collections.encoders.of(ledger.manifest.encoder).dimension,
             encoders=needed,
             analyzer=self.collections.analyzers.of(ledger.manifest.collection).identity,
+            types=dict((await self.collections.state(ledger.manifest.collection)).types),
             part_documents=self.part_documents,
         )
 

@@ -18,6 +18,7 @@ from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import ModelManifest
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers, WordAnalyzer
+from services.indexer.jobs.wire import Granted
 from services.indexer.passages import cut
 from services.indexer.rows import EncodedRows, PlannedDocument, Row, Vector, document_words
 
@@ -107,24 +108,23 @@ class PartEncoder:
         documents: Sequence[PlannedDocument],
         analyzer: WordAnalyzer,
         check: Callable[[], None],
-        encoders: Sequence[str],
-        vectors_by: str | None,
+        granted: Granted,
     ) -> EncodedRows:
-        """The rows of the documents, in their order, by each of the encoders.
+        """The rows of the documents, in their order, by each of the encoders of a lease.
 
-        `vectors_by` is the encoder of the vectors that documents bring; None means the default one.
+        Vectors that documents bring are of the manifest's encoder, or else of the default one.
         `check` is called often and raises to stop. Raises InvalidRequest for a document that the
         index does not take, ModelUnavailable, EncoderMismatch.
         """
         # Words are cut first: they are cheap, and a document may be refused for them.
-        words = [document_words(planned.document, analyzer) for planned in documents]
+        words = [document_words(planned.document, analyzer, granted.types) for planned in documents]
         cuts = []
         for planned in documents:
             check()
             cuts.append(cut(planned.document, analyzer))
-        brought = self._encoders.directories.of(vectors_by).fingerprint
+        brought = self._encoders.directories.of(granted.manifest.encoder).fingerprint
         rows = {}
-        for encoder in encoders:
+        for encoder in granted.encoders:
             ready = [planned.vector if encoder == brought else None for planned in documents]
             with self._encoders.using(encoder) as opened:
                 manifest = opened.manifest

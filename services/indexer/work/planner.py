@@ -5,11 +5,14 @@ left for the parts is work that cannot be wrong: encode and write documents that
 and whose ids are unique in the job.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from services.common.documents import typed_document
+from services.common.errors import InvalidRequest
+from services.common.field_types import FieldType
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.duplicates import DuplicateFinder
@@ -55,6 +58,7 @@ class Planner:
         *,
         dimension: int,
         part_documents: int,
+        types: Mapping[str, FieldType],
         check: Callable[[], None],
         ocr: str = "",
     ) -> None:
@@ -63,6 +67,7 @@ class Planner:
         self._manifest = manifest
         self._token = token
         self._dimension = dimension
+        self._types = types
         self._check = check
         self._ocr = ocr
         self._parts = PartWriter(files, manifest.id, token, part_documents)
@@ -194,7 +199,10 @@ class Planner:
             values[FIELD] = file.stat().st_size
         elif file is not None:
             values.pop(FIELD, None)
-        document = mapper.document(values)
+        try:
+            document = typed_document(mapper.document(values), self._types)
+        except InvalidRequest as error:
+            raise Rejected(error.detail.removesuffix(".")) from None
         if file is not None and FIELD in document.fields:
             manifest = self._manifest
             self._originals.keep(manifest.collection, document.id, file, kind, manifest.version)

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from services.common.documents import typed_document
 from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
 from services.common.tracing import span
 from services.indexer.intake.record import BadInput
@@ -93,6 +94,7 @@ class Tasks:
                 granted.token,
                 dimension=granted.dimension,
                 part_documents=granted.part_documents,
+                types=granted.types,
                 check=lease.check,
                 ocr=self.ocr,
             )
@@ -122,10 +124,12 @@ class Tasks:
             )
             raise Unavailable("This worker cuts words differently from the indexer.")
         content = self.files.part(job, granted.plan_token, key.part)
-        documents = unpack_planned(content, key.start, key.stop)
-        rows = self.encoder.rows(
-            documents, analyzer, lease.check, granted.encoders, granted.manifest.encoder
-        )
+        # The plan of a job that is tried again may be older than the declared types.
+        documents = [
+            replace(one, document=typed_document(one.document, granted.types))
+            for one in unpack_planned(content, key.start, key.stop)
+        ]
+        rows = self.encoder.rows(documents, analyzer, lease.check, granted)
         return pack_encoded(rows)
 
     def _end(

@@ -7,7 +7,12 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 
 from services.common.validation import first_reason
-from services.common.wire.collections import Collection, CollectionList, RebuildOptions
+from services.common.wire.collections import (
+    Collection,
+    CollectionList,
+    DeclaredFields,
+    RebuildOptions,
+)
 from services.common.wire.contents import CollectionStatistics, ExportFormat, ExportOptions
 from services.common.wire.golden import GoldenQueries, GoldenQuery
 from services.common.wire.jobs import JobAccepted
@@ -25,10 +30,27 @@ def collection(name: str) -> Call[Collection]:
     return Call("GET", collection_path(name), Collection)
 
 
-def create_collection(name: str, encoder: str | None) -> Call[Collection]:
+def create_collection(
+    name: str, encoder: str | None, fields: Mapping[str, Any] | None
+) -> Call[Collection]:
     """A new, empty collection."""
-    body = given(name=name, encoder=encoder)
+    body = given(name=name, encoder=encoder, fields=fields and _declared(fields))
     return Call("POST", "/v1/collections", Collection, json=body, repeatable=False)
+
+
+def declare_fields(name: str, fields: Mapping[str, Any]) -> Call[Collection]:
+    """The declaration of types of fields."""
+    body = {"fields": _declared(fields)}
+    return Call("PUT", f"{collection_path(name)}/fields", Collection, json=body)
+
+
+def _declared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Types in the form in which they are sent. Raises XunwenError for an impossible one."""
+    try:
+        declared = DeclaredFields.model_validate({"fields": fields})
+    except ValidationError as error:
+        raise XunwenError(f"{first_reason(error)}.") from error
+    return dict(declared.model_dump(mode="json")["fields"])
 
 
 def delete_collection(name: str) -> Call[Nothing]:

@@ -118,8 +118,8 @@ export async function embed(texts, signal) {
 
 export const collections = async (signal) =>
   (await callJson("v1/collections", { signal })).collections;
-export const createCollection = (name) =>
-  callJson("v1/collections", { method: "POST", json: { name } });
+export const createCollection = (name, fields) =>
+  callJson("v1/collections", { method: "POST", json: { name, fields } });
 export const deleteCollection = (name) =>
   callJson(`v1/collections/${part(name)}`, { method: "DELETE" });
 export const rebuildCollection = (name) =>

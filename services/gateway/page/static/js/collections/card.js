@@ -15,6 +15,16 @@ export function builtAt(index) {
   return match ? new Date(Number(BigInt(`0x${match[1]}`) / NANOSECONDS_PER_MS)) : null;
 }
 
+/** The declared fields with their types, those that wait for a rebuild marked. */
+function declared({ fields, waiting_fields: waiting }) {
+  const names = Object.keys(fields);
+  if (!names.length) return "–";
+  return names.map((name, place) => [place ? ", " : "", name, " ",
+    h("span.muted", {}, t(`collections.type.${fields[name].type}`),
+      fields[name].weight === 1 ? "" : ` ×${fields[name].weight}`,
+      waiting.includes(name) ? ` (${t("collections.waiting")})` : "")]).flat();
+}
+
 function facts(collection) {
   const built = builtAt(collection.index);
   return [
@@ -22,6 +32,7 @@ function facts(collection) {
     ["dimension", count(collection.dimension)],
     ["lexical", t(`collections.lexical.${collection.lexical ? "yes" : "no"}`)],
     ["version", h("code", {}, collection.index_version)],
+    ["fields", declared(collection)],
     ["built", built ? moment(built) : "–"],
     ["index", [h("code", {}, collection.index), " ",
       button(t("copy"), () => copy(collection.index), { name: "copy", quiet: true })]],

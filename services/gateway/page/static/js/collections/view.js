@@ -10,6 +10,15 @@ import { toast } from "../notify.js";
 import { empty, loading, problemLine, problemState, problemTitle } from "../states.js";
 import { collectionCard } from "./card.js";
 
+/** The types that a line such as "year=number" declares, by field. */
+function declared(line) {
+  const words = line.trim().split(/\s+/).filter(Boolean);
+  return Object.fromEntries(words.map((word) => {
+    const place = word.lastIndexOf("=");
+    return [word.slice(0, place), word.slice(place + 1)];
+  }));
+}
+
 export function mount(root) {
   const controller = new AbortController();
   const list = h("div.collections", {}, loading(2));
@@ -74,12 +83,16 @@ export function mount(root) {
       id: "new-collection", required: true, pattern: "[a-z]((_|-)?[a-z0-9]){0,47}", autofocus: true,
       autocomplete: "off", spellcheck: false, title: t("upload.collection.note"),
     });
+    const types = h("input.input", {
+      id: "new-collection-fields", pattern: "\\s*(\\S+=[a-z]+\\s*)*", autocomplete: "off",
+      spellcheck: false, title: t("collections.new.fields.note"),
+    });
     const trouble = h("div");
     const form = h("form.stack", {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          await api.createCollection(name.value);
+          await api.createCollection(name.value, declared(types.value));
           dialog.close();
           toast(t("collections.created", name.value));
           load();
@@ -91,6 +104,9 @@ export function mount(root) {
     },
     h("div.field", {}, h("label", { htmlFor: "new-collection" }, t("collection")), name,
       h("p.small.muted", {}, t("upload.collection.note"))),
+    h("div.field", {},
+      h("label", { htmlFor: "new-collection-fields" }, t("collections.new.fields")), types,
+      h("p.small.muted", {}, t("collections.new.fields.note"))),
     trouble,
     h("div.row.end", {}, h("button.button.primary", { type: "submit" }, t("collections.new.create"))));
     const dialog = openDialog(t("collections.new"), form);

@@ -1,0 +1,55 @@
+"""What is stored durably about each collection beside its rows."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from services.common.field_types import FieldType
+from services.indexer.store import NoSuchObject, ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """The record of a collection."""
+
+    previous: str | None = None
+    """The generation that a rollback returns to."""
+    encoder: str | None = None
+    """Encoder of the collection's next generations; None follows the default."""
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Declared types by the name of the field, as JSON objects."""
+
+    @property
+    def types(self) -> dict[str, FieldType]:
+        """Declared types by the name of the field."""
+        return {name: FieldType.model_validate(one) for name, one in self.fields.items()}
+
+
+class CollectionRecords:
+    """The records of all collections. Every method raises Unavailable while storage is away."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def read(self, name: str) -> CollectionRecord:
+        """The record of a collection; the default one if none was written."""
+        try:
+            content = await asyncio.to_thread(self._store.read, _key(name))
+        except NoSuchObject:
+            return CollectionRecord()
+        return CollectionRecord(**json.loads(content))
+
+    async def write(self, name: str, record: CollectionRecord) -> None:
+        """Replaces the record, which is durable when this returns."""
+        content = json.dumps(asdict(record)).encode()
+        await asyncio.to_thread(self._store.write, _key(name), content)
+
+    async def remove(self, name: str) -> None:
+        """Removes the record of a dropped collection."""
+        await asyncio.to_thread(self._store.remove, _key(name))
+
+
+def _key(name: str) -> str:
+    return f"collections/{name}.json"

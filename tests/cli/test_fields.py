@@ -1,0 +1,76 @@
+"""Types of fields on the command line."""
+
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Xunwen
+from tests.client.scripted import ScriptedGateway
+
+COLLECTION = {
+    "name": "papers",
+    "count": 2,
+    "encoder": "e",
+    "dimension": 3,
+    "lexical": True,
+    "index": "papers__x",
+    "index_version": "1",
+}
+NUMBER = {"type": "number", "weight": 1}
+DECLARED = {**COLLECTION, "fields": {"year": NUMBER}, "waiting_fields": ["year"]}
+
+
+def test_declare(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.script[:] = [(200, COLLECTION, {}), (200, DECLARED, {})]
+    ran = xunwen("collections", "fields", "papers", "year=number", "a=b=text:3")
+    assert ran.out == "year: number, filters use it after a rebuild\n"
+    assert (gateway.asked[1].method, gateway.asked[1].path) == (
+        "PUT",
+        "/v1/collections/papers/fields",
+    )
+    assert gateway.asked[1].json == {
+        "fields": {"year": NUMBER, "a=b": {"type": "text", "weight": 3}}
+    }
+
+
+def test_show_and_create(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, COLLECTION)
+    assert xunwen("collections", "fields", "papers").out == "No field has a declared type.\n"
+    assert [one.method for one in gateway.asked] == ["GET"]
+    xunwen("collections", "create", "papers", "--field", "year=number", "--field", "k=keyword")
+    assert gateway.asked[-1].json["fields"] == {
+        "year": NUMBER,
+        "k": {"type": "keyword", "weight": 1},
+    }
+    xunwen("collections", "create", "papers")
+    assert gateway.asked[-1].json == {"name": "papers"}
+
+
+def test_learn_what_is_not_declared(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    field: dict[str, Any] = {"documents": 1, "lists": 0, "kinds": {}, "distinct": 1}
+    field |= {"complete": True, "top": []}
+    kinds = {"year": "number", "day": "date", "mixed": None, "note": "text"}
+    statistics = {
+        "collection": "papers",
+        "index_version": "1",
+        "documents": 1,
+        "counted": 1,
+        "title": {"documents": 1, "mean_characters": 1, "most_characters": 1},
+        "text": {"documents": 1, "mean_characters": 1, "most_characters": 1},
+        "fields": [{**field, "name": name, "type": kind} for name, kind in kinds.items()],
+    }
+    gateway.script[:] = [(200, DECLARED, {}), (200, statistics, {}), (200, DECLARED, {})]
+    assert xunwen("collections", "fields", "papers", "note=text:2", "--learn").code == 0
+    assert gateway.asked[-1].json["fields"] == {
+        "note": {"type": "text", "weight": 2},
+        "day": {"type": "date", "weight": 1},
+    }
+
+
+@pytest.mark.parametrize("word", ["year", "=number", "year=", "year=number:x", "year=colour"])
+def test_what_declares_no_type(gateway: ScriptedGateway, xunwen: Xunwen, word: str) -> None:
+    gateway.answer(200, COLLECTION)
+    ran = xunwen("collections", "fields", "papers", word)
+    assert ran.code == 1
+    assert "type" in ran.err or "keyword" in ran.err
+    assert not [one for one in gateway.asked if one.method == "PUT"]
