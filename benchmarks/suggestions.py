@@ -34,6 +34,7 @@ from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import document_row
 from services.indexer.store import ObjectStore
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Index
 from services.recall.milvus import MilvusDocumentIndex
 from services.recall.suggestions.readings import syllables
@@ -91,6 +92,9 @@ class _Memory:
     async def resolve(self, collection: str, deadline: Deadline) -> Index:  # noqa: ARG002
         return Index("memory", "-", "-", lexical=True)
 
+    async def words(self, index: Index, deadline: Deadline) -> None:
+        """There is no dictionary of a user."""
+
     async def titles(
         self,
         index: Index,  # noqa: ARG002
@@ -104,7 +108,7 @@ class _Memory:
 
 async def measured(count: int, source: TitleSource, where: str) -> None:
     """Makes the suggestions of a collection, requests some, and prints the figures."""
-    suggester, process = Suggester(source, Analyzers()), psutil.Process()
+    suggester, process = Suggester(source, IndexAnalyzers(Analyzers(), source)), psutil.Process()
     # The dictionaries are loaded before the time is taken.
     await suggester.suggest(_asked("预"), Deadline.after(600))
     before, began = process.memory_info().rss, process.cpu_times().user

@@ -29,6 +29,7 @@ _STACK = (
     "tests/gateway/test_lists.py",
     "tests/gateway/test_no_stale.py",
     "tests/gateway/test_originals.py",
+    "tests/gateway/test_owned_settings.py",
     "tests/gateway/test_query_rules.py",
     "tests/gateway/test_stack.py",
     "tests/gateway/test_suggestions.py",

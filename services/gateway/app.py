@@ -28,6 +28,7 @@ from services.gateway.compatible.models import router as models_router
 from services.gateway.compatible.reranking import router as reranking_router
 from services.gateway.indexing.collections import router as collections_router
 from services.gateway.indexing.contents import router as contents_router
+from services.gateway.indexing.dictionaries import router as dictionaries_router
 from services.gateway.indexing.formats import router as formats_router
 from services.gateway.indexing.jobs import router as jobs_router
 from services.gateway.indexing.query_rules import router as query_rules_router
@@ -97,6 +98,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             formats_router,
             contents_router,
             query_rules_router,
+            dictionaries_router,
             collections_router,
             embeddings_router,
             reranking_router,

@@ -19,7 +19,15 @@ from services.common.redis_address import RedisAddress, RedisKind
 from services.common.redis_client import opened_redis
 from services.common.service_client import ServiceClient
 from services.common.text import Analyzers
-from services.indexer.api import collections, contents, documents, jobs, query_rules, work
+from services.indexer.api import (
+    collections,
+    contents,
+    dictionaries,
+    documents,
+    jobs,
+    query_rules,
+    work,
+)
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
 from services.indexer.index.gate import Gate
@@ -73,6 +81,7 @@ def create_app(
             jobs.router,
             contents.router,
             query_rules.router,
+            dictionaries.router,
             documents.router,
             collections.router,
             work.router,
@@ -166,7 +175,7 @@ async def _open(
         "rebuilds": rebuilds,
         "statistics": StatisticsBook(known),
         "writer": writer,
-        "singles": SingleDocuments(recall, writer, analyzers),
+        "singles": SingleDocuments(recall, writer),
     }
 
 

@@ -56,6 +56,8 @@ class Row:
     """Version of the row; None takes the version of the write."""
     passages: Passages | None = None
     """The passages of the body; None if there is no body, or if they were not read back."""
+    analyzer: str = ""
+    """Identity of the analysis that cut the words; empty in a row that was read back."""
 
     @property
     def id(self) -> str:
@@ -72,7 +74,19 @@ A document that is written while its collection is rebuilt with another encoder 
 
 def document_row(document: Content, vector: Vector, analyzer: WordAnalyzer) -> Row:
     """The row of a document without a body. Raises InvalidRequest."""
-    return Row(document, document_words(document, analyzer), vector)
+    words = document_words(document, analyzer)
+    return Row(document, words, vector, analyzer=analyzer.identity)
+
+
+def recut(row: Row, analyzer: WordAnalyzer, types: Mapping[str, FieldType]) -> Row:
+    """A row with words by another analyzer. Raises InvalidRequest."""
+    if row.analyzer == analyzer.identity:
+        return row
+    parts = row.passages
+    if parts is not None:
+        parts = replace(parts, words=passages.cut(row.document, analyzer).words)
+    words = document_words(row.document, analyzer, types)
+    return replace(row, words=words, passages=parts, analyzer=analyzer.identity)
 
 
 def without_body(row: Row) -> Row:
@@ -191,6 +205,7 @@ def _texts(rows: Sequence[Row]) -> dict[str, Any]:
         **_columns([row.document for row in rows]),
         "words": pa.array([row.words for row in rows], pa.string()),
         "version": pa.array([row.version for row in rows], pa.int64()),
+        "analyzer": pa.array([row.analyzer for row in rows], pa.string()),
     }
 
 
@@ -220,7 +235,14 @@ def _rows(content: bytes, encoder_of: Callable[[str], str | None]) -> dict[str, 
         documents = [_content(line) for line in lines]
         rows = {
             encoder: [
-                Row(document, line["words"], vector, line["version"], parts)
+                Row(
+                    document,
+                    line["words"],
+                    vector,
+                    line["version"],
+                    parts,
+                    line.get("analyzer", ""),
+                )
                 for document, line, vector, parts in zip(
                     documents, lines, matrix, passages.read(table, encoder), strict=True
                 )

@@ -17,7 +17,6 @@ from services.common.errors import (
 from services.common.field_types import FieldType
 from services.common.model_dir.encoders import EncoderDirectory
 from services.common.service_client import ServiceClient
-from services.common.text import Analyzers
 from services.common.wire.contents import DocumentPatch
 from services.common.wire.recall import EncodeRequest, EncodeResponse
 from services.indexer.index.writer import IndexWriter, OtherEncoders
@@ -41,7 +40,6 @@ class SingleDocuments:
 
     recall: ServiceClient
     writer: IndexWriter
-    analyzers: Analyzers
 
     async def put(self, name: str, document: Content) -> str:
         """Writes a document; returns the index version. Raises EncoderMismatch, InvalidRequest,
@@ -110,7 +108,7 @@ class SingleDocuments:
     ) -> dict[str, Row]:
         """The row by each encoder that the write needs; `known` are rows whose vectors are those of
         this document. Raises PayloadTooLarge."""
-        analyzer = self.analyzers.of(name)
+        analyzer = await self.writer.collections.analyzer(name)
         types = await self._types(name)
         words = await asyncio.to_thread(document_words, document, analyzer, types)
         parts = await asyncio.to_thread(cut, document, analyzer)
@@ -125,7 +123,9 @@ class SingleDocuments:
             row = known.get(encoder)
             if row is not None:
                 kept = row.passages and Passages(parts.spans, parts.words, row.passages.vectors)
-                rows[encoder] = Row(document, words, row.vector, passages=kept)
+                rows[encoder] = Row(
+                    document, words, row.vector, passages=kept, analyzer=analyzer.identity
+                )
                 continue
             directory = self.writer.collections.encoders.of(encoder)
             manifest = directory.manifest
@@ -134,7 +134,10 @@ class SingleDocuments:
                 *parts.rendered(manifest),
             ]
             vectors = await self._encode(texts, directory)
-            rows[encoder] = Row(document, words, vectors[0], passages=parts.encoded(vectors[1:]))
+            passages = parts.encoded(vectors[1:])
+            rows[encoder] = Row(
+                document, words, vectors[0], passages=passages, analyzer=analyzer.identity
+            )
         return rows
 
     async def _types(self, name: str) -> Mapping[str, FieldType]:

@@ -29,6 +29,7 @@ from services.common.redis_address import RedisAddress
 from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.common.tracing import span, tracing
+from services.indexer.dictionaries import Dictionaries
 from services.indexer.jobs.files import JobFiles
 from services.indexer.originals import Originals
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
@@ -73,9 +74,12 @@ def main() -> int:
         registry=registry,
     )
     encoders = WorkerEncoders(directories, encoder, options, settings.encoder_memory_mb << 20)
-    parts = PartEncoder(encoders, analyzers, metrics)
+    parts = PartEncoder(encoders, metrics)
     originals = Originals(store, settings.max_original_bytes)
-    tasks = Tasks(client, JobFiles(store), originals, parts, settings.ocr_command or "")
+    dictionaries = Dictionaries(store, analyzers)
+    tasks = Tasks(
+        client, JobFiles(store), originals, parts, dictionaries, settings.ocr_command or ""
+    )
 
     app = celery_app(RedisAddress.parse(settings.state_redis_url), settings.queue)
     for task, run in ((PLAN_TASK, tasks.plan), (PART_TASK, tasks.part)):

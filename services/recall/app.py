@@ -16,6 +16,7 @@ from services.common.engine import Encoder
 from services.common.engine.metrics import EngineMetrics
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import router
 from services.recall.boosts import Booster
 from services.recall.domain import Fusion
@@ -65,11 +66,12 @@ def create_app(
                     nprobe=settings.nprobe,
                 )
             )
-            suggester = Suggester(index, analyzers)
+            by_index = IndexAnalyzers(analyzers, index)
+            suggester = Suggester(index, by_index)
             stack.push_async_callback(suggester.aclose)
             lists = Lists(index)
             booster = Booster(lists, _span(weights))
-            recaller = Recaller(index, encoders, analyzers, fusion, query_fusion, booster)
+            recaller = Recaller(index, encoders, by_index, fusion, query_fusion, booster)
             yield {
                 "checks": {"milvus": index.check},
                 "vital_checks": {"model": encoders.alive},

@@ -138,6 +138,12 @@ class DocumentIndex(Protocol):
         Raises IndexUnavailable, DeadlineExceeded.
         """
 
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        """The user dictionary that an index was filled with; None if there is none beside it.
+
+        Raises IndexUnavailable, DeadlineExceeded.
+        """
+
     async def documents(
         self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
     ) -> list[Content]:

@@ -27,6 +27,7 @@ from services.common.milvus import (
     NoAnswerInTime,
     milvus_connection,
 )
+from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
 from services.common.text import index_text
 from services.common.typed_columns import typed_columns
@@ -59,6 +60,7 @@ class MilvusDocumentIndex:
         self._texts = TextCache()
         self._reader = Reader(connection)
         self._passages = PassageReader(self._reader, self._texts)
+        self._dictionaries = DictionaryRows(connection.ask)
 
     async def check(self) -> None:
         """Raises IndexUnavailable unless Milvus answers and has what it searches in memory, or
@@ -151,6 +153,12 @@ class MilvusDocumentIndex:
         self, index: Index, ids: Sequence[str], deadline: Deadline
     ) -> Mapping[str, str]:
         return await self._passages.bodies(index, ids, deadline)
+
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        try:
+            return await self._dictionaries.read(index.physical, deadline.remaining())
+        except NoAnswerInTime as error:
+            raise late() from error
 
     async def documents(
         self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline

@@ -11,11 +11,12 @@ from services.common.errors import Conflict, SearchError
 from services.common.filters import compile_filter
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
-from services.common.text import Analyzers, WordAnalyzer
+from services.common.text import WordAnalyzer
 from services.common.versions import server_time_of
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
 from services.common.wire.stages import Stage
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.boosts import Booster
 from services.recall.domain import (
     DocumentIndex,
@@ -69,7 +70,7 @@ class Recaller:
 
     index: DocumentIndex
     encoder: QueryEncoder
-    analyzers: Analyzers
+    analyzers: IndexAnalyzers
     fusion: Fusion
     query_fusion: QueryFusion | None = None
     """Model of the dense leg's weight for each query; None always takes that of `fusion`."""
@@ -103,8 +104,6 @@ class Recaller:
         """
         compile_filter(condition)  # what is wrong with a filter is told before anything is asked
         watch, at_last = Stopwatch(), deadline.at_last()
-        analyzer = self.analyzers.of(collection)
-        said = sayings(query, wanted.rules, analyzer)
         # The query is encoded while the server describes the collection, whose encoder is mostly
         # the same as before.
         expected = self.encoders_seen.get(collection)
@@ -120,6 +119,8 @@ class Recaller:
                 version=version,
                 server_time=server_time_of(version),
             )
+            analyzer = await self.analyzers.of(collection, index)
+            said = sayings(query, wanted.rules, analyzer)
             self._check(index, collection, mode, analyzer)
             if index.encoder != expected:
                 self.encoders_seen[collection] = index.encoder

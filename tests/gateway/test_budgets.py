@@ -22,6 +22,7 @@ from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
 from services.gateway.search.rank_service import RankService
 from services.gateway.search.recall_service import RecallService
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import written
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recaller
@@ -47,6 +48,9 @@ async def _within(seconds: float, deadline: Deadline) -> None:
 class _SlowIndex(EmptyIndex):
     dense_seconds: float
     lexical_seconds: float
+
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        return None
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         await _within(_FETCH_SECONDS, deadline)
@@ -156,7 +160,9 @@ def test_whatever_was_found_in_time_is_answered(
     rank: float | None,
 ) -> None:
     budget = budget_ms / 1000
-    recaller = Recaller(_SlowIndex(dense, lexical), _SlowEncoder(encode), _ANALYZERS, Fusion())
+    index = _SlowIndex(dense, lexical)
+    analyzers = IndexAnalyzers(_ANALYZERS, index)
+    recaller = Recaller(index, _SlowEncoder(encode), analyzers, Fusion())
     recaller.encoders_seen["notes"] = "e"  # as after the first search of a collection
     client = cast(ServiceClient, _Services(recaller, rank or 0.0))
     cascade = Cascade(RecallService(client), RankService(client), 0.85)

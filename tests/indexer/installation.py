@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pymilvus import MilvusClient
 
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
@@ -213,6 +214,14 @@ class Installation:
             return sorted(str(one) for one in await index.physicals() if one.name == collection)
 
         return on_index(self.milvus.url, read)
+
+    def collections_of_milvus(self) -> list[str]:
+        """The names of all collections that the server has."""
+        client = MilvusClient(self.milvus.url)
+        try:
+            return list(client.list_collections())
+        finally:
+            client.close()
 
     def ids(self, collection: str) -> list[str]:
         return sorted(row.id for row in self.rows(collection))

@@ -10,6 +10,7 @@ from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import JobManifest, Plan, Rejection, now
+from services.indexer.jobs.wire import Granted
 from services.indexer.originals import Originals
 from services.indexer.rows import PlannedDocument, unpack_planned
 from services.indexer.store import ObjectStore
@@ -48,17 +49,16 @@ class Case:
         self.files.store.write(self.files.input_key("job"), content)
 
     def planner(self, ocr: str = "") -> Planner:
-        return Planner(
-            self.files,
-            self.originals,
-            self.manifest,
-            "token",
+        granted = Granted(
+            token="token",
+            lease_seconds=30,
+            manifest=self.manifest,
             dimension=DIMENSION,
+            encoders=[],
+            analyzer="",
             part_documents=self._part_documents,
-            types={},
-            check=lambda: None,
-            ocr=ocr,
         )
+        return Planner(self.files, self.originals, granted, check=lambda: None, ocr=ocr)
 
     def plan(self) -> Plan:
         return self.planner().plan()

@@ -109,16 +109,7 @@ def test_a_document_that_no_worker_can_do_is_found_and_the_rest_goes_in(
         files = JobFiles(ObjectStore(str(indexer.folder / "storage")))
         client = IndexerClient(str(indexer.client.base_url), "test", None)
         granted = client.claim(job, "plan", [load_manifest(indexer.model).fingerprint])
-        plan = Planner(
-            files,
-            Originals(files.store),
-            granted.manifest,
-            granted.token,
-            dimension=granted.dimension,
-            part_documents=granted.part_documents,
-            types={},
-            check=lambda: None,
-        ).plan()
+        plan = Planner(files, Originals(files.store), granted, check=lambda: None).plan()
         key = files.part_key(job, granted.token, 0)
         planned = unpack_planned(files.store.read(key), 0, plan.parts[0])
         planned[7] = replace(planned[7], vector=np.ones(3, np.float32))

@@ -19,6 +19,7 @@ from services.common.errors import (
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
 from services.recall.recaller import Recalled, Recaller
 from tests.indexes import EmptyIndex
@@ -41,6 +42,9 @@ class FakeIndex(EmptyIndex):
     """Ids of documents that are there."""
     ways: Sequence[Sequence[str]] = ()
     expression: str = ""
+
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        return None
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         return self.described
@@ -112,7 +116,7 @@ async def search(
     texts: bool = True,
     rules: RulesOfQuery | None = None,
 ) -> Recalled:
-    recaller = Recaller(index, encoder or FakeEncoder(), ANALYZERS, Fusion())
+    recaller = Recaller(index, encoder or FakeEncoder(), IndexAnalyzers(ANALYZERS, index), Fusion())
     return await recaller.search(
         query,
         "c",

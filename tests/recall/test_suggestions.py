@@ -12,6 +12,7 @@ from services.common.errors import CollectionNotFound, IndexUnavailable
 from services.common.request_context import Deadline
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.suggest import Frequent, Suggested, SuggestRequest
+from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Index
 from services.recall.suggestions import suggester as module
 from services.recall.suggestions.collected import Collected
@@ -146,6 +147,9 @@ class Shelf:
     seconds: float = 0.0
     reads: int = field(default=0, init=False)
 
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        return None
+
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         if collection != "c":
             raise CollectionNotFound
@@ -172,7 +176,7 @@ async def test_writes_are_seen_after_the_pause(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(module, "_REST", 0.0)
     shelf = Shelf(["神经网络"])
-    suggester = Suggester(shelf, Analyzers())
+    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     assert [one.text for one in (await shown(suggester)).suggestions] == ["神经网络"]
     shelf.written.append("神经科学")
     assert len((await shown(suggester, version="2" * 16)).suggestions) == 1, "the pause"
@@ -190,7 +194,7 @@ async def test_writes_are_seen_after_the_pause(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> None:
     shelf = Shelf(["神经网络"])
-    suggester = Suggester(shelf, Analyzers())
+    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     await shown(suggester)
     shelf.physical, shelf.written = "c2", ["神经科学"]
     assert [one.text for one in (await shown(suggester)).suggestions] == ["神经科学"]
@@ -202,12 +206,12 @@ async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> No
 
 async def test_pages_and_bounds() -> None:
     shelf = Shelf([f"神经网络之{number}" for number in range(2_500)])
-    whole = Suggester(shelf, Analyzers())
+    whole = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     while not (found := await shown(whole, "神经网络之249")).complete:
         assert found.suggestions == []
     assert len(found.suggestions) == 5
     assert shelf.reads == 3
-    bounded = Suggester(shelf, Analyzers(), most_texts=1_000)
+    bounded = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf), most_texts=1_000)
     while not (found := await shown(bounded)).suggestions:
         assert shelf.reads <= 4
     assert not found.complete
@@ -221,7 +225,7 @@ async def test_what_is_not_read_yet_is_told_and_one_task_reads(
 ) -> None:
     monkeypatch.setattr(module, "_FIRST_SECONDS", 0.3)
     shelf = Shelf(["神经网络"], seconds=0.7)
-    suggester = Suggester(shelf, Analyzers())
+    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     answers = await asyncio.gather(shown(suggester), shown(suggester))
     assert [one.complete for one in answers] == [False, False]
     while not (await shown(suggester)).complete:
@@ -231,7 +235,8 @@ async def test_what_is_not_read_yet_is_told_and_one_task_reads(
 
 
 async def test_a_slip_is_not_suggested_however_often_it_is_asked() -> None:
-    suggester = Suggester(Shelf(["神经网络"]), Analyzers())
+    shelf = Shelf(["神经网络"])
+    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     frequent = [Frequent(text=text, count=50) for text in ("身经网络", "神经机器翻译")]
     asked = SuggestRequest(collection="c", typed="shenjing", limit=2, frequent=frequent)
     found = await suggester.suggest(asked, Deadline.after(5))
@@ -241,7 +246,7 @@ async def test_a_slip_is_not_suggested_however_often_it_is_asked() -> None:
 
 async def test_a_failure_is_tried_again() -> None:
     shelf = Shelf(["神经网络"], error=IndexUnavailable())
-    suggester = Suggester(shelf, Analyzers())
+    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
     assert (await shown(suggester)).suggestions == []
     shelf.error = None
     assert len((await shown(suggester)).suggestions) == 1

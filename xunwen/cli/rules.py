@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.common.validation import first_reason
 from services.common.wire.query_rules import QueryPins, QueryRules, StoredRules, Synonyms
+from xunwen.cli import words
 from xunwen.cli.context import AsJson, client_of, console, print_json
 from xunwen.client import XunwenError
 
@@ -19,6 +20,7 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the main application."""
+    group.command()(words.words)
     app.add_typer(group, name="rules")
 
 

@@ -22,6 +22,7 @@ from services.common.wire.contents import (
     StoredDocument,
     StoredVector,
 )
+from services.common.wire.dictionary import DictionaryWritten, StoredDictionary
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import Charset, InputFormat
 from services.common.wire.jobs import Job, JobAccepted, JobMode
@@ -324,6 +325,18 @@ class AsyncClient:
         version; if they were changed meanwhile, ApiError has the status 409.
         """
         return await self._send(calls.put_query_rules(name, calls.rules_update(rules)))
+
+    async def put_dictionary(self, name: str, words: Sequence[str]) -> DictionaryWritten:
+        """Sets the words that the segmenter keeps whole in a collection, in the place of those
+        before.
+
+        Documents and queries are cut by them from the next rebuild on (`waiting`).
+        """
+        return await self._send(calls.put_dictionary(name, words))
+
+    async def dictionary(self, name: str) -> StoredDictionary:
+        """The words of a collection's dictionary."""
+        return await self._send(calls.dictionary(name))
 
     async def query_rules(self, name: str) -> StoredRules:
         """The query rules of a collection."""

@@ -53,6 +53,8 @@ class WordAnalyzer:
     def __init__(self, user_words: Iterable[str] = ()) -> None:
         self._jieba = rjieba.Jieba()
         own = sorted({self.fold(word) for word in user_words})
+        self.user_words = own
+        """The user's words in the form in which texts are compared, each once."""
         for word in own:
             self._jieba.add_word(word, None, None)
         self._mixed = frozenset(word for word in own if EXPRESSION.search(word))

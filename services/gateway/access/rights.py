@@ -100,6 +100,8 @@ RULES = (
     Rule("PUT", f"{_COLLECTION}/fields", Scope.INDEX, audited=True),
     Rule("PUT", f"{_COLLECTION}/golden-queries", Scope.INDEX),
     Rule("GET", f"{_COLLECTION}/golden-queries", Scope.INDEX),
+    Rule("PUT", f"{_COLLECTION}/dictionary", Scope.INDEX, audited=True),
+    Rule("GET", f"{_COLLECTION}/dictionary", Scope.INDEX),
     Rule("PUT", f"{_COLLECTION}/query-rules", Scope.INDEX, audited=True),
     Rule("GET", f"{_COLLECTION}/query-rules", Scope.INDEX),
     Rule("POST", f"{_COLLECTION}:rebuild", Scope.ADMIN),

@@ -2,7 +2,7 @@
 built."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,14 +16,16 @@ from services.common.errors import (
 )
 from services.common.field_types import MAX_TYPES, FieldType
 from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
-from services.common.text import Analyzers
+from services.common.text import Analyzers, WordAnalyzer
 from services.common.typed_columns import columns_of
 from services.common.versions import IndexVersions, moment_of
 from services.common.wire.collections import Collection
+from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords
 from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.words import WordAnalyses
 from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
 
@@ -72,9 +74,9 @@ class Collections:
     ) -> None:
         self.index = index
         self.encoders = encoders
-        self.analyzers = analyzers
         self._store = store
         self._records = CollectionRecords(store)
+        self.words = WordAnalyses(Dictionaries(store, analyzers), self._records)
         self._versions = versions
         self._clock = clock
         self._newest_job = newest_job
@@ -117,21 +119,29 @@ class Collections:
         Raises EncoderMismatch.
         """
         physical = await self.index.resolve(check_collection_name(name))
-        if physical is not None and not self.fits(physical):
+        if physical is not None and not await self.fits(physical):
             raise EncoderMismatch(
                 f"Collection {name!r} was filled by another encoder, word analysis, user dictionary"
                 f" or version of Xunwen ({physical.encoder}, {physical.analyzer},"
                 f" {physical.layout}); here they are {', '.join(self.encoders.fingerprints)},"
-                f" {self.analyzers.of(name).identity}, {LAYOUT}. Rebuild it with"
+                f" {self.words.by_files(name).identity}, {LAYOUT}. Rebuild it with"
                 f" POST /v1/collections/{name}:rebuild, or with an index job of mode=rebuild."
             )
         return physical
 
-    def fits(self, physical: PhysicalName) -> bool:
-        """Whether the collection was filled by an encoder that is installed, this word analysis
-        and this row layout."""
-        wanted = (self.analyzers.of(physical.name).identity, LAYOUT)
-        return physical.encoder in self.encoders and (physical.analyzer, physical.layout) == wanted
+    async def fits(self, physical: PhysicalName) -> bool:
+        """Whether the collection was filled by an encoder that is installed, a word analysis that
+        is known, and this row layout."""
+        if physical.encoder not in self.encoders or physical.layout != LAYOUT:
+            return False
+        return await self.words.of(physical) is not None
+
+    async def analyzer(self, name: str) -> WordAnalyzer:
+        """The word analysis of the live collection, or else of the next one. Raises
+        EncoderMismatch."""
+        physical = await self.fitting(name)
+        analyzer = None if physical is None else await self.words.of(physical)
+        return analyzer or await self.words.wanted(name)
 
     async def encoder_of_next(self, name: str) -> EncoderDirectory:
         """The encoder of a collection's next generation: the one that it names, or the default.
@@ -158,7 +168,8 @@ class Collections:
         if physical is None:
             chosen = encoder or (await self.encoder_of_next(name)).fingerprint
             await self.name_encoder(name, chosen)
-            physical = self.physical(name, self._clock.next(), chosen)
+            wanted = (await self.words.wanted(name)).identity
+            physical = self.physical(name, self._clock.next(), chosen, wanted)
             await self.create_index(physical, 0)
             await self.index.point(name, physical)
         return physical
@@ -168,15 +179,22 @@ class Collections:
         fields."""
         dimension = self.encoders.of(physical.encoder).dimension
         typed = columns_of((await self.state(physical.name)).types)
-        await self.index.create(physical, dimension, documents, typed)
+        words: Sequence[str] = ()
+        if (analyzer := await self.words.of(physical)) is not None:
+            await self.words.keep(physical.name, analyzer)
+            words = analyzer.user_words
+        await self.index.create(physical, dimension, documents, typed, words)
 
-    def physical(self, name: str, generation: int, encoder: str | None) -> PhysicalName:
+    def physical(
+        self, name: str, generation: int, encoder: str | None, analyzer: str | None
+    ) -> PhysicalName:
         """The physical name of a generation that this installation fills.
 
-        None as encoder, as in jobs of versions before 0.2, means the default one.
+        None, as in jobs of versions before 0.2, means the default encoder and the word analysis of
+        the files.
         """
-        analyzer = self.analyzers.of(name).identity
-        return PhysicalName(name, self.encoders.of(encoder).fingerprint, analyzer, generation)
+        identity = analyzer or self.words.by_files(name).identity
+        return PhysicalName(name, self.encoders.of(encoder).fingerprint, identity, generation)
 
     async def create(
         self,
@@ -211,6 +229,7 @@ class Collections:
                     await self.index.drop(physical)
             await asyncio.to_thread(Originals(self._store).drop, name)
             await self._records.remove(name)
+            await self.words.remove(name)
             state.types = {}
             await self._versions.forget(name)
 
@@ -275,6 +294,31 @@ class Collections:
         if record.fields != fields:
             await self._records.write(name, replace(record, fields=fields))
         state.types = dict(types)
+
+    async def set_words(self, name: str, words: Sequence[str]) -> tuple[WordAnalyzer, bool]:
+        """Sets the dictionary of a collection's next index; without words, the file's again.
+
+        Returns its analyzer, and whether the live index is cut by another one. An empty collection
+        is made anew with it. Raises CollectionNotFound, InvalidRequest.
+        """
+        analyzer = await self.words.checked(words) if words else self.words.by_files(name)
+        state = await self.state(name)
+        async with state.lock:
+            live = await self.live(name)
+            await self.words.keep(name, analyzer)
+            record = await self._records.read(name)
+            identity = analyzer.identity if words else None
+            await self._records.write(name, replace(record, dictionary=identity))
+            if state.building is None and not await self.index.count(live):
+                new = replace(
+                    live, analyzer=analyzer.identity, generation=self._clock.next(), layout=LAYOUT
+                )
+                await self.create_index(new, 0)
+                await self.index.point(name, new)
+                await self.index.drop(live)
+                live = new
+        await self._versions.move(name)
+        return analyzer, live.analyzer != analyzer.identity
 
     async def previous(self, name: str) -> PhysicalName | None:
         """The generation that a rollback returns to; None if there is none. Raises Unavailable."""

@@ -15,6 +15,7 @@ from pymilvus import AsyncMilvusClient
 from services.common.collection import Field, PhysicalName, document_id
 from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection, Missing
+from services.common.milvus.words import DictionaryRows
 from services.common.tracing import span
 from services.common.typed_columns import typed_columns
 from services.indexer.index.choice import IndexChoice
@@ -58,6 +59,7 @@ class MilvusVectorIndex:
         self._choice = choice or IndexChoice()
         self._database = database
         self._passages = PassageRows(connection)
+        self._dictionaries = DictionaryRows(connection.ask)
         self._unswept = True
         """Whether killed writes may have left passages; true after a start."""
         self._writing = asyncio.Lock()
@@ -110,11 +112,14 @@ class MilvusVectorIndex:
         dimension: int,
         documents: int,
         typed: Collection[str] = (),
+        words: Sequence[str] = (),
     ) -> None:
-        """Creates an empty physical collection with its indexes."""
+        """Creates an empty physical collection with its indexes, its user dictionary first."""
         lexical = (await self._connection.engine()).lexical
         schema = collection_schema(dimension, lexical=lexical, typed=typed)
         async with self._writing:
+            if words:
+                await self._dictionaries.write(physical, words)
             await self._make(str(physical), schema, documents, typed)
 
     async def _make(self, name: str, schema: Any, documents: int, typed: Collection[str]) -> None:
@@ -138,6 +143,7 @@ class MilvusVectorIndex:
         """Drops a physical collection with its rows."""
         self._fields.pop(physical, None)
         await self._passages.drop(physical)
+        await self._dictionaries.drop(physical)
         await self._slow("drop", lambda client: client.drop_collection(str(physical)))
 
     async def load(self, physical: PhysicalName) -> None:

@@ -38,11 +38,12 @@ class VectorIndex(Protocol):
         dimension: int,
         documents: int,
         typed: Collection[str] = (),
+        words: Sequence[str] = (),
     ) -> None:
         """Creates, indexes and loads a collection; does nothing if it exists.
 
         Its index is chosen for about `documents` documents, 0 if their number is unknown. `typed`
-        are its columns for fields of declared types.
+        are its columns for fields of declared types, `words` the user dictionary of its rows.
         """
 
     async def drop(self, physical: PhysicalName) -> None:

@@ -25,7 +25,7 @@ class RebuildRefused(Exception):
 
 
 class Rebuilds:
-    """Rebuilds of collections, each named by the version of its job.
+    """Rebuilds of collections, each named by the collection that it fills.
 
     Every method raises IndexUnavailable, and Unavailable without the writer's role.
     """
@@ -39,14 +39,13 @@ class Rebuilds:
         self._role = role
         self._gate = gate
 
-    async def begin(self, name: str, version: int, since: int, encoder: str | None) -> PhysicalName:
-        """Creates the new collection for an encoder; its index is chosen for the size of the
-        present one.
+    async def begin(self, physical: PhysicalName, since: int) -> None:
+        """Creates the new collection; its index is chosen for the size of the present one.
 
         Once this has returned, writes of version `since` or higher go into both.
         """
+        name = physical.name
         state = await self._collections.state(name)
-        physical = self._collections.physical(name, version, encoder)
         if state.building is None or state.building.physical != physical:
             self._role.check()
             live = await self._index.resolve(name)
@@ -54,24 +53,20 @@ class Rebuilds:
             await self._collections.create_index(physical, documents)
             async with state.lock:
                 state.building = Building(physical, since)
-        return physical
 
-    async def switch(
-        self, name: str, version: int, expected: int, encoder: str | None, *, force: bool
-    ) -> str:
+    async def switch(self, new: PhysicalName, expected: int, *, force: bool) -> str:
         """Verifies, loads and switches; the old collection stays for a rollback.
 
         Returns the message of the gate. With `force` a refusal of the gate is logged only. Raises
         RebuildRefused.
         """
-        words = ""
+        words, name = "", new.name
         state = await self._collections.state(name)
-        new = self._collections.physical(name, version, encoder)
         old = await self._index.resolve(name)
         if old != new:
             await self._index.flush(new)
             await self._index.load(new)
-            await self._verify(new, old, expected, version)
+            await self._verify(new, old, expected)
             if old is not None:
                 words = await self._asked(old, new, force=force)
             async with state.lock:
@@ -104,14 +99,13 @@ class Rebuilds:
             " Rebuild with force=true to switch all the same."
         )
 
-    async def abandon(self, name: str, version: int, encoder: str | None) -> None:
+    async def abandon(self, physical: PhysicalName) -> None:
         """Removes the collection of an unfinished rebuild; the old one has answered throughout."""
-        state = await self._collections.state(name)
-        physical = self._collections.physical(name, version, encoder)
+        state = await self._collections.state(physical.name)
         async with state.lock:
             self._role.check()
             state.building = None
-            if await self._index.resolve(name) == physical:
+            if await self._index.resolve(physical.name) == physical:
                 return
             if physical in await self._index.physicals():
                 await self._index.drop(physical)
@@ -162,9 +156,8 @@ class Rebuilds:
             return 0
         return await self._index.count(live, version)
 
-    async def _verify(
-        self, new: PhysicalName, old: PhysicalName | None, expected: int, version: int
-    ) -> None:
+    async def _verify(self, new: PhysicalName, old: PhysicalName | None, expected: int) -> None:
+        version = new.generation
         state = await self._collections.state(new.name)
         count = await self._index.count(new)
         # Writes beside the rebuild, newer than the job, add documents; deletions beside it are

@@ -21,6 +21,9 @@ class CollectionRecord:
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Declared types by the name of the field, as JSON objects."""
 
+    dictionary: str | None = None
+    """Identity of the word analysis with the owner's words; None follows the files."""
+
     @property
     def types(self) -> dict[str, FieldType]:
         """Declared types by the name of the field."""

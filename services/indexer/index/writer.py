@@ -11,13 +11,14 @@ from typing import Protocol
 
 from services.common.collection import PhysicalName
 from services.common.errors import Unavailable
+from services.common.field_types import FieldType
 from services.common.versions import IndexVersions
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections, CollectionState
 from services.indexer.index.port import VectorIndex, slices
 from services.indexer.index.role import WriterRole
 from services.indexer.originals import Originals
-from services.indexer.rows import EncodedRows, Row
+from services.indexer.rows import EncodedRows, Row, recut
 
 SLICE_ROWS = 250
 """Most rows of a job, passages included, that are written in one hold of the lock. This bounds how
@@ -121,14 +122,13 @@ class IndexWriter:
 
     async def write_build(
         self,
-        name: str,
         physical: PhysicalName,
         rows: Sequence[Row],
         version: int,
         wanted: Callable[[], None],
     ) -> None:
         """Writes rows of a rebuild into the collection that it builds, as `write_part` does."""
-        state = await self.collections.state(name)
+        state = await self.collections.state(physical.name)
         for chunk in slices(rows, SLICE_ROWS):
             wanted()
             async with state.lock:
@@ -246,9 +246,21 @@ class IndexWriter:
             oldest = min((row.version or version for row in kept), default=version)
             if oldest < state.newest:  # Otherwise no newer write was ever accepted.
                 kept = await self._not_older(target, kept, version)
+            kept = await self._cut(target, kept, state.types)
             self._role.check()
             if kept:
                 await self._index.upsert(target, kept, version)
+
+    async def _cut(
+        self, target: PhysicalName, rows: list[Row], types: Mapping[str, FieldType]
+    ) -> list[Row]:
+        """The rows with the words of the target's dictionary, which a rebuild may change."""
+        if all(row.analyzer == target.analyzer for row in rows):
+            return rows
+        analyzer = await self.collections.words.of(target)
+        if analyzer is None:
+            raise Unavailable(f"The dictionary {target.analyzer} cannot be found; try again.")
+        return await asyncio.to_thread(lambda: [recut(row, analyzer, types) for row in rows])
 
     async def _not_older(
         self, target: PhysicalName, rows: Sequence[Row], version: int

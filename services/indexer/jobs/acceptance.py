@@ -160,6 +160,8 @@ class JobAcceptance:
         encoder = submission.encoder
         if encoder is None and submission.mode is JobMode.REBUILD:
             encoder = (await self.collections.encoder_of_next(submission.collection)).fingerprint
+        if submission.mode is JobMode.REBUILD:
+            more["analyzer"] = (await self.collections.words.wanted(submission.collection)).identity
         version = await self.writer.accept(submission.collection)
         return JobManifest.model_validate(
             {

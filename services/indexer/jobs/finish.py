@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from services.common.collection import PhysicalName
 from services.common.wire.jobs import JobCounts, JobMode, JobState
 from services.indexer.index.rebuild import RebuildRefused, Rebuilds
 from services.indexer.index.writer import IndexWriter
@@ -21,13 +22,19 @@ class JobFinisher:
         self._writer = writer
         self._rebuilds = rebuilds
 
+    def filled(self, manifest: JobManifest) -> PhysicalName:
+        """The physical collection that a rebuild fills."""
+        return self._writer.collections.physical(
+            manifest.collection, manifest.version, manifest.encoder, manifest.analyzer
+        )
+
     async def begin(self, ledger: JobLedger) -> None:
         """Prepares what a rebuild needs before its first part, also after a restart."""
         manifest = ledger.manifest
         if manifest.mode is not JobMode.REBUILD:
             return
         since = 0 if manifest.from_collection else manifest.version
-        await self._rebuilds.begin(manifest.collection, manifest.version, since, manifest.encoder)
+        await self._rebuilds.begin(self.filled(manifest), since)
         if manifest.from_collection and ledger.plan is None:
             await self._export(ledger)
 
@@ -44,11 +51,7 @@ class JobFinisher:
             else:
                 try:
                     words = await self._rebuilds.switch(
-                        manifest.collection,
-                        manifest.version,
-                        expected=counts.indexed,
-                        encoder=manifest.encoder,
-                        force=manifest.force,
+                        self.filled(manifest), expected=counts.indexed, force=manifest.force
                     )
                     message = f"{message} {words}".strip()
                 except RebuildRefused as refused:
@@ -113,7 +116,7 @@ class JobFinisher:
             await asyncio.to_thread(self._book.files.drop_input, manifest.id)
 
     async def _abandon(self, manifest: JobManifest) -> None:
-        await self._rebuilds.abandon(manifest.collection, manifest.version, manifest.encoder)
+        await self._rebuilds.abandon(self.filled(manifest))
 
     async def _export(self, ledger: JobLedger) -> None:
         """Writes the collection's documents as the job's input, which is complete or absent."""

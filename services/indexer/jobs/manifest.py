@@ -35,6 +35,9 @@ class JobManifest(_Durable):
     encoder: str | None = None
     """Fingerprint of the encoder of a rebuild, or of vectors that the input holds; otherwise, and
     in manifests of versions before 0.2, None."""
+    analyzer: str | None = None
+    """Identity of the word analysis of a rebuild; None in other jobs and in manifests of versions
+    before 0.2, which follow the files of dictionaries."""
     force: bool = False
     """Whether a rebuild switches even if the new index answers worse."""
     from_collection: bool = False

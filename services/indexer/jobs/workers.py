@@ -78,7 +78,8 @@ class PartLeases:
             plan_token=ledger.plan.token if ledger.plan else None,
             dimension=self.collections.encoders.of(ledger.manifest.encoder).dimension,
             encoders=needed,
-            analyzer=self.collections.analyzers.of(ledger.manifest.collection).identity,
+            # Planning needs no words, and goes on while Milvus is away.
+            analyzer="" if key == PLANNING else await self._analyzer(ledger),
             types=dict((await self.collections.state(ledger.manifest.collection)).types),
             part_documents=self.part_documents,
         )
@@ -158,12 +159,11 @@ class PartLeases:
         lease.writing = True
         try:
             if manifest.mode is JobMode.REBUILD:
-                name, version = manifest.collection, manifest.version
-                physical = self.collections.physical(name, version, manifest.encoder)
+                physical = self.finisher.filled(manifest)
                 if physical.encoder not in rows:
                     raise MalformedRequest("The rows have vectors of another encoder.")
                 await self.writer.write_build(
-                    name, physical, rows[physical.encoder], version, check
+                    physical, rows[physical.encoder], manifest.version, check
                 )
             else:
                 await self.writer.write_part(
@@ -185,6 +185,13 @@ class PartLeases:
         if manifest.mode is JobMode.REBUILD:
             return [self.collections.encoders.of(manifest.encoder).fingerprint]
         return await self.writer.encoders(manifest.collection, manifest.version, manifest.encoder)
+
+    async def _analyzer(self, ledger: JobLedger) -> str:
+        """Identity of the word analysis by which the documents of a job are cut now."""
+        manifest = ledger.manifest
+        if manifest.mode is JobMode.REBUILD:
+            return self.finisher.filled(manifest).analyzer
+        return (await self.collections.analyzer(manifest.collection)).identity
 
     def _ledger(self, job_id: str, part: str) -> tuple[JobLedger, PartKey]:
         if not self.book.loaded:

@@ -17,7 +17,7 @@ from services.common.engine.tokens import Tokens
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import ModelManifest
 from services.common.model_dir.encoders import EncoderDirectories
-from services.common.text import Analyzers, WordAnalyzer
+from services.common.text import WordAnalyzer
 from services.indexer.jobs.wire import Granted
 from services.indexer.passages import cut
 from services.indexer.rows import EncodedRows, PlannedDocument, Row, Vector, document_words
@@ -82,11 +82,8 @@ class WorkerEncoders:
 class PartEncoder:
     """Encodes parts for all threads of a worker: while one encodes, others read and write."""
 
-    def __init__(
-        self, encoders: WorkerEncoders, analyzers: Analyzers, metrics: EngineMetrics | None = None
-    ) -> None:
+    def __init__(self, encoders: WorkerEncoders, metrics: EngineMetrics | None = None) -> None:
         self._encoders = encoders
-        self.analyzers = analyzers
         self._metrics = metrics
         self._computing_since: float | None = None
         # One thread does all encoding, since an encoder is used from one thread at a time.
@@ -141,6 +138,7 @@ class PartEncoder:
                     vector,
                     planned.version,
                     parts.encoded(list(islice(vectors, len(parts.spans)))),
+                    analyzer.identity,
                 )
                 for planned, of_document, vector, parts in zip(
                     documents, words, heads, cuts, strict=True

@@ -5,14 +5,13 @@ left for the parts is work that cannot be wrong: encode and write documents that
 and whose ids are unique in the job.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
 from services.common.documents import typed_document
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldType
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.duplicates import DuplicateFinder
@@ -22,8 +21,9 @@ from services.indexer.intake.record import BadInput, Record
 from services.indexer.intake.sources import Source, sources
 from services.indexer.intake.vectors import npy_rows
 from services.indexer.jobs.files import JobFiles
-from services.indexer.jobs.manifest import JobManifest, Plan, Rejection
+from services.indexer.jobs.manifest import Plan, Rejection
 from services.indexer.jobs.reasons import RejectionKinds, summary, unit
+from services.indexer.jobs.wire import Granted
 from services.indexer.originals import FIELD, Originals
 from services.indexer.rows import PlannedDocument, Vector
 from services.indexer.work.part_writer import PartWriter
@@ -43,7 +43,7 @@ class _Sinks:
 
 
 class Planner:
-    """Plans one job: every line validated, duplicates settled, documents cut into parts.
+    """Plans the job of a lease: every line validated, duplicates settled, documents cut into parts.
 
     `check` is called often and raises to stop the work; `ocr` is the command that recognises the
     text of scanned pages, empty for none.
@@ -53,24 +53,20 @@ class Planner:
         self,
         files: JobFiles,
         originals: Originals,
-        manifest: JobManifest,
-        token: str,
+        granted: Granted,
         *,
-        dimension: int,
-        part_documents: int,
-        types: Mapping[str, FieldType],
         check: Callable[[], None],
         ocr: str = "",
     ) -> None:
         self._files = files
         self._originals = originals
-        self._manifest = manifest
-        self._token = token
-        self._dimension = dimension
-        self._types = types
+        self._manifest = granted.manifest
+        self._token = granted.token
+        self._dimension = granted.dimension
+        self._types = granted.types
         self._check = check
         self._ocr = ocr
-        self._parts = PartWriter(files, manifest.id, token, part_documents)
+        self._parts = PartWriter(files, granted.manifest.id, granted.token, granted.part_documents)
         self._read = 0
         self._rejected = 0
         self._kinds_rejected = RejectionKinds()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from services.common.documents import typed_document
 from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
 from services.common.tracing import span
+from services.indexer.dictionaries import Dictionaries
 from services.indexer.intake.record import BadInput
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import PartKey
@@ -31,6 +32,7 @@ class Tasks:
     files: JobFiles
     originals: Originals
     encoder: PartEncoder
+    dictionaries: Dictionaries
     ocr: str = ""
     """Command that recognises the text of scanned pages; empty for none."""
 
@@ -87,17 +89,7 @@ class Tasks:
         with held_lease(
             self.client, job, PLAN, granted.token, granted.lease_seconds, read
         ) as lease:
-            planner = Planner(
-                self.files,
-                self.originals,
-                granted.manifest,
-                granted.token,
-                dimension=granted.dimension,
-                part_documents=granted.part_documents,
-                types=granted.types,
-                check=lease.check,
-                ocr=self.ocr,
-            )
+            planner = Planner(self.files, self.originals, granted, check=lease.check, ocr=self.ocr)
             try:
                 planned = Planned(token=granted.token, plan=planner.plan())
             except BadInput as error:
@@ -117,8 +109,8 @@ class Tasks:
         key = PartKey.parse(part)
         if key is None or granted.plan_token is None:
             raise LeaseLost
-        analyzer = self.encoder.analyzers.of(granted.manifest.collection)
-        if analyzer.identity != granted.analyzer:
+        analyzer = self.dictionaries.analyzer(granted.manifest.collection, granted.analyzer)
+        if analyzer is None:
             logger.warning(
                 "this worker has another user dictionary than the indexer", extra={"job": job}
             )

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
-from services.common.text import Analyzers
 from services.common.wire.suggest import Suggested, SuggestRequest
+from services.recall.analyzers import IndexAnalyzers, WordSource
 from services.recall.domain import Index
 from services.recall.suggestions.collected import Collected
 from services.recall.suggestions.homophones import did_you_mean
@@ -33,7 +33,7 @@ _REST = 10.0
 """A collection is read again after at least this multiple of the seconds that reading it took."""
 
 
-class TitleSource(Protocol):
+class TitleSource(WordSource, Protocol):
     """An index that tells the titles and metadata of its documents."""
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
@@ -67,7 +67,7 @@ class Suggester:
     """Answers from memory; all requests share one suggester."""
 
     source: TitleSource
-    analyzers: Analyzers
+    analyzers: IndexAnalyzers
     most_texts: int = MOST_TEXTS
     _kept: OrderedDict[str, _Kept] = field(default_factory=OrderedDict, init=False)
     """Suggestions by collection, the least recently used first."""
@@ -90,7 +90,7 @@ class Suggester:
         if kept is None:
             return Suggested(suggestions=[], did_you_mean=None, complete=False)
         self._kept.move_to_end(name)
-        analyzer = self.analyzers.of(name)
+        analyzer = await self.analyzers.of(name, index)
         found = kept.index.suggest(asked.typed, asked.limit + _SLIPS, asked.frequent)
         # People make the same slips; a query that is one is asked often and finds little.
         suggestions = [
@@ -150,7 +150,8 @@ class Suggester:
             behind = page[-1][0]
             # Pauses leave half of the time to searches.
             await asyncio.sleep(time.perf_counter() - before)
-        made = await indexed(list(collected.texts.values()), self.analyzers.of(name))
+        analyzer = await self.analyzers.of(name, index)
+        made = await indexed(list(collected.texts.values()), analyzer)
         took = time.perf_counter() - started
         self._kept[name] = _Kept(
             made, index.physical, version, not collected.full, time.monotonic(), took

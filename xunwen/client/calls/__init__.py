@@ -33,7 +33,13 @@ from xunwen.client.calls.job_calls import (
     jobs,
     retry,
 )
-from xunwen.client.calls.rule_calls import put_query_rules, query_rules, rules_update
+from xunwen.client.calls.rule_calls import (
+    dictionary,
+    put_dictionary,
+    put_query_rules,
+    query_rules,
+    rules_update,
+)
 from xunwen.client.calls.search_calls import (
     cite,
     cite_search,
@@ -60,6 +66,7 @@ __all__ = [
     "delete",
     "delete_collection",
     "delete_documents",
+    "dictionary",
     "documents",
     "embed",
     "errors_path",
@@ -73,6 +80,7 @@ __all__ = [
     "original_path",
     "patch",
     "put",
+    "put_dictionary",
     "put_golden_queries",
     "put_query_rules",
     "query_rules",

@@ -1,11 +1,16 @@
-"""Calls on the query rules of a collection."""
+"""Calls on the query rules and the dictionary of a collection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from services.common.validation import first_reason
+from services.common.wire.dictionary import (
+    DictionaryUpdate,
+    DictionaryWritten,
+    StoredDictionary,
+)
 from services.common.wire.query_rules import (
     QueryRules,
     QueryRulesUpdate,
@@ -32,6 +37,21 @@ def put_query_rules(name: str, rules: QueryRulesUpdate) -> Call[RulesWritten]:
     again = rules.version is None
     path = f"{collection_path(name)}/query-rules"
     return Call("PUT", path, RulesWritten, json=body, repeatable=again)
+
+
+def put_dictionary(name: str, words: Sequence[str]) -> Call[DictionaryWritten]:
+    """The replacement of the words of a collection's dictionary. Raises XunwenError."""
+    try:
+        body = DictionaryUpdate(words=list(words))
+    except ValidationError as error:
+        raise XunwenError(f"Dictionary: {first_reason(error)}.") from error
+    path = f"{collection_path(name)}/dictionary"
+    return Call("PUT", path, DictionaryWritten, json=body.model_dump())
+
+
+def dictionary(name: str) -> Call[StoredDictionary]:
+    """The dictionary of a collection."""
+    return Call("GET", f"{collection_path(name)}/dictionary", StoredDictionary)
 
 
 def query_rules(name: str) -> Call[StoredRules]:

@@ -1,0 +1,29 @@
+"""Files of words for user dictionaries, and the limits of such words."""
+
+from pathlib import Path
+
+from services.common.errors import DictionaryInvalid
+
+MAX_WORDS = 200_000
+"""Most words of one dictionary."""
+MAX_WORD_CHARS = 64
+
+
+def read_words(path: Path) -> list[str]:
+    """The words of a dictionary, in the order of its lines. Raises DictionaryInvalid."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DictionaryInvalid(f"{path.name} is no file of words in UTF-8") from error
+    words = []
+    for number, line in enumerate(lines, start=1):
+        word = line.split()[0] if line.strip() else ""
+        if len(word) > MAX_WORD_CHARS:
+            raise DictionaryInvalid(
+                f"{path.name}, line {number}: a word has at most {MAX_WORD_CHARS} characters"
+            )
+        if word:
+            words.append(word)
+    if len(words) > MAX_WORDS:
+        raise DictionaryInvalid(f"{path.name} has more than {MAX_WORDS:,} words")
+    return words
