@@ -1,5 +1,6 @@
 """Declared types of fields: which values fit, in which form they are stored, and their columns."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_another_value_is_refused_in_words(kind: str, value: Any, says: str) -> 
 
 
 def test_undeclared_and_absent_fields_stay_as_they_are() -> None:
-    fields = {"a": [1.5], "b": True}
+    fields: dict[str, Any] = {"a": [1.5], "b": True}
     assert typed(fields, {"f": FieldType(type=FieldKind.NUMBER)}) == fields
 
 
@@ -107,7 +108,8 @@ def test_a_weight_says_how_often_words_count() -> None:
 
 
 def test_columns_hold_single_values_of_their_kind() -> None:
-    types = DeclaredFields(fields={"y": "number", "k": "keyword", "l": "keywords", "t": "text"})  # type: ignore[arg-type]
+    given = {"y": "number", "k": "keyword", "l": "keywords", "t": "text"}
+    types = DeclaredFields.model_validate({"fields": given})
     columns = columns_of(types.fields)
     year, word = column_name(NUMBER, "y"), column_name(TEXT, "k")
     assert set(columns) == {year, word}
@@ -137,12 +139,12 @@ def test_a_comparison_means_the_same_on_a_column(
     row = typed_values({} if value is None else {"f": value}, columns)
     found = eval(expression, {}, row)
     same = value is not None and isinstance(value, str) == isinstance(operand, str)
-    meant = {
+    meanings: dict[str, Callable[[], bool]] = {
         "is": lambda: same and value == operand,
         "ne": lambda: not (same and value == operand),
         "gt": lambda: same and value > operand,
         "gte": lambda: same and value >= operand,
         "lt": lambda: same and value < operand,
         "lte": lambda: same and value <= operand,
-    }[word]()
-    assert found == (meant != negated)
+    }
+    assert found == (meanings[word]() != negated)

@@ -73,7 +73,10 @@ def test_types_of_a_new_collection(indexer: Installation, name: str) -> None:
     stored = indexer.client.get(f"/collections/{name}/documents/1").json()["fields"]
     assert stored == {"year": 2020, "发表": "2020-03", "tags": "草原"}
 
-    lines = [{"id": "3", "title": "草原", "year": 1999}, {"id": "4", "title": "草原", "年": "x"}]
+    lines: list[dict[str, Any]] = [
+        {"id": "3", "title": "草原", "year": 1999},
+        {"id": "4", "title": "草原", "年": "x"},
+    ]
     lines += [{"id": f"b{n}", "title": "草原", "发表": f"{n}.13.2020"} for n in (1, 2)]
     job = indexer.submit(name, lines)
     assert indexer.ended(job)["counts"]["indexed"] == 2

@@ -22,9 +22,15 @@ def test_create_rebuild_roll_back_delete(open_page: OpenPage) -> None:
     page = open_page("?view=collections")
     page.get_by_role("button", name="新建文献集").click()
     page.get_by_role("dialog").get_by_label("文献集").fill("web_life")
+    types = page.get_by_role("dialog").get_by_label("字段类型")
+    types.fill("year number")
+    page.get_by_role("button", name="新建", exact=True).click()
+    assert not types.evaluate("input => input.validity.valid")
+    types.fill("year=number 学科=keyword")
     page.get_by_role("button", name="新建", exact=True).click()
     card = page.locator(".collection[data-name=web_life]")
     expect(card).to_be_visible()
+    expect(card).to_contain_text("year 数字, 学科 关键词")
     page.evaluate(
         """() => fetch("v1/collections/web_life/documents/1", {
              method: "PUT", headers: {"content-type": "application/json"},
