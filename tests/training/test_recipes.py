@@ -24,6 +24,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "demonstration": InbatchRecipe,
     "natural-encoder": InbatchRecipe,
     "natural-ranker": RankRecipe,
+    "natural-ranker-more": RankRecipe,
     "chain-pretrain": PretrainRecipe,
     "chain-simcse": SimcseRecipe,
     "chain-inbatch": InbatchRecipe,

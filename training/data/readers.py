@@ -23,6 +23,7 @@ SOURCES = {
     "relevance_web.tsv": "GitHub CLUEbenchmark/QBQTC by `xunwen prepare`",
     "natural_train.tsv": "queries written for literature_abstracts.jsonl, as the model card tells",
     "natural_lists.tsv": "`xunwen mine --ids`",
+    "natural_lists_more.tsv": "`xunwen mine --ids`",
     "mined.tsv": "`xunwen mine`",
 }
 """The origin of the files of the shipped recipes that the project does not hold."""

@@ -13,6 +13,7 @@ import typer
 
 from services.common.blend import BLEND, FittedWeights, write_weights
 from services.common.engine import Encoder
+from services.common.model_dir import WantedPrecision
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import considered
 from services.rank.features import NAMES, AnalysedQuery, coarse_features
@@ -54,13 +55,17 @@ def main(
     cache: Annotated[
         Path | None, typer.Option(help="Folder in which document vectors are kept")
     ] = None,
+    precision: Annotated[
+        WantedPrecision,
+        typer.Option(help="Arithmetic; auto takes the fastest on this machine"),
+    ] = "auto",
     output: Annotated[Path, typer.Option(help="File to which the weights are written")] = BLEND,
 ) -> None:
     """Fit fusion, coarse phase, blend and early stop to an encoder and a ranker."""
     if not output.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     analyzer = WordAnalyzer()
-    with encoder_at(encoder) as vectors, ranker_at(ranker) as judge:
+    with encoder_at(encoder, precision) as vectors, ranker_at(ranker, precision) as judge:
         loaded = load_tasks(tasks, data_dir, Split.DEV, sample)
         samples = [*_samples(loaded, analyzer, vectors, cache)]
         constant = _best_constant(samples) if dense_weight is None else dense_weight
