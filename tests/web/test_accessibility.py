@@ -1,5 +1,7 @@
 """axe-core on every view, light and dark, wide and narrow; and what axe does not see."""
 
+from typing import Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -60,6 +62,22 @@ def test_axe_where_columns_are_asked_for(open_page: OpenPage) -> None:
     table = {"name": "t.csv", "mimeType": "text/csv", "buffer": "编号,题目\n1,冻土\n".encode()}
     page.get_by_label("选择文件", exact=True).set_input_files(table)  # type: ignore[arg-type]
     expect(page.get_by_role("dialog")).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"viewport": PHONE}])
+def test_axe_in_words_and_rules(open_page: OpenPage, look: dict[str, Any]) -> None:
+    page = open_page("?view=collections", locale="en-GB", **look)
+    card = page.locator(".collection[data-name=literature]")
+    card.get_by_role("button", name="Words and rules").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Synonyms").fill("one")
+    dialog.get_by_role("button", name="Add a query").click()
+    dialog.get_by_role("button", name="Save the rules").click()
+    dialog.get_by_label("Query", exact=True).fill("rice")
+    dialog.get_by_role("button", name="Save the rules").click()
+    expect(dialog.get_by_role("alert").filter(has_text="Line 1: ")).to_be_visible()
+    assert dialog.evaluate("it => it.scrollWidth <= it.clientWidth")
     assert findings(page) == []
 
 

@@ -127,6 +127,18 @@ export const rebuildCollection = (name) =>
 export const rollbackCollection = (name) =>
   callJson(`v1/collections/${part(name)}:rollback`, { method: "POST" });
 
+/** The query rules of a collection: {synonyms, stop_words, queries, version}. */
+export const queryRules = (name, signal) =>
+  callJson(`v1/collections/${part(name)}/query-rules`, { signal });
+export const putQueryRules = (name, rules) =>
+  callJson(`v1/collections/${part(name)}/query-rules`, { method: "PUT", json: rules });
+
+/** The words of a collection that are kept whole: {words, waiting}. */
+export const dictionary = (name, signal) =>
+  callJson(`v1/collections/${part(name)}/dictionary`, { signal });
+export const putDictionary = (name, words) =>
+  callJson(`v1/collections/${part(name)}/dictionary`, { method: "PUT", json: { words } });
+
 /** The formats that a job reads: {formats: [{name, suffixes}], compressions: [{name, suffix}]}. */
 export const inputFormats = (signal) => callJson("v1/input-formats", { signal });
 export const jobs = (after, signal) =>

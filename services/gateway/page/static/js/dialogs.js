@@ -8,15 +8,21 @@ import { apiKey, setApiKey } from "./preferences.js";
 
 let serial = 0;
 
-/** Opens a dialog that removes itself when closed and gives the focus back. Returns it. */
-export function openDialog(title, content, { kind = "", onclose } = {}) {
+/**
+ * Opens a dialog that removes itself when closed and gives the focus back. Returns it.
+ * Where the reader wants to leave it, it stays open if `mayClose()` resolves to false.
+ */
+export function openDialog(title, content, { kind = "", onclose, mayClose = () => true } = {}) {
   const id = `dialog-${(serial += 1)}`;
+  const leave = async () => {
+    if (await mayClose()) dialog.close();
+  };
   const dialog = h(
     `dialog${kind ? `.${kind}` : ""}`,
     { "aria-labelledby": id },
     h("div.dialog-head", {},
       h("h2", { id }, title),
-      button(t("close"), () => dialog.close(), { name: "close", quiet: true })),
+      button(t("close"), leave, { name: "close", quiet: true })),
     content,
   );
   dialog.addEventListener("close", () => {
@@ -24,7 +30,12 @@ export function openDialog(title, content, { kind = "", onclose } = {}) {
     onclose?.();
   });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // a click beside the content
+    if (event.target === dialog) leave(); // a click beside the content
+  });
+  dialog.addEventListener("cancel", (event) => {
+    if (event.target !== dialog) return; // the choice of a file inside was cancelled
+    event.preventDefault();
+    leave();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -10,8 +10,9 @@ import problems from "./messages/problems.js";
 import search from "./messages/search.js";
 import shell from "./messages/shell.js";
 import vectors from "./messages/vectors.js";
+import words from "./messages/words.js";
 
-export const messages = { ...shell, ...search, ...problems, ...vectors, ...jobs, ...columns, ...collections, ...health };
+export const messages = { ...shell, ...search, ...problems, ...vectors, ...jobs, ...columns, ...collections, ...words, ...health };
 
 /** The text for a key. An unknown key is a bug and throws. */
 export function t(key, ...values) {

@@ -39,8 +39,8 @@ function facts(collection) {
   ];
 }
 
-/** The card of a collection. `actions` are {onrebuild, onrollback, ondelete}, each called with the collection. */
-export function collectionCard(collection, { onrebuild, onrollback, ondelete }) {
+/** The card of a collection. `actions` are {onwords, onrebuild, onrollback, ondelete}, each called with the collection. */
+export function collectionCard(collection, { onwords, onrebuild, onrollback, ondelete }) {
   return h("article.card.collection", { data: { name: collection.name } },
     h("div.collection-head", {},
       h("h2", {}, collection.name),
@@ -50,6 +50,7 @@ export function collectionCard(collection, { onrebuild, onrollback, ondelete }) 
     h("div.row", {},
       h("a.button.primary", { href: searchHref({ query: "", collection: collection.name }) },
         icon("search"), t("collections.search")),
+      button(t("words"), () => onwords(collection), { name: "words" }),
       button(t("collections.rebuild"), () => onrebuild(collection), { name: "retry" }),
       button(t("collections.rollback"), () => onrollback(collection), { name: "rollback" }),
       button(t("collections.delete"), () => ondelete(collection), { name: "trash", kind: "danger" })));

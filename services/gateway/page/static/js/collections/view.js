@@ -9,6 +9,7 @@ import { t } from "../messages.js";
 import { toast } from "../notify.js";
 import { empty, loading, problemLine, problemState, problemTitle } from "../states.js";
 import { collectionCard } from "./card.js";
+import { openWords } from "./words.js";
 
 /** The types that a line such as "year=number" declares, by field. */
 function declared(line) {
@@ -47,6 +48,7 @@ export function mount(root) {
   }
 
   const actions = {
+    onwords: (collection) => openWords(collection, actions.onrebuild),
     async onrebuild({ name }) {
       const sure = await confirm(t("collections.rebuild.ask", name), t("collections.rebuild.text"),
         t("collections.rebuild"), { danger: false });

@@ -1,0 +1,62 @@
+export default {
+  "words": ["词与规则", "Words and rules"],
+  "words.title": [(name) => `${name} 的词与规则`, (name) => `Words and rules of ${name}`],
+  "words.rules": ["检索规则", "Query rules"],
+  "words.rules.text": [
+    "同义词与停用词只影响词面检索；保存后立即生效。",
+    "Synonyms and stop words apply to the lexical search. Changes take effect once they are saved.",
+  ],
+  "words.rules.save": ["保存规则", "Save the rules"],
+  "words.rules.saved": ["规则已保存并生效", "The rules are saved and in effect"],
+  "words.synonyms": ["同义词与译名", "Synonyms and translations"],
+  "words.synonyms.note": [
+    "每行一组，词间用逗号，如「CNN, 卷积神经网络」；单向写作「手机 => 智能手机」：查手机也找智能手机，反之不然。# 开头的行不计，也不保存。",
+    "One group a line, words separated by commas, such as CNN, 卷积神经网络. For one direction: 手机 => 智能手机, a query with the first finds the second too, not the other way round. Lines that begin with # do not count and are not kept.",
+  ],
+  "words.synonyms.bad": ["用逗号分隔两个以上的词，或写成「词 => 词」", "write two words or more with commas, or word => word"],
+  "words.stopwords": ["停用词", "Stop words"],
+  "words.stopwords.note": [
+    "每行一个，查询时略去；查询只剩停用词时照常检索。",
+    "One a line. They are left out of queries, unless a query has no others.",
+  ],
+  "words.queries": ["置顶与隐藏", "Pinned and hidden documents"],
+  "words.queries.note": [
+    "整句相同的查询才适用；文献编号每行一个。",
+    "They apply to queries that are the same as a whole. One document id a line.",
+  ],
+  "words.queries.one": ["一条查询", "One query"],
+  "words.queries.query": ["查询", "Query"],
+  "words.queries.pinned": ["置顶的文献", "Comes first"],
+  "words.queries.hidden": ["隐藏的文献", "Is not found"],
+  "words.queries.add": ["添加查询", "Add a query"],
+  "words.queries.remove": ["移除此查询", "Remove this query"],
+  "words.unknown": [
+    (ids) => `目前没有这些编号的文献：${ids}`,
+    (ids) => `No document has these ids at present: ${ids}`,
+  ],
+  "words.whole": ["词典", "Dictionary"],
+  "words.whole.text": [
+    "分词时不切开的词，例如本领域的术语；重建后用于文献和查询。",
+    "Words that are kept whole, such as terms of a field. Documents and queries use them after a rebuild.",
+  ],
+  "words.dictionary": ["不切开的词", "Words that are kept whole"],
+  "words.dictionary.note": [
+    "每行一个；行内空格之后的词频和词性不计。全部清空则恢复管理员文件里的词。",
+    "One a line; a frequency and a part of speech after it are ignored. Without any, the words of the operator's file count again.",
+  ],
+  "words.dictionary.save": ["保存词典", "Save the dictionary"],
+  "words.dictionary.saved": ["词典已保存", "The dictionary is saved"],
+  "words.waiting": [
+    "这些词要等下次重建后才用于文献和查询。",
+    "Documents and queries use these words after the next rebuild.",
+  ],
+  "words.line": [(number, text) => `第 ${number} 行：${text}`, (number, text) => `Line ${number}: ${text}`],
+  "words.kept": [
+    (n) => `另有 ${n} 项含逗号等符号，无法写成一行；保存时原样保留，可用 API 修改。`,
+    (n) => `${n} more cannot be written as a line, because of a comma for example. They stay as they are when you save; the API changes them.`,
+  ],
+  "words.reread": ["放弃修改，重新读取", "Discard my changes and read again"],
+  "words.leave": ["放弃未保存的修改？", "Leave without saving?"],
+  "words.leave.text": ["词与规则的修改还没有保存。", "Changes of words and rules have not been saved."],
+  "words.leave.yes": ["放弃修改", "Discard the changes"],
+};
