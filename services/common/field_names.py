@@ -3,7 +3,7 @@
 import re
 
 MAX_NAME_CHARS = 64
-_INSIDE = r'\x00-\x1f\x7f"\\'
+_INSIDE = r'\x00-\x1f\x7f-\x9f"\\'
 NAME = rf"[^\s{_INSIDE}*\-](?:[^{_INSIDE}]{{0,62}}[^\s{_INSIDE}])?"
 """Pattern of a name, without anchors. A name has no control characters, quotation marks or
 backslashes, no white space at its ends, and no `-` or `*` at its beginning, since these mean a

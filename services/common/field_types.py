@@ -85,6 +85,7 @@ FieldTypes = Annotated[
         description="Types by the name of the field: `keyword`, `keywords`, `number`, `date`,"
         ' `text`, or {"type": "text", "weight": 3}',
         examples=[{"year": "number", "discipline": "keyword"}],
+        json_schema_extra={"additionalProperties": False},  # Pydantic leaves other names open.
     ),
 ]
 """Declared types by the name of the field."""

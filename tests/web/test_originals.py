@@ -11,13 +11,13 @@ from tests.stack import Stack
 from tests.web.conftest import OpenPage
 from xunwen import Client
 
-NAME = "web_papers"
+NAME = "web_originals"
 
 
 @pytest.fixture(scope="module")
 def shelf(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a collection of a PDF and a web page."""
-    folder = tmp_path_factory.mktemp("web_papers")
+    folder = tmp_path_factory.mktemp("web_originals")
     (folder / "a.pdf").write_bytes(papers.paper_pdf())
     (folder / "b.html").write_bytes("<h1>水稻育种</h1><p>分子标记辅助选择。</p>".encode())
     with Client(stack.url, timeout=60) as client:

@@ -10,9 +10,12 @@ MAX_BYTES = 4 * 1024 * 1024
 """Limit of all words of a dictionary in bytes of UTF-8."""
 
 OwnWord = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_WORD_CHARS, pattern=r"^\S+$")
+    str,
+    StringConstraints(
+        min_length=1, max_length=MAX_WORD_CHARS, pattern=r"^[^\s\x00-\x1f\x7f-\x9f]+$"
+    ),
 ]
-"""A word without white space, which queries and documents keep whole."""
+"""A word without white space and control characters, which queries and documents keep whole."""
 
 
 class DictionaryUpdate(BaseModel):
