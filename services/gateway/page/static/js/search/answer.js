@@ -8,7 +8,7 @@ import { empty } from "../states.js";
 import { openCite } from "./cite.js";
 import { openExplain } from "./explain.js";
 import { chosenChips, drawFacets, withValue } from "./facets.js";
-import { drawHits } from "./hits.js";
+import { drawHits, SHOWN } from "./hits.js";
 import { loosened } from "./loosen.js";
 import { meantSlot } from "./meant.js";
 import { degradedBanner } from "./notices.js";
@@ -33,22 +33,26 @@ function summary(result, cite) {
 
 /**
  * The hits after those of an answer, page by page in one order: {left(), next()}, where `next`
- * gives hits that were not given before.
+ * gives hits that were not given before, at least as many as are shown at a time unless they end.
  */
 function following(state, result) {
   const seen = new Set(result.hits.map(({ id }) => id));
+  const fresh = []; // what came before a page that failed waits here
   let cursor = result.total > result.hits.length ? "*" : null;
   return {
     left: () => cursor !== null,
     async next() {
-      let fresh = [];
-      while (cursor !== null && !fresh.length) {
+      // The order in pages may differ a little from the first answer's, which read fewer candidates.
+      while (cursor !== null && fresh.length < SHOWN) {
         const found = await page(state, cursor);
         cursor = found.next_cursor;
-        fresh = found.hits.filter(({ id }) => !seen.has(id));
+        for (const hit of found.hits) {
+          if (seen.has(hit.id)) continue;
+          seen.add(hit.id);
+          fresh.push(hit);
+        }
       }
-      for (const { id } of fresh) seen.add(id);
-      return fresh;
+      return fresh.splice(0);
     },
   };
 }

@@ -9,7 +9,7 @@ import { ORIGINAL, originalLink } from "./original.js";
 import { problemLine } from "../states.js";
 import { bar } from "./scores.js";
 
-const PAGE = 10;
+export const SHOWN = 10;
 const SNIPPET_CHARS = 180;
 const KEYWORDS_SHOWN = 6;
 
@@ -112,9 +112,9 @@ export function drawHits(root, hits, scale, actions) {
         return;
       }
     }
-    const next = hits.slice(from, from + PAGE);
+    const next = hits.slice(from, from + SHOWN);
     list.append(...next.map((hit, i) => card(hit, from + i + 1, scale, actions)));
-    const left = Math.min(PAGE, hits.length - list.children.length);
+    const left = Math.min(SHOWN, hits.length - list.children.length);
     if (from) list.children[from]?.querySelector(".hit-title").focus();
     const further = following.left() ? button(t("search.next"), more) : null;
     fill(foot, left > 0 ? button(t("search.more", left), more) : further);
