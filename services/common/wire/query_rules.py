@@ -18,7 +18,13 @@ from pydantic import (
 )
 
 from services.common.documents import DocumentId
-from services.common.wire.recall import MAX_HIDDEN, MAX_PINNED, MAX_QUERY_CHARS, MAX_STOP_WORDS
+from services.common.wire.recall import (
+    MAX_HIDDEN,
+    MAX_PINNED,
+    MAX_QUERY_CHARS,
+    MAX_STOP_WORDS,
+    NOT_BLANK,
+)
 
 MAX_SYNONYMS = 5_000
 MAX_QUERIES = 2_000
@@ -36,7 +42,7 @@ def rules_version_key(collection: str) -> str:
     return f"xunwen:query-rules-version:{collection}"
 
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"\S")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NOT_BLANK)]
 """A word, an abbreviation or an expression of several words."""
 
 
@@ -77,7 +83,7 @@ class QueryPins(BaseModel):
     query: str = Field(
         min_length=1,
         max_length=MAX_QUERY_CHARS,
-        pattern=r"\S",
+        pattern=NOT_BLANK,
         description="The whole query, in any spelling of the same characters",
     )
     pinned: list[DocumentId] = Field(

@@ -15,7 +15,10 @@ from services.common.wire.stages import Stage
 MAX_QUERY_CHARS = 2_000
 MAX_CANDIDATES = 10_000
 MAX_PHRASES = 20
-Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+NOT_BLANK = r"[^\s\x85]"
+"""Pattern of texts that are not only white space. U+0085 is named since the engines of patterns, of
+clients and of ours, do not agree on it."""
+Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
 """Words that stand together."""
 MAX_SIMILAR = 100
 MAX_PINNED = 20

@@ -16,7 +16,7 @@ from pydantic import (
 
 from services.common.abandoned import CLIENT_CLOSED
 from services.common.wire.rank import RerankRequest, RerankResponse
-from services.common.wire.recall import MAX_QUERY_CHARS
+from services.common.wire.recall import MAX_QUERY_CHARS, NOT_BLANK
 from services.gateway.compatible import rerank_json
 from services.gateway.compatible.rerank_json import Given, RerankAnswer, TextDocument
 from services.gateway.compatible.texts import checked_text, portions, refused
@@ -60,7 +60,7 @@ class RerankBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     query: Annotated[
-        str, StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S")
+        str, StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=NOT_BLANK)
     ]
     documents: Annotated[
         list[Given],

@@ -26,7 +26,14 @@ from services.common.parameters import (
 from services.common.wire.arrange import MAX_FACETS, MAX_SORT_KEYS, NamedFacet
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.rank import MAX_TOP_K
-from services.common.wire.recall import MAX_CANDIDATES, MAX_PHRASES, MAX_QUERY_CHARS, Mode, Phrase
+from services.common.wire.recall import (
+    MAX_CANDIDATES,
+    MAX_PHRASES,
+    MAX_QUERY_CHARS,
+    NOT_BLANK,
+    Mode,
+    Phrase,
+)
 
 DEFAULT_COLLECTION = "literature"
 MAX_BATCH = 100
@@ -42,7 +49,7 @@ Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
 
 Query = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S"),
+    StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=NOT_BLANK),
     Field(description="Text to search for, in Chinese, English or both"),
 ]
 CURSOR_PATTERN = r"^(\*|[A-Za-z0-9_-]{16}\.[0-9]{1,5})$"

@@ -11,6 +11,7 @@ from services.common.collection import NAME_PATTERN
 from services.common.errors import Unavailable
 from services.common.request_context import Deadline, request_id_var
 from services.common.resources import opened
+from services.common.wire.recall import NOT_BLANK
 from services.common.wire.suggest import MAX_SUGGESTIONS, MAX_TYPED, Suggested, SuggestRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.cache.versions import VersionReader
@@ -35,7 +36,7 @@ class Typed(BaseModel):
     q: str = Field(
         min_length=1,
         max_length=MAX_TYPED,
-        pattern=r"\S",
+        pattern=NOT_BLANK,
         description="The beginning of a query: Chinese, English, pinyin or its first letters",
     )
     limit: int = Field(default=8, ge=1, le=MAX_SUGGESTIONS)
