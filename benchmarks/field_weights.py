@@ -39,7 +39,7 @@ from training.evaluation.vectors import document_vectors
 
 DATA = Path("data")
 REPEATED = ((1, 1, 1), (2, 1, 1), (3, 1, 1), (5, 1, 1), (1, 1, 2), (2, 1, 2), (1, 1, 0))
-"""Times that title, text and keywords stand in the one text."""
+"""How often title, text and keywords stand in the one text, each a number."""
 SUMMED = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 3, 1), (0.5, 1, 0.5), (0.25, 1, 0.25), (0, 1, 0))
 """Weights of the fields' own BM25."""
 Fields = Sequence[tuple[str, str, str]]

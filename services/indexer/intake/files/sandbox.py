@@ -30,7 +30,7 @@ FILE_SECONDS = 60.0
 SHEET_SECONDS = 300.0
 """Seconds of computing for a workbook, which may hold a million rows."""
 _PATIENCE = 5
-"""Times the seconds of computing that a file may take by the clock: other work may slow it down."""
+"""Multiple of a file's seconds of computing that it may take by the clock, beside other work."""
 _START_SECONDS = 120.0
 """Seconds for the start of the process."""
 _BLOCK_BYTES = 1 << 16
