@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 MAX_ID_BYTES = 512
-STORED_ID_PATTERN = r"^[^\x00-\x1f]*[^\x00-\x1f\s\x85][^\x00-\x1f]*$"
+_ID_PATTERN = r"[^\x00-\x1f]*[^\x00-\x1f\s\x85][^\x00-\x1f]*$"
+STORED_ID_PATTERN = f"^{_ID_PATTERN}"
 """Pattern of every stored id: it is not blank and holds no control characters, which an expression
 of Milvus cannot name."""
 MAX_TITLE_BYTES = 4_096
@@ -91,7 +92,7 @@ DocumentId = Annotated[
         description="Unique in its collection: 1 to 512 bytes of UTF-8 text that is not blank,"
         " without control characters, and neither `.` nor `..`",
         json_schema_extra={
-            "pattern": r"^(?!\.{1,2}$)[^\x00-\x1f]*[^\x00-\x1f\s\x85][^\x00-\x1f]*$",
+            "pattern": rf"^(?!\.{{1,2}}$){_ID_PATTERN}",
             "maxLength": MAX_ID_BYTES,
         },
     ),
