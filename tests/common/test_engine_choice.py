@@ -66,6 +66,16 @@ def test_where_bfloat16_is_native_the_faster_one_is_taken(
     assert chosen == min(taken, key=lambda precision: float(taken[precision]))
 
 
+def test_for_queries_int8_is_taken_without_a_trial(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choice, "computes_in_bfloat16", lambda: True)
+    with caplog.at_level(logging.INFO, choice.__name__):
+        encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, queries=True))
+    assert encoder.precision == "int8"
+    assert not caplog.messages
+
+
 def test_elsewhere_int8_is_taken_and_paddle_is_not_loaded() -> None:
     script = (
         "import sys; from services.common.engine import choice, open_encoder;"
