@@ -65,8 +65,9 @@ class IndexerSettings(MilvusSettings):
     """Largest file in bytes that is kept as the original of its document, so that the page can show
     it; larger ones are indexed and not kept, and 0 keeps none."""
     ocr_command: str | None = None
-    """Command of a worker that recognises the text of a scanned page: it gets a PNG on standard
-    input and writes text in UTF-8. With none, scanned PDFs are rejected with that reason."""
+    """Program of a worker that recognises the text of scanned pages: `paddleocr`, which the extra
+    `ocr` installs, or a command that gets a PNG on standard input and writes text in UTF-8. With
+    none, scanned PDFs are rejected with that reason."""
     part_documents: int = Field(default=1000, ge=1, le=10_000)
     """Documents of one part of a job, the unit of work of a worker."""
     lease_seconds: float = Field(default=30.0, gt=0)

@@ -30,6 +30,7 @@ from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.common.tracing import span, tracing
 from services.indexer.dictionaries import Dictionaries
+from services.indexer.intake.files.ocr import fault
 from services.indexer.jobs.files import JobFiles
 from services.indexer.originals import Originals
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
@@ -51,6 +52,9 @@ def main() -> int:
     """Runs a worker until SIGTERM; returns the exit code, 1 if it cannot start."""
     settings = read_settings(IndexerSettings, "worker")
     configure_logs("worker", settings.log_level)
+    if settings.ocr_command and (reason := fault(settings.ocr_command)):
+        sys.stderr.write(f"worker: XUNWEN_INDEXER_OCR_COMMAND: {reason}\n")
+        return 1
     try:
         options = PredictorOptions(threads=settings.threads, precision=settings.precision)
         directories = EncoderDirectories.read(settings.model_dir, settings.encoders)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image, ImageDraw
 
 from tests.deploy.manifests import ROOT
 from tests.training.ernie import tiny_ernie
@@ -107,6 +108,27 @@ def test_a_missing_extra_is_named(environments: Environments, tmp_path: Path, mi
     assert done.returncode == 1
     extra = "training" if missing == "train" else "embedded"
     assert f"pip install 'xunwen[{extra}]'" in done.stderr
+
+
+def test_the_program_for_scanned_pages_works(environments: Environments, tmp_path: Path) -> None:
+    """Without its extra a worker names that; with nothing else it reads an image."""
+    setting = {"XUNWEN_INDEXER_OCR_COMMAND": "paddleocr"}
+    python = environments.of("indexer") / "python"
+    done = run(python, "-m", "services.indexer.worker", folder=tmp_path, **setting)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "worker: XUNWEN_INDEXER_OCR_COMMAND: PaddleOCR needs an extra: pip install 'xunwen[ocr]'\n"
+    )
+    picture = Image.new("L", (700, 200), 255)
+    ImageDraw.Draw(picture).text((30, 60), "Permafrost 2026", fill=0, font_size=60)
+    image = tmp_path / "page.png"
+    picture.save(image)
+    python, module = environments.of("ocr") / "python", "services.indexer.intake.files.paddle_ocr"
+    with image.open("rb") as page:
+        read = subprocess.run(
+            [python, "-m", module], cwd=tmp_path, stdin=page, capture_output=True, check=True
+        )
+    assert read.stdout.decode().split() == ["Permafrost", "2026"]
 
 
 def test_the_offline_commands_work(environments: Environments, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 import docx
+import pypdfium2 as pdfium
 from openpyxl import Workbook
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
@@ -83,6 +84,18 @@ def scanned_pdf(pages: int = 2) -> bytes:
     canvas = Canvas(sink, pagesize=A4, invariant=1)
     for _ in range(pages):
         canvas.drawImage(image, 0, 0, A4[0], A4[1])
+        canvas.showPage()
+    canvas.save()
+    return sink.getvalue()
+
+
+def scan_of(content: bytes) -> bytes:
+    """The pages of a PDF as a scanner makes them: images of 200 dots an inch."""
+    sink = io.BytesIO()
+    canvas = Canvas(sink, pagesize=A4, invariant=1)
+    for page in pdfium.PdfDocument(content):
+        drawn = page.render(scale=200 / 72, grayscale=True).to_pil()
+        canvas.drawImage(ImageReader(drawn), 0, 0, *A4)
         canvas.showPage()
     canvas.save()
     return sink.getvalue()

@@ -2,19 +2,29 @@
 
 The program reads the image of a page, a PNG in shades of grey, on standard input and writes its
 text in UTF-8 to standard output. It runs beside the reader of the file, with the operator's limit
-of memory and not the reader's, since recognition needs models.
+of memory and not the reader's, since recognition needs models. One such program is part of the
+indexer; `paddleocr` names it.
 """
 
 import resource
 import shlex
+import shutil
+import signal
 import struct
 import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
+PADDLEOCR = "paddleocr"
+"""Name of the program that recognises text by the models of PaddleOCR."""
+_PADDLEOCR_MODULE = "services.indexer.intake.files.paddle_ocr"
 PAGE_SECONDS = 120
-"""Seconds by the clock that the program may take for a page."""
+"""Seconds of computing that the program may take for a page."""
+PAGE_CLOCK_SECONDS = 5 * PAGE_SECONDS
+"""Seconds by the clock that the program may take for a page, beside other work."""
 MOST_PAGES = 1_000
 """Most pages of a file that are recognised."""
 _MOST_BYTES = 1 << 20
@@ -36,23 +46,50 @@ class Ocr:
 
     def text(self, image: bytes) -> str:
         """The text of the image of a page. Raises NotRecognised."""
-        self.begins(PAGE_SECONDS)
+        self.begins(PAGE_CLOCK_SECONDS)
         try:
             done = subprocess.run(  # noqa: S603 - the operator named the program
-                shlex.split(self.command),
+                arguments(self.command),
                 input=image,
                 stdout=subprocess.PIPE,
-                timeout=PAGE_SECONDS,
+                timeout=PAGE_CLOCK_SECONDS,
                 check=True,
-                preexec_fn=_unlimited,
+                preexec_fn=_limited,
             )
         except subprocess.TimeoutExpired:
-            raise NotRecognised(f"takes longer than {PAGE_SECONDS} seconds for a page") from None
+            raise NotRecognised(
+                f"takes longer than {PAGE_CLOCK_SECONDS} seconds for a page"
+            ) from None
         except subprocess.CalledProcessError as error:
-            raise NotRecognised(f"fails with the exit status {error.returncode}") from None
+            if error.returncode == -signal.SIGXCPU:
+                reason = f"takes longer than {PAGE_SECONDS} seconds of computing for a page"
+            else:
+                reason = f"fails with the exit status {error.returncode}"
+            raise NotRecognised(reason) from None
         except (OSError, ValueError):
             raise NotRecognised("cannot be started") from None
         return done.stdout[:_MOST_BYTES].decode("utf-8", "replace")
+
+
+def arguments(command: str) -> list[str]:
+    """The program with its arguments. Raises ValueError for quotation marks without an end."""
+    if command == PADDLEOCR:
+        return [sys.executable, "-m", _PADDLEOCR_MODULE]
+    return shlex.split(command)
+
+
+def fault(command: str) -> str:
+    """The reason why the program cannot be started on this machine; empty if it can."""
+    if command == PADDLEOCR:
+        missing = find_spec("rapidocr") is None
+        return "PaddleOCR needs an extra: pip install 'xunwen[ocr]'" if missing else ""
+    try:
+        words = arguments(command)
+    except ValueError:
+        return "the command has a quotation mark without an end"
+    if not words or shutil.which(words[0]) is None:
+        return f"there is no program {(words or [command])[0]!r}"
+    return ""
 
 
 def png(width: int, height: int, stride: int, grey: bytes) -> bytes:
@@ -71,8 +108,11 @@ def png(width: int, height: int, stride: int, grey: bytes) -> bytes:
     )
 
 
-def _unlimited() -> None:
-    """Lifts the limits that the reader of files has set for itself."""
+def _limited() -> None:
+    """Lifts the limits that the reader of files has set for itself, and limits the computing."""
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
         _, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (hard, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = PAGE_SECONDS if hard == resource.RLIM_INFINITY else min(PAGE_SECONDS, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
