@@ -135,8 +135,10 @@ class DocumentMapper:
 
 
 def checked_vector(value: Any, dimension: int) -> Vector:
-    """The vector as float32 [dimension], if it is finite and of length 1, as those of the encoder
-    are. Raises Rejected."""
+    """The vector as float32 [dimension], if it is finite and of about length 1, as those of the
+    encoder are; it is brought to that length exactly, so that scores are cosines.
+
+    Raises Rejected."""
     try:
         vector = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError, OverflowError):
@@ -146,4 +148,4 @@ def checked_vector(value: Any, dimension: int) -> Vector:
     length = float(np.linalg.norm(vector))
     if not 0.98 <= length <= 1.02:
         raise Rejected(f"has a vector of length {length:.3g}; normalise vectors to length 1")
-    return vector
+    return vector / np.float32(length)
