@@ -29,7 +29,14 @@ from typing import Any
 from services.common.collection import Field
 from services.common.errors import InvalidFilter
 from services.common.field_names import RULE, is_field_name
-from services.common.typed_columns import NO_NUMBER, NO_TEXT, NUMBER, TEXT, column_name
+from services.common.typed_columns import (
+    NO_NUMBER,
+    NO_TEXT,
+    NUMBER,
+    TEXT,
+    operand_column,
+    partition_column,
+)
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
@@ -60,15 +67,29 @@ def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
     return marks
 
 
-def compile_filter(condition: Mapping[str, Any] | None, columns: Collection[str] = ()) -> str:
-    """The Milvus expression for a filter; empty when there is nothing to filter by.
+def compile_filter(
+    condition: Mapping[str, Any] | None,
+    columns: Collection[str] = (),
+    partition: str | None = None,
+) -> str:
+    """The Milvus expression for a filter in a partition, or in the whole collection if None; empty
+    when there is nothing to filter by.
 
     `columns` are the typed columns of the collection. Raises InvalidFilter, which says where and
     why.
     """
-    if not condition:
-        return ""
-    return _Compiler(columns).group(condition, negated=False, depth=0)
+    selected = _Compiler(columns).group(condition, negated=False, depth=0) if condition else ""
+    if partition is None:
+        return selected
+    key = partition_column(columns)
+    if key is None:
+        raise InvalidFilter(
+            "partition: the collection has no partition key, which is named when it is created;"
+            " search it without a partition, or with a filter on a field."
+        )
+    _check("partition", partition, spaces="")
+    within = f"({key} == {_constant(partition)})"
+    return f"{within} and {selected}" if selected else within
 
 
 class _Compiler:
@@ -132,8 +153,8 @@ class _Compiler:
         """Whether the field is the value or holds it."""
         _check(name, value)
         unequal = "!=" if negated else "=="
-        column = column_name(_kind(value), name)
-        if column in self._columns and _CONTROLS.isdisjoint(str(value)):
+        column = operand_column(self._columns, name, value)
+        if column is not None and _CONTROLS.isdisjoint(str(value)):
             return f"({column} {unequal} {_constant(value)})"
         return f"({_facet(_holds(name, value))} {unequal} 1)"
 
@@ -142,8 +163,7 @@ class _Compiler:
             raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
         _check(name, operand, spaces="")
         sign = _OPPOSITES[operator] if negated else _COMPARISONS[operator]
-        column = column_name(_kind(operand), name)
-        if column in self._columns:
+        if (column := operand_column(self._columns, name, operand)) is not None:
             return _compared(column, sign, operand, negated=negated)
         range_ = f"{Field.FIELDS}[{_literal(name)}] {sign} {_literal(operand)}"
         if not negated:

@@ -46,6 +46,11 @@ def names_of(given: object) -> object:
 
 FieldName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
+PartitionName = Annotated[
+    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")
+]
+"""Name of a partition: a value of the field that a collection has as its partition key."""
+
 FilterParameter = Annotated[
     dict[str, Any] | None,
     BeforeValidator(_condition),

@@ -67,6 +67,7 @@ async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineD
             every=body.every,
             phrases=body.phrases,
             exclude=body.exclude,
+            partition=body.partition,
             rules=body.rules or RulesOfQuery(),
             boosts=body.boosts,
         ),
@@ -138,6 +139,7 @@ async def similar_documents(
         body.id,
         n=body.top_n,
         condition=body.filter,
+        partition=body.partition,
         deadline=deadline,
     )
     return SimilarResponse(

@@ -73,6 +73,8 @@ class Wanted:
     """Phrases that the title or the text of every document must hold."""
     exclude: Sequence[str] = ()
     """Phrases that neither title nor text of a document may hold."""
+    partition: str | None = None
+    """Partition whose documents are found; None finds those of all."""
     rules: RulesOfQuery = field(default_factory=RulesOfQuery)
     """Query rules of the owner for the query."""
     boosts: Sequence[Boost] = ()

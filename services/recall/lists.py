@@ -88,7 +88,7 @@ class Lists:
         documents, CollectionNotFound, Conflict, IndexUnavailable and DeadlineExceeded.
         """
         found = await self.source.resolve(wanted.collection, deadline)
-        expression = compile_filter(wanted.filter, found.typed)
+        expression = compile_filter(wanted.filter, found.typed, wanted.partition)
         if expression and not found.filters:
             raise Conflict(
                 f"The collection {wanted.collection} was filled by an earlier version, which did"

@@ -126,7 +126,7 @@ class Recaller:
                 self.encoders_seen[collection] = index.encoder
                 encoding.cancel()
                 encoding = self._encoding(index.encoder, query, mode, at_last, watch)
-            selected = compile_filter(condition, index.typed)
+            selected = compile_filter(condition, index.typed, wanted.partition)
             expression = unhidden(selected, wanted.rules.hidden)
             if selected and not index.filters:
                 raise Conflict(

@@ -27,15 +27,17 @@ async def similar(
     *,
     n: int,
     condition: Mapping[str, Any] | None,
+    partition: str | None = None,
     deadline: Deadline,
 ) -> Similar:
-    """The n documents nearest to a stored one, without itself.
+    """The n documents nearest to a stored one, without itself; those of a partition if one is
+    given.
 
     Raises CollectionNotFound, DocumentNotFound, InvalidFilter, Conflict, IndexUnavailable,
     DeadlineExceeded.
     """
     known = await index.resolve(collection, deadline)
-    expression = compile_filter(condition, known.typed)
+    expression = compile_filter(condition, known.typed, partition)
     if expression and not known.filters:
         raise Conflict(
             f"The collection {collection} was filled by an earlier version, which did not prepare"

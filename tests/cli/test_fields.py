@@ -44,6 +44,15 @@ def test_show_and_create(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
     }
     xunwen("collections", "create", "papers")
     assert gateway.asked[-1].json == {"name": "papers"}
+    xunwen("collections", "create", "papers", "--partition-key", "tenant")
+    assert gateway.asked[-1].json == {"name": "papers", "partition_key": "tenant"}
+
+
+def test_the_partition_key_is_shown(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    keyword = {"type": "keyword", "weight": 1}
+    gateway.answer(200, {**COLLECTION, "fields": {"tenant": keyword}, "partition_key": "tenant"})
+    shown = xunwen("collections", "fields", "papers").out
+    assert shown == "tenant: keyword, names the partition\n"
 
 
 def test_learn_what_is_not_declared(gateway: ScriptedGateway, xunwen: Xunwen) -> None:

@@ -38,13 +38,13 @@ async def test_every_option_of_the_body_is_a_parameter() -> None:
         f"&diversity=0.5&budget_ms=50&fields=title,year&filter={condition}"
         "&facets=year,discipline&sort=-year,relevance&group_by=journal&min_score=0.5&cursor=*"
         f"&syntax=fields&phrases={quote('水稻 病害,冻土')}&exclude={quote('综述')}"
-        f"&boosts={boosts}"
+        f"&boosts={boosts}&partition={quote('甲')}"
     )
     assert status == 200, options
     assert options == {
         "q": "2015", "collection": "notes", "top_k": 3, "recall_k": 50, "mode": "dense",
         "rank": False, "explain": True, "diversity": 0.5, "budget_ms": 50,
-        "fields": ["title", "year"], "filter": {"year": {"gte": 2015}},
+        "fields": ["title", "year"], "filter": {"year": {"gte": 2015}}, "partition": "甲",
         "facets": [{"field": name, "top": 10, "edges": []} for name in ("year", "discipline")],
         "sort": ["-year", "relevance"], "group_by": "journal", "min_score": 0.5, "cursor": "*",
         "syntax": "fields", "phrases": ["水稻 病害", "冻土"], "exclude": ["综述"],

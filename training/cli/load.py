@@ -20,6 +20,7 @@ from training.extract.shards import ExtractionError, Shard, ShardFolder
 from training.extract.transfer import VECTOR, write_table
 from training.failures import plain_errors
 from xunwen.cli.context import client_of
+from xunwen.cli.index import PartitionOption
 from xunwen.client import Client
 
 app = typer.Typer(add_completion=False)
@@ -37,6 +38,18 @@ class Delivery:
     number: int
     documents: list[dict[str, Any]]
     vectors: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The place of all documents of a load."""
+
+    client: Client
+    collection: str
+    encoder: str
+    """Fingerprint of the encoder that made the vectors."""
+    partition: str | None
+    """Partition of the documents; None leaves it to their fields."""
 
 
 @app.command()
@@ -75,6 +88,7 @@ def load(
     format: FormatOption = None,  # noqa: A002 - as the API names it
     mapping: MappingOption = None,
     charset: CharsetOption = None,
+    partition: PartitionOption = None,
 ) -> None:
     """Load documents and their extracted vectors into a collection, without encoding again.
 
@@ -82,20 +96,20 @@ def load(
     """
     with plain_errors(), client_of(ctx) as client:
         if texts is not None:
-            fingerprint = _fingerprint(encoder)
+            target = Target(client, collection, _fingerprint(encoder), partition)
             file = document_file(texts, format, mapping, charset)
             jobs = (
-                _sent(client, collection, fingerprint, each)
+                _sent(target, each)
                 for each in _of_matrix(source, file)
                 if each.number >= first_shard
             )
         else:
             shards = ShardFolder(source)
-            fingerprint = shards.plan().encoder
+            target = Target(client, collection, shards.plan().encoder, partition)
             jobs = (
-                _sent(client, collection, fingerprint, _of_shard(shards, shard))
+                _sent(target, _of_shard(shards, shard))
                 if seen_at is None
-                else _named(client, collection, fingerprint, seen_at, shard)
+                else _named(target, seen_at, shard)
                 for shard in _complete(shards)
                 if shard.number >= first_shard and shard.documents
             )
@@ -169,26 +183,31 @@ def _of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
         )
 
 
-def _sent(client: Client, collection: str, encoder: str, delivery: Delivery) -> Job:
+def _sent(target: Target, delivery: Delivery) -> Job:
     with tempfile.TemporaryDirectory(prefix="xunwen-load-") as folder:
         table = Path(folder) / "documents.parquet"
         write_table(table, delivery.documents, delivery.vectors)
-        accepted = client.index(
-            table, collection=collection, mapping={"vector": VECTOR}, encoder=encoder
+        accepted = target.client.index(
+            table,
+            collection=target.collection,
+            mapping={"vector": VECTOR},
+            encoder=target.encoder,
+            partition=target.partition,
         )
-    return _ended(client, accepted, f"{delivery.name} {delivery.number}", delivery.number)
+    return _ended(target.client, accepted, f"{delivery.name} {delivery.number}", delivery.number)
 
 
-def _named(client: Client, collection: str, encoder: str, folder: str, shard: Shard) -> Job:
+def _named(target: Target, folder: str, shard: Shard) -> Job:
     address = f"{folder.rstrip('/')}/part-{shard.number:06d}"
-    accepted = client.index(
-        collection=collection,
+    accepted = target.client.index(
+        collection=target.collection,
         source=f"{address}.jsonl",
         format="jsonl",
         vectors=f"{address}.npy",
-        encoder=encoder,
+        encoder=target.encoder,
+        partition=target.partition,
     )
-    return _ended(client, accepted, f"shard {shard.number}", shard.number)
+    return _ended(target.client, accepted, f"shard {shard.number}", shard.number)
 
 
 def _ended(client: Client, accepted: Job, name: str, number: int) -> Job:

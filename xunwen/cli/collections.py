@@ -74,12 +74,21 @@ def create(
             metavar="FIELD=TYPE", help=f"{fields.TYPES_HELP} May be given more than once."
         ),
     ] = None,
+    partition_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Field by whose values the documents are divided into partitions, such as tenant.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an empty collection."""
     types = fields.types_of(field or [])
     with client_of(ctx) as client:
-        collection = client.create_collection(name, encoder=encoder, fields=types or None)
+        collection = client.create_collection(
+            name, encoder=encoder, fields=types or None, partition_key=partition_key
+        )
     _print(collection, as_json)
 
 

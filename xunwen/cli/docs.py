@@ -190,12 +190,21 @@ def similar(
         int | None, typer.Option("--top-k", "-k", help="Number of hits; 10 if left out.")
     ] = None,
     filter: Annotated[str | None, typer.Option("--filter", "-f", help="A filter as JSON.")] = None,
+    partition: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Partition of the hits.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the documents nearest to a stored one, by their vectors."""
     condition = json_object(filter, "filter")
     with client_of(ctx) as client:
-        answer = client.similar(document_id, collection=collection, top_k=top_k, filter=condition)
+        answer = client.similar(
+            document_id,
+            collection=collection,
+            top_k=top_k,
+            filter=condition,
+            partition=partition,
+        )
     if as_json:
         print_json(answer)
         return

@@ -72,6 +72,7 @@ def lines(collection: Collection) -> list[str]:
         return ["No field has a declared type."]
     return [
         f"{field}: {_shown(one)}"
+        + (", names the partition" if field == collection.partition_key else "")
         + (", filters use it after a rebuild" if field in collection.waiting_fields else "")
         for field, one in collection.fields.items()
     ]

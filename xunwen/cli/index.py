@@ -10,6 +10,14 @@ from services.common.wire.jobs import JobMode
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
 from xunwen.cli.following import follow
 
+PartitionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Partition of every document, in a collection that was created with --partition-key.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command to the main application."""
@@ -67,6 +75,7 @@ def index(
             "--force", help="Switch to the rebuilt index even if it answers golden queries worse."
         ),
     ] = False,
+    partition: PartitionOption = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +115,7 @@ def index(
             max_errors=max_errors,
             encoder=encoder,
             force=force,
+            partition=partition,
             source=source,
             vectors=vectors,
             idempotency_key=idempotency_key,

@@ -44,6 +44,13 @@ def search(
             "--filter", "-f", help='Filter as JSON, for example \'{"discipline": "数学"}\'.'
         ),
     ] = None,
+    partition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Partition to search, in a collection that was created with --partition-key.",
+        ),
+    ] = None,
     rank: Annotated[bool, typer.Option(help="Rank the recalled candidates.")] = True,
     diversity: Annotated[
         float | None, typer.Option(help="Weight of variety among the hits, 0 to 1; 0 if left out.")
@@ -120,6 +127,7 @@ def search(
         "recall_k": recall_k,
         "mode": mode and mode.value,
         "filter": json_object(filter, "filter"),
+        "partition": partition,
         "rank": rank,
         "diversity": diversity,
         "budget_ms": budget_ms,

@@ -24,6 +24,8 @@ class SearchOptions(TypedDict, total=False):
     recall_k: int
     mode: Literal["hybrid", "dense", "lexical"]
     filter: Mapping[str, Any]
+    partition: str
+    """Partition to search: a value of the collection's partition key."""
     rank: bool
     diversity: float
     budget_ms: int

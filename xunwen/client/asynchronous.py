@@ -119,9 +119,12 @@ class AsyncClient:
         top_k: int | None = None,
         filter: Mapping[str, Any] | None = None,
         fields: Sequence[str] | None = None,
+        partition: str | None = None,
     ) -> SimilarAnswer:
         """The documents nearest to a stored one, by the vectors that are stored."""
-        return await self._send(calls.similar(document_id, collection, top_k, filter, fields))
+        return await self._send(
+            calls.similar(document_id, collection, top_k, filter, fields, partition)
+        )
 
     async def suggest(
         self, typed: str, *, collection: str, limit: int | None = None
@@ -270,13 +273,15 @@ class AsyncClient:
         *,
         encoder: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        partition_key: str | None = None,
     ) -> Collection:
         """Makes an empty collection; ApiError with the status 409 when it exists.
 
         `encoder` is the fingerprint of the one that fills it, among those that are installed.
-        `fields` are types as in `declare_fields`.
+        `fields` are types as in `declare_fields`. `partition_key` is the field by whose values the
+        documents are divided into partitions.
         """
-        return await self._send(calls.create_collection(name, encoder, fields))
+        return await self._send(calls.create_collection(name, encoder, fields, partition_key))
 
     async def declare_fields(self, name: str, fields: Mapping[str, Any]) -> Collection:
         """Declares types of metadata fields, such as {"year": "number"}, beside those declared
@@ -361,6 +366,7 @@ class AsyncClient:
         max_errors: int | None = None,
         encoder: str | None = None,
         force: bool = False,
+        partition: str | None = None,
         source: str | None = None,
         vectors: str | None = None,
         idempotency_key: str | None = None,
@@ -375,7 +381,8 @@ class AsyncClient:
         `max_errors` rejected documents stops. `charset` declares a text that is not UTF-8
         (gb18030, big5, utf-16). A mapping with "vector" takes ready-made vectors, made by
         the encoder of the fingerprint `encoder`. With `force` a rebuild switches although
-        it answers golden queries worse. With `source`, instead of `input`, the server reads
+        it answers golden queries worse. `partition` is that of every document, in a
+        collection with a partition key. With `source`, instead of `input`, the server reads
         a path or an s3:// address that its operator allowed, and with `vectors` a .npy
         matrix beside it. Every submission carries an idempotency key, so that one sent
         again after a failure is still one job. Wait for its end with `wait`, or follow it
@@ -389,6 +396,7 @@ class AsyncClient:
             "max_errors": max_errors,
             "encoder": encoder,
             "force": force,
+            "partition": partition,
             "source": source,
             "vectors": vectors,
         }

@@ -58,6 +58,12 @@ class Engine:
         """Whether the server has Milvus's BM25 function."""
         return not self.version.lstrip("v").startswith(("2.3", "2.4"))
 
+    @property
+    def misplaces_upserts(self) -> bool:
+        """Whether an upsert may put rows into a wrong partition, where a filter on the partition
+        key does not find them: Milvus 2.3.5 takes a wrong column for the key."""
+        return self.version.lstrip("v").startswith("2.3.")
+
 
 class MilvusConnection:
     """One client for one event loop. It connects at the first call, so that a service starts

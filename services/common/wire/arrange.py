@@ -15,6 +15,7 @@ from pydantic import (
 
 from services.common.collection import NAME_PATTERN
 from services.common.field_names import NAME
+from services.common.parameters import PartitionName
 from services.common.values import Scalar
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.recall import MAX_CANDIDATES
@@ -104,6 +105,7 @@ class ListRequest(Timed):
 
     collection: str = Field(pattern=NAME_PATTERN)
     filter: dict[str, Any] | None = None
+    partition: PartitionName | None = None
     most: int = Field(ge=1, le=MAX_LISTED, description="Number of documents to name")
 
 

@@ -16,6 +16,7 @@ from services.common.documents import (
 )
 from services.common.errors import InvalidRequest
 from services.common.field_types import FieldType, FieldTypes
+from services.common.parameters import FieldName
 from services.common.validation import first_reason
 
 _ENCODER = (
@@ -32,6 +33,12 @@ class CollectionCreate(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     encoder: str | None = Field(default=None, max_length=64, description=_ENCODER)
     fields: FieldTypes = Field(default_factory=dict)
+    partition_key: FieldName | None = Field(
+        default=None,
+        description="Keyword field by whose values a Milvus server divides the collection into"
+        " partitions, such as `tenant`; a search in one partition leaves the others out",
+        examples=["tenant"],
+    )
 
 
 class DeclaredFields(BaseModel):
@@ -76,6 +83,9 @@ class Collection(BaseModel):
         default_factory=list,
         description="Declared fields that filters find without a column of their own until the next"
         " rebuild",
+    )
+    partition_key: str | None = Field(
+        default=None, description="Field that names the partition of a document, if there is one"
     )
 
 

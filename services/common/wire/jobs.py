@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
+from services.common.parameters import PartitionName
 from services.common.wire.input_formats import Charset, InputFormat
 
 
@@ -77,6 +78,11 @@ class JobOptions(BaseModel):
     force: bool = Field(
         default=False,
         description="A rebuild switches although the new index answers golden queries worse",
+    )
+    partition: PartitionName | None = Field(
+        default=None,
+        description="Partition of every document: the value of the field that the collection has as"
+        " its partition key; a document that names another one is rejected",
     )
     source: str | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Content, DocumentId
+from services.common.parameters import PartitionName
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.passages import ShownPassages
@@ -73,6 +74,7 @@ class RecallRequest(BaseModel):
     )
     mode: Mode = Mode.HYBRID
     filter: dict[str, Any] | None = None
+    partition: PartitionName | None = None
     texts: bool = Field(default=True, description="Whether rank is to read the candidates")
     documents: bool = Field(
         default=False, description="Whether the stored documents of the candidates are answered too"
@@ -208,6 +210,7 @@ class SimilarRequest(BaseModel):
     id: DocumentId
     top_n: int = Field(default=10, ge=1, le=MAX_SIMILAR)
     filter: dict[str, Any] | None = None
+    partition: PartitionName | None = None
 
 
 class SimilarDocument(Content):

@@ -55,6 +55,8 @@ class RecallService:
             body |= {"phrases": search.wording.phrases, "exclude": search.wording.exclude}
         if search.boosts:
             body["boosts"] = search.boosts
+        if search.partition is not None:
+            body["partition"] = search.partition
         response = await self.client.send(
             "POST",
             "/search",
@@ -156,6 +158,8 @@ class RecallService:
             "most": most,
             "version": version,
         }
+        if search.partition is not None:
+            body["partition"] = search.partition
         return await self._answer("/list", body, deadline)
 
     async def fields(self, collection: str, deadline: Deadline) -> list[str]:

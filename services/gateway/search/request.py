@@ -73,6 +73,8 @@ class Search:
     was understood."""
     boosts: Sequence[Mapping[str, Any]] = ()
     """Boosts, each with the members of a wire Boost, in an order of their own."""
+    partition: str | None = None
+    """Partition to search; None searches all."""
     canonical: bytes = field(init=False, repr=False, compare=False)
     """The members above as JSON with sorted keys: equal searches have equal bytes."""
 
@@ -152,6 +154,7 @@ def search_of(
         arrangement=arrangement,
         wording=wording,
         boosts=boosts,
+        partition=options.partition,
     )
 
 
@@ -187,10 +190,11 @@ def _listing(
 ) -> Search:
     """A search without a query. Options that need a query get their defaults, so that equal lists
     are equal searches."""
-    if not condition and (arrangement is None or arrangement == Arrangement()):
+    nothing = not condition and options.partition is None
+    if nothing and (arrangement is None or arrangement == Arrangement()):
         raise InvalidRequest(
-            "query: say what to search for; to list documents without a query give a `filter`,"
-            " `facets`, `sort`, `group_by` or `cursor`."
+            "query: say what to search for; to list documents without a query give a `filter`, a"
+            " `partition`, `facets`, `sort`, `group_by` or `cursor`."
         )
     if options.min_score is not None:
         raise InvalidRequest("min_score: without a query documents have no score.")
@@ -207,6 +211,7 @@ def _listing(
         fields=_names(options),
         arrangement=arrangement or Arrangement(),
         wording=wording,
+        partition=options.partition,
     )
 
 

@@ -22,6 +22,7 @@ from services.common.parameters import (
     ListParameter,
     NamesParameter,
     ObjectsParameter,
+    PartitionName,
 )
 from services.common.wire.arrange import MAX_FACETS, MAX_SORT_KEYS, NamedFacet
 from services.common.wire.boosts import MAX_BOOSTS, Boost
@@ -71,6 +72,11 @@ class SearchOptions(BaseModel):
         default=None,
         description="Metadata conditions, as in `docs/api.md`",
         examples=[{"discipline": "数学", "year": {"gte": 2015}}],
+    )
+    partition: PartitionName | None = Field(
+        default=None,
+        description="Partition to search: a value of the field that the collection has as its"
+        " partition key",
     )
     rank: StrictBool = Field(
         default=True,

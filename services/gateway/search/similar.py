@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import DocumentId
-from services.common.parameters import MAX_FIELDS, FieldName
+from services.common.parameters import MAX_FIELDS, FieldName, PartitionName
 from services.common.request_context import Deadline, request_id_var
 from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
 from services.gateway.access.caller import Caller, check_sees
@@ -36,6 +36,9 @@ class SimilarOptions(BaseModel):
     top_k: Whole = Field(default=10, ge=1, le=MAX_SIMILAR, description="Number of hits")
     filter: dict[str, Any] | None = Field(
         default=None, description="Metadata conditions, as in `docs/api.md`"
+    )
+    partition: PartitionName | None = Field(
+        default=None, description="Partition of the hits, as in a search"
     )
     fields: list[FieldName] | None = Field(
         default=None,
@@ -70,7 +73,11 @@ async def similar(
     started = time.perf_counter()
     deadline = Deadline.after(settings.budget_ms / 1000)
     wanted = SimilarRequest(
-        collection=body.collection, id=body.id, top_n=body.top_k, filter=body.filter or None
+        collection=body.collection,
+        id=body.id,
+        top_n=body.top_k,
+        filter=body.filter or None,
+        partition=body.partition,
     )
     async with admission.slot(asker.key, _KIND, deadline):
         documents = await RecallService(recall).similar(wanted, deadline)

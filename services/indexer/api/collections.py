@@ -40,7 +40,7 @@ async def create(
 ) -> Collection:
     """Creates an empty collection, for the encoder that it names or the default one."""
     writer.check()
-    return await collections.create(body.name, body.encoder, body.fields)
+    return await collections.create(body.name, body.encoder, body.fields, body.partition_key)
 
 
 @router.get("/{name}")

@@ -51,6 +51,7 @@ async def submit(
         force=options.force,
         charset=options.charset,
         name=options.name or "",
+        partition=options.partition,
     )
     if (submission.mapping.vector or options.vectors) and options.encoder is None:
         raise InvalidRequest(

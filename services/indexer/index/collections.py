@@ -22,6 +22,7 @@ from services.common.versions import IndexVersions, moment_of
 from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
+from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords
 from services.indexer.index.tombstones import Tombstones
@@ -178,7 +179,8 @@ class Collections:
         """Creates an empty index for about so many documents, with columns for the declared
         fields."""
         dimension = self.encoders.of(physical.encoder).dimension
-        typed = columns_of((await self.state(physical.name)).types)
+        record = await self._records.read(physical.name)
+        typed = columns_of(record.types, record.partition_key)
         words: Sequence[str] = ()
         if (analyzer := await self.words.of(physical)) is not None:
             await self.words.keep(physical.name, analyzer)
@@ -201,19 +203,24 @@ class Collections:
         name: str,
         encoder: str | None = None,
         types: Mapping[str, FieldType] | None = None,
+        partition_key: str | None = None,
     ) -> Collection:
         """Creates an empty collection, for this encoder if one is given, with these types of its
-        fields.
+        fields, one of which may be the key of its partitions.
 
         Raises CollectionExists, InvalidRequest.
         """
+        types = with_key(types or {}, partition_key)
         if encoder is not None:
             self.installed(encoder)
         state = await self.state(name)
         async with state.lock:
             if await self.index.resolve(name) is not None:
                 raise CollectionExists(f"Collection {name!r} exists already.")
-            await self._declare(name, state, types or {})
+            await self._records.write(
+                name, replace(await self._records.read(name), partition_key=partition_key)
+            )
+            await self._declare(name, state, types)
             await self.ensure(name, encoder)
         await self._versions.move(name)
         return await self.describe(name)
@@ -244,7 +251,7 @@ class Collections:
 
     async def _described(self, name: str, physical: PhysicalName) -> Collection:
         version = await self._versions.current(name) or await self._versions.move(name)
-        types = (await self._records.read(name)).types
+        record = await self._records.read(name)
         typed = await self.index.typed(physical)
         return Collection(
             name=name,
@@ -254,12 +261,13 @@ class Collections:
             lexical=await self.index.lexical(physical),
             index=str(physical),
             index_version=version,
-            fields=types,
+            fields=record.types,
             waiting_fields=[
                 field
-                for field, one in types.items()
-                if not typed.issuperset(columns_of({field: one}))
+                for field, one in record.types.items()
+                if not typed.issuperset(columns_of({field: one}, record.partition_key))
             ],
+            partition_key=record.partition_key,
         )
 
     async def declare(self, name: str, types: Mapping[str, FieldType]) -> Collection:
@@ -331,6 +339,11 @@ class Collections:
         await self._records.write(
             name, replace(await self._records.read(name), previous=str(physical))
         )
+
+    async def in_partition(self, name: str, partition: str) -> dict[str, str]:
+        """The metadata of every document of a partition. Raises InvalidRequest if the collection
+        has no partition key."""
+        return in_partition(name, (await self._records.read(name)).partition_key, partition)
 
     async def name_encoder(self, name: str, encoder: str) -> None:
         """Notes the encoder of generations to come; the default one leaves the choice open."""

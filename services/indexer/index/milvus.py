@@ -23,6 +23,7 @@ from services.indexer.index.entities import after, among, chunks, entity, row_fi
 from services.indexer.index.journal import Journal, Replacement
 from services.indexer.index.passages import PassageRows
 from services.indexer.index.schema import (
+    PARTITIONS,
     collection_indexes,
     collection_schema,
     passages_schema,
@@ -115,8 +116,10 @@ class MilvusVectorIndex:
         words: Sequence[str] = (),
     ) -> None:
         """Creates an empty physical collection with its indexes, its user dictionary first."""
-        lexical = (await self._connection.engine()).lexical
-        schema = collection_schema(dimension, lexical=lexical, typed=typed)
+        engine = await self._connection.engine()
+        schema = collection_schema(
+            dimension, lexical=engine.lexical, typed=typed, partitioned=not engine.embedded
+        )
         async with self._writing:
             if words:
                 await self._dictionaries.write(physical, words)
@@ -130,9 +133,11 @@ class MilvusVectorIndex:
             kind, parameters, lexical=engine.lexical, typed=() if engine.embedded else typed
         )
 
+        more = {"num_partitions": PARTITIONS} if schema.partition_key_field else {}
+
         async def create(client: AsyncMilvusClient) -> None:
             if not await client.has_collection(name):
-                await client.create_collection(name, schema=schema, index_params=indexes)
+                await client.create_collection(name, schema=schema, index_params=indexes, **more)
             await client.load_collection(name)
 
         await self._connection.ask("create", create, _SLOW_SECONDS)
@@ -174,20 +179,19 @@ class MilvusVectorIndex:
         deleted."""
         about = {"db.system.name": "milvus", "db.collection.name": str(physical)}
         with span("milvus.upsert", kind=SpanKind.CLIENT, attributes=about):
-            embedded = (await self._connection.engine()).embedded
-            if not embedded and not self._unswept:
+            tears = await self._tears(physical)
+            if not tears and not self._unswept:
                 await self._write(physical, rows, version, self._upsert)
                 return
             async with self._writing:
-                if embedded:
+                if tears:
                     await self._complete()
-                put = self._insert_or_replace if embedded else self._upsert
+                put = self._insert_or_replace if tears else self._upsert
                 await self._write(physical, rows, version, put)
 
     async def recover(self) -> set[PhysicalName]:
         async with self._writing:
-            if (await self._connection.engine()).embedded:
-                await self._complete()
+            await self._complete()
             if self._unswept:
                 for physical in await self.physicals():
                     await self._passages.sweep(physical, partial(self._versions, physical))
@@ -292,10 +296,10 @@ class MilvusVectorIndex:
     async def _insert_or_replace(
         self, physical: PhysicalName, rows: Sequence[Row], version: int
     ) -> None:
-        """Inserts new rows into the embedded engine and replaces the others.
+        """Inserts new rows and replaces the others, where a kill can tear a replacement.
 
-        An upsert there costs ten times an insert, even if it replaces nothing, and a kill tears it;
-        therefore the journal holds the replaced rows meanwhile.
+        Therefore the journal holds the replaced rows meanwhile. In the embedded engine an upsert
+        costs ten times an insert, even if it replaces nothing.
         """
         there = await self._versions(physical, [row.id for row in rows])
         if new := [row for row in rows if row.id not in there]:
@@ -330,7 +334,12 @@ class MilvusVectorIndex:
 
     async def _make_passages(self, name: str, physical: PhysicalName) -> None:
         lexical, typed = await self.lexical(physical), await self.typed(physical)
-        schema = passages_schema(await self.dimension(physical), lexical=lexical, typed=typed)
+        schema = passages_schema(
+            await self.dimension(physical),
+            lexical=lexical,
+            typed=typed,
+            partitioned=not (await self._connection.engine()).embedded,
+        )
         await self._make(name, schema, 0, typed)
 
     async def _complete(self) -> None:
@@ -347,7 +356,25 @@ class MilvusVectorIndex:
     async def _upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
         columns = await self._columns(physical)
         entities = [entity(row, version, columns) for row in rows]
+        if await self._misplaces(physical):
+            await self._delete(physical, among([row.id for row in rows]))
+            await self._ask(
+                physical, "write", lambda client: client.insert(str(physical), entities)
+            )
+            return
         await self._ask(physical, "write", lambda client: client.upsert(str(physical), entities))
+
+    async def _tears(self, physical: PhysicalName) -> bool:
+        """Whether a kill can leave a replacement of rows half done."""
+        embedded = (await self._connection.engine()).embedded
+        return embedded or await self._misplaces(physical)
+
+    async def _misplaces(self, physical: PhysicalName) -> bool:
+        """Whether rows are deleted and inserted instead of upserted."""
+        if not (await self._connection.engine()).misplaces_upserts:
+            return False
+        columns = await self._columns(physical)
+        return any(column.get("is_partition_key") for column in columns.values())
 
     async def _delete(self, physical: PhysicalName, expression: str) -> None:
         # The ids go into an expression, because the client's own list of ids quotes nothing.

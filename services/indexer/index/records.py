@@ -20,7 +20,8 @@ class CollectionRecord:
     """Encoder of the collection's next generations; None follows the default."""
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Declared types by the name of the field, as JSON objects."""
-
+    partition_key: str | None = None
+    """Field by whose values the rows are divided into partitions; None divides nothing."""
     dictionary: str | None = None
     """Identity of the word analysis with the owner's words; None follows the files."""
 

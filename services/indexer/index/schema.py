@@ -14,27 +14,36 @@ from services.common.collection import (
 )
 from services.common.documents import MAX_ID_BYTES
 from services.common.text.passages import MAX_SECTION_CHARS
-from services.common.typed_columns import is_number
+from services.common.typed_columns import is_number, partition_column
 from services.common.values import MAX_STRING_BYTES
 from services.indexer.index.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535
 
 
-def collection_schema(dimension: int, *, lexical: bool, typed: Collection[str] = ()) -> Any:
+PARTITIONS = 64
+"""Number of partitions over which a server spreads the values of a partition key."""
+
+
+def collection_schema(
+    dimension: int, *, lexical: bool, typed: Collection[str] = (), partitioned: bool = False
+) -> Any:
     """The schema of a collection of vectors of this dimension, with words if `lexical` and with
-    these columns for fields of declared types."""
+    these columns for fields of declared types, by one of which the server divides the rows if
+    `partitioned`."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for column in CONTENT:
         limit = {"max_length": column.max_bytes} if column.kind is Kind.TEXT else {}
         key = {"is_primary": True} if column.field is Field.ID else {}
         schema.add_field(column.field, DataType[column.kind], **key, **limit)
     schema.add_field(Field.VERSION, DataType.INT64)
-    _add_searched(schema, dimension, lexical=lexical, typed=typed)
+    _add_searched(schema, dimension, lexical=lexical, typed=typed, partitioned=partitioned)
     return schema
 
 
-def passages_schema(dimension: int, *, lexical: bool, typed: Collection[str] = ()) -> Any:
+def passages_schema(
+    dimension: int, *, lexical: bool, typed: Collection[str] = (), partitioned: bool = False
+) -> Any:
     """The schema of the collection that holds passages, with the columns of their documents'
     fields."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
@@ -49,21 +58,27 @@ def passages_schema(dimension: int, *, lexical: bool, typed: Collection[str] = (
     for number in (PassageField.NUMBER, PassageField.COUNT, PassageField.START, PassageField.PAGE):
         schema.add_field(number, DataType.INT64)
     schema.add_field(Field.FIELDS, DataType.JSON)
-    _add_searched(schema, dimension, lexical=lexical, typed=typed)
+    _add_searched(schema, dimension, lexical=lexical, typed=typed, partitioned=partitioned)
     return schema
 
 
 def _add_searched(
-    schema: Any, dimension: int, *, lexical: bool, typed: Collection[str] = ()
+    schema: Any, dimension: int, *, lexical: bool, typed: Collection[str], partitioned: bool
 ) -> None:
     """Adds the fields that searches use: those of filters, the vector, and the words if
     `lexical`."""
     schema.add_field(Field.FACETS, DataType.JSON)
+    key = partition_column(typed) if partitioned else None
     for column in typed:
         if is_number(column):
             schema.add_field(column, DataType.DOUBLE)
         else:
-            schema.add_field(column, DataType.VARCHAR, max_length=MAX_STRING_BYTES)
+            schema.add_field(
+                column,
+                DataType.VARCHAR,
+                max_length=MAX_STRING_BYTES,
+                is_partition_key=column == key,
+            )
     schema.add_field(Field.VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
     if lexical:
         schema.add_field(

@@ -105,6 +105,8 @@ class JobAcceptance:
         encoder = submission.encoder
         if encoder is not None:
             self.collections.installed(encoder)
+        if submission.partition is not None:
+            await self.collections.in_partition(submission.collection, submission.partition)
         if submission.mode is JobMode.REBUILD:
             self._check_no_rebuild(submission.collection)
             return
@@ -175,6 +177,7 @@ class JobAcceptance:
                 "name": submission.name,
                 "charset": submission.charset,
                 "max_errors": submission.max_errors,
+                "partition": submission.partition,
                 "encoder": encoder,
                 "force": submission.force,
                 "idempotency_key": submission.idempotency_key,

@@ -32,6 +32,8 @@ class JobManifest(_Durable):
     """Declared or recognised charset; None recognises that of each file. Manifests of versions
     before 0.2 always have one."""
     max_errors: int | None = None
+    partition: str | None = None
+    """Partition of every document; None leaves that to the documents."""
     encoder: str | None = None
     """Fingerprint of the encoder of a rebuild, or of vectors that the input holds; otherwise, and
     in manifests of versions before 0.2, None."""

@@ -28,6 +28,8 @@ class Submission:
     """Charset of the input that the caller declares; with None it is recognised."""
     name: str = ""
     """Name of the file, empty if it is unknown."""
+    partition: str | None = None
+    """Partition of every document; None leaves that to the documents."""
 
     def check_input(self, head: bytes) -> Recognised:
         """What the first bytes of the input show. Raises UnsupportedFormat, InvalidRequest."""
@@ -42,6 +44,7 @@ class Submission:
             manifest.mapping,
             manifest.charset or Charset.UTF8,
             manifest.name,
+            manifest.partition,
             manifest.input_sha256,
         ) == (
             self.collection,
@@ -50,5 +53,6 @@ class Submission:
             self.mapping,
             self.charset or Charset.UTF8,
             self.name,
+            self.partition,
             digest,
         )

@@ -34,6 +34,11 @@ class Granted(_Message):
     types: dict[str, FieldType] = Field(
         default_factory=dict, description="Declared types of the collection's fields"
     )
+    partition: dict[str, str] = Field(
+        default_factory=dict,
+        description="The partition key and its value in every document; empty leaves the values to"
+        " the documents",
+    )
     part_documents: int
 
 

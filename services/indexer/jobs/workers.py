@@ -68,19 +68,24 @@ class PartLeases:
             )
             ledger.refuse(key, mismatch.detail, self.book.clock())
             raise mismatch
+        manifest = ledger.manifest
+        partition: dict[str, str] = {}
+        if manifest.partition is not None:
+            partition = await self.collections.in_partition(manifest.collection, manifest.partition)
         lease = await self.book.claim(ledger, key, claim.worker, self.lease_seconds)
         if ledger.started_at is None:
             ledger.started_at = now()
         return Granted(
             token=lease.token,
             lease_seconds=self.lease_seconds,
-            manifest=ledger.manifest,
+            manifest=manifest,
             plan_token=ledger.plan.token if ledger.plan else None,
-            dimension=self.collections.encoders.of(ledger.manifest.encoder).dimension,
+            dimension=self.collections.encoders.of(manifest.encoder).dimension,
             encoders=needed,
             # Planning needs no words, and goes on while Milvus is away.
             analyzer="" if key == PLANNING else await self._analyzer(ledger),
-            types=dict((await self.collections.state(ledger.manifest.collection)).types),
+            types=dict((await self.collections.state(manifest.collection)).types),
+            partition=partition,
             part_documents=self.part_documents,
         )
 

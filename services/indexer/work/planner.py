@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from services.common.documents import typed_document
+from services.common.documents import Document, checked_fields, typed_document
 from services.common.errors import InvalidRequest
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.about import About
@@ -64,6 +64,7 @@ class Planner:
         self._token = granted.token
         self._dimension = granted.dimension
         self._types = granted.types
+        self._partition = granted.partition
         self._check = check
         self._ocr = ocr
         self._parts = PartWriter(files, granted.manifest.id, granted.token, granted.part_documents)
@@ -196,7 +197,7 @@ class Planner:
         elif file is not None:
             values.pop(FIELD, None)
         try:
-            document = typed_document(mapper.document(values), self._types)
+            document = typed_document(self._placed(mapper.document(values)), self._types)
         except InvalidRequest as error:
             raise Rejected(error.detail.removesuffix(".")) from None
         if file is not None and FIELD in document.fields:
@@ -207,6 +208,23 @@ class Planner:
         else:
             vector = mapper.vector(values, self._dimension)
         return PlannedDocument(record.line, document, vector, version)
+
+    def _placed(self, document: Document) -> Document:
+        """The document in the partition of the job. Raises Rejected if it names another one."""
+        for key, partition in self._partition.items():
+            named = document.fields.get(key, partition)
+            if named != partition:
+                raise Rejected(
+                    f"has {str(named)[:80]!r} as its `{key}`, and the job loads the partition"
+                    f" {partition!r}"
+                )
+        if not self._partition:
+            return document
+        try:
+            fields = checked_fields({**document.fields, **self._partition})
+        except ValueError as error:
+            raise Rejected(f"fields: {error}") from None
+        return document.model_copy(update={"fields": fields})
 
     def _reject(self, sinks: "_Sinks", rejection: Rejection) -> None:
         self._files.write_rejected(sinks.rejected, rejection)

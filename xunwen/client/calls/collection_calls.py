@@ -31,10 +31,18 @@ def collection(name: str) -> Call[Collection]:
 
 
 def create_collection(
-    name: str, encoder: str | None, fields: Mapping[str, Any] | None
+    name: str,
+    encoder: str | None,
+    fields: Mapping[str, Any] | None,
+    partition_key: str | None,
 ) -> Call[Collection]:
     """A new, empty collection."""
-    body = given(name=name, encoder=encoder, fields=fields and _declared(fields))
+    body = given(
+        name=name,
+        encoder=encoder,
+        fields=fields and _declared(fields),
+        partition_key=partition_key,
+    )
     return Call("POST", "/v1/collections", Collection, json=body, repeatable=False)
 
 

@@ -32,6 +32,7 @@ def similar(
     top_k: int | None,
     filter: Mapping[str, Any] | None,
     fields: Sequence[str] | None,
+    partition: str | None,
 ) -> Call[SimilarAnswer]:
     """The documents nearest to a stored one."""
     body = given(
@@ -40,6 +41,7 @@ def similar(
         top_k=top_k,
         filter=filter,
         fields=None if fields is None else list(fields),
+        partition=partition,
     )
     return Call("POST", "/v1/similar", SimilarAnswer, json=body)
 
