@@ -1,5 +1,5 @@
 """Inner product, cosine and Euclidean distance order vectors of unit length alike on every engine,
-so that a collection has no metric of its own (docs/adr/0023)."""
+so that a collection has no metric of its own (docs/adr/0024)."""
 
 import time
 
