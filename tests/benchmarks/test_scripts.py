@@ -67,3 +67,12 @@ def test_indexing(folder: Path) -> None:
     assert "ratio" in run(folder, "-m", "benchmarks.indexing", *small)
     long = ("--documents", "10", "--part-documents", "10", "--repeats", "1", "--passages", "3")
     assert "10 papers, 40 texts" in run(folder, "-m", "benchmarks.indexing", *long)
+
+
+@pytest.mark.soak
+def test_tenants(folder: Path) -> None:
+    printed = run(
+        folder, "-m", "benchmarks.tenants", "embedded",
+        "--documents", "400", "--tenants", "20", "--collections", "2",
+    )  # fmt: skip
+    assert "collection of a tenant" in printed
