@@ -1,7 +1,6 @@
 """Models to start from in every form; outputs are compared with those of the form's own classes."""
 
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from paddlenlp.transformers import (
 from typer.testing import CliRunner
 
 from tests.training.ernie import paddle, tiny_ernie
+from tests.training.huggingface import SHAPE, as_huggingface, vocabulary, write_safetensors
 from training.cli import convert, export
 from training.failures import ModelUnknown
 from training.networks.cross_encoder import CrossEncoder
@@ -37,18 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 _IDS = np.array([[2, 7, 9, 11, 3], [2, 8, 3, 0, 0]], dtype=np.int64)
 _TYPES = np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], dtype=np.int64)
-_SHAPE = {
-    "vocab_size": 40,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "max_position_embeddings": 64,
-    "type_vocab_size": 2,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-}
-_KNOWN = {"ernie-tiny-test": _SHAPE | {"hidden_act": "relu"}}
+_KNOWN = {"ernie-tiny-test": SHAPE | {"hidden_act": "relu"}}
 
 
 def _tensors() -> tuple[Any, Any]:
@@ -59,13 +48,6 @@ def _run(network: Any) -> Any:
     network.eval()
     with paddle.no_grad():
         return network(*_tensors()).numpy()
-
-
-def _vocabulary(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    words = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", *(chr(0x4E00 + at) for at in range(35))]
-    (directory / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
-    return directory
 
 
 def _convert(form: str, source: Path, target: Path, *options: str) -> str:
@@ -114,11 +96,11 @@ class _Pointwise(paddle.nn.Layer):
 
 
 def _ernie() -> Any:
-    return ErnieModel(ErnieConfig(**_SHAPE, hidden_act="relu"))
+    return ErnieModel(ErnieConfig(**SHAPE, hidden_act="relu"))
 
 
 def _gram() -> Any:
-    return ErnieGramModel(ErnieGramConfig(**_SHAPE, embedding_size=32, hidden_act="gelu"))
+    return ErnieGramModel(ErnieGramConfig(**SHAPE, embedding_size=32, hidden_act="gelu"))
 
 
 @pytest.mark.parametrize(
@@ -138,11 +120,11 @@ def test_weights_of_the_articles_examples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ErnieConfig, "pretrained_init_configuration", _KNOWN)
-    gram = {"gram-tiny-test": _SHAPE | {"embedding_size": 32, "hidden_act": "gelu"}}
+    gram = {"gram-tiny-test": SHAPE | {"embedding_size": 32, "hidden_act": "gelu"}}
     monkeypatch.setattr(ErnieGramConfig, "pretrained_init_configuration", gram)
     paddle.seed(3)
     theirs = make()
-    source = _vocabulary(tmp_path / "source")
+    source = vocabulary(tmp_path / "source")
     paddle.save(theirs.state_dict(), str(source / "model_state.pdparams"))
     _convert("paddlenlp", source, tmp_path / "ours", "--like", family)
     ours = load_network(tmp_path / "ours")
@@ -198,7 +180,7 @@ def test_models_that_paddlenlp_publishes_keep_their_heads(
 
 
 def _encoder() -> Any:
-    return ErnieEncoder(ErnieConfig(**_SHAPE, hidden_act="relu"))
+    return ErnieEncoder(ErnieConfig(**SHAPE, hidden_act="relu"))
 
 
 def test_a_pretrained_ernie_starts_far_below_chance(tmp_path: Path) -> None:
@@ -259,60 +241,13 @@ def _pretrain(folder: Path, ernie: Path) -> PretrainRecipe:
     return load_recipe(path, PretrainRecipe)
 
 
-_HUGGINGFACE = {
-    "embeddings.layer_norm.": "embeddings.LayerNorm.",
-    ".self_attn.q_proj.": ".attention.self.query.",
-    ".self_attn.k_proj.": ".attention.self.key.",
-    ".self_attn.v_proj.": ".attention.self.value.",
-    ".self_attn.out_proj.": ".attention.output.dense.",
-    ".norm1.": ".attention.output.LayerNorm.",
-    ".linear1.": ".intermediate.dense.",
-    ".linear2.": ".output.dense.",
-    ".norm2.": ".output.LayerNorm.",
-    "encoder.layers.": "encoder.layer.",
-}
-
-
-def _as_huggingface(model: Any, prefix: str) -> dict[str, Any]:
-    """A paddlenlp body's weights under Hugging Face's names, linear ones [out, in]."""
-    state = {}
-    for name, value in model.state_dict().items():
-        renamed = name
-        for ours, theirs in _HUGGINGFACE.items():
-            renamed = renamed.replace(ours, theirs)
-        turned = value.numpy().ndim == 2 and not name.startswith("embeddings.")
-        state[prefix + renamed] = value.numpy().T if turned else value.numpy()
-    return state
-
-
-def _write_safetensors(path: Path, state: dict[str, Any], *, bfloat16: bool = False) -> None:
-    """By the format's description: length, JSON header, raw values."""
-    header, blocks, at = {}, [], 0
-    for name, value in state.items():
-        values = np.ascontiguousarray(value, dtype=np.float32)
-        raw = (
-            (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
-            if bfloat16
-            else values.tobytes()
-        )
-        header[name] = {
-            "dtype": "BF16" if bfloat16 else "F32",
-            "shape": list(values.shape),
-            "data_offsets": [at, at + len(raw)],
-        }
-        blocks.append(raw)
-        at += len(raw)
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blocks))
-
-
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
     paddle.seed(4)
-    theirs = BertModel(BertConfig(**_SHAPE, hidden_act="gelu", pad_token_id=0))
-    source = _vocabulary(tmp_path / "source")
-    _write_safetensors(source / "model.safetensors", _as_huggingface(theirs, ""), bfloat16=bfloat16)
-    config = _SHAPE | {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-5}
+    theirs = BertModel(BertConfig(**SHAPE, hidden_act="gelu", pad_token_id=0))
+    source = vocabulary(tmp_path / "source")
+    write_safetensors(source / "model.safetensors", as_huggingface(theirs, ""), bfloat16=bfloat16)
+    config = SHAPE | {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-5}
     (source / "config.json").write_text(json.dumps(config), "utf-8")
     (source / "1_Pooling").mkdir()
     (source / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}', "utf-8")
@@ -329,8 +264,8 @@ def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
 def test_a_cross_encoder_of_the_roberta_family(tmp_path: Path) -> None:
     """Positions begin behind the padding's id, types are of one kind, the head is dense and out."""
     paddle.seed(5)
-    body = BertModel(BertConfig(**(_SHAPE | {"type_vocab_size": 1}), pad_token_id=1))
-    state = _as_huggingface(body, "roberta.")
+    body = BertModel(BertConfig(**(SHAPE | {"type_vocab_size": 1}), pad_token_id=1))
+    state = as_huggingface(body, "roberta.")
     positions = "roberta.embeddings.position_embeddings.weight"
     shifted = np.concatenate([np.full((2, 32), 9, np.float32), state[positions]])
     for part in ("weight", "bias"):
@@ -342,8 +277,8 @@ def test_a_cross_encoder_of_the_roberta_family(tmp_path: Path) -> None:
     }
     source = tmp_path / "source"
     source.mkdir()
-    _write_safetensors(source / "model.safetensors", state)
-    config = _SHAPE | {"model_type": "xlm-roberta", "type_vocab_size": 1, "pad_token_id": 1}
+    write_safetensors(source / "model.safetensors", state)
+    config = SHAPE | {"model_type": "xlm-roberta", "type_vocab_size": 1, "pad_token_id": 1}
     config |= {"hidden_act": "gelu", "layer_norm_eps": 1e-5, "max_position_embeddings": 66}
     (source / "config.json").write_text(json.dumps(config), "utf-8")
     ours = load_network(read_source(source))
@@ -408,3 +343,36 @@ def test_a_body_that_is_not_covered_is_refused(tmp_path: Path) -> None:
         paddle.save(content, str(directory / "model_state.pdparams"))
         with pytest.raises(ModelUnknown, match=message):
             load_encoder(directory)
+
+
+def _with_more_words(ernie: Path) -> None:
+    (ernie / "tokenizer.json").unlink()
+    vocabulary(ernie)
+    with (ernie / "vocab.txt").open("a", encoding="utf-8") as words:
+        words.writelines(f"{chr(0x5000 + at)}\n" for at in range(2000))
+
+
+def _without_cls(ernie: Path) -> None:
+    (ernie / "tokenizer.json").unlink()
+    words = (vocabulary(ernie) / "vocab.txt").read_text("utf-8").replace("[CLS]", "<cls>")
+    (ernie / "vocab.txt").write_text(words, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_with_more_words, "the vocabulary is that of another model"),
+        (_without_cls, r"vocab.txt lacks [CLS]; it must hold BERT's tokens"),
+        (lambda ernie: (ernie / "tokenizer.json").write_text("{}"), "is no tokenizer"),
+        (lambda ernie: (ernie / "tokenizer.json").unlink(), "has neither tokenizer.json nor"),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit_is_one_line(
+    damage: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    ernie = tiny_ernie(tmp_path / "ernie")
+    damage(ernie)
+    made = CliRunner().invoke(convert.app, ["paddlenlp", str(ernie), str(tmp_path / "network")])
+    assert made.exit_code == 1
+    assert message in made.stderr.splitlines()[-1]
+    assert not (tmp_path / "network").exists()

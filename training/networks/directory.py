@@ -142,8 +142,15 @@ def load_network(source: str | Path | Source) -> Network:
 
 
 def load_codec(source: str | Path, network: Network) -> TextCodec:
-    """The tokenizer of `source` for a network that was loaded from there."""
-    return TextCodec(load_tokenizer(source), network.body.config.pad_token_id, network.prefixes)
+    """The tokenizer of `source` for a network that was loaded from there. Raises ModelUnknown."""
+    tokenizer, config = load_tokenizer(source), network.body.config
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= config.vocab_size:
+        raise ModelUnknown(
+            f"the tokenizer of {source} has ids up to {highest:,}, but there are word embeddings"
+            f" for {config.vocab_size:,} only; the vocabulary is that of another model"
+        )
+    return TextCodec(tokenizer, config.pad_token_id, network.prefixes)
 
 
 def describe(network: Network) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from services.common.model_dir import Normalisation
+from training.failures import ModelUnknown
 from training.networks.prefixes import NO_PREFIXES, Prefixes
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -28,11 +29,14 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
     """The tokenizer of a directory, or of a model that paddlenlp knows by name.
 
     A directory has `tokenizer.json`, or `vocab.txt` as ERNIE's public models do. Raises
-    FileNotFoundError.
+    FileNotFoundError, ModelUnknown.
     """
     directory = Path(source)
     if (directory / TOKENIZER_FILE).is_file():
-        tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
+        try:
+            tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
+        except Exception as error:  # tokenizers has no class of its own
+            raise ModelUnknown(f"{directory / TOKENIZER_FILE} is no tokenizer: {error}") from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -51,9 +55,16 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
 
 
 def word_piece(vocabulary: Path) -> Tokenizer:
-    """The tokenizer of a `vocab.txt`, which cuts text as paddlenlp's ErnieTokenizer does."""
+    """The tokenizer of a `vocab.txt`, which cuts text as paddlenlp's ErnieTokenizer does.
+
+    Raises ModelUnknown.
+    """
     words = vocabulary.read_text(encoding="utf-8").splitlines()
     ids = {word: index for index, word in enumerate(words)}
+    if missing := [token for token in ("[UNK]", "[CLS]", "[SEP]") if token not in ids]:
+        raise ModelUnknown(
+            f"{vocabulary} lacks {', '.join(missing)}; it must hold BERT's tokens, one a line"
+        )
     tokenizer = Tokenizer(WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
@@ -68,13 +79,13 @@ def word_piece(vocabulary: Path) -> Tokenizer:
 
 
 def separator_id(tokenizer: Tokenizer) -> int:
-    """The id of the token that ends a text. Raises ValueError if there is neither </s> nor
+    """The id of the token that ends a text. Raises ModelUnknown if there is neither </s> nor
     [SEP]."""
     for name in ("</s>", "[SEP]"):
         found = tokenizer.token_to_id(name)
         if found is not None:
             return int(found)
-    raise ValueError("the tokenizer has neither </s> nor [SEP]")
+    raise ModelUnknown("the tokenizer has neither </s> nor [SEP]")
 
 
 def save_tokenizer(tokenizer: Tokenizer, source: str | Path, directory: Path) -> None:
