@@ -17,7 +17,7 @@ REQUIREMENTS = {
     "onnxruntime-int8": ["onnxruntime", "tokenizers"],
     "openvino": ["openvino", "tokenizers"],
     "sentence-transformers": ["sentence-transformers", "tokenizers"],
-    "infinity-emb": ["infinity-emb[torch]", "optimum<2", "transformers<4.49", "tokenizers"],
+    "infinity-emb": ["infinity-emb[server,torch]", "optimum<2", "transformers<4.49", "tokenizers"],
 }
 _TORCH = ["torch==2.13.0", "sentence-transformers"]
 STACKS = {
