@@ -34,7 +34,7 @@ say "3 in-batch negatives: find the title of its key terms"
 
 say "4 ranker: the title above what the encoder confuses with it, by a margin"
 [ -f $run/lists.tsv ] ||
-	"$xunwen" mine $titles $run/lists.tsv --encoder $run/encoder --sample 1500 \
+	"$xunwen" mine $titles $run/lists.tsv --encoder $run/encoder --sample 600 \
 		--exclude data/literature_papers.jsonl --negatives 1 --first 2 --last 30
 "$xunwen" train rank chain-ranker $steps ${ERNIE_GRAM:+model.source="$ERNIE_GRAM" model.pooling=pooler}
 "$xunwen" export $run/ranker/best $run/ranker-model --max-tokens 96 --query-max-tokens 64
