@@ -65,6 +65,11 @@ class Server:
                 raise RuntimeError(f"{self._command[0]} did not start:\n{self._log.read_text()}")
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """As a crash does it: SIGKILL."""
         self._end(signal.SIGKILL)

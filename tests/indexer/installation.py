@@ -63,6 +63,11 @@ class Program:
             process.wait()
             raise
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def memory_peak(self) -> int:
         """Bytes of resident memory at most."""
         assert self.process is not None
