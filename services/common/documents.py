@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,7 +20,7 @@ from pydantic import (
 
 from services.common.errors import InvalidRequest
 from services.common.field_names import RULE, is_field_name
-from services.common.field_types import FieldType, typed
+from services.common.field_types import FieldType, typed, weight_of
 from services.common.paths import DOT_SEGMENTS
 from services.common.values import FieldValue, Scalar, checked_text, storable
 
@@ -33,6 +33,7 @@ __all__ = [
     "gathered",
     "lead",
     "lexical_source",
+    "repeated_sources",
 ]
 
 MAX_ID_BYTES = 512
@@ -250,10 +251,20 @@ def lead(document: Content) -> str:
 
 def lexical_source(document: Content, types: Mapping[str, FieldType] | None = None) -> str:
     """The text whose words the lexical leg indexes first: title, text and every string field, each
-    as many times as the weight of its declared type says."""
-    parts = [document.title, document.text]
-    for name, value in document.fields.items():
+    once, without those that have the weight 0."""
+    return "\n".join(text for text, times in _weighed(document, types) if times)
+
+
+def repeated_sources(
+    document: Content, types: Mapping[str, FieldType]
+) -> Iterator[tuple[str, int]]:
+    """The parts of the lexical source that count more than once, with the number of times more."""
+    return ((text, times - 1) for text, times in _weighed(document, types) if times > 1)
+
+
+def _weighed(document: Content, types: Mapping[str, FieldType] | None) -> Iterator[tuple[str, int]]:
+    members = {"title": document.title, "text": document.text}
+    for name, value in [*members.items(), *document.fields.items()]:
+        times = weight_of(name, types)
         items = value if isinstance(value, list) else [value]
-        times = types[name].weight if types and name in types else 1
-        parts.extend(item for item in items if isinstance(item, str) for _ in range(times))
-    return "\n".join(part for part in parts if part)
+        yield from ((item, times) for item in items if isinstance(item, str) and item)

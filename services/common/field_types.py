@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,6 +26,9 @@ from services.common.values import FieldValue, Scalar
 MAX_TYPES = 32
 """Most fields of a collection that have a declared type."""
 MAX_WEIGHT = 10
+MEMBERS = ("title", "text", "body")
+"""Members of every document that hold text. They need no type, but their words have a weight as
+those of metadata have."""
 MOST_NUMBER = 2**53
 """Numbers of a number field are below this, so that each is exact as a float of 64 bits."""
 _NUMBER = re.compile(r"[-+]?\d{1,16}(?:\.\d{1,16})?(?:[eE][-+]?\d{1,3})?")
@@ -59,20 +63,29 @@ class FieldType(BaseModel):
         ge=0,
         le=MAX_WEIGHT,
         strict=True,
-        description="How many times the words of a text count where documents are found by words;"
-        " 0 leaves them out. Only for the type `text`",
+        description="How many times the words of the field count where documents are found by"
+        " words; 0 leaves them out. Numbers and dates have none",
     )
 
     @model_validator(mode="after")
-    def _weighs_text(self) -> "FieldType":
-        if self.weight != 1 and self.type is not FieldKind.TEXT:
-            raise ValueError("only a field of the type `text` has a weight")
+    def _weighs_words(self) -> "FieldType":
+        if self.weight != 1 and self.type in (FieldKind.NUMBER, FieldKind.DATE):
+            raise ValueError("numbers and dates have no weight, the other types have one")
         return self
 
 
 def _bare(given: Any) -> Any:
     """Takes the bare name of a type."""
     return {"type": given} if isinstance(given, str) else given
+
+
+def _of_members(types: dict[str, FieldType]) -> dict[str, FieldType]:
+    for name in MEMBERS:
+        if name in types and types[name].type is not FieldKind.TEXT:
+            raise ValueError(
+                f"`{name}` is a text of every document; it can be declared as `text`, with a weight"
+            )
+    return types
 
 
 FieldTypes = Annotated[
@@ -83,12 +96,19 @@ FieldTypes = Annotated[
     Field(
         max_length=MAX_TYPES,
         description="Types by the name of the field: `keyword`, `keywords`, `number`, `date`,"
-        ' `text`, or {"type": "text", "weight": 3}',
-        examples=[{"year": "number", "discipline": "keyword"}],
+        ' `text`, or {"type": "text", "weight": 3}; `title`, `text` and `body` are texts, which may'
+        " have a weight",
+        examples=[{"year": "number", "title": {"type": "text", "weight": 3}}],
         json_schema_extra={"additionalProperties": False},  # Pydantic leaves other names open.
     ),
+    AfterValidator(_of_members),
 ]
 """Declared types by the name of the field."""
+
+
+def weight_of(name: str, types: Mapping[str, FieldType] | None) -> int:
+    """How many times the words of a member or a metadata field count."""
+    return types[name].weight if types and name in types else 1
 
 
 def typed(

@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from services.common.documents import Content
+from services.common.field_types import FieldType, weight_of
 from services.common.model_dir import ModelManifest
-from services.common.text import WordAnalyzer, index_text
+from services.common.text import WordAnalyzer
 from services.common.text.passages import OVERLAP_BYTES, SIZE_BYTES, Span, passages
+from services.indexer.words import fitting
 
 Matrix = npt.NDArray[np.float32]
 
@@ -74,13 +76,16 @@ class Cut:
 def cut(
     document: Content,
     analyzer: WordAnalyzer,
+    types: Mapping[str, FieldType] | None = None,
     *,
     size: int = SIZE_BYTES,
     overlap: int = OVERLAP_BYTES,
 ) -> Cut:
-    """The passages of a document's body; none if it has no body."""
+    """The passages of a document's body; none if it has no body. `types` have the weights of title
+    and body."""
     spans = passages(document.body, size=size, overlap=overlap)
-    return Cut(document, spans, [_words(document, span, analyzer) for span in spans])
+    times = weight_of("title", types), weight_of("body", types)
+    return Cut(document, spans, [_words(document, span, analyzer, times) for span in spans])
 
 
 def _headed(title: str, span: Span) -> str:
@@ -88,9 +93,18 @@ def _headed(title: str, span: Span) -> str:
     return f"{title} {heading}".strip() if heading else title
 
 
-def _words(document: Content, span: Span, analyzer: WordAnalyzer) -> str:
-    source = "\n".join((document.title, span.section, document.body[span.start : span.end]))
-    return index_text(analyzer.document_words(source))
+def _words(document: Content, span: Span, analyzer: WordAnalyzer, times: tuple[int, int]) -> str:
+    """The words of a passage under its title; none if the body has the weight 0, so that a title
+    is not found once for each passage."""
+    title, body = times
+    if not body:
+        return ""
+    own = f"{span.section}\n{document.body[span.start : span.end]}"
+    words = analyzer.document_words(f"{document.title}\n{own}" if title else own)
+    for part, count in ((document.title, title), (own, body)):
+        if count > 1:
+            words += analyzer.words(part) * (count - 1)
+    return fitting(words)
 
 
 def columns(rows: Mapping[str, Sequence[Passages | None]]) -> dict[str, Any]:

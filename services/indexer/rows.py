@@ -1,9 +1,7 @@
 """Rows of the index, and the Arrow tables in which documents and rows travel between processes."""
 
 import json
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,19 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from services.common.documents import OWN, Content, FieldValue, lexical_source
+from services.common.documents import OWN, Content, FieldValue, lexical_source, repeated_sources
 from services.common.errors import InvalidRequest, MalformedRequest
-from services.common.field_types import FieldType
+from services.common.field_types import FieldType, weight_of
 from services.common.text import WordAnalyzer, index_text
 from services.common.text.analyzer import MAX_INDEX_BYTES
 from services.indexer import passages
 from services.indexer.passages import Passages
+from services.indexer.words import fitting
 
 Vector = npt.NDArray[np.float32]
 
-_REPEATS = (64, 32, 16, 8, 4, 2, 1)
-"""Numbers of times that a word may stand in a document with too many words; the largest that fits
-is taken."""
 _DAMAGES = (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError)
 """Errors of Arrow for bytes in memory that are no such table. OSError is among them, since Arrow's
 zstd raises one for damaged bytes."""
@@ -84,7 +80,7 @@ def recut(row: Row, analyzer: WordAnalyzer, types: Mapping[str, FieldType]) -> R
         return row
     parts = row.passages
     if parts is not None:
-        parts = replace(parts, words=passages.cut(row.document, analyzer).words)
+        parts = replace(parts, words=passages.cut(row.document, analyzer, types).words)
     words = document_words(row.document, analyzer, types)
     return replace(row, words=words, passages=parts, analyzer=analyzer.identity)
 
@@ -99,8 +95,8 @@ def without_body(row: Row) -> Row:
 def document_words(
     document: Content, analyzer: WordAnalyzer, types: Mapping[str, FieldType] | None = None
 ) -> str:
-    """The words of a document as Milvus gets them, every different word among them; `types` have
-    the weights of its fields.
+    """The words of a document as Milvus gets them, every different word among them, as many times
+    as the weights in `types` say.
 
     A document of more than about 15,000 Chinese characters can exceed the limit of a VARCHAR. Then
     words that come very often are written less often: BM25 saturates in the frequency of a word, so
@@ -109,35 +105,21 @@ def document_words(
     end: its passages have all of them.
     """
     own = analyzer.document_words(lexical_source(document, types))
-    text = _fitting(own)
+    for part, times in repeated_sources(document, types or {}):
+        own += analyzer.words(part) * times
+    text = fitting(own)
     if (size := len(text.encode())) > MAX_INDEX_BYTES:
         raise InvalidRequest(
             f"The document has {size:,} bytes of different words, at most {MAX_INDEX_BYTES:,} can"
             " be indexed; split it into several documents, or send the long text as `body`."
         )
-    if not document.body:
+    times = weight_of("body", types)
+    if not document.body or not times:
         return text
     every = [*own, *analyzer.document_words(document.body)]
-    return index_text(_fitting(every).split(" "))
-
-
-def _fitting(words: Sequence[str]) -> str:
-    """The words in a form that fits into a row; if none fits, each word once."""
-    text = index_text(words, limit=sys.maxsize)
-    for most in _REPEATS:
-        if len(text.encode()) <= MAX_INDEX_BYTES:
-            break
-        text = index_text(_thinned(words, most), limit=sys.maxsize)
-    return text
-
-
-def _thinned(words: Sequence[str], most: int) -> Iterator[str]:
-    """The words in their order, each at most `most` times."""
-    seen: Counter[str] = Counter()
-    for word in words:
-        seen[word] += 1
-        if seen[word] <= most:
-            yield word
+    if times > 1:
+        every += analyzer.words(document.body) * (times - 1)
+    return index_text(fitting(every).split(" "))
 
 
 def pack_planned(documents: Iterable[PlannedDocument]) -> bytes:

@@ -111,7 +111,7 @@ class SingleDocuments:
         analyzer = await self.writer.collections.analyzer(name)
         types = await self._types(name)
         words = await asyncio.to_thread(document_words, document, analyzer, types)
-        parts = await asyncio.to_thread(cut, document, analyzer)
+        parts = await asyncio.to_thread(cut, document, analyzer, types)
         if len(parts.spans) > MOST_PASSAGES:
             raise PayloadTooLarge(
                 f"The body has {len(parts.spans):,} passages, and a document that is written while"

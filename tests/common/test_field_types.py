@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.common.documents import Content, lexical_source
-from services.common.field_types import FieldKind, FieldType, typed
+from services.common.documents import BYTES, Content, lexical_source, repeated_sources
+from services.common.field_types import MEMBERS, FieldKind, FieldType, typed
 from services.common.filters import compile_filter
 from services.common.typed_columns import (
     NO_NUMBER,
@@ -89,7 +89,12 @@ def test_undeclared_and_absent_fields_stay_as_they_are() -> None:
     [
         {"f": "colour"},
         {"f": {"type": "number", "weight": 2}},
+        {"f": {"type": "date", "weight": 0}},
         {"f": {"type": "text", "weight": 11}},
+        {"f": {"type": "text", "weight": -1}},
+        {"f": {"type": "text", "weight": 1.5}},
+        {"title": "keyword"},
+        {"body": {"type": "number"}},
         {"*": "number"},
         {f"f{n}": "number" for n in range(33)},
     ],
@@ -99,12 +104,24 @@ def test_impossible_declarations_are_refused(fields: dict[str, Any]) -> None:
         DeclaredFields(fields=fields)
 
 
+def weighed(weights: dict[str, int], kind: str = "text") -> dict[str, FieldType]:
+    given = {name: {"type": kind, "weight": weight} for name, weight in weights.items()}
+    return DeclaredFields.model_validate({"fields": given}).fields
+
+
 def test_a_weight_says_how_often_words_count() -> None:
-    document = Content(id="1", title="题", fields={"a": "甲", "b": ["乙", "丙"], "c": "丁"})
-    declared = DeclaredFields.model_validate(
-        {"fields": {"b": {"type": "text", "weight": 2}, "c": {"type": "text", "weight": 0}}}
-    )
-    assert lexical_source(document, declared.fields).split() == ["题", "甲", "乙", "乙", "丙", "丙"]
+    fields = {"a": "甲", "b": ["乙", "丙"], "c": "丁"}
+    document = Content(id="1", title="题", text="文", fields=fields)
+    types = weighed({"b": 2, "c": 0}) | weighed({"a": 3}, "keyword")
+    assert lexical_source(document, types).split() == [*"题文甲乙丙"]
+    assert [*repeated_sources(document, types)] == [("甲", 2), ("乙", 1), ("丙", 1)]
+    types = weighed({"title": 2, "text": 0})
+    assert lexical_source(document, types).split() == [*"题甲乙丙丁"]
+    assert [*repeated_sources(document, types)] == [("题", 1)]
+
+
+def test_the_members_that_have_a_weight_are_those_with_text() -> None:
+    assert tuple(BYTES) == MEMBERS
 
 
 def test_columns_hold_single_values_of_their_kind() -> None:

@@ -38,7 +38,7 @@ MORE_THAN_SCHEMA = {
     ("GET", "/v1/collections/{collection}/export"): "a filter that is no JSON",
     ("PATCH", "/v1/collections/{collection}/documents/{document_id}"): "something to change",
     ("PUT", "/v1/collections/{collection}/dictionary"): "a letter or digit in each word",
-    ("PUT", "/v1/collections/{collection}/fields"): "a weight for text alone",
+    ("PUT", "/v1/collections/{collection}/fields"): "no weight of numbers; title is a text",
     ("PUT", "/v1/collections/{collection}/query-rules"): "two words in a group; each id once",
     ("POST", "/v1/similar"): "unknown operators in a filter",
     ("POST", "/retrieval"): "a query of white space; operators that no filter has",

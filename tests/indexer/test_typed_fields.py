@@ -131,6 +131,56 @@ def test_types_that_are_declared_later(indexer: Installation, name: str) -> None
     assert described(indexer)["fields"] == {}
 
 
+def test_weights_of_members_decide_what_is_found_first(indexer: Installation, name: str) -> None:
+    """By the real engine: a word in the title wins over two in the text only if its weight says
+    so, and what has no weight is not found."""
+    long = "多年的观测。" * 200
+    documents: list[dict[str, Any]] = [
+        {"id": "title", "title": "冻土路基", "text": "青藏铁路的长期变形与监测"},
+        {"id": "text", "title": "青藏铁路", "text": "冻土的长期变形与冻土的监测"},
+        {"id": "keyword", "title": "路基", "text": "监测", "fields": {"keywords": ["石墨烯"]}},
+        {"id": "body", "title": "公路", "body": f"先说鲲鹏。{long}再说鲲鹏。"},
+    ]
+    assert indexer.ended(indexer.submit(name, documents))["state"] == "succeeded"
+    assert indexer.found(name, "冻土", "lexical") == ["text", "title"]
+    assert indexer.found(name, "石墨烯", "lexical") == ["keyword"]
+    assert indexer.found(name, "鲲鹏", "lexical") == ["body"]
+
+    def weigh(**types: Any) -> None:
+        path = f"/collections/{name}/fields"
+        indexer.client.put(path, json={"fields": types}).raise_for_status()
+        job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
+        assert indexer.ended(job)["state"] == "succeeded"
+
+    weigh(
+        title={"type": "text", "weight": 5},
+        keywords={"type": "keywords", "weight": 0},
+        body={"type": "text", "weight": 0},
+    )
+    assert indexer.found(name, "冻土", "lexical") == ["title", "text"]
+    assert indexer.found(name, "石墨烯", "lexical") == []
+    assert indexer.found(name, "鲲鹏", "lexical") == []
+    assert described(indexer)["fields"]["title"] == {"type": "text", "weight": 5}
+    put = {"title": "石墨烯", "body": f"鲲鹏。{long}"}
+    indexer.client.put(f"/collections/{name}/documents/single", json=put).raise_for_status()
+    assert indexer.found(name, "石墨烯", "lexical") == ["single"]
+    assert indexer.found(name, "鲲鹏", "lexical") == []
+
+    weigh(
+        title={"type": "text"},
+        keywords={"type": "keywords", "weight": 3},
+        body={"type": "text"},
+    )
+    assert indexer.found(name, "冻土", "lexical") == ["text", "title"]
+    assert indexer.found(name, "石墨烯", "lexical") == ["keyword", "single"]
+    assert set(indexer.found(name, "鲲鹏", "lexical")) == {"body", "single"}
+    refused = indexer.client.put(
+        f"/collections/{name}/fields", json={"fields": {"title": "keyword"}}
+    )
+    assert refused.status_code == 422
+    assert "`title` is a text of every document" in refused.text
+
+
 def test_statistics_tell_the_type_that_fits(indexer: Installation, name: str) -> None:
     fields: list[dict[str, Any]] = [
         {"year": 2020, "mixed": 1, "tags": ["a"], "day": "2020-01-02", "word": "甲", "open": True},

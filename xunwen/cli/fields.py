@@ -11,8 +11,8 @@ from xunwen.cli.context import AsJson, client_of, console, print_json
 from xunwen.client import XunwenError
 
 TYPES_HELP = (
-    "Field and its type, `year=number`; the types are keyword, keywords, number, date, text, and"
-    " text:3 for a text whose words count three times."
+    "Field and its type, `year=number`; the types are keyword, keywords, number, date and text;"
+    " `title=text:3` lets the words of titles count three times."
 )
 
 

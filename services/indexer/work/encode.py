@@ -118,7 +118,7 @@ class PartEncoder:
         cuts = []
         for planned in documents:
             check()
-            cuts.append(cut(planned.document, analyzer))
+            cuts.append(cut(planned.document, analyzer, granted.types))
         brought = self._encoders.directories.of(granted.manifest.encoder).fingerprint
         rows = {}
         for encoder in granted.encoders:
