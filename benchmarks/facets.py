@@ -1,11 +1,12 @@
-"""Measures what counts and boosts cost a search of the recall service, on an embedded Milvus.
+"""Measures what counts and boosts cost a search, from the gateway to an embedded Milvus and back.
 
 Documents are the sample's papers again and again, each with a title of its own and further fields:
 a year, one of 200 journals, and one to four of 20,000 authors. Searches with and without counts
-take turns, so that both see the same machine; the service runs in this process, so a call has all
-of its JSON and no socket. Times are by the clock and of the processor in this process, which leaves
-out Milvus: once the fields are in memory, counts ask it for nothing. The first time, when they are
-read, stands beside that. The encoder is a tiny one, since encoding is not measured.
+take turns, so that both see the same machine. The gateway's links from `Arranging` on and the
+recall service run in this process, so that a search has all of its JSON and no socket; without
+ranking, which counts do not touch. Times are by the clock and of the processor in this process,
+which leaves out Milvus: once the fields are in memory, counts ask it for nothing. The first time,
+when they are read, stands beside that. The encoder is a tiny one, since encoding is not measured.
 
     python -m benchmarks.facets 10000 100000
 """
@@ -18,11 +19,12 @@ import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
+from redis.asyncio import Redis
 
 from benchmarks.growth import documents as papers
 from services.common.collection import PhysicalName
@@ -30,22 +32,40 @@ from services.common.documents import Document
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.request_context import Deadline
+from services.common.service_client import ServiceClient
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.versions import new_version
+from services.gateway.cache.levels import AnswerCache
+from services.gateway.cache.local import LocalCache
+from services.gateway.cache.policy import Lifetimes
+from services.gateway.cache.redis import RedisCache
+from services.gateway.search import render
+from services.gateway.search.answers import Ask, Asker
+from services.gateway.search.arranging import Arranging
+from services.gateway.search.cascade import Cascade
+from services.gateway.search.rank_service import RankService
+from services.gateway.search.recall_service import RecallService
+from services.gateway.search.request import Arrangement, Search, search_of
+from services.gateway.search.schemas import SearchOptions
+from services.gateway.search.walks import Walks
+from services.gateway.stores.redis_client import GuardedRedis
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import document_row
 from services.indexer.store import ObjectStore
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
-from tests.asgi import client_of
+from tests.asgi import transport_of
 from tests.models import DIMENSION, tiny_encoder
 from tests.servers import Server, milvus_lite
 
 NAME = "counted"
 QUERIES = 60
 BATCH = 500
-DEADLINE = {"x-deadline-ms": "600000"}
+MIB = 1 << 20
+MOST_SECONDS = 60
+LEAST_TURNS = 8
 FACETS: list[dict[str, Any]] = [
     {"field": "discipline"},
     {"field": "keywords"},
@@ -58,7 +78,7 @@ BOOSTS: list[dict[str, Any]] = [
     {"field": "journal", "values": {"期刊007": 2.0}},
 ]
 
-Call = Callable[[int], Awaitable[object]]
+Call = Callable[[int], Awaitable[None]]
 
 
 def documents(count: int) -> Iterator[Document]:
@@ -95,47 +115,50 @@ async def filled(count: int, server: Server, folder: Path) -> None:
 
 
 class Searches:
-    """The calls that the gateway makes of recall."""
+    """The searches of users, through the links of the gateway that counts concern."""
 
-    def __init__(self, http: httpx.AsyncClient, count: int) -> None:
-        self._http = http
+    def __init__(self, recall: ServiceClient, count: int) -> None:
+        service = RecallService(recall)
+        cascade = Cascade(service, RankService(recall), recall_share=1.0)
+        # No search has pages, so this Redis is never connected to.
+        cache = RedisCache(GuardedRedis(Redis(), "cache"))
+        levels = AnswerCache(LocalCache(MIB, lambda: None), cache, Lifetimes(1, 1, 1))
+        self._link = Arranging(cascade, service, Walks(levels, 1))
         self._version = new_version()
         step = max(1, count // QUERIES)
         self._queries = [one.title for one in itertools.islice(papers(count), 0, None, step)]
 
-    async def plain(self, at: int) -> None:
-        """A query for ten hits."""
-        await self._search(at, {})
+    def query(self, **more: Any) -> Call:
+        """Queries for ten hits."""
+        made = [search_of(one, _options(**more)) for one in self._queries]
 
-    async def boosted(self, at: int) -> None:
-        """The same with boosts."""
-        await self._search(at, {"boosts": BOOSTS})
+        async def query(at: int) -> None:
+            await self._answer(made[at])
 
-    async def counted(self, at: int) -> None:
-        """The same with counts over all that was found."""
-        answer = await self._search(at, {"every": True})
-        rows = [(identity, version) for identity, version, *_ in answer["every"]]
-        body = {"index": answer["index"], "rows": rows, "facets": FACETS, "version": self._version}
-        await self._post("/arrange", body)
+        return query
 
-    def listing(self, condition: Mapping[str, Any] | None, **more: Any) -> Call:
-        """A list of ten documents that a filter selects."""
+    def listing(self, condition: Mapping[str, Any] | None, *, counted: bool) -> Call:
+        """A list of ten documents."""
+        made = search_of(None, _options(filter=condition, facets=FACETS))
+        if not counted:
+            made = replace(made, arrangement=Arrangement())
 
-        async def listing(_: int) -> object:
-            body = {"collection": NAME, "filter": condition, "most": 10, "version": self._version}
-            return await self._post("/list", body | more)
+        async def listing(_: int) -> None:
+            await self._answer(made)
 
         return listing
 
-    async def _search(self, at: int, more: Mapping[str, Any]) -> Any:
-        body = {"query": self._queries[at], "collection": NAME, "top_n": 1000, "best": 10}
-        body |= {"texts": False, "documents": True, "version": self._version, **more}
-        return await self._post("/search", body)
+    async def _answer(self, search: Search) -> None:
+        ask = Ask(search, Deadline.after(600), Asker("-", "-"), version=self._version)
+        answered = await self._link.answer(ask)
+        counted = bool(search.arrangement and search.arrangement.facets)
+        if answered.degraded or counted != (b'"facets":' in answered.content):
+            raise RuntimeError(f"The answer is not what is measured: {answered.degraded}")
+        render.answer(ask, answered)
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        answer = await self._http.post(path, json=body, headers=DEADLINE)
-        answer.raise_for_status()
-        return answer.json()
+
+def _options(**members: Any) -> SearchOptions:
+    return SearchOptions.model_validate({"collection": NAME, "rank": False, **members})
 
 
 async def measured(count: int, server: Server, folder: Path) -> None:
@@ -144,33 +167,41 @@ async def measured(count: int, server: Server, folder: Path) -> None:
     directories = EncoderDirectories.read(folder / "encoder", [])
     encoder = open_encoder(folder / "encoder", PredictorOptions(threads=1, precision="fp32"))
     app = create_app(RecallSettings(milvus_uri=server.url), directories, encoder, Analyzers())
-    async with client_of(app) as http:
-        searches = Searches(http, count)
-        await searches.plain(0)
+    async with (
+        transport_of(app) as transport,
+        ServiceClient("recall", "http://recall", timeout=600, transport=transport) as recall,
+    ):
+        searches = Searches(recall, count)
+        await searches.query()(0)
         print(f"\n{count:,} documents, {len(FACETS)} facets", flush=True)
-        print("| search | without | with | more | of the processor | first time |", flush=True)
-        print("|---|---|---|---|---|---|", flush=True)
-        await compared("query, counts of 2,000", searches.plain, searches.counted)
-        await compared("query, boosts", searches.plain, searches.boosted)
+        print("| search | turns | without | with | more | of the processor | first time |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+        plain = searches.query()
+        await compared("query, counts of 2,000", plain, searches.query(facets=FACETS), QUERIES)
+        await compared("query, boosts", plain, searches.query(boosts=BOOSTS), QUERIES)
         one = {"discipline": "食品科学与工程"}
         for what, condition in (("list by a filter", one), ("list of all", None)):
-            with_counts = searches.listing(condition, facets=FACETS)
-            await compared(what, searches.listing(condition), with_counts)
+            plain = searches.listing(condition, counted=False)
+            await compared(what, plain, searches.listing(condition, counted=True), 1)
 
 
-async def compared(what: str, without: Call, counted: Call) -> None:
+async def compared(what: str, without: Call, counted: Call, different: int) -> None:
     """Times two searches in turns and prints a row of the table, in milliseconds.
 
-    Each query is asked once before that, so that the fields of its documents are in memory.
+    Each of the `different` searches is made once before that, so that the fields of its documents
+    are in memory. There are as many turns as MOST_SECONDS allow, from LEAST_TURNS to QUERIES.
     """
     plain, more = [], []
-    first = float(np.median([(await _timed(counted, at))[0] for at in range(QUERIES)]))
+    first = float(np.median([(await _timed(counted, at))[0] for at in range(different)]))
+    ends = time.monotonic() + MOST_SECONDS
     for at in range(QUERIES):
         plain.append(await _timed(without, at))
         more.append(await _timed(counted, at))
+        if at + 1 >= LEAST_TURNS and time.monotonic() > ends:
+            break
     (before, spent_before), (after, spent_after) = np.median(plain, 0), np.median(more, 0)
     print(
-        f"| {what} | {before:.1f} ms | {after:.1f} ms | {after - before:.1f} ms"
+        f"| {what} | {len(more)} | {before:.1f} ms | {after:.1f} ms | {after - before:.1f} ms"
         f" | {spent_after - spent_before:.1f} ms | {first:.0f} ms |",
         flush=True,
     )

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def transport_of(app: FastAPI) -> AsyncIterator[httpx.ASGITransport]:
+    """The way to an application, for clients of any kind."""
     async with app.router.lifespan_context(app) as opened:
         state = dict(opened or {})
 
@@ -17,6 +18,13 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
             # A server hands the lifespan's state to each request; httpx's transport does not.
             await app(scope | {"state": dict(state)}, receive, send)
 
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-            yield http
+        yield httpx.ASGITransport(app=served)
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        transport_of(app) as transport,
+        httpx.AsyncClient(transport=transport, base_url="http://service") as http,
+    ):
+        yield http
