@@ -5,7 +5,6 @@ import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic_core import to_json
 
 from services.common.request_context import Deadline, deadline_var
 from services.common.resources import opened
@@ -31,10 +30,11 @@ from services.common.wire.recall import (
     SimilarRequest,
     SimilarResponse,
 )
-from services.recall.domain import Fused, Index, Wanted, in_order, numbers_of
+from services.recall.domain import Index, Wanted, in_order
 from services.recall.encoders import Encoders
 from services.recall.lists import Lists
-from services.recall.recaller import Recalled, Recaller
+from services.recall.recalled import written
+from services.recall.recaller import Recaller
 from services.recall.settings import RecallSettings
 from services.recall.similar import similar
 
@@ -78,54 +78,6 @@ async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineD
         physical=body.index,
     )
     return Response(written(recalled), media_type="application/json")
-
-
-def written(recalled: Recalled) -> bytes:
-    """A RecallResponse as JSON. Candidates are written without validation, which would double the
-    time."""
-    return to_json(
-        {
-            "candidates": [_candidate(each) for each in recalled.candidates],
-            "found": recalled.found,
-            "every": None if recalled.every is None else [_named(each) for each in recalled.every],
-            "documents": recalled.documents,
-            "pinned": recalled.pinned,
-            "passages": {
-                identity: numbers
-                for identity, numbers in numbers_of(recalled.every or recalled.candidates).items()
-                if numbers
-            },
-            "shown": recalled.shown,
-            "boosted": {
-                one.document.id: recalled.boosted[one.document.id]
-                for one in recalled.every or recalled.candidates
-                if one.document.id in recalled.boosted
-            },
-            "index": recalled.index.physical,
-            "encoder": recalled.index.encoder,
-            "terms": recalled.terms,
-            "stages": recalled.stages,
-            "degraded": recalled.degraded,
-        },
-        inf_nan_mode="null",  # NaN cannot be written as JSON.
-    )
-
-
-def _named(fused: Fused) -> tuple[object, ...]:
-    document = fused.document
-    return document.id, document.version, fused.score, fused.dense, fused.lexical
-
-
-def _candidate(fused: Fused) -> dict[str, object]:
-    document = fused.document
-    return {
-        "id": document.id,
-        "title": document.title,
-        "text": document.text,
-        "dense": fused.dense,
-        "lexical": fused.lexical,
-        "score": fused.score,
-    }
 
 
 @router.post("/similar")

@@ -21,7 +21,8 @@ from services.common.text import Analyzers
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Found, Fusion, Index, Vector, Wanted
-from services.recall.recaller import Recalled, Recaller
+from services.recall.recalled import Recalled
+from services.recall.recaller import Recaller
 from tests.indexes import EmptyIndex
 
 ANALYZERS = Analyzers()
