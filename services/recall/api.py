@@ -70,6 +70,7 @@ async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineD
             partition=body.partition,
             rules=body.rules or RulesOfQuery(),
             boosts=body.boosts,
+            facets=body.facets,
         ),
         mode=body.mode,
         condition=body.filter,

@@ -71,7 +71,7 @@ def create_app(
             stack.push_async_callback(suggester.aclose)
             lists = Lists(index)
             booster = Booster(lists, _span(weights))
-            recaller = Recaller(index, encoders, by_index, fusion, query_fusion, booster)
+            recaller = Recaller(index, encoders, by_index, fusion, query_fusion, booster, lists)
             yield {
                 "checks": {"milvus": index.check},
                 "vital_checks": {"model": encoders.alive},

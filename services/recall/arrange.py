@@ -10,17 +10,8 @@ import numpy.typing as npt
 
 from services.common.errors import InvalidRequest
 from services.common.values import Scalar
-from services.common.wire.arrange import (
-    Arranged,
-    ArrangeOptions,
-    Edge,
-    Facet,
-    FacetRange,
-    FacetValue,
-    FacetWanted,
-    Group,
-    SortKey,
-)
+from services.common.wire.arrange import Arranged, ArrangeOptions, Group, SortKey
+from services.common.wire.facets import Edge, Facet, FacetRange, FacetValue, FacetWanted
 from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 
 RELEVANCE = "relevance"

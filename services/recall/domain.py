@@ -11,10 +11,13 @@ import numpy.typing as npt
 from services.common.documents import Content
 from services.common.request_context import Deadline
 from services.common.wire.boosts import Boost
+from services.common.wire.facets import Counted, FacetWanted
 from services.common.wire.passages import MOST_SHOWN, ShownPassages
 from services.common.wire.recall import RulesOfQuery
 
 Vector = npt.NDArray[np.float32]
+Key = tuple[str, int]
+"""Id and version of a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Wanted:
     """Query rules of the owner for the query."""
     boosts: Sequence[Boost] = ()
     """Fields that raise or lower scores."""
+    facets: Sequence[FacetWanted] = ()
+    """Fields whose values are counted over all that was found."""
 
 
 class DocumentIndex(Protocol):
@@ -158,6 +163,22 @@ class DocumentIndex(Protocol):
         """The stored vector of a document, None if it is not there.
 
         Raises IndexUnavailable, DeadlineExceeded.
+        """
+
+
+class Counter(Protocol):
+    """Counts the values of fields."""
+
+    async def counts(
+        self,
+        index: Index,
+        keys: Sequence[Key],
+        facets: Sequence[FacetWanted],
+        deadline: Deadline,
+    ) -> Counted:
+        """The counts over these documents; deleted ones are left out.
+
+        Raises InvalidRequest for a field that no document has, IndexUnavailable, DeadlineExceeded.
         """
 
 

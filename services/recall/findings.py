@@ -49,10 +49,11 @@ class Findings:
     pins: list[Found] | None
     """The pinned documents that match the request; None if they could not be fetched."""
 
-    @property
-    def number(self) -> int:
-        """Number of different documents."""
-        return len({one.id for leg in (*self.legs.values(), self.pins or []) for one in leg})
+    def versions(self) -> dict[str, int]:
+        """The version of each document that was found, by id."""
+        return {
+            one.id: one.version for leg in (*self.legs.values(), self.pins or ()) for one in leg
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from services.common.wire.arrange import (
     Listed,
     ListRequest,
 )
+from services.common.wire.facets import Counted, FacetWanted
 from services.recall.arrange import RELEVANCE, arranged
 from services.recall.columns import Columns, Rows
-from services.recall.domain import Index
+from services.recall.domain import Index, Key
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +35,6 @@ _BATCH = 1_000
 
 EVERY = "*"
 """Name of a facet that stands for a facet of every field."""
-
-Key = tuple[str, int]
-"""Id and version of a document."""
 
 
 class FieldSource(Protocol):
@@ -76,10 +74,15 @@ class Lists:
         DeadlineExceeded.
         """
         index = _index(wanted.index, wanted.version)
-        columns, known = await self.columns(index, wanted.rows, _named(wanted), deadline)
-        there = np.flatnonzero(known >= 0)
-        answer = arranged(columns, known[there], _spelled_out(wanted, columns))
-        return answer.model_copy(update={"order": there[answer.order].tolist()})
+        return await self._arranged(index, wanted.rows, wanted, deadline)
+
+    async def counts(
+        self, index: Index, keys: Sequence[Key], facets: Sequence[FacetWanted], deadline: Deadline
+    ) -> Counted:
+        """The counts over these documents; deleted ones are left out. Raises as `arrange` does."""
+        wanted = ArrangeOptions.model_construct(facets=list(facets), sort=[], group_by=None)
+        arranged = await self._arranged(index, keys, wanted, deadline)
+        return Counted.model_construct(total=arranged.total, facets=arranged.facets)
 
     async def listed(self, wanted: ListRequest, deadline: Deadline) -> Listed:
         """The documents that a filter selects, in the order of ids unless another one is asked for.
@@ -102,18 +105,15 @@ class Lists:
                 " query or a narrower filter."
             )
         if wanted.facets or _named(wanted):
-            columns, rows = await self.columns(index, keys, _named(wanted), deadline)
-            there = np.flatnonzero(rows >= 0)
-            answer = arranged(columns, rows[there], _spelled_out(wanted, columns))
-            order = there[answer.order[: wanted.most]].tolist()
+            answer = await self._arranged(index, keys, wanted, deadline)
         else:
-            answer = Arranged(total=len(keys), order=[], facets={})
             order = list(range(min(wanted.most, len(keys))))
+            answer = Arranged(total=len(keys), order=order, facets={})
         groups = answer.groups
         return Listed.model_construct(
             index=index.physical,
             total=answer.total,
-            ids=[keys[place][0] for place in order],
+            ids=[keys[place][0] for place in answer.order[: wanted.most]],
             groups=None if groups is None else groups[: wanted.most],
             distinct_groups=answer.distinct_groups,
             facets=answer.facets,
@@ -159,6 +159,15 @@ class Lists:
                 f"No document of the collection has a field `{unknown[0]}`; its fields: {there}."
             )
         return columns, columns.rows([identity for identity, _ in keys])
+
+    async def _arranged(
+        self, index: Index, keys: Sequence[Key], wanted: ArrangeOptions, deadline: Deadline
+    ) -> Arranged:
+        """Order, groups and counts; the order is by places in `keys`."""
+        columns, known = await self.columns(index, keys, _named(wanted), deadline)
+        there = np.flatnonzero(known >= 0)
+        answer = arranged(columns, known[there], _spelled_out(wanted, columns))
+        return answer.model_copy(update={"order": there[answer.order].tolist()})
 
     async def _filled(
         self, index: Index, keys: Sequence[Key], deadline: Deadline

@@ -2,21 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.common.errors import SearchError
+from services.common.documents import Content
+from services.common.errors import DeadlineExceeded, SearchError, Unavailable
 from services.common.filters import compile_filter
 from services.common.request_context import Deadline
+from services.common.wire.facets import Counted
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.boosts import Boosted, Booster
 from services.recall.domain import (
+    Counter,
     DocumentIndex,
     Fused,
     Fusion,
+    Index,
+    Key,
     QueryEncoder,
     Wanted,
     fuse,
@@ -44,6 +49,8 @@ class Recaller:
     query_fusion: QueryFusion | None = None
     """Model of the dense leg's weight for each query; None always takes that of `fusion`."""
     booster: Booster = field(default_factory=Booster)
+    counter: Counter | None = None
+    """Counts facets; without it they have no counts."""
     encoders_seen: dict[str, str] = field(default_factory=dict)
     """Encoder that each collection had at its last search."""
 
@@ -66,10 +73,11 @@ class Recaller:
         Every write up to the index version is found; without one, every write of this moment.
 
         A leg that fails or is late is named in `degraded` and the other one answers; where both
-        are late, the first that comes within LATE_SECONDS answers. `texts` is named there when they
-        could not be fetched. Raises InvalidFilter, CollectionNotFound; and, when no leg answered,
-        what stopped the first: EncoderMismatch where the collection's encoder is not installed,
-        IndexUnavailable, ModelUnavailable, Overloaded, DeadlineExceeded.
+        are late, the first that comes within LATE_SECONDS answers. `texts` and `facets` are named
+        there when they could not be fetched. Raises InvalidFilter, CollectionNotFound,
+        InvalidRequest for a field that no document has; and, when no leg answered, what stopped the
+        first: EncoderMismatch where the collection's encoder is not installed, IndexUnavailable,
+        ModelUnavailable, Overloaded, DeadlineExceeded.
         """
         compile_filter(condition)  # what is wrong with a filter is told before anything is asked
         asked = Asked(query, collection, wanted, mode, condition, deadline, version, physical)
@@ -77,15 +85,16 @@ class Recaller:
         findings = await finder.findings(asked)
         index, watch = findings.index, asked.watch
         if not findings.legs:
-            return Recalled([], index, [], watch.stages, [])
+            return await self._complete(asked, Recalled([], index, [], watch.stages, []), [])
         fused = await self._fused(asked, findings)
         raised = await self.booster.boosted(index, fused, wanted.boosts, deadline, watch)
-        fused, number = pins_first(raised.fused, findings.pins or []), findings.number
+        fused = pins_first(raised.fused, findings.pins or [])
+        keys = list(findings.versions().items())
         if wanted.phrases or wanted.exclude:
             with watch.stage("phrases") as lap:
-                lap.candidates = number
+                lap.candidates = len(keys)
                 fused = await holding(self.index, index, fused, wanted, deadline)
-                number = len(fused)
+                keys = [(one.document.id, one.document.version) for one in fused]
         # Rank knows boosts; without it the order is final.
         candidates = raised.candidates(fused, wanted.best) if wanted.texts else fused[: wanted.best]
         degraded = _missing(mode, findings, raised)
@@ -95,14 +104,14 @@ class Recaller:
             marked_terms(findings.said, wanted.rules, findings.analyzer),
             watch.stages,
             degraded,
-            number,
+            len(keys),
             every=fused if wanted.every else None,
             pinned=[
                 one.document.id for one in candidates if one.document.id in wanted.rules.pinned
             ],
             boosted=raised.concerned,
         )
-        return await self._with_contents(asked, recalled)
+        return await self._complete(asked, recalled, keys)
 
     async def _fused(self, asked: Asked, findings: Findings) -> list[Fused]:
         """Both legs as one order: the best, or all where later steps need all."""
@@ -126,6 +135,30 @@ class Recaller:
             n = 2 * wanted.found if every or findings.pins else wanted.best
             return fuse(dense, lexical, n, fusion)
 
+    async def _complete(self, asked: Asked, recalled: Recalled, keys: Sequence[Key]) -> Recalled:
+        """The same with the texts, the documents and the counts that are wanted; `keys` are id and
+        version of all that was found."""
+        if not asked.wanted.facets or self.counter is None:
+            return await self._with_contents(asked, recalled)
+        counted, whole = await asyncio.gather(
+            self._counts(self.counter, asked, recalled.index, keys),
+            self._with_contents(asked, recalled),
+        )
+        degraded = whole.degraded if counted else [*whole.degraded, "facets"]
+        return replace(whole, counted=counted, degraded=degraded)
+
+    async def _counts(
+        self, counter: Counter, asked: Asked, index: Index, keys: Sequence[Key]
+    ) -> Counted | None:
+        """The counts; None if the fields could not be read. Raises InvalidRequest."""
+        with asked.watch.stage("facets") as lap:
+            lap.candidates = len(keys)
+            try:
+                return await counter.counts(index, keys, asked.wanted.facets, asked.deadline)
+            except (Unavailable, DeadlineExceeded) as error:
+                logger.warning("the facets were not counted", extra={"code": error.code})
+                return None
+
     async def _with_contents(self, asked: Asked, recalled: Recalled) -> Recalled:
         """The same with the texts and the documents that are wanted."""
         candidates, index, degraded = recalled.candidates, recalled.index, recalled.degraded
@@ -137,9 +170,9 @@ class Recaller:
                 except SearchError as error:
                     logger.warning("the texts could not be read", extra={"code": error.code})
                     degraded = [*degraded, "texts"]
-        documents = None
+        documents: list[Content] | None = [] if asked.wanted.documents else None
         shown: Mapping[str, ShownPassages] = {}
-        if asked.wanted.documents:
+        if asked.wanted.documents and candidates:
             at_last = asked.deadline.at_last()
             with asked.watch.stage("documents") as lap:
                 ids = [candidate.document.id for candidate in candidates]

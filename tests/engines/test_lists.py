@@ -14,11 +14,11 @@ from services.common.request_context import Deadline
 from services.common.values import readable
 from services.common.wire.arrange import (
     ArrangeRequest,
-    FacetWanted,
     Listed,
     ListRequest,
     SortKey,
 )
+from services.common.wire.facets import FacetWanted
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.recall.lists import Lists
 from services.recall.milvus import milvus_document_index

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.common.errors import InvalidRequest
-from services.common.wire.arrange import Arranged, ArrangeOptions, FacetWanted, SortKey
+from services.common.wire.arrange import Arranged, ArrangeOptions, SortKey
+from services.common.wire.facets import FacetWanted
 from services.recall.arrange import arranged
 from services.recall.columns import Columns
 from tests.engines.chance import NAMES, documents

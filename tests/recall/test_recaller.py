@@ -13,14 +13,16 @@ from services.common.errors import (
     DeadlineExceeded,
     EncoderMismatch,
     IndexUnavailable,
+    InvalidRequest,
     ModelUnavailable,
     SearchError,
 )
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
+from services.common.wire.facets import Counted, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
-from services.recall.domain import Found, Fusion, Index, Vector, Wanted
+from services.recall.domain import Counter, Found, Fusion, Index, Key, Vector, Wanted
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
 from tests.indexes import EmptyIndex
@@ -116,12 +118,16 @@ async def search(
     seconds: float = 10,
     texts: bool = True,
     rules: RulesOfQuery | None = None,
+    counter: Counter | None = None,
 ) -> Recalled:
-    recaller = Recaller(index, encoder or FakeEncoder(), IndexAnalyzers(ANALYZERS, index), Fusion())
+    """A search; with a counter it asks for a facet."""
+    analyzers = IndexAnalyzers(ANALYZERS, index)
+    recaller = Recaller(index, encoder or FakeEncoder(), analyzers, Fusion(), counter=counter)
+    facets = [FacetWanted(field="year")] if counter else []
     return await recaller.search(
         query,
         "c",
-        Wanted(10, 10, texts=texts, rules=rules or RulesOfQuery()),
+        Wanted(10, 10, texts=texts, rules=rules or RulesOfQuery(), facets=facets),
         mode=mode,
         condition=None,
         deadline=Deadline.after(seconds),
@@ -218,6 +224,39 @@ async def test_what_rank_reads_comes_along_where_it_is_wanted() -> None:
 async def test_texts_that_cannot_be_fetched_are_named() -> None:
     recalled = await search(FakeIndex(texts_error=IndexUnavailable()))
     assert (ids(recalled), recalled.degraded) == ({"dense", "lexical"}, ["texts"])
+
+
+@dataclass
+class FakeCounter:
+    """Counts nothing but how many documents it is given, or fails."""
+
+    error: SearchError | None = None
+
+    async def counts(
+        self,
+        index: Index,
+        keys: Sequence[Key],
+        facets: Sequence[FacetWanted],
+        deadline: Deadline,
+    ) -> Counted:
+        if self.error:
+            raise self.error
+        return Counted(total=len(keys), facets={})
+
+
+@pytest.mark.parametrize("error", [IndexUnavailable(), DeadlineExceeded()])
+async def test_counts_that_cannot_be_made_are_named(error: SearchError) -> None:
+    recalled = await search(FakeIndex(), counter=FakeCounter(error))
+    assert ids(recalled) == {"dense", "lexical"}
+    assert (recalled.degraded, recalled.counted) == (["facets"], None)
+    counted = (await search(FakeIndex(), counter=FakeCounter())).counted
+    assert counted is not None
+    assert counted.total == 2
+
+
+async def test_counts_of_an_unknown_field_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="no such field"):
+        await search(FakeIndex(), counter=FakeCounter(InvalidRequest("no such field")))
 
 
 async def test_pins_come_first_and_hidden_documents_are_not_asked_for() -> None:

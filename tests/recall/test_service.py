@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from services.common.wire.recall import DocumentsResponse, EncodeResponse, Recal
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
 from tests.asgi import client_of
-from tests.recall.conftest import Filler
+from tests.recall.conftest import DOCUMENTS, Filler
 from tests.servers import Server
 
 
@@ -66,6 +67,51 @@ async def test_documents_are_given_by_id(
 async def test_without_texts_candidates_are_ids_and_scores(client: httpx.AsyncClient) -> None:
     answer = await search(client, query="企业文化", texts=False)
     assert {each["title"] for each in answer.json()["candidates"]} == {""}
+
+
+COUNTED = [{"field": "discipline"}, {"field": "year", "edges": [2018]}]
+
+
+@pytest.mark.parametrize("more", [{}, {"phrases": ["企业"]}, {"rules": {"pinned": ["d4"]}}])
+async def test_counts_of_a_search_are_those_of_all_that_it_names(
+    client: httpx.AsyncClient, literature: PhysicalName, more: dict[str, Any]
+) -> None:
+    """Counts within a search and counts asked for afterwards are the same, and those of the texts
+    above."""
+    asked = {"query": "企业文化", "best": 1, "every": True, "texts": False, **more}
+    answer = RecallResponse.model_validate_json(
+        (await search(client, **asked, facets=COUNTED)).content
+    )
+    assert answer.every is not None
+    assert answer.counted is not None
+    body = {
+        "index": str(literature),
+        "rows": [(identity, version) for identity, version, *_ in answer.every],
+        "facets": COUNTED,
+    }
+    arranged = (await client.post("/arrange", json=body)).json()
+    assert answer.counted.model_dump()["facets"] == arranged["facets"]
+    named = [
+        one.fields for one in DOCUMENTS if one.id in {identity for identity, *_ in answer.every}
+    ]
+    assert answer.counted.total == answer.found == len(named)
+    assert len(named) == (2 if "phrases" in more else len(DOCUMENTS))
+    assert {one.value: one.count for one in answer.counted.facets["discipline"].values} == Counter(
+        fields["discipline"] for fields in named
+    )
+    assert "facets" in {stage.name for stage in answer.stages}
+
+
+async def test_facets_that_cannot_be_counted_are_refused(client: httpx.AsyncClient) -> None:
+    answer = await search(client, query="企业文化", facets=[{"field": "yaer"}])
+    assert answer.status_code == 422
+    assert "its fields: discipline, keywords, open, year" in answer.json()["detail"]
+
+
+async def test_signs_alone_are_counted_as_nothing(client: httpx.AsyncClient) -> None:
+    answer = (await search(client, query="？！", documents=True, facets=COUNTED)).json()
+    assert (answer["documents"], answer["counted"]["total"]) == ([], 0)
+    assert answer["counted"]["facets"]["discipline"]["values"] == []
 
 
 async def test_filters_hold_in_both_legs(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.common.citations.forms import CitationForm
-from services.common.wire.arrange import Facet
+from services.common.wire.facets import Facet
 from services.common.wire.passages import PassagePlace
 from services.common.wire.recall import Mode
 from xunwen.cli.context import AsJson, client_of, console, json_object, print_json

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, Field
 
 from services.common.documents import FieldValue
-from services.common.wire.arrange import Facet, Group
+from services.common.wire.arrange import Group
+from services.common.wire.facets import Facet
 from services.common.wire.boosts import Boost
 from services.common.wire.passages import Passage, PassagePlace
 from services.common.wire.stages import Stage

@@ -10,6 +10,7 @@ from services.common.documents import Content, DocumentId
 from services.common.parameters import PartitionName
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.boosts import MAX_BOOSTS, Boost
+from services.common.wire.facets import MAX_FACETS, Counted, FacetWanted
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 
@@ -105,6 +106,11 @@ class RecallRequest(BaseModel):
         max_length=MAX_BOOSTS,
         description="Fields that raise or lower scores",
     )
+    facets: list[FacetWanted] = Field(
+        default_factory=list,
+        max_length=MAX_FACETS,
+        description="Fields whose values are counted over all that was found",
+    )
     version: str | None = Field(
         default=None,
         pattern=VERSION_PATTERN,
@@ -163,14 +169,19 @@ class RecallResponse(BaseModel):
         description="Log-odds that boosts add to a document, and its score without them, of each"
         " document that they concern",
     )
+    counted: Counted | None = Field(
+        default=None,
+        description="Counts over all that was found; None if no facets were asked for, or if their"
+        " fields could not be read",
+    )
     index: str = Field(description="The physical collection that answered")
     encoder: str = Field(description="Fingerprint of the encoder that filled it")
     terms: list[str] = Field(description="Words of the query, for highlights")
     stages: list[Stage]
     degraded: list[str] = Field(
         default_factory=list,
-        description="Legs that did not answer; `texts`, `rules` and `boosts` if what they need"
-        " could not be fetched",
+        description="Legs that did not answer; `texts`, `rules`, `boosts` and `facets` if what they"
+        " need could not be fetched",
     )
 
 

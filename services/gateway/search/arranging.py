@@ -86,20 +86,21 @@ class Arranging:
 
     async def _found(self, ask: Ask, arrangement: Arrangement) -> Course:
         """The candidates of a query."""
-        if arrangement.orders:
-            search = ask.search
-            # Recall finds no more candidates than this.
-            deep = min(max(search.recall_k, search.top_k), MAX_TOP_K)
-            found = await self.cascade.found(replace(ask, search=replace(search, top_k=deep)))
-        else:
+        if not arrangement.orders:
             found = await self.cascade.found(ask)
-        every, counted = _all(found), "recalled"
+            counted = found.recalled.counted or {"total": found.recalled.found}
+            return Course(found, found.best, {"counted": "recalled", **counted})
+        search = ask.search
+        # Recall finds no more candidates than this.
+        deep = min(max(search.recall_k, search.top_k), MAX_TOP_K)
+        found = await self.cascade.found(replace(ask, search=replace(search, top_k=deep)))
+        every, over = _all(found), "recalled"
         if (least := arrangement.min_score) is not None and (found.ranker or not ask.search.rank):
             if found.ranker:
-                every, counted = list(found.best), "ranked"
+                every, over = list(found.best), "ranked"
             pinned = found.recalled.pinned
             every = [hit for hit in every if hit.score >= least or hit.id in pinned]
-        course = Course(found, every, {"total": len(every), "counted": counted})
+        course = Course(found, every, {"total": len(every), "counted": over})
         course.terms = found.recalled.terms
         if arrangement.asks_recall:
             await self._arrange(ask, arrangement, course)

@@ -51,10 +51,13 @@ class RecallAnswer:
     shown: Mapping[str, ShownMembers] = field(default_factory=dict)
     """The passages of those of `documents` that are long."""
     every: Sequence[tuple[str, int, float, float | None, float | None]] = ()
-    """Id, version, score, dense and lexical of all found documents, best first; empty unless the
-    search has an arrangement."""
+    """Id, version, score, dense and lexical of all found documents, best first; empty unless others
+    than the best may become hits."""
     boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Log-odds that boosts add to documents, and their scores without them, by id."""
+    counted: Mapping[str, Any] | None = None
+    """A wire Counted over all found documents; None if it was not asked for or could not be made,
+    or if an Arrangement follows."""
 
 
 def in_order_of_recall(recalled: RecallAnswer, top_k: int) -> list[RankedHit]:
@@ -70,7 +73,7 @@ def in_order_of_recall(recalled: RecallAnswer, top_k: int) -> list[RankedHit]:
 
 
 def all_in_order_of_recall(recalled: RecallAnswer) -> list[RankedHit]:
-    """All that was found, where the search has an arrangement."""
+    """All that was found, of a search whose hits may be others than the best."""
     return [
         RankedHit.model_construct(
             id=identity,

@@ -47,7 +47,7 @@ class RecallService:
             "filter": search.filter,
             "texts": texts,
             "documents": not texts and not arrangement.orders,
-            "every": arrangement.orders or arrangement.asks_recall,
+            "every": arrangement.orders,
             "version": version,
             "rules": rules,
         }
@@ -57,6 +57,8 @@ class RecallService:
             body["boosts"] = search.boosts
         if search.partition is not None:
             body["partition"] = search.partition
+        if not arrangement.orders and arrangement.facets:
+            body["facets"] = arrangement.facets
         response = await self.client.send(
             "POST",
             "/search",
@@ -79,6 +81,7 @@ class RecallService:
                 passages=answer.get("passages") or {},
                 shown=answer.get("shown") or {},
                 boosted=answer.get("boosted") or {},
+                counted=answer.get("counted"),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Unavailable("The recall service gave an answer that cannot be read.") from error

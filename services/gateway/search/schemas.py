@@ -24,8 +24,9 @@ from services.common.parameters import (
     ObjectsParameter,
     PartitionName,
 )
-from services.common.wire.arrange import MAX_FACETS, MAX_SORT_KEYS, NamedFacet
+from services.common.wire.arrange import MAX_SORT_KEYS
 from services.common.wire.boosts import MAX_BOOSTS, Boost
+from services.common.wire.facets import MAX_FACETS, NamedFacet
 from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import (
     MAX_CANDIDATES,
