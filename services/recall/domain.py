@@ -11,7 +11,7 @@ import numpy.typing as npt
 from services.common.documents import Content
 from services.common.request_context import Deadline
 from services.common.wire.boosts import Boost
-from services.common.wire.facets import Counted, FacetWanted
+from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.passages import MOST_SHOWN, ShownPassages
 from services.common.wire.recall import RulesOfQuery
 
@@ -175,7 +175,7 @@ class Counter(Protocol):
         keys: Sequence[Key],
         facets: Sequence[FacetWanted],
         deadline: Deadline,
-    ) -> Counted:
+    ) -> FacetCounts:
         """The counts over these documents; deleted ones are left out.
 
         Raises InvalidRequest for a field that no document has, IndexUnavailable, DeadlineExceeded.

@@ -20,7 +20,7 @@ from services.common.wire.arrange import (
     Listed,
     ListRequest,
 )
-from services.common.wire.facets import Counted, FacetWanted
+from services.common.wire.facets import FacetCounts, FacetWanted
 from services.recall.arrange import RELEVANCE, arranged
 from services.recall.columns import Columns, Rows
 from services.recall.domain import Index, Key
@@ -78,11 +78,11 @@ class Lists:
 
     async def counts(
         self, index: Index, keys: Sequence[Key], facets: Sequence[FacetWanted], deadline: Deadline
-    ) -> Counted:
+    ) -> FacetCounts:
         """The counts over these documents; deleted ones are left out. Raises as `arrange` does."""
         wanted = ArrangeOptions.model_construct(facets=list(facets), sort=[], group_by=None)
         arranged = await self._arranged(index, keys, wanted, deadline)
-        return Counted.model_construct(total=arranged.total, facets=arranged.facets)
+        return FacetCounts.model_construct(total=arranged.total, facets=arranged.facets)
 
     async def listed(self, wanted: ListRequest, deadline: Deadline) -> Listed:
         """The documents that a filter selects, in the order of ids unless another one is asked for.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pydantic_core import to_json
 
 from services.common.documents import Content
-from services.common.wire.facets import Counted
+from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 from services.recall.domain import Fused, Index, numbers_of
@@ -34,7 +34,7 @@ class Recalled:
     """The passages of long documents."""
     boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Log-odds that boosts add to documents, and their scores without them, by id."""
-    counted: Counted | None = None
+    counted: FacetCounts | None = None
     """Counts over all that was found; None if not wanted, or if they could not be made."""
 
 

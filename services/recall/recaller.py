@@ -10,7 +10,7 @@ from services.common.documents import Content
 from services.common.errors import DeadlineExceeded, SearchError, Unavailable
 from services.common.filters import compile_filter
 from services.common.request_context import Deadline
-from services.common.wire.facets import Counted
+from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
 from services.recall.analyzers import IndexAnalyzers
@@ -149,7 +149,7 @@ class Recaller:
 
     async def _counts(
         self, counter: Counter, asked: Asked, index: Index, keys: Sequence[Key]
-    ) -> Counted | None:
+    ) -> FacetCounts | None:
         """The counts; None if the fields could not be read. Raises InvalidRequest."""
         with asked.watch.stage("facets") as lap:
             lap.candidates = len(keys)

@@ -19,7 +19,7 @@ from services.common.errors import (
 )
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
-from services.common.wire.facets import Counted, FacetWanted
+from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Counter, Found, Fusion, Index, Key, Vector, Wanted
@@ -238,10 +238,10 @@ class FakeCounter:
         keys: Sequence[Key],
         facets: Sequence[FacetWanted],
         deadline: Deadline,
-    ) -> Counted:
+    ) -> FacetCounts:
         if self.error:
             raise self.error
-        return Counted(total=len(keys), facets={})
+        return FacetCounts(total=len(keys), facets={})
 
 
 @pytest.mark.parametrize("error", [IndexUnavailable(), DeadlineExceeded()])

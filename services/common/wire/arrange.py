@@ -10,7 +10,7 @@ from services.common.field_names import NAME
 from services.common.parameters import PartitionName
 from services.common.values import Scalar
 from services.common.versions import VERSION_PATTERN
-from services.common.wire.facets import MAX_FACETS, Counted, Facet, FacetWanted
+from services.common.wire.facets import MAX_FACETS, Facet, FacetCounts, FacetWanted
 from services.common.wire.recall import MAX_CANDIDATES
 
 MAX_LISTED = 10_000
@@ -95,7 +95,7 @@ class Group(BaseModel):
     count: int
 
 
-class Arranged(Counted):
+class Arranged(FacetCounts):
     """Documents in order, and what was counted over all of them."""
 
     order: list[int] = Field(

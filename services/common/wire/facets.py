@@ -83,7 +83,7 @@ class Facet(BaseModel):
     ranges: list[FacetRange] = Field(default_factory=list)
 
 
-class Counted(BaseModel):
+class FacetCounts(BaseModel):
     """The counts over a set of documents."""
 
     total: int = Field(description="Number of documents that still exist")

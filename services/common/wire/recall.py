@@ -10,7 +10,7 @@ from services.common.documents import Content, DocumentId
 from services.common.parameters import PartitionName
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.boosts import MAX_BOOSTS, Boost
-from services.common.wire.facets import MAX_FACETS, Counted, FacetWanted
+from services.common.wire.facets import MAX_FACETS, FacetCounts, FacetWanted
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 
@@ -169,7 +169,7 @@ class RecallResponse(BaseModel):
         description="Log-odds that boosts add to a document, and its score without them, of each"
         " document that they concern",
     )
-    counted: Counted | None = Field(
+    counted: FacetCounts | None = Field(
         default=None,
         description="Counts over all that was found; None if no facets were asked for, or if their"
         " fields could not be read",

@@ -56,8 +56,8 @@ class RecallAnswer:
     boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Log-odds that boosts add to documents, and their scores without them, by id."""
     counted: Mapping[str, Any] | None = None
-    """A wire Counted over all found documents; None if it was not asked for or could not be made,
-    or if an Arrangement follows."""
+    """A wire FacetCounts over all found documents; None if it was not asked for or could not be
+    made, or if another order follows."""
 
 
 def in_order_of_recall(recalled: RecallAnswer, top_k: int) -> list[RankedHit]:
