@@ -65,7 +65,9 @@ def test_axe_where_columns_are_asked_for(open_page: OpenPage) -> None:
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"viewport": PHONE}])
+@pytest.mark.parametrize(
+    "look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": PHONE}]
+)
 def test_axe_in_words_and_rules(open_page: OpenPage, look: dict[str, Any]) -> None:
     page = open_page("?view=collections", locale="en-GB", **look)
     card = page.locator(".collection[data-name=literature]")
