@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from starlette.exceptions import HTTPException
 
 from services.common.errors import InvalidRequest, MalformedRequest, SearchError
+from services.common.patterns import what_to_write
 from services.common.request_context import request_id_var
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,7 +72,7 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
         errors.append(
             {
                 "field": where or "body",
-                "message": item["msg"].removeprefix("Value error, "),
+                "message": _message(item),
                 "given": _printable(given),
             }
         )
@@ -80,6 +81,12 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
     if len(errors) > 1:
         detail += f" (and {len(errors) - 1} more, see `errors`)"
     return InvalidRequest(detail, extra={"errors": errors})
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    """What is wrong with a value, or what to write where a pattern is explained."""
+    written = what_to_write(str(item.get("ctx", {}).get("pattern")))
+    return written or str(item["msg"]).removeprefix("Value error, ")
 
 
 def _printable(given: object) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.common.field_names import NAME
+from services.common.patterns import explained
 from services.common.values import MAX_STRING_BYTES
 
 MAX_BOOSTS = 10
@@ -27,7 +28,9 @@ class Boost(BaseModel):
     field: str = Field(pattern=f"^{NAME}$", description="Name of the field")
     recency: str | None = Field(
         default=None,
-        pattern=r"^[1-9][0-9]{0,3}[dmy]$",
+        pattern=explained(
+            r"^[1-9][0-9]{0,3}[dmy]$", "write a number and d, m or y, such as 90d or 5y"
+        ),
         description="Half-life of the effect in days, months or years, such as `90d` or `5y`: a"
         " date of today has the whole effect, one of this age half of it",
     )

@@ -18,13 +18,8 @@ from pydantic import (
 )
 
 from services.common.documents import DocumentId
-from services.common.wire.recall import (
-    MAX_HIDDEN,
-    MAX_PINNED,
-    MAX_QUERY_CHARS,
-    MAX_STOP_WORDS,
-    NOT_BLANK,
-)
+from services.common.patterns import NOT_BLANK
+from services.common.wire.recall import MAX_HIDDEN, MAX_PINNED, MAX_QUERY_CHARS, MAX_STOP_WORDS
 
 MAX_SYNONYMS = 5_000
 MAX_QUERIES = 2_000

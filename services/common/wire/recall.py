@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Content, DocumentId
 from services.common.parameters import PartitionName
+from services.common.patterns import NOT_BLANK
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.facets import MAX_FACETS, FacetCounts, FacetWanted
@@ -17,9 +18,6 @@ from services.common.wire.stages import Stage
 MAX_QUERY_CHARS = 2_000
 MAX_CANDIDATES = 10_000
 MAX_PHRASES = 20
-NOT_BLANK = r"[^\s\x85]"
-"""Pattern of texts that are not only white space. U+0085 is named since the engines of patterns, of
-clients and of ours, do not agree on it."""
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
 """Words that stand together."""
 MAX_SIMILAR = 100

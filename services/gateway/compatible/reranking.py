@@ -15,8 +15,9 @@ from pydantic import (
 )
 
 from services.common.abandoned import CLIENT_CLOSED
+from services.common.patterns import NOT_BLANK
 from services.common.wire.rank import RerankRequest, RerankResponse
-from services.common.wire.recall import MAX_QUERY_CHARS, NOT_BLANK
+from services.common.wire.recall import MAX_QUERY_CHARS
 from services.gateway.compatible import rerank_json
 from services.gateway.compatible.rerank_json import Given, RerankAnswer, TextDocument
 from services.gateway.compatible.texts import checked_text, portions, refused

@@ -24,18 +24,12 @@ from services.common.parameters import (
     ObjectsParameter,
     PartitionName,
 )
+from services.common.patterns import NOT_BLANK, explained
 from services.common.wire.arrange import MAX_SORT_KEYS
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.facets import MAX_FACETS, NamedFacet
 from services.common.wire.rank import MAX_TOP_K
-from services.common.wire.recall import (
-    MAX_CANDIDATES,
-    MAX_PHRASES,
-    MAX_QUERY_CHARS,
-    NOT_BLANK,
-    Mode,
-    Phrase,
-)
+from services.common.wire.recall import MAX_CANDIDATES, MAX_PHRASES, MAX_QUERY_CHARS, Mode, Phrase
 
 DEFAULT_COLLECTION = "literature"
 MAX_BATCH = 100
@@ -54,7 +48,10 @@ Query = Annotated[
     StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, pattern=NOT_BLANK),
     Field(description="Text to search for, in Chinese, English or both"),
 ]
-CURSOR_PATTERN = r"^(\*|[A-Za-z0-9_-]{16}\.[0-9]{1,5})$"
+CURSOR_PATTERN = explained(
+    r"^(\*|[A-Za-z0-9_-]{16}\.[0-9]{1,5})$",
+    "write `*` for the first page, and for the next one the `next_cursor` of the page before",
+)
 SortName = Annotated[str, StringConstraints(pattern=rf"^-?{NAME}$")]
 
 

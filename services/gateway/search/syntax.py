@@ -196,9 +196,9 @@ def _check_name(given: str, match: re.Match[str], fields: Collection[str] | None
     meant = match["quoted"] is not None or _RANGE.fullmatch(match["bare"] or "")
     if not alike and not meant:
         return
-    hint = f"did you mean `{alike[0]}`? " if alike else ""
+    hint = f"did you mean `{alike[0]}`? Its" if alike else "its"
     raise InvalidRequest(
-        f"query: the collection has no field `{given}`; {hint}Its fields:"
+        f"query: the collection has no field `{given}`; {hint} fields:"
         f" {', '.join(sorted(fields)) or 'none'}. To search for the words, put a space after the"
         " colon."
     )
