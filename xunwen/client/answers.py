@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from services.common.documents import FieldValue
 from services.common.wire.arrange import Group
-from services.common.wire.facets import Facet
 from services.common.wire.boosts import Boost
+from services.common.wire.facets import Facet
 from services.common.wire.passages import Passage, PassagePlace
 from services.common.wire.stages import Stage
 from services.common.wire.suggest import Suggested
