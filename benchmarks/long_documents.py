@@ -34,7 +34,8 @@ from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 from services.rank.stopping import StopRule
-from services.recall.domain import Found, Fused, Fusion, fuse
+from services.recall.domain import Found
+from services.recall.fused import Fused, Fusion, fuse
 from services.recall.fusion import QueryFusion
 
 MODELS = Path("models")

@@ -19,8 +19,8 @@ from services.common.text import Analyzers
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import router
 from services.recall.boosts import Booster
-from services.recall.domain import Fusion
 from services.recall.encoders import Encoders
+from services.recall.fused import Fusion
 from services.recall.fusion import QueryFusion
 from services.recall.lists import Lists
 from services.recall.milvus import milvus_document_index

@@ -25,7 +25,8 @@ from services.common.values import Scalar
 from services.common.wire.boosts import Boost
 from services.common.wire.rank import considered
 from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
-from services.recall.domain import Fused, Index
+from services.recall.domain import Index
+from services.recall.fused import Fused
 
 logger = logging.getLogger(__name__)
 

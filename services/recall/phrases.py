@@ -12,7 +12,8 @@ from services.common.request_context import Deadline
 from services.common.text.analyzer import fold
 from services.common.text.normalise import normalise
 from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.domain import DocumentIndex, Fused, Index, Wanted
+from services.recall.domain import DocumentIndex, Index, Wanted
+from services.recall.fused import Fused
 
 _AT_ONCE = 50
 """Number of documents that are compared between two turns of other tasks."""

@@ -9,7 +9,8 @@ from services.common.documents import Content
 from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
-from services.recall.domain import Fused, Index, numbers_of
+from services.recall.domain import Index
+from services.recall.fused import Fused, numbers_of
 
 
 @dataclass(frozen=True, slots=True)

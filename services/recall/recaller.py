@@ -18,17 +18,14 @@ from services.recall.boosts import Boosted, Booster
 from services.recall.domain import (
     Counter,
     DocumentIndex,
-    Fused,
-    Fusion,
     Index,
     Key,
     QueryEncoder,
     Wanted,
-    fuse,
     in_order,
-    numbers_of,
 )
 from services.recall.findings import Asked, Finder, Findings
+from services.recall.fused import Fused, Fusion, fuse, numbers_of
 from services.recall.fusion import QueryFusion
 from services.recall.phrases import holding
 from services.recall.recalled import Recalled

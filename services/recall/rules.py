@@ -13,7 +13,8 @@ from itertools import combinations, islice, product
 from services.common.collection import Field, id_literal
 from services.common.text import WordAnalyzer
 from services.common.wire.recall import RulesOfQuery
-from services.recall.domain import Found, Fused
+from services.recall.domain import Found
+from services.recall.fused import Fused
 
 MOST_WAYS = 16
 """Most wordings of a query that are looked up; those with the fewest replacements come first."""

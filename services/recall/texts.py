@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
-from services.recall.domain import DocumentIndex, Found, Fused, Index
+from services.recall.domain import DocumentIndex, Found, Index
+from services.recall.fused import Fused
 
 MOST_CHARACTERS = 24_000_000
 """Most characters of titles and texts that are kept, about 50 MB of Chinese."""

@@ -22,7 +22,8 @@ from services.common.wire.recall import Mode
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Vector, document_row
 from services.recall.analyzers import IndexAnalyzers
-from services.recall.domain import Fusion, Wanted
+from services.recall.domain import Wanted
+from services.recall.fused import Fusion
 from services.recall.milvus import MilvusDocumentIndex
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller

@@ -23,7 +23,8 @@ from services.gateway.search.cascade import Cascade
 from services.gateway.search.rank_service import RankService
 from services.gateway.search.recall_service import RecallService
 from services.recall.analyzers import IndexAnalyzers
-from services.recall.domain import Found, Fusion, Index, Vector, Wanted
+from services.recall.domain import Found, Index, Vector, Wanted
+from services.recall.fused import Fusion
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
 from tests.gateway.cascades import search

@@ -12,8 +12,9 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import JobManifest, Plan, Rejection, now
 from services.indexer.jobs.wire import Granted
 from services.indexer.originals import Originals
-from services.indexer.rows import PlannedDocument, unpack_planned
+from services.indexer.rows import PlannedDocument
 from services.indexer.store import ObjectStore
+from services.indexer.tables import unpack_planned
 from services.indexer.work.planner import Planner
 
 DIMENSION = 4

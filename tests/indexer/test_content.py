@@ -15,9 +15,8 @@ from services.indexer.index.entities import entity, row_fields, row_of
 from services.indexer.index.schema import collection_schema
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping
 from services.indexer.passages import cut
-from services.indexer.rows import (
-    PlannedDocument,
-    Row,
+from services.indexer.rows import PlannedDocument, Row
+from services.indexer.tables import (
     pack_encoded,
     pack_planned,
     pack_rows,

@@ -28,9 +28,9 @@ from services.indexer.intake.sniff import check_beginning, check_table
 from services.indexer.jobs.given_up import given_up
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, Plan
-from services.indexer.rows import unpack_planned
 from services.indexer.store import FAILURES, ObjectStore
 from services.indexer.streams import WriteStream
+from services.indexer.tables import unpack_planned
 from tests.indexer.installation import Installation, jsonl
 from tests.indexer.planning import Case
 

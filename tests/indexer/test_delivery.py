@@ -13,8 +13,8 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.wire import Planned
 from services.indexer.originals import Originals
 from services.indexer.queue import PART_TASK, PLAN_TASK, celery_app
-from services.indexer.rows import pack_planned, unpack_planned
 from services.indexer.store import ObjectStore
+from services.indexer.tables import pack_planned, unpack_planned
 from services.indexer.work.client import IndexerClient
 from services.indexer.work.planner import Planner
 from tests.indexer.installation import (

@@ -19,7 +19,8 @@ from services.common.stopwatch import Stopwatch
 from services.common.wire.boosts import Boost
 from services.recall.boosts import Boosted, Booster, date_of, log_odds, moved
 from services.recall.columns import Columns, Rows
-from services.recall.domain import Found, Fused, Index
+from services.recall.domain import Found, Index
+from services.recall.fused import Fused
 from tests.engines.chance import NAMES, VALUES, documents
 
 TODAY = date(2026, 7, 1)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recall.domain import Found, Fusion, fuse
+from services.recall.domain import Found
+from services.recall.fused import Fusion, fuse
 
 
 def leg(**scores: float) -> list[Found]:

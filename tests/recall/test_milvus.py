@@ -16,7 +16,8 @@ from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress
 from services.common.request_context import Deadline
 from services.indexer.rows import Row
-from services.recall.domain import Found, Fusion, fuse
+from services.recall.domain import Found
+from services.recall.fused import Fusion, fuse
 from services.recall.milvus import MilvusDocumentIndex, _found, milvus_document_index
 from tests.milvus import on_index
 from tests.recall.conftest import DOCUMENTS, Filler

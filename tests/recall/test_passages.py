@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from services.common.collection import Field, PassageKey, stored_id
 from services.common.request_context import Deadline
-from services.recall.domain import Found, Fusion, Index, fuse
+from services.recall.domain import Found, Index
+from services.recall.fused import Fusion, fuse
 from services.recall.passages import PassageFound, PassageReader, by_best_passage
 from services.recall.reading import Leg, Reader
 from services.recall.texts import TextCache

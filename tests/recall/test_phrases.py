@@ -8,7 +8,8 @@ import pytest
 from services.common.documents import Content
 from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.domain import Found, Fused, Index, Wanted
+from services.recall.domain import Found, Index, Wanted
+from services.recall.fused import Fused
 from services.recall.phrases import Phrases, holding
 from tests.recall.test_recaller import FakeIndex
 

@@ -22,7 +22,8 @@ from services.common.text import Analyzers
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
-from services.recall.domain import Counter, Found, Fusion, Index, Key, Vector, Wanted
+from services.recall.domain import Counter, Found, Index, Key, Vector, Wanted
+from services.recall.fused import Fusion
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
 from tests.indexes import EmptyIndex

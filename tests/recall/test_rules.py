@@ -4,7 +4,8 @@ import pytest
 
 from services.common.text import WordAnalyzer
 from services.common.wire.recall import Replaced, RulesOfQuery
-from services.recall.domain import Found, Fused
+from services.recall.domain import Found
+from services.recall.fused import Fused
 from services.recall.rules import (
     MOST_WAYS,
     fitting,

@@ -8,7 +8,7 @@ import pytest
 from services.common.blend import read_weights
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
-from services.recall.domain import Fusion
+from services.recall.fused import Fusion
 from tests.training.literature import evaluate
 from training.evaluation import legs
 from training.evaluation.bm25 import Bm25

@@ -11,7 +11,8 @@ from services.common.blend import FittedWeights
 from services.common.engine import Encoder
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate
-from services.recall.domain import Found, Fusion, fuse
+from services.recall.domain import Found
+from services.recall.fused import Fusion, fuse
 from services.recall.fusion import QueryFusion
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, blocks, top

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.indexer.api.dependencies import PartLeasesDep
 from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Planned, Release, Renewal
-from services.indexer.rows import unpack_encoded
+from services.indexer.tables import unpack_encoded
 
 router = APIRouter(prefix="/work", tags=["workers"], include_in_schema=False)
 

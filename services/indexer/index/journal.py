@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.common.collection import PhysicalName
-from services.indexer.rows import Row, pack_rows, unpack_rows
+from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
+from services.indexer.tables import pack_rows, unpack_rows
 
 _PREFIX = "replacements"
 

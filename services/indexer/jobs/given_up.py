@@ -4,8 +4,8 @@ from services.common.errors import MalformedRequest
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, PartResult, Rejection
-from services.indexer.rows import unpack_planned
 from services.indexer.store import NoSuchObject
+from services.indexer.tables import unpack_planned
 
 
 def given_up(files: JobFiles, ledger: JobLedger, key: PartKey, reason: str) -> PartResult:

@@ -4,7 +4,8 @@ from collections.abc import Set as AbstractSet
 
 from services.common.documents import Content
 from services.indexer.jobs.files import JobFiles
-from services.indexer.rows import PlannedDocument, pack_planned, unpack_planned
+from services.indexer.rows import PlannedDocument
+from services.indexer.tables import pack_planned, unpack_planned
 
 _PART_BYTES = 8 << 20
 _BODY_WEIGHT = 24

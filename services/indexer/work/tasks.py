@@ -13,7 +13,7 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import PartKey
 from services.indexer.jobs.wire import Granted, Planned
 from services.indexer.originals import Originals
-from services.indexer.rows import pack_encoded, unpack_planned
+from services.indexer.tables import pack_encoded, unpack_planned
 from services.indexer.work.client import IndexerClient
 from services.indexer.work.encode import PartEncoder
 from services.indexer.work.lease import HeldLease, WorkerStopping, held_lease
