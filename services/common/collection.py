@@ -67,7 +67,7 @@ class PassageField(StrEnum):
     SECTION = "section"
 
 
-class Kind(StrEnum):
+class ColumnType(StrEnum):
     """The types of columns, as Milvus names them."""
 
     TEXT = "VARCHAR"
@@ -79,7 +79,7 @@ class Column:
     """A column that holds one member of a document."""
 
     field: Field
-    kind: Kind
+    kind: ColumnType
     max_bytes: int = 0
     """Limit of a text in bytes of UTF-8; 0 for a column of another kind."""
     since: int = 1
@@ -87,10 +87,10 @@ class Column:
 
 
 CONTENT = (
-    Column(Field.ID, Kind.TEXT, MAX_ID_BYTES),
-    Column(Field.TITLE, Kind.TEXT, MAX_TITLE_BYTES),
-    Column(Field.TEXT, Kind.TEXT, 65_535),
-    Column(Field.FIELDS, Kind.JSON),
+    Column(Field.ID, ColumnType.TEXT, MAX_ID_BYTES),
+    Column(Field.TITLE, ColumnType.TEXT, MAX_TITLE_BYTES),
+    Column(Field.TEXT, ColumnType.TEXT, 65_535),
+    Column(Field.FIELDS, ColumnType.JSON),
 )
 """The columns of a document's members, which the schema, writing and reading of rows follow. The
 body lies in the collection of passages."""

@@ -30,7 +30,7 @@ from services.indexer.api import (
 )
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
-from services.indexer.index.gate import Gate
+from services.indexer.index.gate import SwitchGate
 from services.indexer.index.golden import GoldenSets
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
@@ -122,7 +122,7 @@ async def _open(
     originals = Originals(store)
     writer = IndexWriter(known, index, versions, role, clock, book, originals)
     golden = GoldenSets(store)
-    gate = Gate(golden, recall, index, settings.golden_tolerance)
+    gate = SwitchGate(golden, recall, index, settings.golden_tolerance)
     rebuilds = Rebuilds(known, writer, role, gate)
     finisher = JobFinisher(book, writer, rebuilds)
     workers = Workers(settings.expected_workers)

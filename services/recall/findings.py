@@ -14,7 +14,7 @@ from services.common.versions import server_time_of
 from services.common.wire.recall import Mode
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import DocumentIndex, Found, Index, QueryEncoder, Wanted
-from services.recall.legs import Leg, Legs, first_come
+from services.recall.legs import Legs, RunningLeg, first_come
 from services.recall.rules import Saying, sayings, unhidden
 
 
@@ -107,7 +107,7 @@ class Finder:
             # Signs and emoji have no meaning to an encoder: documents near to them are noise.
             if not said[0].words:
                 return Findings(index, analyzer, said, {}, [])
-            legs: dict[str, Leg] = {}
+            legs: dict[str, RunningLeg] = {}
             if mode is not Mode.LEXICAL:
                 legs["dense"] = asking.dense(index, encoding, wanted.found, expression)
             if mode is not Mode.DENSE and _has_words(index, analyzer):

@@ -17,7 +17,7 @@ _LEG_SHARE = 0.9
 """Share of the remaining time that the legs have; the rest is for answering from a leg that came in
 time."""
 
-Leg = asyncio.Task[list[Found]]
+RunningLeg = asyncio.Task[list[Found]]
 Encoding = asyncio.Task[Vector | None]
 
 
@@ -41,7 +41,7 @@ class Legs:
 
         return asyncio.create_task(encode())
 
-    def dense(self, index: Index, encoding: Encoding, n: int, expression: str) -> Leg:
+    def dense(self, index: Index, encoding: Encoding, n: int, expression: str) -> RunningLeg:
         """Finds n documents by the vector of the query."""
 
         async def find() -> list[Found]:
@@ -54,7 +54,9 @@ class Legs:
 
         return asyncio.create_task(find())
 
-    def lexical(self, index: Index, ways: Sequence[Sequence[str]], n: int, expression: str) -> Leg:
+    def lexical(
+        self, index: Index, ways: Sequence[Sequence[str]], n: int, expression: str
+    ) -> RunningLeg:
         """Finds n documents by the words of the query's wordings."""
 
         async def find() -> list[Found]:
@@ -82,7 +84,7 @@ class Legs:
         return asyncio.create_task(fetch())
 
 
-async def first_come(legs: Mapping[str, Leg], deadline: Deadline) -> dict[str, list[Found]]:
+async def first_come(legs: Mapping[str, RunningLeg], deadline: Deadline) -> dict[str, list[Found]]:
     """The legs that answered in time, or the first of them soon after; the others are cancelled.
 
     Raises the error of the first leg if none answered.
@@ -108,7 +110,7 @@ async def first_come(legs: Mapping[str, Leg], deadline: Deadline) -> dict[str, l
     return found
 
 
-async def _ended(legs: Mapping[str, Leg], deadline: Deadline) -> None:
+async def _ended(legs: Mapping[str, RunningLeg], deadline: Deadline) -> None:
     """Returns when all legs have ended; otherwise at the deadline if one has found something, else
     when the first one does."""
     _, late = await asyncio.wait(legs.values(), timeout=deadline.remaining() * _LEG_SHARE)
@@ -119,5 +121,5 @@ async def _ended(legs: Mapping[str, Leg], deadline: Deadline) -> None:
             return
 
 
-def _has_found(leg: Leg) -> bool:
+def _has_found(leg: RunningLeg) -> bool:
     return leg.done() and leg.exception() is None

@@ -1,10 +1,7 @@
 """The DocumentIndex port on Milvus: the embedded milvus-lite, Milvus 2.3 and newer servers."""
 
-import asyncio
-import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,12 +26,12 @@ from services.common.milvus import (
 )
 from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
-from services.common.text import index_text
 from services.common.typed_columns import typed_columns
 from services.common.values import readable
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Vector
+from services.recall.leg_search import LegSearch
 from services.recall.passages import PassageReader
 from services.recall.reading import MOST_ROWS, Leg, Reader, late
 from services.recall.texts import TextCache
@@ -42,8 +39,6 @@ from services.recall.texts import TextCache
 _CHECK_SECONDS = 2.0
 _FRESH_SECONDS = 2.0
 """Seconds after an answer during which the server counts as answering."""
-_VERSION = Field.VERSION.value
-"""A plain string: the hash of an enumeration's member is computed in Python, a thousand times."""
 _TEXTS = [Field.ID, Field.TITLE, Field.TEXT, Field.VERSION]
 _FIELDS = [Field.ID, Field.VERSION, Field.FIELDS]
 
@@ -53,13 +48,12 @@ class MilvusDocumentIndex:
 
     def __init__(self, connection: MilvusConnection, *, ef: int, nprobe: int) -> None:
         self._connection = connection
-        self._ef = ef
-        self._nprobe = nprobe
         self._known: dict[str, tuple[Index, str]] = {}
         """Each physical collection seen, with the kind of its vector index."""
         self._texts = TextCache()
         self._reader = Reader(connection)
         self._passages = PassageReader(self._reader, self._texts)
+        self._legs = LegSearch(self._reader, self._passages, ef, nprobe)
         self._dictionaries = DictionaryRows(connection.ask)
 
     async def check(self) -> None:
@@ -88,15 +82,7 @@ class MilvusDocumentIndex:
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
     ) -> list[Found]:
-        def parameters(kind: str) -> dict[str, Any]:
-            if kind.startswith("HNSW"):  # HNSW_SQ too
-                return {"ef": max(n, self._ef)}
-            if kind == "DISKANN":
-                return {"search_list": max(n, self._ef)}
-            return {"nprobe": self._nprobe} if kind.startswith("IVF") else {}
-
-        leg = Leg(Field.VECTOR, [vector.tolist()], "IP", n, expression, parameters)
-        return await self._leg(index, leg, deadline)
+        return await self._leg(index, self._legs.dense(vector, n, expression), deadline)
 
     async def matching(
         self,
@@ -106,9 +92,7 @@ class MilvusDocumentIndex:
         expression: str,
         deadline: Deadline,
     ) -> list[Found]:
-        texts = [index_text(words) for words in ways]
-        leg = Leg(Field.LEXICAL, texts, "BM25", n, expression, lambda _: {})
-        return await self._leg(index, leg, deadline)
+        return await self._leg(index, self._legs.lexical(ways, n, expression), deadline)
 
     async def there(
         self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
@@ -245,20 +229,11 @@ class MilvusDocumentIndex:
         return index, str(vectors["index_type"])
 
     async def _leg(self, index: Index, leg: Leg, deadline: Deadline) -> list[Found]:
-        """The documents that a leg finds by their own rows and by their passages, best first."""
-        kind, version = self._known[index.physical][1], index.server_time
         try:
-            rows, passages = await asyncio.gather(
-                self._reader.search(index.physical, leg, kind, [_VERSION], version, deadline),
-                self._passages.found(index, leg, deadline),
-            )
+            return await self._legs.found(index, leg, self._known[index.physical][1], deadline)
         except Missing as error:
             self._known.pop(index.physical, None)
             raise IndexUnavailable("The index was just replaced; try again.") from error
-        heads = _found(rows[0]) if len(rows) == 1 else _best_of([*map(_found, rows)], leg.n)
-        if not passages:
-            return heads
-        return await self._passages.grouped(index, leg, heads, passages, deadline)
 
 
 def _parsed(physical: str) -> PhysicalName:
@@ -266,28 +241,6 @@ def _parsed(physical: str) -> PhysicalName:
     if name is None:
         raise CollectionNotFound(f"{physical} is not a collection of this system.")
     return name
-
-
-def _found(hits: Any) -> list[Found]:
-    """The hits of one query in their order, without rows whose score is no finite number.
-
-    Ids and scores are read by columns, where pymilvus holds them.
-    """
-    return [
-        Found(document_id(stored), score, version=hit["entity"][_VERSION])
-        for stored, score, hit in zip(hits.ids, hits.distances, hits, strict=True)
-        if math.isfinite(score)
-    ]
-
-
-def _best_of(lists: Sequence[Sequence[Found]], n: int) -> list[Found]:
-    """The n documents of the highest scores in any of the lists, best first."""
-    best: dict[str, Found] = {}
-    for one in chain.from_iterable(lists):
-        known = best.get(one.id)
-        if known is None or known.score < one.score:
-            best[one.id] = one
-    return sorted(best.values(), key=lambda one: (-one.score, one.id))[:n]
 
 
 @asynccontextmanager

@@ -18,7 +18,8 @@ from services.common.request_context import Deadline
 from services.indexer.rows import Row
 from services.recall.domain import Found
 from services.recall.fused import Fusion, fuse
-from services.recall.milvus import MilvusDocumentIndex, _found, milvus_document_index
+from services.recall.leg_search import _found
+from services.recall.milvus import MilvusDocumentIndex, milvus_document_index
 from tests.milvus import on_index
 from tests.recall.conftest import DOCUMENTS, Filler
 from tests.servers import Server, milvus_lite

@@ -3,8 +3,7 @@ built."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 
 from services.common.collection import LAYOUT, PhysicalName, check_collection_name
 from services.common.errors import (
@@ -18,46 +17,16 @@ from services.common.field_types import MAX_TYPES, FieldType
 from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.typed_columns import columns_of
-from services.common.versions import IndexVersions, moment_of
 from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.states import CollectionState, States, Versions
 from services.indexer.index.words import WordAnalyses
 from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
-
-
-class Versions(IndexVersions, Protocol):
-    """The store of index versions, as the writer needs it."""
-
-    async def forget(self, collection: str) -> None:
-        """Removes the version of a deleted collection. Raises Unavailable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    """A collection that a rebuild fills."""
-
-    physical: PhysicalName
-    since: int
-    """Version from which on writes go into this collection as well as into the live one."""
-
-
-@dataclass(slots=True)
-class CollectionState:
-    """The state of a collection in this process, the only writer; `lock` guards it."""
-
-    tombstones: Tombstones
-    newest: int
-    """The highest version of a write that was accepted for this collection."""
-    types: Mapping[str, FieldType]
-    """Declared types of the fields of documents."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    building: Building | None = None
 
 
 class Collections:
@@ -80,32 +49,15 @@ class Collections:
         self.words = WordAnalyses(Dictionaries(store, analyzers), self._records)
         self._versions = versions
         self._clock = clock
-        self._newest_job = newest_job
-        self._states: dict[str, CollectionState] = {}
+        self._states = States(store, self._records, versions, clock, newest_job)
 
     async def state(self, name: str) -> CollectionState:
-        """The state of a collection, read from storage and Redis at the first call.
-
-        Raises InvalidRequest for an impossible name, and Unavailable while storage or Redis is away
-        and the state has not been read yet.
-        """
-        check_collection_name(name)
-        if name not in self._states:
-            tombstones = await Tombstones.read(self._store, name)
-            version = await self._versions.current(name)
-            # Without a version, as after the loss of Redis, there may be writes of any time.
-            written = moment_of(version) if version else self._clock.next()
-            newest = max(written, self._newest_job(name))
-            # After a step back of the system's clock, new writes must still be the newer ones.
-            self._clock.seen(max(newest, tombstones.newest))
-            types = (await self._records.read(name)).types
-            self._states.setdefault(name, CollectionState(tombstones, newest, types))
-        return self._states[name]
+        """The state of a collection. Raises InvalidRequest for an impossible name, Unavailable."""
+        return await self._states.of(name)
 
     def forget_states(self) -> None:
-        """Drops every state, since another process was the writer meanwhile; states are then read
-        again."""
-        self._states.clear()
+        """Drops every state, since another process was the writer meanwhile."""
+        self._states.forget()
 
     async def live(self, name: str) -> PhysicalName:
         """The collection that answers under a name. Raises CollectionNotFound."""

@@ -106,7 +106,7 @@ def _chance(lost: Sequence[float]) -> float:
     return float(np.mean(signs @ losses >= losses.sum() - 1e-12))
 
 
-class Gate:
+class SwitchGate:
     """Searches both indexes through recall. Raises Unavailable while recall, Milvus or storage is
     away."""
 

@@ -6,14 +6,9 @@ the old one. The version of the document's row decides: once that is written, se
 passages and not the old ones, and never those that a kill has left behind.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
-
-import numpy as np
-from pymilvus import AsyncMilvusClient
+from typing import Any
 
 from services.common.collection import (
     Field,
@@ -22,18 +17,13 @@ from services.common.collection import (
     PhysicalName,
     id_literal,
     passages_name,
-    stored_id,
 )
-from services.common.filters import facets
-from services.common.milvus import MilvusConnection, Missing
-from services.common.text.passages import Span
-from services.common.typed_columns import typed_columns, typed_values
+from services.common.milvus import Missing
+from services.indexer.index.calls import Calls
 from services.indexer.index.entities import chunks
-from services.indexer.passages import Passages
+from services.indexer.index.passage_entities import passage_entities, with_body
 from services.indexer.rows import Row
 
-_CALL_SECONDS = 30.0
-_SLOW_SECONDS = 300.0
 _WRITTEN_ROWS = 500
 """Number of passages in one call of a write."""
 _READ_ROWS = 4_096
@@ -42,7 +32,6 @@ _MOST_ROWS = 16_384
 """Most rows that one query of Milvus gives."""
 _PLACES = [Field.ID, Field.TEXT, PassageField.START, PassageField.PAGE, PassageField.SECTION]
 
-Answer = TypeVar("Answer")
 Create = Callable[[str], Awaitable[None]]
 
 
@@ -52,17 +41,8 @@ class PassageRows:
     Every method raises IndexUnavailable and Overloaded.
     """
 
-    def __init__(self, connection: MilvusConnection) -> None:
-        self._connection = connection
-
-    async def there(self, physical: PhysicalName) -> bool:
-        """Whether a collection has a collection of passages."""
-        name = passages_name(physical)
-        return bool(
-            await self._connection.ask(
-                "describe", lambda client: client.has_collection(name), _CALL_SECONDS
-            )
-        )
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def write(
         self, physical: PhysicalName, rows: Sequence[Row], version: int, create: Create
@@ -75,22 +55,23 @@ class PassageRows:
         """
         if not any(row.passages for row in rows):
             return
-        if not await self.there(physical):
+        if not await self._calls.there(passages_name(physical)):
             await create(passages_name(physical))
         name = passages_name(physical)
-        columns = await self._columns(name)
-        entities = [one for row in rows for one in _entities(row, version, columns)]
+        columns = await self._calls.columns(name)
+        entities = [one for row in rows for one in passage_entities(row, version, columns)]
         for start in range(0, len(entities), _WRITTEN_ROWS):
             batch = entities[start : start + _WRITTEN_ROWS]
             keys = [one[Field.ID] for one in batch]
-            known = {row[Field.ID] for row in await self._query(name, _among(keys), [Field.ID])}
+            stored = await self._calls.query(name, _among(keys), [Field.ID])
+            known = {row[Field.ID] for row in stored}
             new = [one for one in batch if one[Field.ID] not in known]
             if new:
-                await self._ask(name, "write", partial(_insert, name=name, rows=new))
+                await self._calls.insert(name, new)
 
     async def keep(self, physical: PhysicalName, versions: Mapping[str, int]) -> None:
         """Deletes the passages of these documents whose version is not the one given with each."""
-        if not await self.there(physical):
+        if not await self._calls.there(passages_name(physical)):
             return
         name = passages_name(physical)
         for chunk in chunks(list(versions)):
@@ -133,7 +114,7 @@ class PassageRows:
 
         `versions` gives the versions of the documents that exist.
         """
-        if not await self.there(physical):
+        if not await self._calls.there(passages_name(physical)):
             return
         name = passages_name(physical)
         firsts = [
@@ -147,26 +128,29 @@ class PassageRows:
 
     async def drop(self, physical: PhysicalName) -> None:
         """Drops the collection of passages, if there is one."""
-        if await self.there(physical):
-            await self._slow("drop", lambda client: client.drop_collection(passages_name(physical)))
+        name = passages_name(physical)
+        if await self._calls.there(name):
+            await self._calls.slow("drop", lambda client: client.drop_collection(name))
 
     async def load(self, physical: PhysicalName) -> None:
         """Loads the collection of passages, if there is one."""
-        if await self.there(physical):
-            await self._slow("load", lambda client: client.load_collection(passages_name(physical)))
+        name = passages_name(physical)
+        if await self._calls.there(name):
+            await self._calls.slow("load", lambda client: client.load_collection(name))
 
     async def flush(self, physical: PhysicalName) -> None:
         """Seals the passages that were written so far."""
-        if await self.there(physical):
-            await self._slow("flush", lambda client: client.flush(passages_name(physical)))
+        name = passages_name(physical)
+        if await self._calls.there(name):
+            await self._calls.slow("flush", lambda client: client.flush(name))
 
     async def _counts(self, physical: PhysicalName, rows: Sequence[Row]) -> dict[str, int]:
         """The number of passages of each document by id; documents without any are left out."""
-        if not await self.there(physical):
+        if not await self._calls.there(passages_name(physical)):
             return {}
         name, counts = passages_name(physical), {}
         for chunk in chunks([str(PassageKey(row.id, row.version or 0, 0)) for row in rows]):
-            for row in await self._query(name, _among(chunk), [Field.ID, PassageField.COUNT]):
+            for row in await self._calls.query(name, _among(chunk), [Field.ID, PassageField.COUNT]):
                 counts[PassageKey.parse(row[Field.ID]).document] = int(row[PassageField.COUNT])
         return counts
 
@@ -183,16 +167,16 @@ class PassageRows:
         columns = [*_PLACES, *([Field.VECTOR] if vectors else [])]
         found: dict[str, list[dict[str, Any]]] = {}
         for chunk in chunks(keys):
-            for one in await self._query(passages_name(physical), _among(chunk), columns):
+            for one in await self._calls.query(passages_name(physical), _among(chunk), columns):
                 key = PassageKey.parse(one[Field.ID])
                 found.setdefault(key.document, []).append(one)
-        return [_with_body(row, found.get(row.id, [])) for row in rows]
+        return [with_body(row, found.get(row.id, [])) for row in rows]
 
     async def _keys(self, name: str, expression: str) -> AsyncIterator[str]:
         """The keys of all passages that an expression selects."""
         last = ""
         while True:
-            rows = await self._query(
+            rows = await self._calls.query(
                 name,
                 f"{Field.ID} > {id_literal(last)} and {expression}",
                 [Field.ID],
@@ -211,101 +195,7 @@ class PassageRows:
         keys = sorted(keys, key=lambda key: PassageKey.parse(key).number == 0)
         for chunk in chunks(keys):
             with suppress(Missing):  # The collection was dropped.
-                await self._ask(
-                    name, "delete", partial(_delete, name=name, expression=_among(chunk))
-                )
-
-    async def _columns(self, name: str) -> set[str]:
-        described = await self._ask(
-            name, "describe", lambda client: client.describe_collection(name)
-        )
-        return {field["name"] for field in described["fields"]}
-
-    async def _query(
-        self, name: str, expression: str, fields: Sequence[str], **options: Any
-    ) -> list[dict[str, Any]]:
-        rows = await self._ask(
-            name,
-            "query",
-            lambda client: client.query(
-                name,
-                filter=expression,
-                output_fields=list(fields),
-                consistency_level="Strong",
-                **options,
-            ),
-        )
-        return list(rows)
-
-    async def _ask(
-        self, name: str, what: str, call: Callable[[AsyncMilvusClient], Awaitable[Answer]]
-    ) -> Answer:
-        return await self._connection.ask(what, call, _CALL_SECONDS, name)
-
-    async def _slow(
-        self, what: str, call: Callable[[AsyncMilvusClient], Awaitable[Answer]]
-    ) -> Answer:
-        return await self._connection.ask(what, call, _SLOW_SECONDS)
-
-
-def _entities(row: Row, version: int, columns: Collection[str]) -> list[dict[str, Any]]:
-    """The passages of a row in the form that a collection with these columns takes, the first one
-    first."""
-    several = row.passages
-    if several is None:
-        return []
-    document, written = row.document, version if row.version is None else row.version
-    marks, typed = facets(document.fields), typed_values(document.fields, typed_columns(columns))
-    entities: list[dict[Any, Any]] = [
-        {
-            Field.ID: str(PassageKey(row.id, written, number)),
-            PassageField.DOCUMENT: stored_id(row.id),
-            PassageField.NUMBER: number,
-            PassageField.COUNT: len(several),
-            Field.TEXT: document.body[span.start : span.end],
-            PassageField.START: span.start,
-            PassageField.PAGE: span.page or 0,
-            PassageField.SECTION: span.section,
-            Field.FIELDS: document.fields,
-            Field.FACETS: marks,
-            Field.VECTOR: vector,
-            **({Field.WORDS: words} if Field.WORDS in columns else {}),
-            **typed,
-        }
-        for number, (span, words, vector) in enumerate(
-            zip(several.spans, several.words, several.vectors, strict=True)
-        )
-    ]
-    return [{str(name): value for name, value in entity.items()} for entity in entities]
-
-
-def _with_body(row: Row, stored: list[dict[str, Any]]) -> Row:
-    if not stored:
-        return row
-    stored.sort(key=lambda one: PassageKey.parse(one[Field.ID]).number)
-    spans: list[Span] = []
-    pieces: list[str] = []
-    length = 0
-    for one in stored:
-        start, text = int(one[PassageField.START]), one[Field.TEXT]
-        pieces.append(text[length - start :])
-        length = start + len(text)
-        page = int(one[PassageField.PAGE]) or None
-        spans.append(Span(start, length, page, one[PassageField.SECTION]))
-    vectors = np.array([one.get(Field.VECTOR, ()) for one in stored], dtype=np.float32)
-    return replace(
-        row,
-        document=row.document.model_copy(update={"body": "".join(pieces)}),
-        passages=Passages(spans, [], vectors),
-    )
-
-
-async def _insert(client: AsyncMilvusClient, name: str, rows: list[dict[str, Any]]) -> None:
-    await client.insert(name, rows)
-
-
-async def _delete(client: AsyncMilvusClient, name: str, expression: str) -> None:
-    await client.delete(name, filter=expression)
+                await self._calls.delete(name, _among(chunk))
 
 
 def _of(ids: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ import logging
 
 from services.common.collection import PhysicalName
 from services.common.errors import CollectionNotFound, Conflict
-from services.indexer.index.collections import Building, Collections
-from services.indexer.index.gate import Gate
+from services.indexer.index.collections import Collections
+from services.indexer.index.gate import SwitchGate
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.role import WriterRole
+from services.indexer.index.states import Building
 from services.indexer.index.writer import IndexWriter
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Rebuilds:
     """
 
     def __init__(
-        self, collections: Collections, writer: IndexWriter, role: WriterRole, gate: Gate
+        self, collections: Collections, writer: IndexWriter, role: WriterRole, gate: SwitchGate
     ) -> None:
         self._collections = collections
         self._index: VectorIndex = collections.index

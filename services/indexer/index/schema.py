@@ -8,8 +8,8 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 from services.common.collection import (
     CONTENT,
     MAX_PASSAGE_KEY_BYTES,
+    ColumnType,
     Field,
-    Kind,
     PassageField,
 )
 from services.common.documents import MAX_ID_BYTES
@@ -33,7 +33,7 @@ def collection_schema(
     `partitioned`."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for column in CONTENT:
-        limit = {"max_length": column.max_bytes} if column.kind is Kind.TEXT else {}
+        limit = {"max_length": column.max_bytes} if column.kind is ColumnType.TEXT else {}
         key = {"is_primary": True} if column.field is Field.ID else {}
         schema.add_field(column.field, DataType[column.kind], **key, **limit)
     schema.add_field(Field.VERSION, DataType.INT64)

@@ -5,47 +5,29 @@ one process that holds the writer's role, so the newest write of an id wins (doc
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from services.common.collection import PhysicalName
 from services.common.errors import Unavailable
 from services.common.field_types import FieldType
 from services.common.versions import IndexVersions
 from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections, CollectionState
+from services.indexer.index.collections import Collections
 from services.indexer.index.port import VectorIndex, slices
 from services.indexer.index.role import WriterRole
+from services.indexer.index.states import CollectionState
+from services.indexer.index.targets import RunningJobs, Targets
 from services.indexer.originals import Originals
 from services.indexer.rows import EncodedRows, Row, recut
 
 SLICE_ROWS = 250
 """Most rows of a job, passages included, that are written in one hold of the lock. This bounds how
 long a single document waits for the lock; a document of more passages is written at once."""
-_SETTLE_SECONDS = 5.0
-"""Seconds for which a single write waits for a rebuild to begin or to end."""
 
 
 class OtherEncoders(Unavailable):
     """The collection needs vectors of other encoders than the rows have, because a rebuild began or
     ended meanwhile."""
-
-
-class RunningJobs(Protocol):
-    """The running jobs, as the writer needs them."""
-
-    def check(self) -> None:
-        """Raises Unavailable while the jobs are not known."""
-
-    def rebuilding(self, collection: str) -> int | None:
-        """The version of the rebuild that runs on a collection; None if none does.
-
-        Raises Unavailable while the jobs are not known.
-        """
-
-    async def change(self, seconds: float) -> None:
-        """Returns at the next change of a job, or after `seconds`."""
 
 
 class IndexWriter:
@@ -64,7 +46,7 @@ class IndexWriter:
         jobs: RunningJobs,
         originals: Originals,
     ) -> None:
-        self._jobs = jobs
+        self._targets = Targets(jobs)
         self._originals = originals
         self.collections = collections
         self.clock = clock
@@ -76,7 +58,7 @@ class IndexWriter:
     def check(self) -> None:
         """Raises Unavailable if this process may not accept writes now."""
         self._role.check()
-        self._jobs.check()
+        self._targets.jobs.check()
 
     async def accept(self, name: str) -> int:
         """The version of a write that is accepted now; later writes get higher ones."""
@@ -92,11 +74,11 @@ class IndexWriter:
         `encoder` is that of a collection that does not exist yet. Raises EncoderMismatch.
         """
         state = await self.collections.state(name)
-        await self._settled(name, state)
+        await self._targets.settled(name, state)
         live = await self.collections.fitting(name)
         if live is None:
             return [encoder or (await self.collections.encoder_of_next(name)).fingerprint]
-        targets = self._targets(state, live, version)
+        targets = self._targets.of(state, live, version)
         return list(dict.fromkeys(target.encoder for target in targets))
 
     async def write_part(
@@ -117,7 +99,7 @@ class IndexWriter:
             wanted()
             async with state.lock:
                 physical = await self.collections.ensure(name, encoder)
-                targets = self._targets(state, physical, version)
+                targets = self._targets.of(state, physical, version)
                 await self._write(state, targets, chunk, version)
 
     async def write_build(
@@ -140,10 +122,10 @@ class IndexWriter:
         Returns the index version. Raises OtherEncoders.
         """
         state = await self.collections.state(name)
-        await self._settled(name, state)
+        await self._targets.settled(name, state)
         async with state.lock:
             physical = await self.collections.ensure(name)
-            targets = self._targets(state, physical, version)
+            targets = self._targets.of(state, physical, version)
             one = {encoder: [row] for encoder, row in rows.items()}
             await self._write(state, targets, one, version)
         return await self.moved(name)
@@ -159,13 +141,13 @@ class IndexWriter:
         one = {encoder: [row] for encoder, row in rows.items()}
         identity = next(iter(rows.values())).id
         state = await self.collections.state(name)
-        await self._settled(name, state)
+        await self._targets.settled(name, state)
         async with state.lock:
             physical = await self.collections.live(name)
             there = await self._index.versions(physical, [identity])
             if there.get(identity) != expected:
                 return None
-            await self._write(state, self._targets(state, physical, version), one, version)
+            await self._write(state, self._targets.of(state, physical, version), one, version)
         return await self.moved(name)
 
     async def delete(
@@ -178,14 +160,14 @@ class IndexWriter:
         """
         unique = list(dict.fromkeys(ids))
         state = await self.collections.state(name)
-        await self._settled(name, state)
+        await self._targets.settled(name, state)
         async with state.lock:
             self._role.check()
             physical = await self.collections.live(name)
             if pending and unique:
                 await state.tombstones.add(unique, version)
             there = await self._index.versions(physical, unique)
-            for target in self._targets(state, physical, version):
+            for target in self._targets.of(state, physical, version):
                 await self._index.delete(target, unique)
         moved = await self.moved(name)
         await asyncio.to_thread(self._originals.delete, name, unique, version)
@@ -207,30 +189,6 @@ class IndexWriter:
         self._moved |= {physical.name for physical in await self._index.recover()}
         for name in list(self._moved):
             await self.moved(name)
-
-    def _targets(
-        self, state: CollectionState, physical: PhysicalName, version: int
-    ) -> list[PhysicalName]:
-        building = state.building
-        if self._unsettled(physical.name, state):
-            raise Unavailable(
-                "A rebuild of the collection begins or ends; try again in a second.", retry_after=1
-            )
-        if building is None or version < building.since:
-            return [physical]
-        return [physical, building.physical]
-
-    def _unsettled(self, name: str, state: CollectionState) -> bool:
-        """Whether a rebuild runs whose new collection is not known yet, as after a restart, or
-        no longer. A write into the old collection alone would be lost at the switch."""
-        version = self._jobs.rebuilding(name)
-        built = state.building.physical.generation if state.building else None
-        return version is not None and built != version
-
-    async def _settled(self, name: str, state: CollectionState) -> None:
-        give_up = time.monotonic() + _SETTLE_SECONDS
-        while self._unsettled(name, state) and time.monotonic() < give_up:
-            await self._jobs.change(0.1)
 
     async def _write(
         self,
