@@ -18,7 +18,7 @@ from services.common.field_types import FieldType
 from services.common.model_dir.encoders import EncoderDirectory
 from services.common.service_client import ServiceClient
 from services.common.wire.contents import DocumentPatch
-from services.common.wire.recall import EncodeRequest, EncodeResponse
+from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.indexer.index.writer import IndexWriter, OtherEncoders
 from services.indexer.passages import Passages, cut
 from services.indexer.rows import Row, Vector, document_words

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 
 from services.common.request_context import Deadline, deadline_var
 from services.common.resources import opened
+from services.common.wire.encode import ModelInfo
 from services.common.wire.rank import RankRequest, RankResponse, RerankRequest, RerankResponse
-from services.common.wire.recall import ModelInfo
 from services.rank.blend import probability
 from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker

@@ -17,12 +17,10 @@ from services.common.wire.arrange import (
     Listed,
     ListRequest,
 )
+from services.common.wire.encode import EncodeRequest, EncodeResponse, ModelInfo
 from services.common.wire.recall import (
     DocumentsRequest,
     DocumentsResponse,
-    EncodeRequest,
-    EncodeResponse,
-    ModelInfo,
     RecallRequest,
     RecallResponse,
     RulesOfQuery,

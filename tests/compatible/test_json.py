@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from services.common.wire.recall import EncodeResponse
+from services.common.wire.encode import EncodeResponse
 from services.gateway.compatible import openai_json, rerank_json
 
 MATRIX = np.array([[0.6, 0.8], [1.0, 0.0]], dtype="<f4")

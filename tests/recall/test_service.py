@@ -17,7 +17,8 @@ from services.common.collection import PhysicalName
 from services.common.engine import Encoder
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
-from services.common.wire.recall import DocumentsResponse, EncodeResponse, RecallResponse
+from services.common.wire.encode import EncodeResponse
+from services.common.wire.recall import DocumentsResponse, RecallResponse
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
 from tests.asgi import client_of

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import InvalidRequest
-from services.common.wire.recall import EncodeRequest, EncodeResponse
+from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.gateway.compatible import openai_json
 from services.gateway.compatible.openai_json import EmbeddingsAnswer
 from services.gateway.compatible.texts import checked_text, portions, refused

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from services.common.errors import Unavailable
 from services.common.service_client import ServiceClient
-from services.common.wire.recall import ModelInfo
+from services.common.wire.encode import ModelInfo
 from services.gateway.compatible.openai_json import Kind, Model, Models
 from services.gateway.stores.upstream import Rank, Recall
 

@@ -8,7 +8,7 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, Field
 
-from services.common.wire.recall import EncodeResponse
+from services.common.wire.encode import EncodeResponse
 
 Vector = str | list[float]
 """A vector as base64 of little-endian float32, or as numbers."""

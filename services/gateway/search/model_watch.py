@@ -12,7 +12,7 @@ from typing import Any
 
 from services.common.errors import SearchError, Unavailable
 from services.common.service_client import ServiceClient
-from services.common.wire.recall import ModelInfo
+from services.common.wire.encode import ModelInfo
 from services.gateway.stores.redis_client import GuardedRedis
 
 _KEY = "xunwen:ranker"

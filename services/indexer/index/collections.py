@@ -20,6 +20,7 @@ from services.common.typed_columns import columns_of
 from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
+from services.indexer.index.descriptions import Descriptions
 from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords
@@ -49,6 +50,7 @@ class Collections:
         self.words = WordAnalyses(Dictionaries(store, analyzers), self._records)
         self._versions = versions
         self._clock = clock
+        self._descriptions = Descriptions(index, self._records, versions)
         self._states = States(store, self._records, versions, clock, newest_job)
 
     async def state(self, name: str) -> CollectionState:
@@ -194,33 +196,12 @@ class Collections:
 
     async def describe(self, name: str) -> Collection:
         """The public description of a collection. Raises CollectionNotFound."""
-        return await self._described(name, await self.live(name))
+        return await self._descriptions.of(name, await self.live(name))
 
     async def list(self) -> list[Collection]:
         """Every collection with a name, in the order of names."""
         names = await self.index.names()
-        return [await self._described(name, physical) for name, physical in sorted(names.items())]
-
-    async def _described(self, name: str, physical: PhysicalName) -> Collection:
-        version = await self._versions.current(name) or await self._versions.move(name)
-        record = await self._records.read(name)
-        typed = await self.index.typed(physical)
-        return Collection(
-            name=name,
-            count=await self.index.count(physical),
-            encoder=physical.encoder,
-            dimension=await self.index.dimension(physical),
-            lexical=await self.index.lexical(physical),
-            index=str(physical),
-            index_version=version,
-            fields=record.types,
-            waiting_fields=[
-                field
-                for field, one in record.types.items()
-                if not typed.issuperset(columns_of({field: one}, record.partition_key))
-            ],
-            partition_key=record.partition_key,
-        )
+        return [await self._descriptions.of(name, one) for name, one in sorted(names.items())]
 
     async def declare(self, name: str, types: Mapping[str, FieldType]) -> Collection:
         """Adds declared types to those of a collection, and changes weights of texts.
