@@ -23,8 +23,9 @@ _RECALL_ONLY = (NAMES.index("recall_relative"),)
 _SURE = 2.0
 """Standard errors by which the features must win, since a small sample flatters nine weights."""
 _SURE_OF_ONE = 2.24
-"""Standard errors by which the fine phase must win on a task. Chance reaches them in one case of
-80, and with four tasks, of which any one may win, in one of 20 (Bonferroni's correction)."""
+"""Standard errors by which the fine phase must win on a task, or lose on one to be left out. Chance
+reaches them in one case of 80, and with four tasks, of which any one may win or lose, in one of 20
+(Bonferroni's correction)."""
 
 Say = Callable[[str], None]
 
@@ -92,7 +93,7 @@ def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
             f" (standard error {100 * error:.2f})"
         )
         wins |= bool(mean > _SURE_OF_ONE * error)
-        loses |= bool(mean < -_SURE * error)
+        loses |= bool(mean < -_SURE_OF_ONE * error)
     return wins and not loses
 
 
