@@ -23,6 +23,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "ranker": RankRecipe,
     "demonstration": InbatchRecipe,
     "natural-encoder": InbatchRecipe,
+    "natural-encoder-more": InbatchRecipe,
     "natural-ranker": RankRecipe,
     "natural-ranker-more": RankRecipe,
     "chain-pretrain": PretrainRecipe,
