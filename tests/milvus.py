@@ -7,13 +7,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+from pymilvus import MilvusClient
+
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
+from services.common.milvus.connection import CHANNEL_OPTIONS
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.store import ObjectStore
 
 Answer = TypeVar("Answer")
+
+
+def plain_client(url: str) -> MilvusClient:
+    """A client of pymilvus on a connection of its own, which pings as rarely as the services'.
+
+    With pymilvus's own settings it shares one connection a server and pings every ten seconds, and
+    the server hangs up: "too many pings".
+    """
+    return MilvusClient(url, dedicated=True, grpc_options=CHANNEL_OPTIONS)
 
 
 def on_connection(url: str, question: Callable[[MilvusConnection], Awaitable[Answer]]) -> Answer:

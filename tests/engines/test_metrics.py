@@ -8,6 +8,7 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from services.indexer.intake.mapping import Rejected, checked_vector
+from tests.milvus import plain_client
 from tests.servers import Server
 
 METRICS = ("IP", "COSINE", "L2")
@@ -29,7 +30,7 @@ def test_the_metrics_order_alike(engine: Server) -> None:
     chance = np.random.default_rng(2)
     vectors = chance.standard_normal((VECTORS + QUERIES, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    client = MilvusClient(engine.url)
+    client = plain_client(engine.url)
     orders, scores = {}, {}
     for metric in METRICS:
         held = f"metric_{metric.lower()}_{time.time_ns()}"

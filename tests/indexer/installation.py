@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from pymilvus import MilvusClient
 
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
-from tests.milvus import on_index
+from tests.milvus import on_index, plain_client
 from tests.models import tiny_encoder
 from tests.servers import Server, free_port, milvus_lite, valkey
 
@@ -222,7 +221,7 @@ class Installation:
 
     def collections_of_milvus(self) -> list[str]:
         """The names of all collections that the server has."""
-        client = MilvusClient(self.milvus.url)
+        client = plain_client(self.milvus.url)
         try:
             return list(client.list_collections())
         finally:

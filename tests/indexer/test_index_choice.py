@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import pytest
-from pymilvus import MilvusClient
 
 from services.common.collection import Field, PhysicalName
 from services.common.documents import Content
@@ -12,7 +11,7 @@ from services.indexer.index.choice import IndexChoice, IndexKind
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.indexer.installation import Installation
-from tests.milvus import on_index
+from tests.milvus import on_index, plain_client
 
 GRAPH = {"M": 16, "efConstruction": 200}
 
@@ -58,7 +57,7 @@ def test_milvus_makes_the_chosen_index(indexer: Installation) -> None:
 
     url = indexer.milvus.url
     assert on_index(url, make, IndexChoice(IndexKind.IVF_FLAT, lists=200)) == 8
-    client = MilvusClient(url)
+    client = plain_client(url)
     about = client.describe_index(str(physical), Field.VECTOR)
     client.drop_collection(str(physical))
     client.close()

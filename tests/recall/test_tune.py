@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pymilvus import MilvusClient
 from typer.testing import CliRunner
 
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.schema import collection_indexes, collection_schema
+from tests.milvus import plain_client
 from tests.milvus_standalone import available, milvus_standalone
 from tests.servers import Server
 from xunwen.cli.tuning import app
@@ -42,7 +42,7 @@ def test_a_graph_is_measured_and_a_setting_recommended(
 ) -> None:
     milvus = standalone
     name = PhysicalName("tuned", encoder.manifest.fingerprint, "1", time.time_ns())
-    client = MilvusClient(milvus.url)
+    client = plain_client(milvus.url)
     client.create_collection(
         str(name),
         schema=collection_schema(encoder.dimension, lexical=False),

@@ -26,7 +26,7 @@ from services.common.milvus.settings import MilvusAddress
 _CONNECT_SECONDS = 5.0
 _LOAD_SECONDS = 300.0
 _LOG_SECONDS = 60.0
-_GRPC = {
+CHANNEL_OPTIONS = {
     "grpc.initial_reconnect_backoff_ms": 100,
     # A longer backoff would notice the end of a long outage minutes late.
     "grpc.max_reconnect_backoff_ms": 1_000,
@@ -71,7 +71,10 @@ class MilvusConnection:
 
     def __init__(self, address: MilvusAddress) -> None:
         self._client = AsyncMilvusClient(
-            **address.options(), timeout=_CONNECT_SECONDS, dedicated=True, grpc_options=_GRPC
+            **address.options(),
+            timeout=_CONNECT_SECONDS,
+            dedicated=True,
+            grpc_options=CHANNEL_OPTIONS,
         )
         self._address = address
         self._engine: Engine | None = None
