@@ -27,6 +27,7 @@ from services.indexer.intake.files.extracted import (
     Unreadable,
     within,
 )
+from services.indexer.intake.files.limits import limit
 from services.indexer.intake.files.ocr import Ocr
 
 _GRACE_SECONDS = 5
@@ -40,9 +41,9 @@ _OUTPUT_FILES = 64 << 20
 def main() -> int:
     """Answers requests until there are no more. The argument is the limit of memory in bytes."""
     memory = int(sys.argv[1])
-    _limit(resource.RLIMIT_AS, memory)
-    _limit(resource.RLIMIT_FSIZE, _OUTPUT_FILES)
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_AS, memory)
+    limit(resource.RLIMIT_FSIZE, _OUTPUT_FILES)
+    limit(resource.RLIMIT_CORE, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Output that a library prints must not get among the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -119,12 +120,6 @@ def _say(answers: IO[str], answer: dict[str, Any]) -> None:
     text = json.dumps(answer, ensure_ascii=False)
     answers.write(text.encode("utf-8", "replace").decode() + "\n")
     answers.flush()
-
-
-def _limit(kind: int, most: int) -> None:
-    """Lowers a limit of this process, if the system has such a limit."""
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def lines_of(pieces: Sequence[Piece]) -> list[str]:
     rest = [piece for piece in pieces if _side(piece, gap)]
     for limit in [*across, None]:
         above = [piece for piece in rest if limit is None or piece.middle < limit.middle]
-        rest = [piece for piece in rest if piece not in above]
+        rest = [piece for piece in rest if limit is not None and piece.middle >= limit.middle]
         for side in (-1, 1):
             lines += lines_of([piece for piece in above if _side(piece, gap) == side])
         if limit is not None:

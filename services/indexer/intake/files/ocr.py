@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from services.indexer.intake.files.limits import lift, limit
+
 PADDLEOCR = "paddleocr"
 """Name of the program that recognises text by the models of PaddleOCR."""
 _PADDLEOCR_MODULE = "services.indexer.intake.files.paddle_ocr"
@@ -110,9 +112,6 @@ def png(width: int, height: int, stride: int, grey: bytes) -> bytes:
 
 def _limited() -> None:
     """Lifts the limits that the reader of files has set for itself, and limits the computing."""
-    for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
-        _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (hard, hard))
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    most = PAGE_SECONDS if hard == resource.RLIM_INFINITY else min(PAGE_SECONDS, hard)
-    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+    lift(resource.RLIMIT_AS)
+    lift(resource.RLIMIT_FSIZE)
+    limit(resource.RLIMIT_CPU, PAGE_SECONDS)

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from services.indexer.intake.files.columns import Piece, lines_of
+from services.indexer.intake.files.limits import limit
 
 _MEMORY_BYTES = 4 << 30
 """Limit of the memory that the program may write to; a page takes about 1.2 GB."""
@@ -21,9 +22,7 @@ _MOST_THREADS = 4
 
 def main() -> int:
     """Recognises one page."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = _MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    limit(resource.RLIMIT_DATA, _MEMORY_BYTES)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # It takes memory for each, and nothing here uses it.
     # Output that a library prints must not get into the text.
     text = os.fdopen(os.dup(1), "w", encoding="utf-8")
