@@ -13,7 +13,7 @@ from services.common.errors import (
     EncoderMismatch,
     InvalidRequest,
 )
-from services.common.field_types import MAX_TYPES, FieldType
+from services.common.field_types import FieldType
 from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.typed_columns import columns_of
@@ -23,7 +23,7 @@ from services.indexer.index.clock import VersionClock
 from services.indexer.index.descriptions import Descriptions
 from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.records import CollectionRecords
+from services.indexer.index.records import CollectionRecords, together
 from services.indexer.index.states import CollectionState, States, Versions
 from services.indexer.index.words import WordAnalyses
 from services.indexer.originals import Originals
@@ -219,12 +219,7 @@ class Collections:
                         f"`{field}` is declared as {known[field].type} already, and a declared type"
                         " does not change; index the documents into another collection."
                     )
-            declared = {**known, **types}
-            if len(declared) > MAX_TYPES:
-                raise InvalidRequest(
-                    f"fields: {len(declared)} fields would be declared, at most {MAX_TYPES} can be."
-                )
-            await self._declare(name, state, declared)
+            await self._declare(name, state, together(known, types))
         return await self.describe(name)
 
     async def _declare(

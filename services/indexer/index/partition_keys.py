@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from services.common.documents import OWN
 from services.common.errors import InvalidRequest
-from services.common.field_types import MAX_TYPES, FieldKind, FieldType
+from services.common.field_types import FieldKind, FieldType
+from services.indexer.index.records import together
 
 
 def with_key(types: Mapping[str, FieldType], partition_key: str | None) -> Mapping[str, FieldType]:
@@ -20,11 +21,7 @@ def with_key(types: Mapping[str, FieldType], partition_key: str | None) -> Mappi
             f"partition_key: `{partition_key}` is declared as {declared.type}, and a partition key"
             " is a keyword; declare it so, or name another field."
         )
-    if len(together := {**types, partition_key: declared}) > MAX_TYPES:
-        raise InvalidRequest(
-            f"fields: {len(together)} fields would be declared, at most {MAX_TYPES} can be."
-        )
-    return together
+    return together(types, {partition_key: declared})
 
 
 def in_partition(name: str, key: str | None, partition: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from services.common.field_types import FieldType
+from services.common.errors import InvalidRequest
+from services.common.field_types import MAX_TYPES, FieldType
 from services.indexer.store import NoSuchObject, ObjectStore
 
 
@@ -29,6 +30,19 @@ class CollectionRecord:
     def types(self) -> dict[str, FieldType]:
         """Declared types by the name of the field."""
         return {name: FieldType.model_validate(one) for name, one in self.fields.items()}
+
+
+def together(
+    known: Mapping[str, FieldType], declared: Mapping[str, FieldType]
+) -> dict[str, FieldType]:
+    """The known types and the declared ones, which take the place of known ones. Raises
+    InvalidRequest for more than a record may hold."""
+    types = {**known, **declared}
+    if len(types) > MAX_TYPES:
+        raise InvalidRequest(
+            f"fields: {len(types)} fields would be declared, at most {MAX_TYPES} can be."
+        )
+    return types
 
 
 class CollectionRecords:
