@@ -8,7 +8,7 @@ hit: a document that was written again gets a new row, and the old one is never 
 import heapq
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from operator import itemgetter
+from operator import eq, itemgetter
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ Rows = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
 
 _FIRST_CAPACITY = 1024
-
+_DENSE = 8
+"""Values are read through instead of gathered for at least one of so many rows."""
 
 NUMBER, TEXT, BOOLEAN = 0, 1, 2
 """The kinds of values, in the order in which they are sorted."""
@@ -76,9 +77,23 @@ class FieldColumn:
         return np.repeat(places, lengths), self._flat[at]
 
     def counts(self, rows: Rows, *, single: bool = False) -> Counts:
-        """The number of rows with each value, by code."""
-        _, codes = self.pairs(rows, single=single)
+        """The number of rows with each value, by code. Each row is given once."""
+        if len(rows) * _DENSE < len(self._starts):
+            codes = self.pairs(rows, single=single)[1]
+        else:
+            codes = self._flat[: self._used][self._asked(rows, single=single)]
         return np.bincount(codes, minlength=len(self.values))
+
+    def _asked(self, rows: Rows, *, single: bool) -> npt.NDArray[np.bool_]:
+        """For each of the values, which lie in the order of rows, if it belongs to one of `rows`.
+
+        For a large part of all rows this is faster than to gather the values of each row.
+        """
+        asked = np.zeros(len(self._starts), np.bool_)
+        asked[rows[rows < len(asked)]] = True
+        if single:
+            asked &= ~self._listed
+        return np.repeat(asked, self._lengths)
 
     def missing(self, rows: Rows) -> int:
         """The number of rows without a value."""
@@ -124,6 +139,9 @@ class Columns:
     def __init__(self) -> None:
         self.fields: dict[str, FieldColumn] = {}
         self._rows: dict[str, int] = {}
+        self._identities: list[str] = []
+        self._latest = np.empty(0, np.int64)
+        """The rows that were found last, as long as they are the newest of their documents."""
         self._versions = np.zeros(_FIRST_CAPACITY, np.int64)
         self._used = 0
 
@@ -145,15 +163,30 @@ class Columns:
         return rows, [keys[place][0] for place in np.flatnonzero(~known).tolist()]
 
     def rows(self, identities: Sequence[str]) -> Rows:
-        """The newest row of each document; -1 stands for a document without one."""
-        return np.fromiter(map(self._rows.get, identities, repeat(-1)), np.int64, len(identities))
+        """The newest row of each document; -1 stands for a document without one.
+
+        Lists of the same documents follow each other often, with another order or other counts.
+        Comparing ids one after the other takes half of the time of looking each of them up.
+        """
+        latest = self._latest
+        if len(latest) == len(identities):
+            known = map(self._identities.__getitem__, latest.tolist())
+            if all(map(eq, known, identities)):
+                return latest
+        rows = np.fromiter(map(self._rows.get, identities, repeat(-1)), np.int64, len(identities))
+        if (rows >= 0).all():
+            self._latest = rows
+        return rows
 
     def put(self, identity: str, version: int, fields: Mapping[str, Any]) -> None:
         """Adds a document's row, unless it exists."""
         known = self._rows.get(identity)
         if known is not None and self._versions[known] == version:
             return
+        if known is not None:
+            self._latest = np.empty(0, np.int64)
         row = self._rows[identity] = self._used
+        self._identities.append(identity)
         self._used += 1
         self._versions = _grown(self._versions, self._used)
         self._versions[row] = version

@@ -165,8 +165,11 @@ class Lists:
     ) -> Arranged:
         """Order, groups and counts; the order is by places in `keys`."""
         columns, known = await self.columns(index, keys, _named(wanted), deadline)
+        options = _spelled_out(wanted, columns)
+        if known.min(initial=0) >= 0:
+            return arranged(columns, known, options)
         there = np.flatnonzero(known >= 0)
-        answer = arranged(columns, known[there], _spelled_out(wanted, columns))
+        answer = arranged(columns, known[there], options)
         return answer.model_copy(update={"order": there[answer.order].tolist()})
 
     async def _filled(

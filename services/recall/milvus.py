@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ _FRESH_SECONDS = 2.0
 """Seconds after an answer during which the server counts as answering."""
 _TEXTS = [Field.ID, Field.TITLE, Field.TEXT, Field.VERSION]
 _FIELDS = [Field.ID, Field.VERSION, Field.FIELDS]
+_KEY = itemgetter(Field.ID.value, Field.VERSION.value)
+"""Reads a row's id and version. Plain strings: the hash of an enumeration's member is computed in
+Python."""
 
 
 class MilvusDocumentIndex:
@@ -174,8 +178,8 @@ class MilvusDocumentIndex:
                 limit=limit,
                 reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
             )
-            rows.sort(key=lambda row: row[Field.ID])
-            keys += [(document_id(row[Field.ID]), int(row[Field.VERSION])) for row in rows]
+            found = sorted(map(_KEY, rows))
+            keys += [(document_id(stored), version) for stored, version in found]
             if len(rows) < limit:
                 break
             last = keys[-1][0]

@@ -16,6 +16,8 @@ from services.common.tracing import span
 MOST_ROWS = 16_384
 """Most rows that one query of Milvus gives."""
 
+_KEY_COLUMNS = frozenset({Field.ID, Field.VERSION})
+
 Answer = TypeVar("Answer")
 
 
@@ -108,6 +110,10 @@ class Reader:
             name,
             deadline,
         )
+        if _KEY_COLUMNS.issuperset(columns):
+            # pymilvus has filled them already; its iterator would check each row for members that
+            # are decoded late, which is half of the time of a list of 100,000 documents.
+            return list.copy(rows)
         return list(rows)
 
     async def ask(

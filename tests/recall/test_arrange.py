@@ -124,6 +124,29 @@ def test_a_document_written_again_is_counted_once() -> None:
     assert [(one.value, one.count) for one in answer.facets["year"].values] == [(2001, 2)]
 
 
+def test_the_rows_of_lists_that_repeat_are_the_newest() -> None:
+    chance = random.Random(SEED)
+    columns, versions = Columns(), dict[str, int]()
+    newest: dict[str, int] = {}
+    asked: list[list[str]] = [[]]
+    for turn in range(400):
+        if chance.random() < 0.3:
+            name = f"d{chance.randrange(60)}"
+            versions[name] = turn
+            newest[name] = len(columns)
+            columns.put(name, turn, {"year": turn})
+        if chance.random() < 0.5:
+            asked.append(chance.sample(sorted(versions), chance.randrange(len(versions) + 1)))
+            if chance.random() < 0.3:
+                asked[-1].insert(chance.randrange(len(asked[-1]) + 1), f"unknown{turn}")
+        names = chance.choice(asked[-2:])
+        rows, unknown = columns.found([(one, versions.get(one, 0)) for one in names])
+        assert rows.tolist() == [newest.get(one, -1) for one in names]
+        assert unknown == [one for one in names if one not in versions]
+        older, outdated = columns.found([(one, -5) for one in names])
+        assert (older.tolist(), outdated) == (rows.tolist(), names)
+
+
 def test_dates_are_counted_between_dates() -> None:
     content: list[dict[str, Any]] = [
         {"date": date} for date in ("2015-03-01", "2016-01-01", "2019")
