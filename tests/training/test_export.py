@@ -15,6 +15,7 @@ from services.common.model_dir import load_manifest, unpack
 from tests.training.ernie import paddle, tiny_ernie
 from training.cli import quantise
 from training.cli.export import app
+from training.export import directory
 from training.export.directory import ExportOptions, export, round_to_bfloat16
 from training.export.parity import PROBE
 from training.export.quantisation import int8
@@ -113,6 +114,21 @@ def test_an_int8_program_for_a_model_exported_before(
     exact = open_ranker(target, _FP32).score(query, texts)
     quick = open_ranker(target, PredictorOptions(threads=1, precision="int8")).score(query, texts)
     assert np.corrcoef(exact, quick)[0, 1] > 0.98
+
+
+def test_a_model_that_bfloat16_spoils_is_served_in_other_precisions(
+    ernie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = _saved(ernie, "ranker", tmp_path / "best")
+    target = tmp_path / "model"
+    monkeypatch.setitem(directory.MIN_PARITY, "bf16", 1.1)
+    result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
+    assert result.exit_code == 0, result.output
+    assert load_manifest(target).precisions == ("fp32", "int8")
+    monkeypatch.setitem(directory.MIN_PARITY, "fp32", 1.1)
+    result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
+    assert result.exit_code == 1
+    assert "to 1.0000 in fp32, at least 1.1 is needed" in result.stderr
 
 
 def test_weights_come_back_from_codes(ernie: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Measures how far two computations of the same model agree."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from services.common.engine.predictor import FloatArray
@@ -20,6 +22,19 @@ PROBE = (
 )
 """Texts on which an exported program is compared with its network; they are short, long and
 mixed."""
+
+_PAIRS = 3
+
+
+def probe_pairs(probe: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs for a ranker: each text as a query for itself and for the two texts after it.
+
+    A pair of a text with itself is related and the others are not, so that the scores differ: among
+    scores that are nearly equal the correlation would measure rounding alone.
+    """
+    return [
+        (text, other) for at, text in enumerate(probe) for other in [*probe[at:], *probe][:_PAIRS]
+    ]
 
 
 def cosine(expected: FloatArray, got: FloatArray) -> float:

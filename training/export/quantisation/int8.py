@@ -33,7 +33,7 @@ from services.common.model_dir import (
     pack,
     write_manifest,
 )
-from training.export.parity import correlation, cosine
+from training.export.parity import correlation, cosine, probe_pairs
 from training.export.quantisation.rounding import (
     round_weights,
     share_codes,
@@ -51,9 +51,6 @@ MIN_PARITY = {"fp32": 0.999, "int8": 0.99}
 MOST_KEPT = 3
 """Most products that stay in float32; each of them costs speed."""
 _OPSET = 17
-_RANKED = 3
-"""Number of pairs that a ranker's probe makes of each text: the text as a query for itself and for
-the texts after it."""
 
 
 def write_int8(directory: Path, probe: Sequence[str]) -> dict[str, float]:
@@ -177,8 +174,8 @@ def _reference(directory: Path, manifest: ModelManifest, probe: Sequence[str]) -
     ranker = open_ranker(directory, options)
     tokens = [
         pair
-        for at, text in enumerate(probe)
-        for pair in ranker.pair_tokens(text, [*probe[at:], *probe][:_RANKED])
+        for query, document in probe_pairs(probe)
+        for pair in ranker.pair_tokens(query, [document])
     ]
     expected = ranker.forward.many(tokens)
     return _Reference(tokens, expected, correlation, manifest.pad_id, manifest.inputs)
