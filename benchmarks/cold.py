@@ -53,12 +53,12 @@ def main(url: str) -> None:
 
 
 async def _measure(url: str, system: "_System | None") -> dict[str, Any]:
-    queries = _queries()
+    asked = queries()
     figures: dict[str, Any] = {}
     async with httpx.AsyncClient(base_url=url, timeout=_SECONDS) as http:
 
         async def search(**options: Any) -> _Answer:
-            return await _search(http, next(queries), options)
+            return await _search(http, next(asked), options)
 
         for turn in range(2 * _WARM_UP):
             await search(rank=turn % 2 == 0)
@@ -88,7 +88,7 @@ async def _measure(url: str, system: "_System | None") -> dict[str, Any]:
     return figures
 
 
-def _queries() -> Iterator[str]:
+def queries() -> Iterator[str]:
     """Yields the queries of the set without end, each followed by another number."""
     lines = (DATA / "natural_dev.tsv").read_text(encoding="utf-8").splitlines()
     texts = [line.split("\t")[1] for line in lines]

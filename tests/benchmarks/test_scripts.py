@@ -46,6 +46,12 @@ def test_cold(stack: Stack, folder: Path) -> None:
 
 
 @pytest.mark.soak
+def test_two_systems(stack: Stack, folder: Path) -> None:
+    arguments = (stack.url, stack.url, "--searches", "4")
+    assert "| without |" in run(folder, "-m", "benchmarks.two_systems", *arguments)
+
+
+@pytest.mark.soak
 def test_search(stack: Stack, folder: Path) -> None:
     assert "| 16 |" in run(folder, "-m", "benchmarks", "search", "--url", stack.url)
 
