@@ -4,10 +4,10 @@
     {"or": [{"discipline": "数学"}, {"not": {"year": {"lt": 2000}}}]}
 
 Conditions side by side must all hold. A plain value asks whether the field is that value or, if
-it is a list, holds it. The operators are ne, gt, gte, lt, lte, any and all. A range holds for a
-single value of the operand's kind, a number or a string; numbers compare by value, strings by
-code points. `not` and `ne` are the complement over all documents, those included that lack the
-field or hold a value of another kind in it.
+it is a list, holds it. The operators are ne, gt, gte, lt, lte, any and all. The bounds of a range
+are of one kind, numbers or strings, and it holds for a single value of that kind; numbers compare
+by value, strings by code points. `not` and `ne` are the complement over all documents, those
+included that lack the field or hold a value of another kind in it.
 
 Engines differ in what they can negate: the embedded Milvus has no `not` at all, and none of them
 agrees with another about missing fields. Therefore each row carries *facets*, a JSON object that
@@ -20,7 +20,6 @@ which every character that could end it is escaped. Names are checked against a 
 as digests, and so do values that are compared with facets.
 """
 
-import math
 import operator
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
@@ -29,11 +28,11 @@ from typing import Any
 from services.common.collection import Field
 from services.common.errors import InvalidFilter
 from services.common.field_names import RULE, is_field_name
+from services.common.operands import COMPARISONS, check_bounds, check_value, kind_of
 from services.common.typed_columns import (
     NO_NUMBER,
     NO_TEXT,
     NUMBER,
-    TEXT,
     operand_column,
     partition_column,
 )
@@ -41,7 +40,6 @@ from services.common.typed_columns import (
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
 
-_COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _OPPOSITES = {"gt": "<=", "gte": "<", "lt": ">=", "lte": ">"}
 _OPERATORS = "ne, gt, gte, lt, lte, any, all"
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\"})
@@ -62,7 +60,7 @@ def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
     for name, value in fields.items():
         for item in value if isinstance(value, list) else [value]:
             marks[_holds(name, item)] = 1
-        if kind := _kind(value):
+        if kind := kind_of(value):
             marks[name] = kind
     return marks
 
@@ -87,7 +85,7 @@ def compile_filter(
             "partition: the collection has no partition key, which is named when it is created;"
             " search it without a partition, or with a filter on a field."
         )
-    _check("partition", partition, spaces="")
+    check_value("partition", partition, spaces="")
     within = f"({key} == {_constant(partition)})"
     return f"{within} and {selected}" if selected else within
 
@@ -124,6 +122,7 @@ class _Compiler:
             return self._leaf(name, "is", value, negated=negated)
         if not value:
             raise InvalidFilter(f"`{name}` has no condition; use one of {_OPERATORS}.")
+        check_bounds(name, value)
         parts = [
             self._leaf(name, operator, operand, negated=negated)
             for operator, operand in value.items()
@@ -134,7 +133,7 @@ class _Compiler:
         self._count(1)
         if operator in ("is", "ne"):
             return self._membership(name, operand, negated=negated != (operator == "ne"))
-        if operator in _COMPARISONS:
+        if operator in COMPARISONS:
             return self._range(name, operator, operand, negated=negated)
         if operator in ("any", "all"):
             if not isinstance(operand, list) or not operand:
@@ -151,7 +150,7 @@ class _Compiler:
 
     def _membership(self, name: str, value: object, *, negated: bool) -> str:
         """Whether the field is the value or holds it."""
-        _check(name, value)
+        check_value(name, value)
         unequal = "!=" if negated else "=="
         column = operand_column(self._columns, name, value)
         if column is not None and _CONTROLS.isdisjoint(str(value)):
@@ -159,22 +158,19 @@ class _Compiler:
         return f"({_facet(_holds(name, value))} {unequal} 1)"
 
     def _range(self, name: str, operator: str, operand: object, *, negated: bool) -> str:
-        if isinstance(operand, bool):
-            raise InvalidFilter(f"`{name}`: `{operator}` compares numbers or strings.")
-        _check(name, operand, spaces="")
-        sign = _OPPOSITES[operator] if negated else _COMPARISONS[operator]
+        sign = _OPPOSITES[operator] if negated else COMPARISONS[operator]
         if (column := operand_column(self._columns, name, operand)) is not None:
             return _compared(column, sign, operand, negated=negated)
         range_ = f"{Field.FIELDS}[{_literal(name)}] {sign} {_literal(operand)}"
         if not negated:
             return f"({range_})"
-        return f'({_facet(name)} != "{_kind(operand)}" or {range_})'
+        return f'({_facet(name)} != "{kind_of(operand)}" or {range_})'
 
 
 def _compared(column: str, sign: str, operand: Any, *, negated: bool) -> str:
     """The range on a column. Rows without a value belong to its complement and not to the range;
     that they are left out or added is written only where the comparison does not do so already."""
-    none = NO_NUMBER if _kind(operand) == NUMBER else NO_TEXT
+    none = NO_NUMBER if kind_of(operand) == NUMBER else NO_TEXT
     range_ = f"{column} {sign} {_constant(operand)}"
     if _HOLD[sign](none, operand) == negated:
         return f"({range_})"
@@ -197,39 +193,9 @@ def _holds(name: str, value: object) -> str:
     """The facet of a field that is a value or holds it; equal numbers have one digest."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    kind = "b" if isinstance(value, bool) else _kind(value)
+    kind = "b" if isinstance(value, bool) else kind_of(value)
     content = f"{kind}{value}".encode("utf-8", "surrogatepass")
     return f"{name}={blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()}"
-
-
-def _kind(value: object) -> str:
-    """The kind that ranges compare; empty for what has no order, a boolean or a list."""
-    if isinstance(value, str):
-        return TEXT
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return NUMBER
-    return ""
-
-
-def _check(name: str, value: object, spaces: str = "\n\r\t") -> None:
-    """Raises InvalidFilter unless the value is one that a document can hold.
-
-    `spaces` are the control characters that a text may have.
-    """
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int):
-        if not -(2**63) < value < 2**63:
-            raise InvalidFilter(f"`{name}`: the number does not fit into 64 bits.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidFilter(f"`{name}`: a number must be finite.")
-    elif isinstance(value, str):
-        for char in value:
-            if (char < " " and char not in spaces) or "\ud800" <= char < "\ue000":
-                raise InvalidFilter(f"`{name}`: the text holds control characters.")
-    else:
-        raise InvalidFilter(f"`{name}`: a value is a string, a number, true or false.")
 
 
 def _constant(value: Any) -> str:

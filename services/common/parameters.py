@@ -51,6 +51,11 @@ PartitionName = Annotated[
 ]
 """Name of a partition: a value of the field that a collection has as its partition key."""
 
+CONDITIONS = (
+    "Metadata conditions, as in `docs/api.md`; the bounds of a range are all numbers or all strings"
+)
+"""Description of every filter in the API."""
+
 FilterParameter = Annotated[
     dict[str, Any] | None,
     BeforeValidator(_condition),

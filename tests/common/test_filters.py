@@ -82,7 +82,27 @@ def test_a_text_comes_back_from_its_literal(value: str) -> None:
         ({"a": [1]}, "a value is a string"),
         ({"a": {"any": []}}, "at least one"),
         ({"a": {"any": "x"}}, "takes a list"),
-        ({"a": {"gte": True}}, "compares numbers or strings"),
+        (
+            {"a": {"gte": True}},
+            '`gte` takes one number or one string, such as {"a": {"gte": 2015}}',
+        ),
+        ({"a": {"lt": [1, 2]}}, "`lt` takes one number or one string"),
+        ({"a": {"gt": None}}, "`gt` takes one number or one string"),
+        ({"a": {"lte": {"gte": 1}}}, "`lte` takes one number or one string"),
+        ({"a": {"gte": False, "lt": True}}, "`gte` takes one number or one string"),
+        ({"a": {"gte": 2015, "lt": "abc"}}, '`gte` 2015 and `lt` "abc" are bounds of two kinds'),
+        (
+            {"a": {"gte": "2015", "lte": 2020}},
+            '`gte` "2015" and `lte` 2020 are bounds of two kinds',
+        ),
+        ({"a": {"gt": 1, "gte": 2, "lt": "乙"}}, '`gt` 1, `gte` 2 and `lt` "乙" are bounds of'),
+        ({"a": {"gt": 1.5, "gte": "x"}}, '`gt` 1.5 and `gte` "x" are bounds of two kinds'),
+        ({"a": {"ne": 3, "gt": 1, "lt": "x"}}, "write all of them as numbers, or all as strings"),
+        ({"not": {"a": {"gte": 2015, "lt": "abc"}}}, "bounds of two kinds"),
+        ({"or": [{"b": 1}, {"and": [{"a": {"gt": "x", "lt": 1}}]}]}, "bounds of two kinds"),
+        ({"a": {"gte": 1, "lt": "字" * 99}}, f'`lt` "{"字" * 39} are bounds of two kinds'),
+        ({"a": {"gte": 1, "lt": "\ud800"}}, "control characters"),
+        ({"a": {"gte": "x", "lt": float("inf")}}, "finite"),
         ({"a": float("nan")}, "finite"),
         ({"a": 2**63}, "64 bits"),
         ({"a": "x\x00"}, "control characters"),
@@ -99,6 +119,28 @@ def test_a_text_comes_back_from_its_literal(value: str) -> None:
 def test_what_is_no_filter_is_refused_in_words(condition: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidFilter, match=re.escape(says)):
         compile_filter(condition)
+
+
+_A = 'fields["a"]'
+
+
+@pytest.mark.parametrize(
+    ("condition", "compiled"),
+    [
+        ({"a": {"gte": 1, "lt": 2.5}}, f"(({_A} >= 1) and ({_A} < 2.5))"),
+        ({"a": {"gt": 1, "gte": 2}}, f"(({_A} > 1) and ({_A} >= 2))"),
+        ({"a": {"gte": "2015", "lt": "2020"}}, f'(({_A} >= "2015") and ({_A} < "2020"))'),
+        ({"a": {"gte": 2020, "lte": 2015}}, f"(({_A} >= 2020) and ({_A} <= 2015))"),
+        (
+            {"and": [{"a": {"gte": 2015}}, {"a": {"lt": "abc"}}]},
+            f'(({_A} >= 2015) and ({_A} < "abc"))',
+        ),
+    ],
+)
+def test_bounds_of_one_range_must_all_hold(condition: dict[str, Any], compiled: str) -> None:
+    """Also where no value can be in the range: a program that computes its bounds gets an empty
+    answer and no refusal."""
+    assert compile_filter(condition) == compiled
 
 
 def test_deep_nesting_is_refused() -> None:

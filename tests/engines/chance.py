@@ -9,7 +9,8 @@ VALUES: tuple[Any, ...] = (
     2015, 2016, 0, 1, -3, 1.0, 2015.5, -0.5, 1e300, 2**53, 2**53 + 1, 2**63 - 1, 1 - 2**63,
     True, False,
 )  # fmt: skip
-RANGES = [value for value in VALUES if not isinstance(value, bool) and value != "line\n"]
+TEXTS: list[Any] = [value for value in VALUES if isinstance(value, str) and value != "line\n"]
+NUMBERS: list[Any] = [v for v in VALUES if isinstance(v, (int, float)) and not isinstance(v, bool)]
 
 
 def documents(chance: random.Random, count: int) -> list[dict[str, Any]]:
@@ -50,4 +51,5 @@ def leaf(chance: random.Random) -> Any:
         several = [chance.choice(VALUES) for _ in range(chance.randrange(1, 4))]
         return {chance.choice(["any", "all"]): several}
     words = chance.sample(["gt", "gte", "lt", "lte"], chance.randrange(1, 3))
-    return {word: chance.choice(RANGES) for word in words}
+    bounds = chance.choice([TEXTS, NUMBERS])
+    return {word: chance.choice(bounds) for word in words}

@@ -16,7 +16,7 @@ from services.common.documents import (
 )
 from services.common.errors import InvalidRequest
 from services.common.field_types import FieldType, FieldTypes
-from services.common.parameters import FieldName
+from services.common.parameters import CONDITIONS, FieldName
 from services.common.validation import first_reason
 
 _ENCODER = (
@@ -142,7 +142,7 @@ class DeleteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ids: list[StoredId] | None = Field(default=None, min_length=1, max_length=10_000)
-    filter: dict[str, object] | None = None
+    filter: dict[str, object] | None = Field(default=None, description=CONDITIONS)
 
 
 class DocumentsDeleted(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.common.documents import BYTES, Content, Document, FieldValue, Scalar
 from services.common.errors import InvalidRequest
 from services.common.field_types import FieldKind
-from services.common.parameters import MAX_FIELDS, FilterParameter, NamesParameter
+from services.common.parameters import CONDITIONS, MAX_FIELDS, FilterParameter, NamesParameter
 from services.common.validation import first_reason
 
 MAX_PAGE = 1_000
@@ -46,7 +46,7 @@ class PageOptions(_Parameters):
     after: str | None = Field(
         default=None, max_length=1_000, description="`next` of the page before"
     )
-    filter: FilterParameter = Field(default=None, description="Metadata conditions as JSON")
+    filter: FilterParameter = Field(default=None, description=CONDITIONS)
     fields: NamesParameter = Field(
         default=None,
         max_length=MAX_FIELDS,
@@ -106,7 +106,7 @@ class ExportOptions(_Parameters):
     """The content of an export."""
 
     format: ExportFormat = ExportFormat.JSONL
-    filter: FilterParameter = Field(default=None, description="Metadata conditions as JSON")
+    filter: FilterParameter = Field(default=None, description=CONDITIONS)
     vectors: bool = Field(
         default=False, description="Whether the export holds the stored vectors, as `vector`"
     )

@@ -16,6 +16,7 @@ from pydantic import (
 from services.common.collection import NAME_PATTERN
 from services.common.field_names import NAME
 from services.common.parameters import (
+    CONDITIONS,
     MAX_FIELDS,
     FieldName,
     FilterParameter,
@@ -68,7 +69,7 @@ class SearchOptions(BaseModel):
     mode: Mode = Mode.HYBRID
     filter: dict[str, Any] | None = Field(
         default=None,
-        description="Metadata conditions, as in `docs/api.md`",
+        description=CONDITIONS,
         examples=[{"discipline": "数学", "year": {"gte": 2015}}],
     )
     partition: PartitionName | None = Field(
@@ -161,7 +162,7 @@ class SearchByUrl(SearchOptions):
     q: Query | None = None
     filter: FilterParameter = Field(
         default=None,
-        description="Metadata conditions as JSON",
+        description=CONDITIONS,
         examples=['{"year": {"gte": 2015}}'],
     )
     fields: NamesParameter = Field(
