@@ -4,6 +4,7 @@ built."""
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from services.common.collection import LAYOUT, PhysicalName, check_collection_name
 from services.common.errors import (
@@ -171,10 +172,12 @@ class Collections:
         async with state.lock:
             if await self.index.resolve(name) is not None:
                 raise CollectionExists(f"Collection {name!r} exists already.")
-            await self._records.write(
-                name, replace(await self._records.read(name), partition_key=partition_key)
+            chosen = {} if encoder is None else {"encoder": self._named(encoder)}
+            # One write: after a crash between two, a later collection would have half of it.
+            await self._records.change(
+                name, fields=_dumped(types), partition_key=partition_key, **chosen
             )
-            await self._declare(name, state, types)
+            state.types, state.partition_key = dict(types), partition_key
             await self.ensure(name, encoder)
         await self._versions.move(name)
         return await self.describe(name)
@@ -191,7 +194,7 @@ class Collections:
             await asyncio.to_thread(Originals(self._store).drop, name)
             await self._records.remove(name)
             await self.words.remove(name)
-            state.types = {}
+            state.types, state.partition_key = {}, None
             await self._versions.forget(name)
 
     async def describe(self, name: str) -> Collection:
@@ -219,17 +222,10 @@ class Collections:
                         f"`{field}` is declared as {known[field].type} already, and a declared type"
                         " does not change; index the documents into another collection."
                     )
-            await self._declare(name, state, together(known, types))
+            declared = together(known, types)
+            await self._records.change(name, fields=_dumped(declared))
+            state.types = declared
         return await self.describe(name)
-
-    async def _declare(
-        self, name: str, state: CollectionState, types: Mapping[str, FieldType]
-    ) -> None:
-        fields = {field: one.model_dump(mode="json") for field, one in types.items()}
-        record = await self._records.read(name)
-        if record.fields != fields:
-            await self._records.write(name, replace(record, fields=fields))
-        state.types = dict(types)
 
     async def set_words(self, name: str, words: Sequence[str]) -> tuple[WordAnalyzer, bool]:
         """Sets the dictionary of a collection's next index; without words, the file's again.
@@ -242,9 +238,7 @@ class Collections:
         async with state.lock:
             live = await self.live(name)
             await self.words.keep(name, analyzer)
-            record = await self._records.read(name)
-            identity = analyzer.identity if words else None
-            await self._records.write(name, replace(record, dictionary=identity))
+            await self._records.change(name, dictionary=analyzer.identity if words else None)
             if state.building is None and not await self.index.count(live):
                 new = replace(
                     live, analyzer=analyzer.identity, generation=self._clock.next(), layout=LAYOUT
@@ -264,18 +258,22 @@ class Collections:
     async def remember_previous(self, name: str, physical: PhysicalName) -> None:
         """Notes the generation that a rollback returns to; the note is durable when this
         returns."""
-        await self._records.write(
-            name, replace(await self._records.read(name), previous=str(physical))
-        )
+        await self._records.change(name, previous=str(physical))
 
     async def in_partition(self, name: str, partition: str) -> dict[str, str]:
         """The metadata of every document of a partition. Raises InvalidRequest if the collection
         has no partition key."""
-        return in_partition(name, (await self._records.read(name)).partition_key, partition)
+        return in_partition(name, (await self.state(name)).partition_key, partition)
 
     async def name_encoder(self, name: str, encoder: str) -> None:
         """Notes the encoder of generations to come; the default one leaves the choice open."""
-        named = None if encoder == self.encoders.default.fingerprint else encoder
-        record = await self._records.read(name)
-        if record.encoder != named:
-            await self._records.write(name, replace(record, encoder=named))
+        await self._records.change(name, encoder=self._named(encoder))
+
+    def _named(self, encoder: str) -> str | None:
+        """The encoder as a record names it; None for the default one, which may change."""
+        return None if encoder == self.encoders.default.fingerprint else encoder
+
+
+def _dumped(types: Mapping[str, FieldType]) -> dict[str, Any]:
+    """Declared types as JSON objects, in which form a record has them."""
+    return {field: one.model_dump(mode="json") for field, one in types.items()}

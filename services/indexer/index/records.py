@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from services.common.errors import InvalidRequest
@@ -59,10 +59,14 @@ class CollectionRecords:
             return CollectionRecord()
         return CollectionRecord(**json.loads(content))
 
-    async def write(self, name: str, record: CollectionRecord) -> None:
-        """Replaces the record, which is durable when this returns."""
-        content = json.dumps(asdict(record)).encode()
-        await asyncio.to_thread(self._store.write, _key(name), content)
+    async def change(self, name: str, **members: Any) -> None:
+        """Changes members of the record by one write, and by none if they are so already; they are
+        durable when this returns."""
+        record = await self.read(name)
+        changed = replace(record, **members)
+        if changed != record:
+            content = json.dumps(asdict(changed)).encode()
+            await asyncio.to_thread(self._store.write, _key(name), content)
 
     async def remove(self, name: str) -> None:
         """Removes the record of a dropped collection."""

@@ -39,6 +39,8 @@ class CollectionState:
     """The highest version of a write that was accepted for this collection."""
     types: Mapping[str, FieldType]
     """Declared types of the fields of documents."""
+    partition_key: str | None
+    """Field that names the partition of a document; None if there are no partitions."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     building: Building | None = None
 
@@ -70,8 +72,10 @@ class States:
             newest = max(written, self.newest_job(name))
             # After a step back of the system's clock, new writes must still be the newer ones.
             self.clock.seen(max(newest, tombstones.newest))
-            types = (await self.records.read(name)).types
-            self._known.setdefault(name, CollectionState(tombstones, newest, types))
+            record = await self.records.read(name)
+            self._known.setdefault(
+                name, CollectionState(tombstones, newest, record.types, record.partition_key)
+            )
         return self._known[name]
 
     def forget(self) -> None:

@@ -1,0 +1,202 @@
+"""What is written and read of a collection's record: once, so that no crash leaves half of it."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from services.common.collection import PhysicalName
+from services.common.errors import IndexUnavailable
+from services.common.field_types import FieldKind, FieldType
+from services.common.model_dir.encoders import EncoderDirectories
+from services.common.text import Analyzers
+from services.common.typed_columns import columns_of
+from services.common.wire.input_formats import InputFormat
+from services.common.wire.jobs import JobMode
+from services.indexer.index.clock import VersionClock
+from services.indexer.index.collections import Collections
+from services.indexer.index.writer import IndexWriter
+from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.manifest import JobManifest, Plan, now
+from services.indexer.jobs.wire import Claim
+from services.indexer.jobs.workers import PartLeases, Workers
+from services.indexer.originals import Originals
+from services.indexer.store import ObjectStore
+from tests.models import tiny_encoder
+
+NAME = "papers"
+RECORD = f"collections/{NAME}.json"
+YEAR = FieldType(type=FieldKind.NUMBER)
+TENANT = FieldType(type=FieldKind.KEYWORD)
+
+
+class Store(ObjectStore):
+    """A store on disk that counts how often each object is read and written."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self.reads: Counter[str] = Counter()
+        self.writes: Counter[str] = Counter()
+
+    def read(self, key: str) -> bytes:
+        self.reads[key] += 1
+        return super().read(key)
+
+    def write(self, key: str, content: bytes) -> None:
+        self.writes[key] += 1
+        super().write(key, content)
+
+
+class Index:
+    """Empty collections in memory: the parts of a VectorIndex that their creation needs."""
+
+    def __init__(self) -> None:
+        self.columns: dict[PhysicalName, frozenset[str]] = {}
+        self.live: dict[str, PhysicalName] = {}
+        self.away = False
+
+    async def resolve(self, name: str) -> PhysicalName | None:
+        return self.live.get(name)
+
+    async def create(
+        self,
+        physical: PhysicalName,
+        dimension: int,
+        documents: int,
+        typed: Collection[str] = (),
+        words: Sequence[str] = (),
+    ) -> None:
+        if self.away:
+            raise IndexUnavailable("It was killed.")
+        self.columns[physical] = frozenset(typed)
+
+    async def point(self, name: str, physical: PhysicalName) -> None:
+        self.live[name] = physical
+
+    async def typed(self, physical: PhysicalName) -> frozenset[str]:
+        return self.columns[physical]
+
+    async def count(self, physical: PhysicalName) -> int:
+        return 0
+
+    async def dimension(self, physical: PhysicalName) -> int:
+        return 8
+
+    async def lexical(self, physical: PhysicalName) -> bool:
+        return True
+
+
+class Versions:
+    """Index versions of collections that nobody has written to."""
+
+    async def current(self, collection: str) -> str | None:
+        return None
+
+    async def move(self, collection: str) -> str:
+        return f"{1:016x}"
+
+
+class Role:
+    def check(self) -> None:
+        """This process may write."""
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> EncoderDirectories:
+    folder = tmp_path_factory.mktemp("encoders")
+    first, second = (tiny_encoder(folder / str(seed), seed=seed) for seed in (1, 2))
+    return EncoderDirectories.read(first, [second])
+
+
+def collections_of(index: Index, store: Store, encoders: EncoderDirectories) -> Collections:
+    parts = cast("Any", index), store, cast("Any", Versions()), VersionClock(), encoders
+    return Collections(*parts, Analyzers(), lambda name: 0)
+
+
+async def test_a_creation_writes_the_record_once(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    index, store = Index(), Store(tmp_path)
+    other = encoders.others[0].fingerprint
+    made = await collections_of(index, store, encoders).create(
+        NAME, other, {"year": YEAR}, "tenant"
+    )
+    assert (made.fields, made.partition_key) == ({"year": YEAR, "tenant": TENANT}, "tenant")
+    assert made.waiting_fields == []
+    assert store.writes == {RECORD: 1}
+    again = await collections_of(index, store, encoders).describe(NAME)
+    assert (again.fields, again.partition_key) == (made.fields, "tenant")
+    assert again.encoder == other
+
+
+async def test_a_creation_that_declares_nothing_writes_no_record(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    store = Store(tmp_path)
+    made = await collections_of(Index(), store, encoders).create(NAME)
+    assert (made.fields, made.partition_key) == ({}, None)
+    assert not store.writes
+
+
+async def test_a_creation_that_was_killed_leaves_a_whole_record(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """The next document makes the collection, whose columns fit what had been declared."""
+    index, store = Index(), Store(tmp_path)
+    index.away = True
+    with pytest.raises(IndexUnavailable):
+        await collections_of(index, store, encoders).create(NAME, None, {"year": YEAR}, "tenant")
+    assert store.writes == {RECORD: 1}
+    index.away = False
+    restarted = collections_of(index, store, encoders)
+    physical = await restarted.ensure(NAME)
+    wanted = columns_of({"year": YEAR, "tenant": TENANT}, "tenant")
+    assert index.columns[physical] == frozenset(wanted)
+    assert (await restarted.state(NAME)).types.keys() == {"year", "tenant"}
+    assert await restarted.in_partition(NAME, "甲") == {"tenant": "甲"}
+
+
+async def test_parts_in_a_partition_read_the_record_once(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    index, store = Index(), Store(tmp_path)
+    await collections_of(index, store, encoders).create(NAME, None, {"year": YEAR}, "tenant")
+
+    collections = collections_of(index, store, encoders)
+    book = JobBook(JobFiles(store))
+    await book.load()
+    writer = IndexWriter(
+        collections,
+        cast("Any", index),
+        cast("Any", Versions()),
+        cast("Any", Role()),
+        VersionClock(),
+        book,
+        Originals(store),
+    )
+    ledger = book.add(
+        JobManifest(
+            id="job",
+            collection=NAME,
+            partition="甲",
+            mode=JobMode.UPSERT,
+            format=InputFormat.JSONL,
+            version=1,
+            created_at=now(),
+        )
+    )
+    leases = PartLeases(book, Workers(0), collections, writer, cast("Any", None), 60.0, 1000)
+    claim = Claim(worker="w", encoders=list(encoders.fingerprints))
+    store.reads.clear()
+    granted = [await leases.claim("job", "plan", claim)]
+    plan = Plan(token="p", parts=[4, 2, 7], read=13, rejected=0, deduplicated=0)
+    await book.planned(ledger, plan)
+    parts = plan.keys()
+    granted += [await leases.claim("job", str(part), claim) for part in parts]
+    assert len(granted) == 4
+    assert all(one.partition == {"tenant": "甲"} for one in granted)
+    assert all(set(one.types) == {"year", "tenant"} for one in granted)
+    assert store.reads[RECORD] == 1
