@@ -57,13 +57,13 @@ class PassageField(StrEnum):
     DOCUMENT = "document"
     """Id of the document, as its row holds it."""
     NUMBER = "number"
-    """Its place among the passages of the document, from 0."""
+    """Place of the passage among those of the document, from 0."""
     COUNT = "count"
-    """How many passages the document has."""
+    """Number of passages of the document."""
     START = "start"
-    """The character of the body that it begins with."""
+    """Place of the passage's first character in the body, from 0."""
     PAGE = "page"
-    """From 1; 0 where the body tells none."""
+    """Number of the page that the passage begins on, from 1; 0 where the body tells no pages."""
     SECTION = "section"
 
 

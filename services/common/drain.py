@@ -17,7 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 
 _LINGER_SECONDS = 1.0
-"""Longest time in which open connections may end by themselves before the service closes them."""
+"""Longest time in seconds in which open connections may end by themselves before the service closes
+them."""
 _POLL_SECONDS = 0.05
 
 

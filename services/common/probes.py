@@ -13,7 +13,7 @@ Check = Callable[[], Awaitable[None]]
 """Returns if the dependency works; raises a SearchError whose detail says what is wrong."""
 
 _CHECK_SECONDS = 2.0
-"""A check that has not ended by then counts as failed."""
+"""Seconds after which a check that has not ended counts as failed."""
 
 
 class CheckResult(BaseModel):

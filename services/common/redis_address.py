@@ -82,7 +82,7 @@ class RedisTls:
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """A parsed address."""
+    """A parsed address of one Redis server, of its sentinels, or of a cluster."""
 
     kind: RedisKind
     nodes: tuple[tuple[str, int], ...]

@@ -77,7 +77,7 @@ class OpenOriginal:
         return f"{how}; filename*=UTF-8''{quote(self.name, safe='')}"
 
     def blocks(self) -> Iterator[bytes]:
-        """The content; the original is closed afterwards."""
+        """The content of the file in blocks; its stream is closed after the last one."""
         with self.opened:
             while block := self.stream.read(_BLOCK_BYTES):
                 yield block

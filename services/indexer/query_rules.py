@@ -18,7 +18,7 @@ from services.common.wire.query_rules import (
 )
 
 MAX_BYTES = 2 * 1024 * 1024
-"""Limit of all rules of a collection as JSON; each gateway reads them whole after a change."""
+"""Most bytes of all rules of a collection as JSON; each gateway reads them whole after a change."""
 
 _REPLICA_MILLISECONDS = 1_000
 """Longest time that a change waits for a replica to have it."""

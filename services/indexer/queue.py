@@ -27,8 +27,8 @@ _STEPS = [0, 3, 6, 9]
 _SEPARATOR = "\x06\x16"
 _CONNECT_SECONDS = 2
 _REDELIVER_SECONDS = 600
-"""Redis hands a message out again that was not acknowledged for this long. The ledger, with its
-leases, is much faster."""
+"""Seconds after which Redis hands out a message again that was not acknowledged. The ledger, with
+its leases, is much faster."""
 
 
 def celery_app(broker: RedisAddress, queue: str) -> Celery:

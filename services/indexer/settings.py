@@ -75,8 +75,8 @@ class IndexerSettings(MilvusSettings):
     role_seconds: float = Field(default=5.0, gt=0)
     """How long the role of the only writer stays taken after its holder has fallen silent."""
     expected_workers: int = Field(default=0, ge=0)
-    """The indexer is not ready while it hears of fewer workers; 0 fits installations that
-    scale to zero."""
+    """Number of workers without which the indexer is not ready; 0 fits installations that scale to
+    zero."""
     retention_days: float = Field(default=30.0, gt=0)
     """How long the records of an ended job are kept."""
     retained_jobs: int = Field(default=1000, ge=1)

@@ -32,7 +32,7 @@ _FUNCTION_WORDS = frozenset(
 )
 
 Shingles = frozenset[str]
-"""Character 3-grams."""
+"""Character 3-grams of a text."""
 
 
 @dataclass(frozen=True, slots=True)

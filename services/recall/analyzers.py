@@ -13,14 +13,15 @@ from services.recall.domain import Index
 logger = logging.getLogger(__name__)
 
 _SECONDS = 30.0
-"""Time for reading a dictionary, also for a search that gives up before."""
+"""Seconds for reading a dictionary, also for a search that gives up before."""
 
 
 class WordSource(Protocol):
     """An index that tells the user dictionary that it was filled with."""
 
     async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
-        """The words; None if there are none. Raises IndexUnavailable, DeadlineExceeded."""
+        """The words of an index's user dictionary; None if it has none. Raises IndexUnavailable,
+        DeadlineExceeded."""
 
 
 @dataclass(slots=True)

@@ -147,7 +147,8 @@ class Recaller:
     async def _counts(
         self, counter: Counter, asked: Asked, index: Index, keys: Sequence[Key]
     ) -> FacetCounts | None:
-        """The counts; None if the fields could not be read. Raises InvalidRequest."""
+        """The counts of the facets; None if the fields of the documents could not be read. Raises
+        InvalidRequest."""
         with asked.watch.stage("facets") as lap:
             lap.candidates = len(keys)
             try:

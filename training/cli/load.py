@@ -121,8 +121,8 @@ def load(
 
 
 def _complete(shards: ShardFolder) -> Iterator[Shard]:
-    """The finished shards. Raises ExtractionError at the end of an extraction that is not
-    finished."""
+    """The finished shards of an extraction, in order. Raises ExtractionError after the last one if
+    the extraction is not finished."""
     ended = False
     for shard in shards.finished():
         yield shard

@@ -9,7 +9,7 @@ from training.data.pairs import normal
 from training.data.readers import Malformed, columns, read_lines
 
 MOST_COLUMNS = 128
-"""A query, its answer and at most 126 negatives."""
+"""Most columns of a line: those of a query, its answer and at most 126 negatives."""
 
 
 class Form(StrEnum):

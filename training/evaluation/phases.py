@@ -165,7 +165,8 @@ def reciprocal_rank(relevant: Sequence[bool]) -> float:
 
 
 def report(pools: Sequence[Pool], blend: Blend) -> str:
-    """MRR@10 of each phase over some queries."""
+    """A line with the MRR@10 of recall and of each phase in percent, over the queries of the
+    pools."""
     recall = np.mean([reciprocal_rank([bool(hit) for hit in each.relevant[:10]]) for each in pools])
     coarse = Blend(blend.coarse, blend.coarse_bias, 0.0, 1.0, 0.0)
     phases = (recall, gains(pools, coarse).mean(), gains(pools, blend).mean())

@@ -45,9 +45,9 @@ class OptimizerSettings(Settings):
     """AdamW with a learning rate that rises linearly and then falls linearly to 0."""
 
     learning_rate: float = Field(default=3e-5, gt=0)
-    """The highest rate, reached at the end of the warm-up."""
+    """Highest learning rate, reached at the end of the warm-up."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps over which the rate rises."""
+    """Share of the steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0)
     """Largest global norm of the gradient."""
@@ -76,9 +76,11 @@ class Recipe(Settings):
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share of the examples that is held back, by key, to choose the best checkpoint."""
     validate_every: int = Field(default=200, gt=0)
-    """Number of steps between two validations; the next two settings also count steps."""
+    """Number of steps between two validations."""
     checkpoint_every: int = Field(default=100, gt=0)
+    """Number of steps between two checkpoints."""
     log_every: int = Field(default=10, gt=0)
+    """Number of steps between two lines of the log."""
 
 
 def load_recipe(path: Path, kind: type[R], overrides: list[str] | None = None) -> R:

@@ -14,7 +14,7 @@ T = TypeVar("T", bound=BaseModel)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PAUSE_SECONDS = 0.5
-"""Pause before a broken stream of events is opened again."""
+"""Seconds of pause before a broken stream of events is opened again."""
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 

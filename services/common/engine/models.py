@@ -16,7 +16,7 @@ from services.common.model_dir import ModelKind, ModelManifest, Precision, load_
 
 
 class Encoder:
-    """Texts to vectors. Use it from one thread at a time."""
+    """Makes vectors of texts. Use it from one thread at a time."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Encoder:
 
 
 class Ranker:
-    """Pairs of a query and a text to relevance logits. Use it from one thread at a time."""
+    """Makes relevance logits of pairs of a query and a text. Use it from one thread at a time."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class Shelf(Generic[Opened]):
         return place.opened
 
     def give_back(self, fingerprint: str) -> None:
-        """Ends one use."""
+        """Ends one use of an open model."""
         self._places[fingerprint].users -= 1
 
     def put(self, fingerprint: str, opened: Opened, size: int) -> None:

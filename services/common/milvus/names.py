@@ -53,7 +53,7 @@ class Names(Protocol):
         """Points the name to this collection, at once for all readers and durably."""
 
     async def unpoint(self, name: str) -> None:
-        """Removes the name."""
+        """Removes a name of a collection, whose rows stay."""
 
 
 class Aliases:
@@ -100,7 +100,7 @@ class Aliases:
             await self._ask("switch", lambda client: client.alter_alias(physical, alias), _SECONDS)
 
     async def unpoint(self, name: str) -> None:
-        """Removes a name."""
+        """Removes a name of a collection, whose rows stay."""
         alias = milvus_name(name)
         await self._ask("switch", lambda client: client.drop_alias(alias), _SECONDS)
 
@@ -127,7 +127,7 @@ class NameRows:
         await self._switch(name, physical)
 
     async def unpoint(self, name: str) -> None:
-        """Removes a name."""
+        """Removes a name of a collection, whose rows stay."""
         sequence = await self._switch(name, "")
         await self._forget(f"name == {json.dumps(name)} and sequence <= {sequence}")
 

@@ -19,7 +19,8 @@ _ACTIONS: dict[str, Callable[[Path], Path]] = {"pack": pack, "unpack": unpack, "
 
 
 def main() -> int:
-    """The command line; returns the exit code of the process."""
+    """Packs, unpacks or verifies the directories of the command line; returns the exit code of
+    the process."""
     parser = argparse.ArgumentParser(prog="python -m services.common.model_dir")
     parser.add_argument("action", choices=_ACTIONS)
     parser.add_argument("directories", nargs="+", type=Path)

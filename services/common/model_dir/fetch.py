@@ -43,7 +43,7 @@ def _download(url: str, directory: Path) -> None:
 
 
 def main() -> int:
-    """The command line; returns the exit code of the process."""
+    """Fetches the model of the command line; returns the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m services.common.model_dir.fetch")
     parser.add_argument("url")
     parser.add_argument("directory", type=Path)

@@ -43,11 +43,11 @@ class Titled(Protocol):
 
     @property
     def title(self) -> str:
-        """The title."""
+        """The title, which may be empty."""
 
     @property
     def text(self) -> str:
-        """The text."""
+        """The text without the title, which may be empty."""
 
 
 class _Part(BaseModel):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 _ITEM_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2}
-"""Size of a value per data type of Paddle's framework.proto."""
+"""Size in bytes of one value of each data type of Paddle's framework.proto."""
 FLOAT32 = 5
 
 

@@ -115,7 +115,7 @@ def _piece_words(piece: str) -> Iterator[str]:
 def _quantity_words(piece: str, number: str, unit: str | None) -> Iterator[str]:
     """A number with a unit is found by both, and by the number with a space: 10cm and 10 cm.
 
-    One letter makes a name: 5g is no 5.
+    A number with a single letter is a name and found whole only: 5 does not find 5g.
     """
     if unit is None or len(unit) > 1 or unit in "%‰°" or "." in number:
         yield number
@@ -134,7 +134,8 @@ def _code_words(piece: str, name: str, number: str) -> Iterator[str]:
 
 
 def _dotted_words(piece: str) -> Iterator[str]:
-    """Names with dots: node.js and asp.net give themselves and their longer parts, fig.2 two."""
+    """The words of a name with dots: node.js and asp.net give themselves and their longer parts,
+    fig.2 gives fig and 2."""
     parts = [part for part in piece.split(".") if part]
     if parts[0].isalpha() and parts[-1].isdigit():
         yield from parts

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 SIZE_BYTES = 480
-"""Length of a passage, about 120 tokens: with its title it fits into what the encoder reads."""
+"""Length of a passage in bytes of UTF-8, about 120 tokens: with its title it fits into what the
+encoder reads."""
 OVERLAP_BYTES = 0
 """Most bytes of a passage's end that are repeated at the beginning of the next. Repetition finds no
 more documents and shows the answer less often, with more passages (docs/measurements)."""

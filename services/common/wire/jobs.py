@@ -106,7 +106,8 @@ class JobOptions(BaseModel):
 
 
 class JobCounts(BaseModel):
-    """Exact numbers of lines. After success, read = indexed + rejected + deduplicated."""
+    """Exact numbers of the lines of a job's input, by what became of them. After success, read =
+    indexed + rejected + deduplicated."""
 
     read: int = 0
     indexed: int = 0

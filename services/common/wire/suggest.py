@@ -14,7 +14,7 @@ MAX_FREQUENT = 200
 
 
 class Frequent(BaseModel):
-    """A frequent query."""
+    """A query that is asked often, with the number of times that it was asked."""
 
     model_config = ConfigDict(extra="forbid")
 

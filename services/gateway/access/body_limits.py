@@ -24,16 +24,18 @@ class BodyLimits:
     """The limits of one process, and the bytes that it buffers now."""
 
     max_body_bytes: int
-    """Limit of a body that is held in memory."""
+    """Largest size in bytes of a body that is held in memory."""
     max_upload_bytes: int
-    """Limit of a body that is streamed to the indexer."""
+    """Largest size in bytes of a body that is streamed to the indexer."""
     seconds: float
-    """Deadline for a body in memory; for an upload, the longest pause between two blocks."""
+    """Seconds in which a body in memory has to arrive; for an upload, the longest pause between two
+    blocks."""
     _held: int = field(default=0, init=False)
     """Bytes of all bodies in memory."""
 
     async def whole(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body. Raises PayloadTooLarge, UnsupportedFormat, RequestTimeout, Overloaded.
+        """The whole body of a request. Raises PayloadTooLarge, UnsupportedFormat, RequestTimeout,
+        Overloaded.
 
         Compressed bodies are refused and not expanded: a search is small, and large files go to
         /v1/index-jobs, where the indexer expands them within bounds, block by block.

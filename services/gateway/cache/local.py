@@ -7,7 +7,7 @@ from collections.abc import Callable
 from services.gateway.cache.policy import Entry
 
 _ENTRY_BYTES = 400
-"""Approximate memory of an entry besides its body: its objects and its key."""
+"""Approximate memory in bytes of an entry besides its body: its objects and its key."""
 _LARGEST_SHARE = 8
 """An entry larger than this part of the whole cache (1 / 8) is not stored."""
 

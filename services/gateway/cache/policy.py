@@ -62,7 +62,7 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stored answer."""
+    """An answer in the cache, with the time of its storing and its lifetimes in seconds."""
 
     body: bytes
     stored_at: float

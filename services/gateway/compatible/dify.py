@@ -49,7 +49,7 @@ class RetrievalSetting(BaseModel):
 
 
 class Condition(BaseModel):
-    """A condition on metadata."""
+    """A condition of Dify on the metadata of a document."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -61,7 +61,7 @@ class Condition(BaseModel):
 
 
 class MetadataCondition(BaseModel):
-    """Conditions on metadata."""
+    """Conditions of Dify on the metadata of a document, of which all must hold, or one."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -35,7 +35,7 @@ class _Sink:
         self._blocks: list[bytes] = []
 
     def write(self, block: bytes) -> int:
-        """Takes a block."""
+        """Adds a block to the bytes that wait to be taken; returns its length."""
         self._blocks.append(bytes(block))
         return len(block)
 

@@ -30,9 +30,9 @@ class AdaptiveLimit:
     maximum: float
     value: float = field(init=False)
     _unloaded: dict[str, float] = field(default_factory=dict, init=False)
-    """Unloaded time in seconds by kind."""
+    """Seconds that a search takes while there is no load, by its kind."""
     _ratio: float = field(default=1.0, init=False)
-    """Ratio of recent times to their unloaded times, smoothed."""
+    """Ratio of the times of recent searches to those without load, smoothed."""
 
     def __post_init__(self) -> None:
         self.value = self.initial

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/admin", tags=["admin"])
 
 
 class HotSearch(BaseModel):
-    """A frequent search."""
+    """A search that a tenant makes often."""
 
     query: str
     mode: str

@@ -91,7 +91,7 @@ class Arranging:
             counted = found.recalled.counted or {"total": found.recalled.found}
             return Course(found, found.best, {"counted": "recalled", **counted})
         search = ask.search
-        # Recall finds no more candidates than this.
+        # An order or a least score looks at all candidates; a search has at most MAX_TOP_K hits.
         deep = min(max(search.recall_k, search.top_k), MAX_TOP_K)
         found = await self.cascade.found(replace(ask, search=replace(search, top_k=deep)))
         every, over = _all(found), "recalled"

@@ -26,7 +26,7 @@ class Cached:
     cache: AnswerCache
     keys: Keys
     refresh_seconds: float
-    """Budget of a computation that replaces a stale entry; nobody waits for it."""
+    """Budget in seconds of a computation that replaces a stale entry; nobody waits for it."""
     _refreshing: dict[str, "asyncio.Task[None]"] = field(default_factory=dict, init=False)
 
     async def answer(self, ask: Ask) -> Answered:

@@ -78,14 +78,15 @@ class CandidateRanker(Protocol):
 logger = logging.getLogger(__name__)
 
 _LEAST_RANK_SECONDS = 0.02
-"""With less time than this rank is not asked: sending its candidates takes a quarter of it."""
+"""Least seconds of a budget with which rank is asked: sending its candidates takes a quarter of
+that."""
 _LEAST_RANKED_SECONDS = 0.06
-"""A search with a smaller budget is not ranked: fetching and sending the texts that rank reads
-takes a good part of it."""
+"""Least budget in seconds of a search that is ranked: fetching and sending the texts that rank
+reads takes a good part of it."""
 _HITS_SECONDS = 0.005
-"""Time kept back for fetching and making the hits."""
+"""Seconds of the budget that are kept back for fetching and making the hits."""
 _LEAST_HITS_SECONDS = 0.25
-"""Time that fetching the hits may take even if the budget has ended: without it, all that was
+"""Seconds that fetching the hits may take even if the budget has ended: without them, all that was
 computed would be thrown away."""
 _MOST_HITS_SHARE = 0.25
 """Fraction of a budget that is never exceeded by it."""

@@ -20,11 +20,11 @@ ShownMembers = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Documents for hits."""
+    """Stored documents of which hits are made."""
 
     documents: Sequence[DocumentMembers]
     shown: Mapping[str, ShownMembers] = field(default_factory=dict)
-    """The passages of those that are long, by id."""
+    """Passages of the long ones among the documents, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class RecallAnswer:
     passages: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Numbers of the passages that were found of each long document, best first."""
     shown: Mapping[str, ShownMembers] = field(default_factory=dict)
-    """The passages of those of `documents` that are long."""
+    """Passages of the long ones among `documents`, by id."""
     every: Sequence[tuple[str, int, float, float | None, float | None]] = ()
     """Id, version, score, dense and lexical of all found documents, best first; empty unless others
     than the best may become hits."""

@@ -23,7 +23,7 @@ _MAX_COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class HotQuery:
-    """A frequent search."""
+    """A search that a tenant makes often."""
 
     search: Search
     tenant: str

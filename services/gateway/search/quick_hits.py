@@ -33,12 +33,13 @@ class _Route:
 
 
 class QuickHits:
-    """The innermost layer. The search route stores a body's search in `request.state.meant`."""
+    """The innermost layer of the gateway: it answers a body that was answered before. The search
+    route stores the search that a body means in `request.state.meant`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._searches: OrderedDict[bytes, Search] = OrderedDict()
-        """Searches by body."""
+        """Searches by the body that means them, the last stored one at the end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] != "POST":

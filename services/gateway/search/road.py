@@ -41,7 +41,8 @@ _FEWEST = 2
 """Least number of searches that are let in at once, so that one slow search does not shut out
 another."""
 _WALK_SECONDS = 900.0
-"""Time for a walk through pages after its first page, which may come from the cache."""
+"""Seconds for which a walk is kept after its first page, beside the age up to which that page may
+come from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Road:
     """The parts of the chain that routes use."""
 
     answers: Observed
-    """The whole chain."""
+    """The first link of the chain, which answers searches."""
     cached: Cached
     """The link of the chain that knows the cache."""
     admission: AdmissionControl

@@ -5,7 +5,7 @@ from services.common.request_context import DEADLINE_HEADER, Deadline
 _TRANSFER_SHARE = 0.04
 """Fraction of a service's time that is kept back for the transfer of its answer."""
 _TRANSFER_SECONDS = 0.005
-"""Least time for the transfer: a thousand candidates are read in about this time."""
+"""Least time in seconds for the transfer: a thousand candidates are read in about this time."""
 _MOST_TRANSFER_SHARE = 0.25
 """Fraction that is never exceeded, so that small budgets are spent on the search."""
 

@@ -40,7 +40,7 @@ class Walk:
     terms: Sequence[str]
     """Words of the query, which highlights mark."""
     counts: Mapping[str, Any]
-    """The members `total`, `counted` and `groups` of each page."""
+    """Members that every page of the walk has: `total`, `counted` and `groups`."""
     rows: Sequence[tuple[str, float, dict[str, float], Mapping[str, Any] | None]]
     """Id, score, scores and group of each hit, in order."""
     pinned: Sequence[str] = ()

@@ -10,7 +10,8 @@ from services.common.service_client import ServiceClient
 from services.gateway.settings import GatewaySettings
 
 _INDEXER_SECONDS = 120.0
-"""Longest time that a call of the indexer may take, such as the deletion of a collection."""
+"""Longest time in seconds that a call of the indexer may take, such as the deletion of a
+collection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class VectorIndex(Protocol):
         """Points the name to this collection, at once for all readers and durably."""
 
     async def unpoint(self, name: str) -> None:
-        """Removes the name."""
+        """Removes a user's name of a collection, whose rows stay."""
 
     async def create(
         self,

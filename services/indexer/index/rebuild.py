@@ -118,7 +118,7 @@ class Rebuilds:
         async with state.lock:
             self._role.check()
             live = await self._index.resolve(name)
-            if live is None:  # A name may be about to point to a first generation.
+            if live is None:  # The first generation may be under way.
                 return
             previous = await self._collections.previous(name)
             kept = {live, previous, state.building.physical if state.building else None}

@@ -48,7 +48,8 @@ class StoredRows:
     def with_bodies(
         self, physical: PhysicalName, rows: Sequence[Row], *, vectors: bool = False
     ) -> AsyncIterator[list[Row]]:
-        """The rows with their bodies and passages, in the same order and some at a time."""
+        """Rows that were read back, with their bodies and passages, in the same order and some at a
+        time."""
         return self._passages.with_bodies(physical, rows, vectors=vectors)
 
     async def matching(self, physical: PhysicalName, expression: str, limit: int) -> list[str]:

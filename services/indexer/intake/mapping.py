@@ -77,7 +77,8 @@ class FieldMapping(BaseModel):
         return {name: column for name, column in self.own().items() if column not in (name, "")}
 
     def reserved(self) -> set[str]:
-        """The columns that are not metadata."""
+        """The columns whose values are no metadata: those of a document's own members and of its
+        vector."""
         return {*self.own().values(), *([self.vector] if self.vector else [])}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import IO, Any
 
 MAX_LINE_BYTES = 16 << 20
-"""A longer line cannot be a document that fits; the rest of it is skipped unread."""
+"""Most bytes of a line. A longer one cannot be a document that fits; the rest of it is skipped
+unread."""
 EXCERPT_CHARS = 1_000
 NOT_UTF8 = (
     "is not UTF-8, nor in the charset that was declared or recognised; convert the file, for"

@@ -88,7 +88,7 @@ def _is_json(kind: Any) -> bool:
 
 
 def _opened(stream: IO[bytes]) -> Any:
-    """The open file. Raises BadInput, and Arrow's own errors."""
+    """The Parquet file that a stream holds, opened. Raises BadInput, and Arrow's own errors."""
     # The stream is buffered: otherwise a whole row group would be in memory, and some files have
     # only one.
     try:

@@ -51,7 +51,7 @@ class JobFiles:
         return self._read(f"{_JOBS}/{job_id}/manifest.json", JobManifest)
 
     def write_manifest(self, manifest: JobManifest) -> None:
-        """Accepts a job."""
+        """Stores the manifest of a job, which is accepted from then on."""
         self._write(f"{_JOBS}/{manifest.id}/manifest.json", manifest)
 
     def plan(self, job_id: str) -> Plan | None:
@@ -104,7 +104,8 @@ class JobFiles:
         self.store.write(f"{_JOBS}/{job_id}/cancel", b"")
 
     def reopen(self, job_id: str, failed: list[PartKey]) -> None:
-        """Removes the end, the cancel, attempts and the results of failed parts, for a retry."""
+        """Removes the end of a job, its cancelling, its attempts and the results of failed
+        parts, so that the job can be tried again."""
         for part in failed:
             self.store.remove(f"{_JOBS}/{job_id}/results/{part}.json")
         self.store.remove(f"{_JOBS}/{job_id}/attempts")
@@ -133,7 +134,7 @@ class JobFiles:
 
     @contextmanager
     def input(self, job_id: str) -> Iterator[IO[bytes]]:
-        """The input as it was sent. Raises NoSuchObject, Unavailable."""
+        """A stream over the input of a job as it was sent. Raises NoSuchObject, Unavailable."""
         with self.store.open(self.input_key(job_id)) as stream:
             yield stream
 
@@ -144,11 +145,11 @@ class JobFiles:
             yield stream
 
     def part(self, job_id: str, token: str, part: int) -> bytes:
-        """A part of a plan. Raises NoSuchObject, Unavailable."""
+        """The documents of a part of a plan as an Arrow file. Raises NoSuchObject, Unavailable."""
         return self.store.read(self.part_key(job_id, token, part))
 
     def drop_input(self, job_id: str) -> None:
-        """Removes the input once it is planned, since the parts hold all documents."""
+        """Removes the input of a planned job, whose parts hold all documents, and its vectors."""
         self.store.remove(self.input_key(job_id))
         self.store.remove(self.vectors_key(job_id))
 
@@ -158,21 +159,22 @@ class JobFiles:
             self.store.remove(self.part_key(job_id, plan.token, part))
 
     def forget(self, job_id: str) -> None:
-        """Removes a job.
+        """Removes all objects of a job.
 
-        Its manifest goes first, since a job without a manifest was never accepted.
+        The manifest goes first, since a job without a manifest was never accepted.
         """
         self.store.remove(f"{_JOBS}/{job_id}/manifest.json")
         self.store.remove(f"{_JOBS}/{job_id}")
 
     @contextmanager
     def rejected(self, job_id: str, token: str) -> Iterator[IO[bytes]]:
-        """The lines that a planner rejected, as JSON lines. Raises NoSuchObject, Unavailable."""
+        """A stream over the lines that a planner rejected, as JSON lines. Raises NoSuchObject,
+        Unavailable."""
         with self.store.open(self.rejected_key(job_id, token)) as stream:
             yield stream
 
     def write_rejected(self, stream: IO[bytes], rejection: Rejection) -> None:
-        """Appends a rejected line."""
+        """Appends a rejected line to a stream, as a line of JSON."""
         stream.write(rejection.model_dump_json().encode() + b"\n")
 
     def _by_part(self, prefix: str, kind: type[Durable]) -> dict[PartKey, Durable]:

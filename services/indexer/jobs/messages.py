@@ -10,7 +10,7 @@ _WINDOW = 16
 """Most messages of one job in the queue at a time, so that Redis stays small and jobs take turns.
 """
 _FORGOTTEN_SECONDS = 2.0
-"""A message absent from the queue and unclaimed for this long is considered lost."""
+"""Seconds after which a message that is absent from the queue and unclaimed is considered lost."""
 _LARGE_BYTES = 32 << 20
 """Size in bytes of an input from which on its planning lets other jobs go first."""
 

@@ -23,7 +23,7 @@ class RejectionKinds:
         self._kinds = {_key(kind.reason): kind for kind in counted}
 
     def add(self, rejection: Rejection) -> None:
-        """Counts a rejection."""
+        """Counts a rejected line by the kind of its reason."""
         key = _key(rejection.reason)
         kind = self._kinds.get(key)
         if kind is not None:

@@ -16,7 +16,7 @@ from services.indexer.jobs.wire import Claim, Failure, Granted, Planned, Release
 from services.indexer.rows import EncodedRows
 
 SILENT_SECONDS = 10.0
-"""A worker without a heartbeat for this long does not count as alive."""
+"""Seconds without a heartbeat after which a worker does not count as alive."""
 
 
 @dataclass(slots=True)

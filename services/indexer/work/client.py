@@ -18,7 +18,8 @@ from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Plann
 _PATIENCE_SECONDS = 600.0
 """Seconds for which the worker offers a finished part to an indexer or an index that is away."""
 _LONGEST_PAUSE = 5.0
-"""Longest pause between two tries, in seconds; the first is 0.1 and each doubles."""
+"""Longest pause in seconds between two tries of a call; the first pause takes 0.1 s, and each
+further one is twice as long."""
 
 logger = logging.getLogger(__name__)
 

@@ -151,7 +151,7 @@ class _Reference:
     inputs: tuple[InputName, ...]
 
     def batches(self) -> list[Batch]:
-        """One pass for each text."""
+        """The texts of the probe as batches of one text each."""
         return [
             dict(zip(self.inputs, pad([each], self.pad_id, len(each), self.inputs), strict=True))
             for each in self.tokens

@@ -21,7 +21,8 @@ _TABLE_ROWS = 4096
 """A float32 matrix of at least this many rows is an embedding table and gets codes per row."""
 _LARGEST = 127
 _EXTERNAL_BYTES = 1024
-"""Smaller matrices stay inside the int8 program."""
+"""Bytes from which on a matrix lies in a file of its own; smaller ones stay inside the int8
+program."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,4 +157,4 @@ DIALECTS: dict[InputFormat, Dialect] = {
         joint=" ",
     ),
 }
-"""The formats of tagged lines."""
+"""Formats of citations in which each line begins with a tag."""

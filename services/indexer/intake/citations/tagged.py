@@ -24,12 +24,12 @@ Values = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A tagged format."""
+    """A format of citations in which each line begins with a tag."""
 
     name: str
     line: re.Pattern[str]
-    """Pattern of a line with a tag: the groups `tag` and `value`. Other lines continue the value
-    before."""
+    """Pattern of a line with a tag, with the groups `tag` and `value`. A line that does not match
+    continues the value before."""
     read: Callable[[Values], dict[str, Any]]
     """Makes the values of a document from those of an entry."""
     start: str = ""

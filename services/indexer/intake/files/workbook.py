@@ -22,7 +22,7 @@ def rows(stream: IO[bytes], about: About) -> Iterator[Record]:
 
 
 def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
-    """The names of the columns. Raises BadInput."""
+    """The names of a workbook's columns, from its header. Raises BadInput."""
     try:
         with on_disk(stream) as (path, _):
             [header] = sandbox.read("header", path, None, SHEET_SECONDS)
