@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.stack import Stack
 from tests.web.browser import Screenshots, chromium, find_chromium, strict_page
+from xunwen import Client, Document
 
 _WAIT_MS = 20_000
 OpenPage = Callable[..., Page]
@@ -42,3 +43,22 @@ def open_page(browser: Browser, stack: Stack) -> Iterator[OpenPage]:
 @pytest.fixture(scope="session")
 def screenshots() -> Screenshots:
     return Screenshots(Path(__file__).parents[2] / "artifacts" / "screenshots")
+
+
+PARTED = "web_parted"
+PARTITIONS = {"甲": ("草原生态补偿", "草原载畜量"), "乙": ("草原鼠害防治",)}
+"""Titles by partition."""
+
+
+@pytest.fixture(scope="module")
+def parted(stack: Stack) -> Iterator[str]:
+    """The name of a collection whose partition key is `tenant`."""
+    with Client(stack.url) as client:
+        client.create_collection(PARTED, partition_key="tenant")
+        for tenant, titles in PARTITIONS.items():
+            for place, title in enumerate(titles):
+                fields = {"tenant": tenant, "year": 2010 + place}
+                document = Document(id=f"{tenant}{place}", title=title, fields=fields)
+                client.put(document, collection=PARTED)
+        yield PARTED
+        client.delete_collection(PARTED)

@@ -83,6 +83,28 @@ def test_axe_in_words_and_rules(open_page: OpenPage, look: dict[str, Any]) -> No
     assert findings(page) == []
 
 
+@pytest.mark.parametrize(
+    "look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": PHONE}]
+)
+def test_axe_where_partitions_are_named(
+    open_page: OpenPage, parted: str, look: dict[str, Any]
+) -> None:
+    page = open_page(f"?q=草原&c={parted}&p=甲", locale="en-GB", **look)
+    expect(page.get_by_role("button", name="Search beyond: Partition 甲")).to_be_visible()
+    assert findings(page) == []
+    page.get_by_role("combobox", name="Partition (tenant)").focus()
+    assert findings(page) == []
+    page.goto("/?view=jobs")
+    page.get_by_label("Collection", exact=True).fill(parted)
+    expect(page.get_by_label("Partition (may be left empty)")).to_be_visible()
+    assert findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto("/?view=collections")
+    page.get_by_role("button", name="New collection").click()
+    expect(page.get_by_label("Partition key (may be left empty)")).to_be_visible()
+    assert findings(page) == []
+
+
 def test_the_longest_collection_name_fits_a_phone(open_page: OpenPage, stack: Stack) -> None:
     name = "w" * 48
     with Client(stack.url) as client:

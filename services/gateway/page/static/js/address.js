@@ -1,5 +1,6 @@
 // The address bar is the state: every view is written there, so links and the back button work.
 //   ?q=…&mode=dense&c=papers&rank=off&f.discipline=数学&r.year=2010..2015
+//   &p=甲   in one partition of the collection
 //   &sort=-year   by a field, - for descending; *year by relevance, newer first
 //   ?like=p1&c=papers   the documents nearest to one
 //   ?view=vectors&a=…&b=…   ?view=jobs   ?view=collections   ?view=health
@@ -64,18 +65,21 @@ export function readSearch() {
     like: given.get("q") ? "" : given.get("like") ?? "",
     mode: MODES.includes(mode) ? mode : "hybrid",
     collection: given.get("c") || DEFAULT_COLLECTION,
+    partition: given.get("p") ?? "",
     rank: given.get("rank") !== "off",
     sort: SORT.test(given.get("sort") ?? "") ? given.get("sort") : "",
     filters,
   };
 }
 
-export function searchHref({ query, like, mode, collection, rank = true, sort, filters = new Map() }) {
+export function searchHref(state) {
+  const { query, like, mode, collection, partition, rank = true, sort, filters = new Map() } = state;
   const out = new URLSearchParams();
   if (query) out.set("q", query);
   else if (like) out.set("like", like); // a new query takes the place of a document
   if (mode && mode !== "hybrid") out.set("mode", mode);
   if (collection && collection !== DEFAULT_COLLECTION) out.set("c", collection);
+  if (partition) out.set("p", partition);
   if (!rank) out.set("rank", "off");
   if (sort) out.set("sort", sort);
   for (const [field, { any = [], gte, lte }] of filters) {

@@ -118,8 +118,16 @@ export async function embed(texts, signal) {
 
 export const collections = async (signal) =>
   (await callJson("v1/collections", { signal })).collections;
-export const createCollection = (name, fields) =>
-  callJson("v1/collections", { method: "POST", json: { name, fields } });
+/** `partitionKey` is the field that divides the collection; empty if none does. */
+export const createCollection = (name, fields, partitionKey) =>
+  callJson("v1/collections", {
+    method: "POST", json: { name, fields, partition_key: partitionKey || undefined },
+  });
+/** The names of the `top` partitions with the most documents, of a collection with this key. */
+export const partitions = async (collection, key, top, signal) => {
+  const { facets } = await search({ collection, facets: [{ field: key, top }], top_k: 1 }, signal);
+  return (facets?.[key]?.values ?? []).map(({ value }) => value);
+};
 export const deleteCollection = (name) =>
   callJson(`v1/collections/${part(name)}`, { method: "DELETE" });
 export const rebuildCollection = (name) =>
@@ -166,9 +174,10 @@ export async function readiness(signal) {
  * `onprogress(sent, total)` is called with bytes. Returns {done: promise of {job_id, state}, abort()}.
  */
 export function upload(blob, target, onprogress) {
-  const { collection, mode, format, encoding, mapping, name, idempotencyKey } = target;
+  const { collection, partition, mode, format, encoding, mapping, name, idempotencyKey } = target;
   const request = new XMLHttpRequest();
   const query = new URLSearchParams({ collection, mode });
+  if (partition) query.set("partition", partition);
   if (format) query.set("format", format);
   if (name) query.set("name", name);
   if (mapping) query.set("mapping", JSON.stringify(mapping));

@@ -33,6 +33,7 @@ function facts(collection) {
     ["lexical", t(`collections.lexical.${collection.lexical ? "yes" : "no"}`)],
     ["version", h("code", {}, collection.index_version)],
     ["fields", declared(collection)],
+    ...(collection.partition_key ? [["partition", collection.partition_key]] : []),
     ["built", built ? moment(built) : "–"],
     ["index", [h("code", {}, collection.index), " ",
       button(t("copy"), () => copy(collection.index), { name: "copy", quiet: true })]],

@@ -9,6 +9,7 @@ import { t } from "../messages.js";
 import { toast } from "../notify.js";
 import { empty, loading, problemLine, problemState, problemTitle } from "../states.js";
 import { collectionCard } from "./card.js";
+import { FIELD_NAME } from "../jobs/table.js";
 import { openWords } from "./words.js";
 
 /** The types that a line such as "year=number" declares, by field. */
@@ -89,12 +90,16 @@ export function mount(root) {
       id: "new-collection-fields", pattern: "\\s*(\\S+=[a-z]+\\s*)*", autocomplete: "off",
       spellcheck: false, title: t("collections.new.fields.note"),
     });
+    const key = h("input.input", {
+      id: "new-collection-partition", pattern: FIELD_NAME, autocomplete: "off", spellcheck: false,
+      title: t("collections.new.partition.note"), "aria-describedby": "new-collection-partition-note",
+    });
     const trouble = h("div");
     const form = h("form.stack", {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          await api.createCollection(name.value, declared(types.value));
+          await api.createCollection(name.value, declared(types.value), key.value);
           dialog.close();
           toast(t("collections.created", name.value));
           load();
@@ -109,6 +114,10 @@ export function mount(root) {
     h("div.field", {},
       h("label", { htmlFor: "new-collection-fields" }, t("collections.new.fields")), types,
       h("p.small.muted", {}, t("collections.new.fields.note"))),
+    h("div.field", {},
+      h("label", { htmlFor: key.id }, t("collections.new.partition")), key,
+      h("p.small.muted", { id: "new-collection-partition-note" },
+        t("collections.new.partition.note"))),
     trouble,
     h("div.row.end", {}, h("button.button.primary", { type: "submit" }, t("collections.new.create"))));
     const dialog = openDialog(t("collections.new"), form);

@@ -5,6 +5,7 @@ import { button, fill, h, icon } from "../dom.js";
 import { DEFAULT_COLLECTION } from "../address.js";
 import { count } from "../format.js";
 import { t } from "../messages.js";
+import { partitionInput, partitionKey } from "../partitions.js";
 import { problemLine } from "../states.js";
 import { bundles, chosen, dropped } from "./bundle.js";
 import { askColumns } from "./columns.js";
@@ -17,13 +18,30 @@ const WRONG_SHOWN = 5; // complaints about files of no known format
 const MODES = ["upsert", "rebuild"];
 const EXAMPLE = '{"id": "1", "title": "题目", "text": "摘要…", "fields": {"discipline": "数学", "keywords": ["拓扑"], "year": 2024}}';
 
-/** @returns {{element, offer(names)}} `offer` gives the collections to choose from. */
+/** @returns {{element, offer(known)}} `offer` gives the collections to choose from. */
 export function dropzone() {
+  let known = [];
   const names = h("datalist", { id: "collection-names" });
   const collection = h("input.input", {
     id: "upload-collection", value: DEFAULT_COLLECTION, list: "collection-names", pattern: NAME,
     required: true, autocomplete: "off", spellcheck: false, "aria-describedby": "collection-note",
+    oninput: () => drawPartition(),
   });
+  const partition = partitionInput("upload-partition", { "aria-describedby": "partition-note" });
+  const partitionNote = h("p.small.muted", { id: "partition-note" });
+  const partitionField = h("div.field", { hidden: true },
+    h("label", { htmlFor: partition.input.id }, t("upload.partition")), partition.input, partition.list,
+    partitionNote);
+
+  /** Asks for a partition if the collection is divided into some. */
+  function drawPartition() {
+    const name = collection.value.trim();
+    const key = partitionKey(known, name);
+    partition.of(name, key);
+    partitionField.hidden = !key;
+    partitionNote.textContent = key ? t("upload.partition.note", key) : "";
+  }
+
   const complaints = h("div.complaints", { role: "alert" });
   const note = h("p.small.muted", {}, t("upload.mode.upsert.note"));
   let mode = "upsert";
@@ -49,7 +67,7 @@ export function dropzone() {
   /** Takes files as [{file, path}]. Papers go together as one job, tables each as their own. */
   async function take(files) {
     const wrong = [];
-    const known = [];
+    const readable = [];
     const name = collection.value.trim();
     if (!new RegExp(`^${NAME}$`).test(name)) {
       fill(complaints, h("p", {}, t("upload.collection.bad", name)));
@@ -66,18 +84,18 @@ export function dropzone() {
     }
     for (const { file } of files) {
       const kind = possible.formatOf(file.name);
-      if (kind) known.push([file, kind]);
+      if (kind) readable.push([file, kind]);
       else wrong.push(h("p", {}, t("upload.unknown", file.name, possible.endings.join(" "))));
     }
-    const target = { collection: name, mode };
-    if (files.length > 1 && known.some(([, kind]) => kind.whole)) {
+    const target = { collection: name, mode, partition: partitionField.hidden ? "" : partition.value() };
+    if (files.length > 1 && readable.some(([, kind]) => kind.whole)) {
       fill(complaints);
       const nameOf = (some) => t("upload.several", count(some.length), some[0].path);
       for (const one of bundles(files, (each) => possible.formatOf(each), nameOf)) send(one, target);
       return;
     }
     fill(complaints, wrong.slice(0, WRONG_SHOWN));
-    for (const [file, kind] of known) await dispatch(file, kind, target); // one question at a time
+    for (const [file, kind] of readable) await dispatch(file, kind, target); // one question at a time
   }
 
   const chooser = h("input.visually-hidden", {
@@ -120,12 +138,17 @@ export function dropzone() {
       h("div.field", {},
         h("label", { htmlFor: "upload-collection" }, t("collection")), collection, names,
         h("p.small.muted", { id: "collection-note" }, t("upload.collection.note"))),
+      partitionField,
       h("div.field", {}, h("span.label", {}, t("upload.mode")), modes, note)),
     zone, complaints,
     h("details.upload-example", {}, h("summary", {}, t("upload.example")),
       h("pre", { tabIndex: 0 }, EXAMPLE)));
   return {
     element,
-    offer: (known) => fill(names, known.map((name) => h("option", { value: name }))),
+    offer(given) {
+      known = given;
+      fill(names, known.map(({ name }) => h("option", { value: name })));
+      drawPartition();
+    },
   };
 }

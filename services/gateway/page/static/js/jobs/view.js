@@ -105,7 +105,7 @@ export function mount(root) {
   drawUploads();
   poll();
   api.collections(signal).then(
-    (known) => zone.offer(known.map(({ name }) => name)),
+    zone.offer,
     () => {}, // the field then takes a name without suggestions; the list below says what is wrong
   );
   return {

@@ -26,6 +26,12 @@ export default {
     "如 year=number discipline=keyword；类型有 keyword、keywords、number、date、text。",
     "Such as year=number discipline=keyword. The types are keyword, keywords, number, date, text.",
   ],
+  "collections.partition": ["分区键", "Partition key"],
+  "collections.new.partition": ["分区键（可不填）", "Partition key (may be left empty)"],
+  "collections.new.partition.note": [
+    "一个关键词字段，如 tenant：文献按它的值分区，检索和入库可只在一个分区里进行。建成后不能更改。",
+    "A keyword field, such as tenant, whose values divide the documents: searches and jobs can stay in one partition. It cannot be changed later.",
+  ],
   "collections.index": ["物理索引", "Index"],
   "collections.built": ["建于", "Built"],
   "collections.search": ["检索", "Search"],

@@ -33,6 +33,11 @@ export default {
     (name) => `「${name}」不能用作文献集名：须以小写字母开头，只含小写字母和数字，中间可有单个下划线或连字符。`,
     (name) => `“${name}” cannot name a collection: start with a lower-case letter, then lower-case letters and digits, with single underscores or hyphens between them.`,
   ],
+  "upload.partition": ["分区（可不填）", "Partition (may be left empty)"],
+  "upload.partition.note": [
+    (key) => `每篇文献的「${key}」都取此值，写有别的值的文献被拒收；不填则各用自己的值。`,
+    (key) => `Each document gets it as its ${key}, and one that has another value is rejected. Left empty, documents keep their own.`,
+  ],
   "upload.unknown": [
     (name, endings) => `${name}：看不出格式。扩展名须为 ${endings}，可再加 .gz 或 .zst。`,
     (name, endings) => `${name}: unknown format. The name must end in ${endings}, also with .gz or .zst.`,

@@ -69,6 +69,7 @@ export default {
   ],
   "search.empty.without": [(field, n) => `不限${field}：${n} 篇`, (field, n) => `Any ${field}: ${n} documents`],
   "search.empty.filters": ["清除筛选", "Clear the filters"],
+  "search.empty.partition": ["检索全部分区", "Search all partitions"],
   "search.share": ["复制链接", "Copy the link"],
   "step.recall": ["召回", "Recall"],
   "step.recall.text": ["语义向量与 BM25 两路，各取候选", "Vectors and BM25 each find candidates"],

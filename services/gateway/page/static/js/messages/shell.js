@@ -42,5 +42,10 @@ export default {
   "copy.failed": ["浏览器不允许复制", "The browser does not allow copying"],
   "loading": ["载入中", "Loading"],
   "collection": ["文献集", "Collection"],
+  "partition": ["分区", "Partition"],
+  "partition.of": [(key) => `分区（${key}）`, (key) => `Partition (${key})`],
+  "partition.all": ["全部分区", "All partitions"],
+  "partition.chosen": [(name) => `分区 ${name}`, (name) => `Partition ${name}`],
+  "partition.leave": [(what) => `不限${what}`, (what) => `Search beyond: ${what}`],
   "separator": ["、", ", "],
 };

@@ -80,7 +80,7 @@ export function drawAnswer(root, { state, result, offers, onchange, retry }) {
     else chosen.delete(id);
     cite.querySelector("span").textContent = chosen.size ? t("cite.some", chosen.size) : t("cite.all");
   };
-  const chips = chosenChips(state.filters, onfilters);
+  const chips = chosenChips(state, onchange);
   fill(main,
     degradedBanner(result.degraded, retry),
     result.of ? h("h2.similar-of", {}, t("similar.of", result.of.title || result.of.id)) : null,

@@ -73,7 +73,7 @@ export async function compare(root, state, { signal, onchange }) {
   for (const type of ["pointerover", "pointerleave", "focusin"]) {
     legs.addEventListener(type, pointing(legs));
   }
-  const chips = chosenChips(state.filters, (filters) => onchange({ filters }));
+  const chips = chosenChips(state, onchange);
   fill(root,
     h("div.compare-head", {}, h("p.muted", {}, t("compare.text")), chips, share), legs);
   for (const body of columns.values()) body.ariaBusy = "true"; // it shows hits of the last query

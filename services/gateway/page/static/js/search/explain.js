@@ -89,11 +89,13 @@ export function openExplain(state, hits, scale, index) {
         fields(hit),
         h("div.row", {},
           h("a.button", {
-            href: searchHref({ like: hit.id, collection: state.collection }),
+            href: searchHref({ like: hit.id, collection: state.collection, partition: state.partition }),
             onclick: () => dialog.close(),
           }, icon("search"), t("explain.similar")),
           h("a.button", {
-            href: viewHref("vectors", { a: text.slice(0, VECTOR_CHARS), c: state.collection }),
+            href: viewHref("vectors", {
+              a: text.slice(0, VECTOR_CHARS), c: state.collection, p: state.partition,
+            }),
             onclick: () => dialog.close(),
           }, icon("vectors"), t("explain.vector")))),
       h("section.stack", {}, h("h3", {}, t("explain.features")), all));

@@ -140,21 +140,24 @@ export function drawFacets(panel, { facets, note, filters, onchange }) {
   if (held) panel.querySelector(`[data-facet="${CSS.escape(held)}"]`)?.focus();
 }
 
-/** The chosen filters as chips that remove themselves. */
-export function chosenChips(filters, onchange) {
+/**
+ * The chosen partition and filters as chips that remove themselves; `onchange(part)` gets the part
+ * of the state that changed.
+ */
+export function chosenChips({ partition, filters }, onchange) {
   const chips = [];
-  const chip = (field, text, next) => {
-    const label = `${named("field", field)} ${text}`;
-    chips.push(h("button.chip.on", {
-      type: "button", ariaLabel: t("facets.remove", label), onclick: () => onchange(next),
-    }, label, " ", icon("close")));
-  };
+  const chip = (label, key, part) => chips.push(h("button.chip.on", {
+    type: "button", ariaLabel: t(key, label), onclick: () => onchange(part),
+  }, label, " ", icon("close")));
+  const filter = (field, text, next) =>
+    chip(`${named("field", field)} ${text}`, "facets.remove", { filters: next });
+  if (partition) chip(t("partition.chosen", partition), "partition.leave", { partition: "" });
   for (const [field, { any, gte, lte }] of filters) {
-    for (const value of any ?? []) chip(field, value, toggled(filters, field, value));
+    for (const value of any ?? []) filter(field, value, toggled(filters, field, value));
     if (any) continue;
     const next = new Map(filters);
     next.delete(field);
-    chip(field, `${gte ?? ""}–${lte ?? ""}`, next);
+    filter(field, `${gte ?? ""}–${lte ?? ""}`, next);
   }
   return chips;
 }

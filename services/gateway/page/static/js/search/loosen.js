@@ -1,4 +1,4 @@
-// What could be loosened where nothing was found: filters, operators, the mode.
+// What could be loosened where nothing was found: filters, the partition, operators, the mode.
 
 import * as api from "../api.js";
 import { button } from "../dom.js";
@@ -14,6 +14,9 @@ export function loosened(state, { understood }, onchange) {
   const actions = [];
   if (state.filters.size) {
     actions.push(button(t("search.empty.filters"), () => onchange({ filters: new Map() }), { kind: "primary" }));
+  }
+  if (state.partition) {
+    actions.push(button(t("search.empty.partition"), () => onchange({ partition: "" })));
   }
   if (demands(state, understood) && understood.query) {
     actions.push(button(t("search.empty.operators"), () => onchange({ query: understood.query })));

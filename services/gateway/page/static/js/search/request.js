@@ -19,17 +19,23 @@ export function toFilter(filters) {
   return clauses.length ? Object.fromEntries(clauses) : undefined;
 }
 
-function body({ query, collection, mode, rank, filters, sort }) {
+/** Where a search looks: the collection, its partition if one is chosen, and the filter. */
+const scope = ({ collection, partition, filters }) =>
+  ({ collection, partition: partition || undefined, filter: toFilter(filters) });
+
+function body(state) {
+  const { query, mode, rank, sort } = state;
   const asked = {
-    query: query.trim(), collection, mode, rank, top_k: DEPTH, filter: toFilter(filters), syntax: "fields",
+    query: query.trim(), ...scope(state), mode, rank, top_k: DEPTH, syntax: "fields",
   };
   if (sort.startsWith(NEWER)) return { ...asked, boosts: [{ field: sort.slice(1), ...RECENT }] };
   return sort ? { ...asked, sort: [sort], recall_k: SORTED } : asked;
 }
 
 /** The documents nearest to the one that the address names, in the form of a search's answer. */
-async function similar({ like, collection, filters }, signal) {
-  const asked = { id: like, collection, top_k: DEPTH, filter: toFilter(filters) };
+async function similar(state, signal) {
+  const { like, collection } = state;
+  const asked = { id: like, ...scope(state), top_k: DEPTH };
   const [answer, of] = await Promise.all([
     api.similar(asked, signal), api.readDocument(collection, like, signal),
   ]);

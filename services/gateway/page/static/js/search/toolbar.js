@@ -23,7 +23,9 @@ export function toolbar(state, names, sortable, onchange) {
     state.like ? null : modes, // documents near another one are found by its vector, so there is no mode to choose
     h("select.input", {
       ariaLabel: t("collection"), data: { tool: "collection" },
-      onchange: (event) => onchange({ collection: event.target.value, filters: new Map(), like: "" }),
+      onchange: (event) => onchange({
+        collection: event.target.value, partition: "", filters: new Map(), like: "",
+      }),
     }, options.map((name) => h("option", { value: name, selected: name === state.collection }, name))),
     state.mode === "compare" || state.like ? null : order(state, sortable, onchange),
     state.mode === "compare" || state.like || (state.sort && !state.sort.startsWith(NEWER)) ? null : h("label.switch", {},

@@ -13,6 +13,7 @@ import { moveFocus } from "./hits.js";
 import { showLoosened } from "./loosen.js";
 import { showMeant } from "./meant.js";
 import { offered } from "./facets.js";
+import { partitionChoice } from "./partition.js";
 import { search, unfiltered } from "./request.js";
 import { loading, problemState } from "../states.js";
 import { toolbar } from "./toolbar.js";
@@ -37,9 +38,10 @@ export function mount(root) {
   });
   const head = h("div.search-head");
   const tools = h("div");
+  const partition = partitionChoice((part) => change(part));
   const answer = h("div.answer", { ariaBusy: "false" });
   root.append(head, answer);
-  head.append(intro(), box.element, tools, queryHelp());
+  head.append(intro(), box.element, h("div.search-tools", {}, tools, partition.element), queryHelp());
 
   const later = debounce((query) => {
     if (query.trim() === state.query.trim()) return;
@@ -54,6 +56,7 @@ export function mount(root) {
   function drawTools() {
     const held = tools.contains(document.activeElement) ? document.activeElement.dataset.tool : null;
     fill(tools, toolbar(state, known.map(({ name }) => name), sortable(), change));
+    partition.draw(state, known);
     if (held) tools.querySelector(`[data-tool="${held}"]`)?.focus();
   }
 

@@ -17,7 +17,7 @@ export function mount(root) {
   let controller = new AbortController();
   const given = () => ({
     a: params().get("a") ?? "", b: params().get("b") ?? "",
-    c: params().get("c") || DEFAULT_COLLECTION,
+    c: params().get("c") || DEFAULT_COLLECTION, p: params().get("p") ?? "",
   });
   const result = h("div.stack.vectors", { ariaBusy: "false" });
 
@@ -29,16 +29,16 @@ export function mount(root) {
   })]));
 
   const later = debounce(() => {
-    const { c } = given();
+    const { c, p } = given();
     draft(viewHref("vectors", {
-      a: texts.a.value, b: texts.b.value, c: c === DEFAULT_COLLECTION ? "" : c,
+      a: texts.a.value, b: texts.b.value, c: c === DEFAULT_COLLECTION ? "" : c, p,
     }));
     run();
   }, TYPING_MS);
 
-  async function showNearest(slot, query, collection, signal) {
+  async function showNearest(slot, query, where, signal) {
     try {
-      fill(slot, await nearest(query, collection, signal));
+      fill(slot, await nearest(query, where, signal));
     } catch (problem) {
       if (api.isAbort(problem)) return;
       fill(slot, problemLine(problem));
@@ -49,7 +49,7 @@ export function mount(root) {
     controller.abort();
     controller = new AbortController();
     const { signal } = controller;
-    const { a, b, c } = given();
+    const { a, b, c, p } = given();
     const named = [["a", a], ["b", b]].filter(([, text]) => text.trim());
     result.ariaBusy = "false";
     if (!named.length) {
@@ -70,7 +70,7 @@ export function mount(root) {
             h("h2", {}, name), strip(name, vector), numbers(vector));
         })),
         slot);
-      await showNearest(slot, named[0][1], c, signal);
+      await showNearest(slot, named[0][1], { collection: c, partition: p }, signal);
     } catch (problem) {
       if (api.isAbort(problem)) return;
       if (!(problem instanceof api.Problem)) throw problem;
