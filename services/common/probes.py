@@ -10,14 +10,15 @@ from services.common.errors import SearchError
 from services.common.metrics import HttpMetrics
 
 Check = Callable[[], Awaitable[None]]
-"""Returns if the dependency works; raises a SearchError whose detail says what is wrong."""
+"""A check of a dependency: it returns if the dependency works, and otherwise raises a SearchError
+whose detail says what is wrong."""
 
 _CHECK_SECONDS = 2.0
 """Seconds after which a check that has not ended counts as failed."""
 
 
 class CheckResult(BaseModel):
-    """The outcome of one check."""
+    """The outcome of one check of readiness."""
 
     ok: bool
     detail: str = ""

@@ -44,9 +44,10 @@ class FieldSource(Protocol):
         """The index behind a name. Raises CollectionNotFound, IndexUnavailable."""
 
     async def keys(self, index: Index, expression: str, most: int, deadline: Deadline) -> list[Key]:
-        """The documents that match an expression, all if it is empty, in the order of ids.
+        """At most `most` documents that match an expression, or of all if it is empty, in the order
+        of ids.
 
-        At most `most`. Raises IndexUnavailable, DeadlineExceeded.
+        Raises IndexUnavailable, DeadlineExceeded.
         """
 
     async def fields(

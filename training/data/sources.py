@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 NATURAL = "natural"
 """Group of the pairs whose query was written for the document."""
 _REPRESENTATIVES = 2000
-"""Most streamed pairs whose documents stand for the documents of all."""
+"""Most streamed pairs that are drawn so that their documents stand for those of all pairs."""
 
 
 @dataclass(frozen=True, slots=True)

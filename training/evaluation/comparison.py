@@ -14,7 +14,7 @@ from training.evaluation.metrics import NAMES
 from training.failures import DataInvalid
 
 Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
-"""The values of the queries, in their order, by row of the table and measure."""
+"""Values by row of the table and by measure, one for each query in the order of the queries."""
 
 ROUNDS = 10_000
 TESTED = ("R@1", "R@10", "R@50", "MRR@10", "nDCG@10")

@@ -132,7 +132,7 @@ def _split(state: State) -> tuple[State, State]:
 
 
 def _turned(name: str, value: FloatArray) -> FloatArray:
-    """A linear weight [out, in] in Paddle's form, [in, out]."""
+    """A linear weight [out, in] turned into Paddle's form [in, out]; any other weight as it is."""
     return np.ascontiguousarray(value.T) if name.endswith("weight") and value.ndim == 2 else value
 
 

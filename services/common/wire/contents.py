@@ -76,12 +76,13 @@ class DocumentPage(BaseModel):
 
 
 def cursor_of(identity: str) -> str:
-    """The cursor behind a document."""
+    """The cursor of the page that begins behind the document with this id."""
     return base64.urlsafe_b64encode(identity.encode()).decode().rstrip("=")
 
 
 def id_behind(cursor: str) -> str:
-    """The id behind which a page begins. Raises InvalidRequest for a text that is no cursor."""
+    """The id behind which the page of a cursor begins. Raises InvalidRequest for a text that is no
+    cursor."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()

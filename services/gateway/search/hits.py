@@ -141,7 +141,7 @@ def finished(
 def neighbours(
     names: Sequence[str] | None, documents: Sequence[DocumentMembers]
 ) -> list[dict[str, Any]]:
-    """The documents nearest to another one, wire SimilarDocuments, as hits are answered."""
+    """Hits, in the form of an answer, of the wire SimilarDocuments nearest to another document."""
     return [
         {
             "id": document["id"],

@@ -26,7 +26,7 @@ class GuardedRedis:
     )
 
     async def call(self, command: Awaitable[Result]) -> Result:
-        """The command's result. Raises Unavailable where Redis does not answer."""
+        """The result of a command. Raises Unavailable where Redis does not answer."""
         if not self.breaker.allow():
             _discard(command)
             raise self._away()
@@ -42,7 +42,7 @@ class GuardedRedis:
         return result
 
     async def check(self) -> None:
-        """Pings, whatever the breaker says. Raises Unavailable."""
+        """Pings Redis, also while the breaker refuses calls. Raises Unavailable."""
         try:
             await self.redis.ping()
         except FAILURES as error:

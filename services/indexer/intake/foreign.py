@@ -17,7 +17,7 @@ _MAGIC: dict[InputFormat, tuple[bytes, ...]] = {
     InputFormat.XLS: (_OLE, *_ZIP),
     InputFormat.ZIP: _ZIP,
 }
-"""Beginnings of the binary formats. An encrypted Office file begins as an old one does."""
+"""First bytes of files in binary formats. An encrypted Office file begins as an old one does."""
 _PDF_WITHIN = 1024
 """Number of first bytes among which a PDF may begin."""
 _KNOWN = {

@@ -32,7 +32,8 @@ class OpenPart:
     attempts: int = 0
     lease: Lease | None = None
     queued_at: float | None = None
-    """Time at which a message for the part was put into the queue; None if one is needed."""
+    """Time, in seconds of the book's clock, at which a message for the part was put into the queue;
+    None if one is needed."""
     reason: str = ""
     """Reason why the last attempt failed."""
     waiting: Waiting | None = None
@@ -40,8 +41,8 @@ class OpenPart:
     former_token: str = ""
     """After a restart of the service, the token of the lease that was given before it."""
     recovered_at: float | None = None
-    """After a restart, the time at which this process first looked at the part; None if nobody
-    worked on it."""
+    """Time, in seconds of the book's clock, at which this process first looked at the part after a
+    restart; None if nobody worked on the part before."""
 
     @classmethod
     def recovered(cls, before: Attempts | None) -> "OpenPart":

@@ -57,7 +57,7 @@ class _Kept:
     version: str | None
     complete: bool
     made_at: float
-    """Time of the monotonic clock at which they were made."""
+    """Seconds of the monotonic clock at which the suggestions were made."""
     took: float
     """Seconds that making them took."""
 
@@ -92,7 +92,7 @@ class Suggester:
         self._kept.move_to_end(name)
         analyzer = await self.analyzers.of(name, index)
         found = kept.index.suggest(asked.typed, asked.limit + _SLIPS, asked.frequent)
-        # People make the same slips; a query that is one is asked often and finds little.
+        # A slip that many people make becomes a frequent query, which finds little; it is left out.
         suggestions = [
             one
             for one in found

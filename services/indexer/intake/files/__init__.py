@@ -1,2 +1,2 @@
-"""Reads files that are one document each, and sheets, in a process of its own, since readers may
-crash."""
+"""Reads files that are one document each, and sheets, in a process of their own, since
+readers may crash."""

@@ -44,7 +44,10 @@ export const SYNONYMS = form(
   { comments: true },
 );
 export const STOP_WORDS = form((line) => line, (word) => word);
-/** In jieba's format a frequency and a part of speech follow the word; they do not count. */
+/**
+ * A word on each line of a dictionary. In jieba's format a frequency and a part of speech follow the
+ * word; they do not count.
+ */
 export const DICTIONARY = form((line) => line.split(/\s/)[0], (word) => word);
 
 function survives({ read, write }, value) {
