@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -179,6 +180,32 @@ def test_a_filter_is_refused_before_anything_is_computed(
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_filter")
     batch = http.post("/v1/search:batch", json={"queries": ["水稻", "桥梁"], **body}).json()
     assert {answer["error"]["code"] for answer in batch["answers"]} == {"invalid_filter"}
+
+
+MIXED = {"year": {"gte": 2015, "lt": "abc"}}
+LITERATURE = "/v1/collections/literature"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "request_"),
+    [
+        ("POST", "/v1/search", {"json": {"filter": MIXED}}),
+        ("GET", "/v1/search", {"params": {"q": "水稻", "filter": json.dumps(MIXED)}}),
+        ("POST", "/v1/similar", {"json": {"id": "csl-dev-00000", "filter": MIXED}}),
+        ("GET", f"{LITERATURE}/documents", {"params": {"filter": json.dumps(MIXED)}}),
+        ("GET", f"{LITERATURE}/export", {"params": {"filter": json.dumps(MIXED)}}),
+        ("POST", f"{LITERATURE}/documents:delete", {"json": {"filter": MIXED}}),
+    ],
+)
+def test_every_call_refuses_bounds_of_two_kinds(
+    http: httpx.Client, method: str, path: str, request_: dict[str, Any]
+) -> None:
+    refused = http.request(method, path, **request_)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_filter")
+    assert refused.json()["detail"] == (
+        '`year`: `gte` 2015 and `lt` "abc" are bounds of two kinds, and no value lies between a'
+        " number and a string; write all of them as numbers, or all as strings, such as dates."
+    )
 
 
 def test_a_parameter_is_given_once(http: httpx.Client) -> None:

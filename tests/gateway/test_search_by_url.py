@@ -8,9 +8,12 @@ from fastapi import FastAPI, Query
 from httpx import ASGITransport, AsyncClient
 
 from services.common.errors import InvalidRequest
+from services.common.parameters import CONDITIONS
 from services.common.problem import install_problem_handlers
+from services.gateway.app import create_app
 from services.gateway.search.request import normalise
 from services.gateway.search.schemas import SearchByUrl, SearchOptions
+from services.gateway.settings import GatewaySettings
 
 
 def application() -> FastAPI:
@@ -84,3 +87,22 @@ async def test_what_cannot_be_read_is_named(parameter: str, field: str) -> None:
 def test_a_query_of_invisible_characters_is_refused(query: str) -> None:
     with pytest.raises(InvalidRequest, match="no character to search for"):
         normalise(query)
+
+
+def test_the_description_of_the_api_says_what_a_filter_takes() -> None:
+    described = create_app(GatewaySettings()).openapi()
+    found = {
+        name: schema["properties"]["filter"].get("description")
+        for name, schema in described["components"]["schemas"].items()
+        if "filter" in schema.get("properties", {}) and name != "Understood"  # a part of answers
+    }
+    found |= {
+        f"{method} {path}": parameter.get("description")
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "filter"
+    }
+    assert {"SearchRequest", "DeleteRequest", "get /v1/search"} <= found.keys()
+    assert "the bounds of a range are all numbers or all strings" in CONDITIONS
+    assert set(found.values()) == {CONDITIONS}
