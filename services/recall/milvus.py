@@ -34,7 +34,7 @@ from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Vector
 from services.recall.leg_search import LegSearch
 from services.recall.passages import PassageReader
-from services.recall.reading import MOST_ROWS, Leg, Reader, late
+from services.recall.reading import Leg, Reader, late
 from services.recall.texts import TextCache
 
 _CHECK_SECONDS = 2.0
@@ -61,8 +61,8 @@ class MilvusDocumentIndex:
         self._dictionaries = DictionaryRows(connection.ask)
 
     async def check(self) -> None:
-        """Raises IndexUnavailable unless Milvus answers and has what it searches in memory, or
-        answered within the last two seconds."""
+        """Raises IndexUnavailable unless Milvus answers or did so within the last two
+        seconds."""
         if self._connection.silent_seconds > _FRESH_SECONDS:
             await self._connection.check(_CHECK_SECONDS)
 
@@ -164,40 +164,19 @@ class MilvusDocumentIndex:
     async def keys(
         self, index: Index, expression: str, most: int, deadline: Deadline
     ) -> list[tuple[str, int]]:
-        keys: list[tuple[str, int]] = []
-        last = ""
-        while len(keys) < most:
-            after = f"{Field.ID} > {id_literal(last)}"
-            limit = min(MOST_ROWS, most - len(keys))
-            rows = await self._reader.query(
-                index.physical,
-                f"{after} and {expression}" if expression else after,
-                [Field.ID, Field.VERSION],
-                index.server_time,
-                deadline,
-                limit=limit,
-                reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
-            )
-            found = sorted(map(_KEY, rows))
-            keys += [(document_id(stored), version) for stored, version in found]
-            if len(rows) < limit:
-                break
-            last = keys[-1][0]
-        return keys
+        columns = [Field.ID, Field.VERSION]
+        rows = await self._reader.behind(
+            index.physical, "", most, expression, columns, index.server_time, deadline
+        )
+        return [(document_id(stored), version) for stored, version in map(_KEY, rows)]
 
     async def titles(
         self, index: Index, behind: str, most: int, deadline: Deadline
     ) -> list[tuple[str, str, Mapping[str, Any]]]:
-        rows = await self._reader.query(
-            index.physical,
-            f"{Field.ID} > {id_literal(behind)}",
-            [Field.ID, Field.TITLE, Field.FIELDS],
-            index.server_time,
-            deadline,
-            limit=most,
-            reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
+        columns = [Field.ID, Field.TITLE, Field.FIELDS]
+        rows = await self._reader.behind(
+            index.physical, behind, most, "", columns, index.server_time, deadline
         )
-        rows.sort(key=lambda row: row[Field.ID])
         return [
             (document_id(row[Field.ID]), row[Field.TITLE], readable(row[Field.FIELDS]))
             for row in rows

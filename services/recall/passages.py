@@ -1,6 +1,7 @@
 """Finds passages on Milvus beside the documents' own rows, and reads them with their places."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from services.common.wire.passages import Passage, ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index
 from services.recall.passage_collections import PassageCollections
-from services.recall.reading import MOST_ROWS, Leg, Reader
+from services.recall.reading import Leg, Reader
 from services.recall.texts import TextCache
 
 _READ = 2
@@ -141,23 +142,17 @@ class PassageReader:
         heads = await self._reader.rows(index.physical, ids, _ABOUT, index.server_time, deadline)
         versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in heads}
         literals = ", ".join(map(id_literal, versions))
-        last, rows = "", []
-        while True:
-            page = await self._reader.query(
-                passages_name(index.physical),
-                f"{Field.ID} > {id_literal(last)} and {PassageField.DOCUMENT} in [{literals}]",
-                [Field.ID, Field.TEXT, PassageField.START],
-                index.server_time,
-                deadline,
-                limit=MOST_ROWS,
-                reduce_stop_for_best=True,  # Milvus gives the rows that follow in order.
-            )
-            rows += page
-            if len(page) < MOST_ROWS:
-                break
-            last = max(str(row[Field.ID]) for row in page)
+        rows = await self._reader.behind(
+            passages_name(index.physical),
+            "",
+            sys.maxsize,
+            f"{PassageField.DOCUMENT} in [{literals}]",
+            [Field.ID, Field.TEXT, PassageField.START],
+            index.server_time,
+            deadline,
+        )
         bodies: dict[str, str] = {}
-        for row in sorted(rows, key=lambda row: str(row[Field.ID])):
+        for row in rows:
             key = PassageKey.parse(row[Field.ID])
             if versions.get(key.document) == key.version:
                 body = bodies.get(key.document, "")

@@ -10,11 +10,9 @@ from pymilvus import AsyncMilvusClient
 from services.common.collection import Field, id_literal
 from services.common.errors import DeadlineExceeded
 from services.common.milvus import MilvusConnection, NoAnswerInTime
+from services.common.milvus.pages import IN_ORDER, rows_behind
 from services.common.request_context import Deadline
 from services.common.tracing import span
-
-MOST_ROWS = 16_384
-"""Most rows that one query of Milvus gives."""
 
 _KEY_COLUMNS = frozenset({Field.ID, Field.VERSION})
 
@@ -115,6 +113,30 @@ class Reader:
             # are decoded late, which is half of the time of a list of 100,000 documents.
             return list.copy(rows)
         return list(rows)
+
+    async def behind(
+        self,
+        name: str,
+        key: str,
+        most: int,
+        expression: str,
+        columns: Sequence[str],
+        server_time: int | None,
+        deadline: Deadline,
+    ) -> list[dict[str, Any]]:
+        """The first rows behind a key, in the order of keys, that match an expression; fewer than
+        `most` only if there are no more."""
+
+        async def query(expression: str, limit: int) -> list[dict[str, Any]]:
+            return await self.query(
+                name, expression, columns, server_time, deadline, limit=limit, **IN_ORDER
+            )
+
+        try:
+            embedded = (await self.connection.engine(deadline.remaining())).embedded
+        except NoAnswerInTime as error:
+            raise late() from error
+        return await rows_behind(query, key, most, expression, embedded=embedded)
 
     async def ask(
         self,

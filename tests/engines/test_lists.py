@@ -155,7 +155,7 @@ async def test_pages_of_the_engine_are_joined(
     engine: Server, filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, content = filled
-    monkeypatch.setattr("services.recall.milvus.MOST_ROWS", 40)
+    monkeypatch.setattr("services.common.milvus.pages.MOST_ROWS", 40)
     async with milvus_document_index(MilvusAddress(engine.url), ef=64, nprobe=8) as index:
         listed = await Lists(index).listed(ListRequest(collection="lists", most=7), soon())
         assert (listed.ids, listed.total) == (sorted(content)[:7], len(content))

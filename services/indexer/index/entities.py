@@ -49,11 +49,6 @@ def among(ids: Sequence[str]) -> str:
     return f"{Field.ID} in [{', '.join(map(id_literal, ids))}]"
 
 
-def after(identity: str) -> str:
-    """The expression that selects the documents that follow an id in the order of rows."""
-    return f"{Field.ID} > {id_literal(identity)}"
-
-
 def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """The ids in runs that fit into one expression."""
     for start in range(0, len(ids), _IDS):

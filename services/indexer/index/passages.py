@@ -19,6 +19,7 @@ from services.common.collection import (
     passages_name,
 )
 from services.common.milvus import Missing
+from services.common.milvus.pages import MOST_ROWS
 from services.indexer.index.calls import Calls
 from services.indexer.index.entities import chunks
 from services.indexer.index.passage_entities import passage_entities, with_body
@@ -28,8 +29,6 @@ _WRITTEN_ROWS = 500
 """Number of passages in one call of a write."""
 _READ_ROWS = 4_096
 """Number of passages in one answer, with a text and perhaps a vector each."""
-_MOST_ROWS = 16_384
-"""Most rows that one query of Milvus gives."""
 _PLACES = [Field.ID, Field.TEXT, PassageField.START, PassageField.PAGE, PassageField.SECTION]
 
 Create = Callable[[str], Awaitable[None]]
@@ -120,8 +119,8 @@ class PassageRows:
         firsts = [
             PassageKey.parse(key) async for key in self._keys(name, f"{PassageField.NUMBER} == 0")
         ]
-        for start in range(0, len(firsts), _MOST_ROWS):
-            some = firsts[start : start + _MOST_ROWS]
+        for start in range(0, len(firsts), MOST_ROWS):
+            some = firsts[start : start + MOST_ROWS]
             kept = await versions([key.document for key in some])
             left = {key.document for key in some if kept.get(key.document) != key.version}
             await self.keep(physical, {one: kept.get(one, -1) for one in left})
@@ -176,19 +175,12 @@ class PassageRows:
         """The keys of all passages that an expression selects."""
         last = ""
         while True:
-            rows = await self._calls.query(
-                name,
-                f"{Field.ID} > {id_literal(last)} and {expression}",
-                [Field.ID],
-                limit=_MOST_ROWS,
-                reduce_stop_for_best=True,  # Milvus gives the rows that follow in order.
-            )
-            keys = sorted(str(row[Field.ID]) for row in rows)
-            for key in keys:
-                yield key
-            if len(keys) < _MOST_ROWS:
+            rows = await self._calls.behind(name, last, MOST_ROWS, expression, [Field.ID])
+            for row in rows:
+                yield str(row[Field.ID])
+            if len(rows) < MOST_ROWS:
                 return
-            last = keys[-1]
+            last = str(rows[-1][Field.ID])
 
     async def _delete(self, name: str, keys: Sequence[str]) -> None:
         # The first passages are deleted last: while one of them exists, a sweep finds the rest.

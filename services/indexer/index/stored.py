@@ -7,7 +7,7 @@ from services.common.collection import Field, PhysicalName, document_id
 from services.common.milvus import MilvusConnection
 from services.common.typed_columns import typed_columns
 from services.indexer.index.calls import Calls
-from services.indexer.index.entities import after, among, chunks, row_fields, row_of
+from services.indexer.index.entities import among, chunks, row_fields, row_of
 from services.indexer.index.passages import PassageRows
 from services.indexer.rows import Row, Vector
 
@@ -66,14 +66,10 @@ class StoredRows:
         *,
         vectors: bool = True,
     ) -> list[Row]:
-        """At most `limit` rows behind an id, in the order of ids, that match an expression."""
-        rows = await self._calls.query(
-            str(physical),
-            f"{after(behind)} and {expression}" if expression else after(behind),
-            row_fields(physical.layout, vectors=vectors),
-            limit=limit,
-            reduce_stop_for_best=True,  # Without it Milvus may return any rows behind the id.
-        )
+        """The first `limit` rows behind an id, in the order of ids, that match an expression; fewer
+        only if there are no more."""
+        columns = row_fields(physical.layout, vectors=vectors)
+        rows = await self._calls.behind(str(physical), behind, limit, expression, columns)
         return [row_of(row) for row in rows]
 
     async def scan(self, physical: PhysicalName) -> AsyncIterator[Row]:
