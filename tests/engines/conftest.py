@@ -60,9 +60,7 @@ def local(lite: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
         yield running
 
 
-# On Milvus 2.3.5 the count after a rebuild once differed from the rows that a scan gave, which is
-# not explained yet; an ordinary run shows the change of encoder on the embedded engine alone.
-@pytest.fixture(params=["embedded", pytest.param("standalone", marks=pytest.mark.soak)])
+@pytest.fixture(params=ENGINES)
 def system(request: pytest.FixtureRequest) -> ClusterSystem:
     """The system on each engine."""
     name = {"embedded": "local", "standalone": "cluster"}[request.param]
