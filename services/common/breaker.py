@@ -26,7 +26,7 @@ class CircuitBreaker:
     _opened_at: float = field(default=0.0, init=False)
     _probing: bool = field(default=False, init=False)
     _broken: bool = field(default=False, init=False)
-    """Whether all the failures in a row were connections that broke."""
+    """Whether the last failure was a connection that broke."""
 
     @property
     def open(self) -> bool:
@@ -55,16 +55,16 @@ class CircuitBreaker:
 
         `broken` says that the connection was refused or lost.
         """
-        self._broken = broken and (self._broken or not self._failed)
+        self._broken = broken
         self._failed, self._probing = self._failed + 1, False
         self._opened_at = self.clock()
 
     def ready(self) -> None:
         """Reports that the service's readiness check succeeded.
 
-        If all the failures were broken connections, such as those to a killed process, the breaker
-        closes. After other failures it stays open, since a service that hangs may pass the check
-        too.
+        If the last failure was a broken connection, the process was killed since, and another one
+        is ready: the breaker closes. After another failure it stays open, since a service that
+        hangs may pass the check too.
         """
         if self._broken:
             self.succeeded()

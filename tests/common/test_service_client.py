@@ -97,8 +97,13 @@ def test_a_service_that_hangs_is_not_called_again_because_it_says_it_is_ready() 
     breaker.failed()
     breaker.ready()
     assert breaker.open
-    breaker.succeeded()
-    breaker.failed(broken=True)
+
+
+def test_a_service_that_hung_and_was_killed_then_is_called_at_once() -> None:
+    """As a liveness probe kills it, while searches go on."""
+    breaker = CircuitBreaker(failures=2, rest_seconds=3600)
+    breaker.failed()
+    breaker.failed()
     breaker.failed(broken=True)
     breaker.ready()
     assert not breaker.open
