@@ -1,7 +1,7 @@
 """Reads the Dockerfile into stages, and carries out its build stages without Docker.
 
-Only what builds is carried out (RUN, COPY and ENV of the stages that an image copies from, in the
-order of the file); the image's own stage says the entry point. Absolute paths of the image are
+Only what builds is carried out (RUN, COPY, ENV and ARG of the stages that an image copies from, in
+the order of the file); the image's own stage says the entry point. Absolute paths of the image are
 moved under `root`, since virtual environments do not move afterwards.
 """
 
@@ -81,13 +81,17 @@ class Image:
         for stage in build_stages(self._stages, self.target):
             directory = self._directory(stage)
             directory.mkdir(parents=True, exist_ok=True)
+            arguments: dict[str, str] = {}
             for word, rest in stage.instructions:
                 if word == "ENV":
                     self._env |= dict(re.findall(r"(\w+)=(\S+)", self._moved(rest)))
                 elif word == "COPY" and not rest.startswith("--from"):
                     self._copy(rest.split(), directory)
+                elif word == "ARG":
+                    name, _, default = rest.partition("=")
+                    arguments[name] = default
                 elif word == "RUN":
-                    self._run(rest, directory)
+                    self._run(rest, directory, arguments)
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Entry point, default arguments and environment, as the image's own stages say."""
@@ -130,11 +134,12 @@ class Image:
             else:
                 shutil.copy(origin, to)
 
-    def _run(self, command: str, directory: Path) -> None:
+    def _run(self, command: str, directory: Path, arguments: dict[str, str]) -> None:
+        """Runs a command with the defaults of its stage's build arguments."""
         subprocess.run(
             ["/bin/sh", "-ec", self._moved(command)],
             cwd=directory,
-            env=self._env,
+            env=self._env | arguments,
             check=True,
             stdout=subprocess.DEVNULL,
         )
