@@ -58,6 +58,7 @@ from services.indexer.store import ObjectStore
 from services.indexer.versions import RedisVersions
 
 _ENCODE_SECONDS = 20.0
+_RANK_SECONDS = 60.0
 _REDIS_SECONDS = 2.0
 
 
@@ -110,6 +111,11 @@ async def _open(
             "recall", settings.recall_url, timeout=_ENCODE_SECONDS, token=settings.token()
         )
     )
+    rank = None
+    if settings.rank_url:
+        rank = await stack.enter_async_context(
+            ServiceClient("rank", settings.rank_url, timeout=_RANK_SECONDS, token=settings.token())
+        )
     replicated = address.kind is RedisKind.SENTINEL
     versions = RedisVersions(redis, milvus.server_time, replicated=replicated)
     role = WriterRole(redis, settings.role_seconds, f"xunwen:{settings.queue}:writer")
@@ -122,7 +128,7 @@ async def _open(
     originals = Originals(store)
     writer = IndexWriter(known, index, versions, role, clock, book, originals)
     golden = GoldenSets(store)
-    gate = SwitchGate(golden, recall, index, settings.golden_tolerance)
+    gate = SwitchGate(golden, recall, rank, index, settings.golden_tolerance)
     rebuilds = Rebuilds(known, writer, role, gate)
     finisher = JobFinisher(book, writer, rebuilds)
     workers = Workers(settings.expected_workers)

@@ -43,6 +43,9 @@ class IndexerSettings(MilvusSettings):
     by default."""
     recall_url: str = "http://127.0.0.1:8001"
     """Address of the recall service, which encodes single documents."""
+    rank_url: str = ""
+    """Address of the rank service, which ranks the answers to golden queries when a rebuild is
+    compared with the index before; without one, the order of recall is compared."""
     model_dir: Path = Path("models/literature-encoder")
     """Model directory of the encoder of collections that name none."""
     encoders: list[Path] = Field(default_factory=list)

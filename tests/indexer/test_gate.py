@@ -1,17 +1,20 @@
 """A rebuild is asked real questions before it answers: a worse index is refused, in words."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.common.model_dir import load_manifest
-from services.indexer.index.gate import Answer, answer_of, judge
-from tests.indexer.installation import Installation, installation, literature
-from tests.models import tiny_encoder
+from services.indexer.index.verdict import Answer, answer_of, judge
+from tests.indexer.installation import Installation, Program, eventually, installation, literature
+from tests.models import tiny_encoder, tiny_ranker
+from tests.servers import free_port
 
 DOCUMENTS = 60
 
@@ -82,6 +85,32 @@ def indexer(tmp_path_factory: pytest.TempPathFactory, other: Path) -> Iterator[I
         yield running
 
 
+@pytest.fixture
+def rank(tmp_path: Path) -> Iterator[tuple[str, Program]]:
+    """A rank service with its address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    env = {
+        **os.environ,
+        "XUNWEN_RANK_PORT": str(port),
+        "XUNWEN_RANK_MODEL_DIR": str(tiny_ranker(tmp_path / "ranker")),
+        "XUNWEN_RANK_THREADS": "1",
+    }
+    program = Program("services.rank", env, tmp_path / "rank.log")
+    program.start()
+    try:
+        eventually(lambda: _answers(url), 240)
+        yield url, program
+    finally:
+        program.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
 def filled(indexer: Installation, name: str, **params: Any) -> list[dict[str, Any]]:
     lines = literature(DOCUMENTS, "g")
     assert indexer.ended(indexer.submit(name, lines, **params))["state"] == "succeeded"
@@ -150,3 +179,22 @@ def test_documents_that_a_file_leaves_out_are_not_asked_for(indexer: Installatio
     job = indexer.ended(indexer.submit("replaced", literature(20, "h"), mode="rebuild"))
     assert job["state"] == "succeeded", job["message"]
     assert "could not be compared" in job["message"]
+
+
+def test_golden_queries_pass_the_whole_cascade_and_it_says_whether(
+    rank: tuple[str, Program], tmp_path: Path
+) -> None:
+    url, program = rank
+    with installation(tmp_path, XUNWEN_INDEXER_RANK_URL=url) as indexer:
+        lines = filled(indexer, "ranked")
+        golden = [{"query": line["title"], "ids": [line["id"]]} for line in lines[:20]]
+        put = indexer.client.put("/collections/ranked/golden-queries", json={"queries": golden})
+        assert put.status_code == 200, put.text
+        job = rebuilt(indexer, "ranked")
+        assert job["state"] == "succeeded", job["message"]
+        assert "20 golden queries: MRR@10" in job["message"]
+        assert job["message"].endswith("The hits were ranked.")
+        program.kill()
+        job = rebuilt(indexer, "ranked")
+        assert job["state"] == "succeeded", job["message"]
+        assert "The hits were not ranked, since the rank service did not answer." in job["message"]

@@ -103,6 +103,7 @@ def addresses(settings: EmbeddedSettings) -> dict[str, str]:
         "XUNWEN_INDEXER_STATE_REDIS_URL": state,
         "XUNWEN_INDEXER_STORAGE_URL": (settings.home / "jobs").as_uri(),
         "XUNWEN_INDEXER_RECALL_URL": recall,
+        "XUNWEN_INDEXER_RANK_URL": f"http://127.0.0.1:{settings.rank_port}",
         "XUNWEN_INDEXER_MODEL_DIR": str(settings.encoder),
         "XUNWEN_INDEXER_ENCODERS": encoders,
         "XUNWEN_INDEXER_DICTIONARIES": str(settings.dictionaries),
