@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _SAMPLE = 100
 """Number of titles that are used if there is no golden set."""
-_AT_ONCE = 4
+_AT_ONCE = 2
 """Number of queries that are under way at the same time."""
 
 
