@@ -8,13 +8,14 @@ hit: a document that was written again gets a new row, and the old one is never 
 import heapq
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from operator import eq, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from services.common.values import Scalar
+from services.recall.domain import Key
 
 Rows = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
@@ -139,9 +140,8 @@ class Columns:
     def __init__(self) -> None:
         self.fields: dict[str, FieldColumn] = {}
         self._rows: dict[str, int] = {}
-        self._identities: list[str] = []
-        self._latest = np.empty(0, np.int64)
-        """The rows that were found last, as long as they are the newest of their documents."""
+        self._last: tuple[Sequence[Key], Rows] = ([], np.empty(0, np.int64))
+        """The documents that were found last, with their rows, unless rows were added since."""
         self._versions = np.zeros(_FIRST_CAPACITY, np.int64)
         self._used = 0
 
@@ -154,39 +154,35 @@ class Columns:
         """Number of documents with a row."""
         return len(self._rows)
 
-    def found(self, keys: Sequence[tuple[str, int]]) -> tuple[Rows, list[str]]:
+    def found(self, keys: Sequence[Key]) -> tuple[Rows, list[str]]:
         """The newest row of each document, -1 for one without a row, and the ids of those whose row
-        of this version is not in memory."""
+        of this version is not in memory.
+
+        The keys are kept, so the caller must not change them: lists of the same documents follow
+        each other often, with other counts or another order, and comparing 100,000 keys takes a
+        fifth of the time of looking them up.
+        """
+        known, rows = self._last
+        if keys == known:
+            return rows, []
         rows = self.rows([identity for identity, _ in keys])
         versions = np.fromiter(map(itemgetter(1), keys), np.int64, len(keys))
-        known = (rows >= 0) & (self._versions[rows] == versions)
-        return rows, [keys[place][0] for place in np.flatnonzero(~known).tolist()]
+        there = (rows >= 0) & (self._versions[rows] == versions)
+        if there.all():
+            self._last = (keys, rows)
+        return rows, [keys[place][0] for place in np.flatnonzero(~there).tolist()]
 
     def rows(self, identities: Sequence[str]) -> Rows:
-        """The newest row of each document; -1 stands for a document without one.
-
-        Lists of the same documents follow each other often, with another order or other counts.
-        Comparing ids one after the other takes half of the time of looking each of them up.
-        """
-        latest = self._latest
-        if len(latest) == len(identities):
-            known = map(self._identities.__getitem__, latest.tolist())
-            if all(map(eq, known, identities)):
-                return latest
-        rows = np.fromiter(map(self._rows.get, identities, repeat(-1)), np.int64, len(identities))
-        if (rows >= 0).all():
-            self._latest = rows
-        return rows
+        """The newest row of each document; -1 stands for a document without one."""
+        return np.fromiter(map(self._rows.get, identities, repeat(-1)), np.int64, len(identities))
 
     def put(self, identity: str, version: int, fields: Mapping[str, Any]) -> None:
         """Adds a document's row, unless it exists."""
         known = self._rows.get(identity)
         if known is not None and self._versions[known] == version:
             return
-        if known is not None:
-            self._latest = np.empty(0, np.int64)
+        self._last = ([], np.empty(0, np.int64))
         row = self._rows[identity] = self._used
-        self._identities.append(identity)
         self._used += 1
         self._versions = _grown(self._versions, self._used)
         self._versions[row] = version

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS = 500_000
 """Most rows that are kept in memory, of all collections together: 170 MB if each has eleven values
-in five fields. More documents cannot be listed without a query."""
+in five fields, and 75 MB for the keys of the last list. More documents cannot be listed without a
+query."""
 _BATCH = 1_000
 """Number of documents whose fields are fetched in one call."""
 
