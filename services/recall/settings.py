@@ -58,4 +58,4 @@ class RecallSettings(MilvusSettings):
 
     def predictor_options(self) -> PredictorOptions:
         """How the encoder is opened: its precision and its number of threads."""
-        return PredictorOptions(threads=self.threads, precision=self.precision, queries=True)
+        return PredictorOptions(threads=self.threads, precision=self.precision, few_texts=True)

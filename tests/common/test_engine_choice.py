@@ -66,12 +66,12 @@ def test_where_bfloat16_is_native_the_faster_one_is_taken(
     assert chosen == min(taken, key=lambda precision: float(taken[precision]))
 
 
-def test_for_queries_int8_is_taken_without_a_trial(
+def test_for_few_texts_int8_is_taken_without_a_trial(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(choice, "computes_in_bfloat16", lambda: True)
     with caplog.at_level(logging.INFO, choice.__name__):
-        encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, queries=True))
+        encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, few_texts=True))
     assert encoder.precision == "int8"
     assert not caplog.messages
 

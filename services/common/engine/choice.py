@@ -1,8 +1,8 @@
 """Chooses the engine and precision of a model: the demanded one, or the fastest on this machine.
 
 On processors without native bfloat16, int8 is clearly better in speed, memory and start (measured
-on AVX2), so nothing else is loaded; the same holds for single queries on every processor. For
-longer work on processors with native bfloat16 a trial at the start decides.
+on AVX2), so nothing else is loaded; the same holds for passes of few texts on every processor. For
+large passes on processors with native bfloat16 a trial at the start decides.
 """
 
 import logging
@@ -60,7 +60,7 @@ def _candidates(options: PredictorOptions, manifest: ModelManifest) -> list[Prec
         return [options.precision]
     native = computes_in_bfloat16()
     if native and {"bf16", "int8"} <= set(allowed):
-        return ["int8"] if options.queries else ["bf16", "int8"]
+        return ["int8"] if options.few_texts else ["bf16", "int8"]
     order: list[Precision] = ["bf16", "int8", "fp32"] if native else ["int8", "fp32", "bf16"]
     return [next(precision for precision in order if precision in allowed)]
 
