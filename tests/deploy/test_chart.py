@@ -297,7 +297,7 @@ def test_only_the_gateway_faces_out() -> None:
         }
 
     assert callers("recall") == {"gateway", "indexer"}
-    assert callers("rank") == {"gateway"}
+    assert callers("rank") == {"gateway", "indexer"}
     assert callers("indexer") == {"gateway", "worker"}
     assert callers("milvus") == {"recall", "indexer"}
     assert callers("state") == {"gateway", "indexer", "worker"}
