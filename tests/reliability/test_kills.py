@@ -15,6 +15,8 @@ OPTIONS: dict[str, Any] = {"rank": False, "budget_ms": 20_000}
 KNOWN = [f"已经问过的问题 {number}" for number in range(5)]
 MAY_FAIL = frozenset({"recall", "milvus"})
 """Without them, what nobody asked before is a 503; everything else stays a 200."""
+UNCACHED = "state"
+"""Without it no answer comes from a cache, so that known questions count as load, too."""
 LONGEST_SECONDS = 120.0
 
 
@@ -83,7 +85,8 @@ def judge(part: str, outcomes: Sequence[Outcome], seconds: float) -> None:
         f" degraded {degraded}"
     )
     assert len(outcomes) > len(refused)
-    assert [outcome for outcome in outcomes if outcome.kind == "known" and outcome.refused] == []
+    if part != UNCACHED:
+        assert [one for one in outcomes if one.kind == "known" and one.refused] == []
     if part not in MAY_FAIL:
         assert failed == []
         return
