@@ -1,4 +1,4 @@
-"""Times the same cold searches on two running systems in turns, such as two versions.
+"""Measures the same cold searches on two running systems in turns, such as two versions.
 
 Both see the same machine and the same queries, the natural queries of the development set
 (data/natural_dev.tsv), each followed by numbers of this run and of the system, so that no cache has

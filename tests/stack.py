@@ -25,8 +25,8 @@ START_SECONDS = 300
 BUDGET_MS = "20000"
 """Of a search that names none: on a busy machine too, what is tested is the whole cascade."""
 _QUICK = {"indexer_precision": "int8"}
-"""Of a system that names no precision: by itself a worker with a processor that computes in
-bfloat16 opens two programs and Paddle, for two seconds or more at each start."""
+"""Settings of a system that names no precision: by itself a worker with a processor that computes
+in bfloat16 opens two programs and Paddle, for two seconds or more at each start."""
 _READY_SECONDS = 60.0
 
 

@@ -13,7 +13,7 @@ from services.common.collection import PhysicalName
 from services.common.errors import DeadlineExceeded, EncoderMismatch, Unavailable
 from services.common.service_client import ServiceClient
 from services.common.wire.golden import GoldenQuery
-from services.common.wire.rank import RankCandidate, RankRequest, RankResponse, considered
+from services.common.wire.rank import RankCandidate, RankRequest, RankResponse
 from services.common.wire.recall import MAX_QUERY_CHARS, Mode, RecallRequest, RecallResponse
 from services.indexer.index.golden import GoldenSets
 from services.indexer.index.port import VectorIndex
@@ -158,7 +158,7 @@ async def _ranked(rank: ServiceClient, query: str, found: RecallResponse) -> lis
             lexical=one.lexical,
             score=one.score,
         )
-        for one in found.candidates[: considered(BEST)]
+        for one in found.candidates
     ]
     body = RankRequest(query=query, candidates=candidates, top_k=BEST)
     try:
