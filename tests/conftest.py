@@ -1,5 +1,6 @@
 """What tests of several areas share."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.scheduling import GroupScheduling, in_order
 from tests.stack import DOCUMENTS, Stack, first_papers, running_stack
+
+# paddlenlp cannot be installed under Python 3.13, where only searching and indexing are supported.
+collect_ignore = ["training", "deploy/test_extras.py"] if sys.version_info >= (3, 13) else []
 
 # Examples take long while other tests use the processor; that is no failure.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

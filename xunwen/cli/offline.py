@@ -2,6 +2,7 @@
 called."""
 
 import importlib
+import sys
 
 import typer
 from typer.main import get_command
@@ -26,6 +27,8 @@ _COMMANDS = {
 
 _EXTRAS = {"keys": "embedded", "tune": "embedded", "mcp": "mcp"}
 """Extra that a command needs; all others need `training`."""
+_NEWEST_FOR_TRAINING = (3, 12)
+"""Version of Python; paddlenlp and paddle2onnx cannot be installed under a newer one."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,11 +48,17 @@ def _runner(name: str, module: str):  # type: ignore[no-untyped-def]  # typer re
         try:
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            extra = _EXTRAS.get(name, "training")
-            raise XunwenError(
-                f"`xunwen {name}` needs {error.name}; install the extra: pip install"
-                f" 'xunwen[{extra}]' (in a checkout: make dev)."
-            ) from error
+            raise XunwenError(advice(name, error.name, sys.version_info[:2])) from error
         get_command(loaded.app).main(args=ctx.args, prog_name=f"xunwen {name}", obj=ctx.obj)
 
     return run
+
+
+def advice(command: str, module: str | None, python: tuple[int, int]) -> str:
+    """What to do when `command` misses `module` under this version of Python."""
+    needs = f"`xunwen {command}` needs {module}"
+    if module in {"paddlenlp", "paddle2onnx"} and python > _NEWEST_FOR_TRAINING:
+        newest = ".".join(map(str, _NEWEST_FOR_TRAINING))
+        return f"{needs}, which cannot be installed under a newer Python than {newest}; use that."
+    extra = _EXTRAS.get(command, "training")
+    return f"{needs}; install the extra: pip install 'xunwen[{extra}]' (in a checkout: make dev)."
