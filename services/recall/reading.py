@@ -10,7 +10,7 @@ from pymilvus import AsyncMilvusClient
 from services.common.collection import Field, id_literal
 from services.common.errors import DeadlineExceeded
 from services.common.milvus import MilvusConnection, NoAnswerInTime
-from services.common.milvus.pages import IN_ORDER, rows_behind
+from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
 from services.common.tracing import span
 
@@ -127,10 +127,8 @@ class Reader:
         """The first rows behind a key, in the order of keys, that match an expression; fewer than
         `most` only if there are no more."""
 
-        async def query(expression: str, limit: int) -> list[dict[str, Any]]:
-            return await self.query(
-                name, expression, columns, server_time, deadline, limit=limit, **IN_ORDER
-            )
+        async def query(expression: str, **options: Any) -> list[dict[str, Any]]:
+            return await self.query(name, expression, columns, server_time, deadline, **options)
 
         try:
             embedded = (await self.connection.engine(deadline.remaining())).embedded

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pymilvus import AsyncMilvusClient
 
 from services.common.milvus import MilvusConnection
-from services.common.milvus.pages import IN_ORDER, rows_behind
+from services.common.milvus.pages import rows_behind
 
 _CALL_SECONDS = 30.0
 _SLOW_SECONDS = 300.0
@@ -79,8 +79,8 @@ class Calls:
         """These columns of the first rows behind a key that match an expression, all writes
         included; fewer than `most` only if there are no more."""
 
-        async def query(expression: str, limit: int) -> list[dict[str, Any]]:
-            return await self.query(name, expression, fields, limit=limit, **IN_ORDER)
+        async def query(expression: str, **options: Any) -> list[dict[str, Any]]:
+            return await self.query(name, expression, fields, **options)
 
         embedded = (await self._connection.engine()).embedded
         return await rows_behind(query, key, most, expression, embedded=embedded)
