@@ -28,6 +28,7 @@ from services.indexer.api import (
     query_rules,
     work,
 )
+from services.indexer.index.cascade import Cascade
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
 from services.indexer.index.gate import SwitchGate
@@ -128,7 +129,9 @@ async def _open(
     originals = Originals(store)
     writer = IndexWriter(known, index, versions, role, clock, book, originals)
     golden = GoldenSets(store)
-    gate = SwitchGate(golden, recall, rank, index, settings.golden_tolerance)
+    gate = SwitchGate(
+        golden, Cascade(recall, rank), index, settings.golden_tolerance, settings.golden_queries
+    )
     rebuilds = Rebuilds(known, writer, role, gate)
     finisher = JobFinisher(book, writer, rebuilds)
     workers = Workers(settings.expected_workers)

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.milvus.settings import MilvusSettings
 from services.common.model_dir import WantedPrecision
 from services.common.redis_address import StateRedisUrl
+from services.common.wire.golden import MAX_GOLDEN
 from services.indexer.index.choice import IndexChoice, IndexKind
 
 
@@ -57,6 +58,9 @@ class IndexerSettings(MilvusSettings):
     golden_tolerance: float = Field(default=0.02, ge=0, le=1)
     """How much worse a rebuilt index may answer the collection's golden queries, in MRR@10 and in
     recall@100; one that loses more is not switched to."""
+    golden_queries: int = Field(default=300, ge=10, le=MAX_GOLDEN)
+    """Most golden queries that a rebuild asks of both indexes before it switches; of a larger set
+    so many are drawn, the same ones each time."""
     dictionaries: Path | None = None
     """Folder of user dictionaries, one file `<collection>.txt` each; none by default."""
     queue: str = "xunwen-index"

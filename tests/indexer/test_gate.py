@@ -2,7 +2,8 @@
 
 import json
 import os
-import random
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,61 +12,11 @@ import httpx
 import pytest
 
 from services.common.model_dir import load_manifest
-from services.indexer.index.verdict import Answer, answer_of, judge
 from tests.indexer.installation import Installation, Program, eventually, installation, literature
 from tests.models import tiny_encoder, tiny_ranker
 from tests.servers import free_port
 
 DOCUMENTS = 60
-
-
-def answers(reciprocals: list[float]) -> list[Answer]:
-    return [Answer(each, 1.0) for each in reciprocals]
-
-
-def verdict(old: list[float], new: list[float], tolerance: float = 0.02) -> Any:
-    asked = [f"查询{number}" for number in range(len(old))]
-    return judge(asked, answers(old), answers(new), tolerance, weak=False)
-
-
-def test_figures_of_an_answer() -> None:
-    assert answer_of(["a", "b", "c"], ["b", "z"]) == Answer(0.5, 0.5)
-    assert answer_of([f"d{n}" for n in range(50)], ["d20"]) == Answer(0.0, 1.0)
-    assert answer_of([], ["a"]) == Answer(0.0, 0.0)
-
-
-def test_a_loss_beyond_tolerance_and_chance_is_refused_with_the_queries() -> None:
-    refused = verdict([1.0] * 20, [1.0] * 12 + [0.0] * 8)
-    assert not refused.passed
-    assert "MRR@10 1.000 before, 0.600 now" in refused.words
-    assert "查询12" in refused.words
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ([1.0] * 20, [1.0] * 20),
-        ([0.5] * 20, [1.0] * 20),
-        ([1.0] * 200, [1.0] * 197 + [0.0] * 3),  # within the tolerance
-        ([1.0] * 20, [1.0] * 18 + [0.0] * 2),  # two of twenty: chance explains that
-        ([1.0, 0.0] * 10, [0.0, 1.0] * 10),
-    ],
-)
-def test_what_is_no_worse_passes(old: list[float], new: list[float]) -> None:
-    assert verdict(old, new).passed
-
-
-def test_equal_indexes_are_seldom_refused() -> None:
-    """Answers of both are drawn from the same distribution."""
-    chance = random.Random(1)
-    values = [1.0, 0.5, 0.33, 0.1, 0.0]
-    refused = sum(
-        not verdict(
-            [chance.choice(values) for _ in range(50)], [chance.choice(values) for _ in range(50)]
-        ).passed
-        for _ in range(100)
-    )
-    assert refused <= 10
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +68,24 @@ def filled(indexer: Installation, name: str, **params: Any) -> list[dict[str, An
     return lines
 
 
-def rebuilt(indexer: Installation, name: str, **params: str) -> dict[str, Any]:
+def submitted(indexer: Installation, name: str, **params: str) -> str:
     answer = indexer.client.post(f"/collections/{name}:rebuild", params=params)
     assert answer.status_code == 202, answer.text
-    return indexer.ended(answer.json()["job_id"])
+    return str(answer.json()["job_id"])
+
+
+def rebuilt(indexer: Installation, name: str, **params: str) -> dict[str, Any]:
+    return indexer.ended(submitted(indexer, name, **params))
+
+
+def recalls(indexer: Installation) -> float:
+    """The number of searches that recall has answered."""
+    counts = re.findall(
+        r'^xunwen_http_requests_total{.*route="/search".*} (.*)$',
+        indexer.search.get("/metrics").text,
+        re.MULTILINE,
+    )
+    return sum(map(float, counts))
 
 
 def encoder_of(indexer: Installation, name: str) -> str:
@@ -185,16 +150,30 @@ def test_golden_queries_pass_the_whole_cascade_and_it_says_whether(
     rank: tuple[str, Program], tmp_path: Path
 ) -> None:
     url, program = rank
-    with installation(tmp_path, XUNWEN_INDEXER_RANK_URL=url) as indexer:
+    with installation(
+        tmp_path, XUNWEN_INDEXER_RANK_URL=url, XUNWEN_INDEXER_GOLDEN_QUERIES="10"
+    ) as indexer:
         lines = filled(indexer, "ranked")
         golden = [{"query": line["title"], "ids": [line["id"]]} for line in lines[:20]]
         put = indexer.client.put("/collections/ranked/golden-queries", json={"queries": golden})
         assert put.status_code == 200, put.text
         job = rebuilt(indexer, "ranked")
         assert job["state"] == "succeeded", job["message"]
-        assert "20 golden queries: MRR@10" in job["message"]
+        assert "10 of 20 golden queries, drawn at random: MRR@10" in job["message"]
         assert job["message"].endswith("The hits were ranked.")
+
+        # A comparison that waits for rank tells how far it is, and a cancelled job ends it.
+        program.signal(signal.SIGSTOP)
+        waiting = submitted(indexer, "ranked")
+        eventually(lambda: "is compared with the one before" in indexer.job(waiting)["message"])
+        assert "of at most 10 golden queries" in indexer.job(waiting)["message"]
+        indexer.client.post(f"/index-jobs/{waiting}:cancel").raise_for_status()
+        assert indexer.ended(waiting, 20)["state"] == "cancelled"
+
         program.kill()
+        before = recalls(indexer)
         job = rebuilt(indexer, "ranked")
         assert job["state"] == "succeeded", job["message"]
         assert "The hits were not ranked, since the rank service did not answer." in job["message"]
+        # Ten queries of two indexes, and one that tells whether the old encoder is installed.
+        assert recalls(indexer) - before == 21

@@ -66,5 +66,11 @@ def _watched(client: Client, job_id: str) -> Job:
         for job in client.watch(job_id):
             done = job.counts.indexed + job.counts.rejected + job.counts.deduplicated
             rate = f"{job.rate:,.0f}/s" if job.rate else ""
-            bars.update(task, completed=done, total=job.total, state=job.state, rate=rate)
+            bars.update(
+                task,
+                completed=done,
+                total=job.total,
+                state=job.state,
+                rate=rate if job.state.final else job.message or rate,
+            )
     return job

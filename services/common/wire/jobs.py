@@ -144,7 +144,8 @@ class Job(BaseModel):
     finished_at: datetime | None = None
     message: str = Field(
         default="",
-        description="Reason of a failure, cause of waiting, or reasons why lines were rejected",
+        description="Reason of a failure, cause of waiting, how far the comparison of a rebuild is"
+        " and its figures, or reasons why lines were rejected",
     )
 
 

@@ -3,98 +3,142 @@
 The queries come from the collection's golden set, and are answered by the whole cascade: recall in
 both legs, then rank. Without a golden set, titles of the collection's own documents replace it, by
 vectors alone; that is a weak gate, and the message says so.
+
+Asking ends as soon as the new index is worse beyond doubt: with a ruined encoder, whose searches
+cost rank the most, after some tens of queries. What is no worse is asked every query.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from services.common.collection import PhysicalName
-from services.common.errors import DeadlineExceeded, EncoderMismatch, Unavailable
-from services.common.service_client import ServiceClient
+from services.common.errors import EncoderMismatch
 from services.common.wire.golden import GoldenQuery
-from services.common.wire.rank import RankCandidate, RankRequest, RankResponse
-from services.common.wire.recall import MAX_QUERY_CHARS, Mode, RecallRequest, RecallResponse
+from services.common.wire.recall import MAX_QUERY_CHARS, Mode
+from services.indexer.index.cascade import Cascade
+from services.indexer.index.comparison import Comparison
 from services.indexer.index.golden import GoldenSets
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.verdict import BEST, DEPTH, Answer, Verdict, answer_of, judge
+from services.indexer.index.verdict import judge, looks
 
 logger = logging.getLogger(__name__)
 
 _SAMPLE = 100
 """Number of titles that are used if there is no golden set."""
-_AT_ONCE = 2
-"""Number of queries that are under way at the same time."""
+_SEED = 0
+"""Seed by which queries are drawn: the same golden set gives the same ones each time."""
+
+Progress = Callable[[str], None]
+"""Takes a sentence on how far a comparison is; an empty one when it has ended."""
 
 
-class _RankAway(Exception):
-    """The rank service did not answer, or not in full, so that its order cannot be compared."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether the new index may answer, with a message that holds the figures."""
+
+    passed: bool
+    words: str
 
 
 class SwitchGate:
-    """Searches both indexes through recall, and through rank if there is one. Raises Unavailable
-    while recall, Milvus or storage is away."""
+    """Searches both indexes with at most `most` queries. Raises Unavailable while recall, Milvus or
+    storage is away."""
 
     def __init__(
         self,
         golden: GoldenSets,
-        recall: ServiceClient,
-        rank: ServiceClient | None,
+        cascade: Cascade,
         index: VectorIndex,
         tolerance: float,
+        most: int,
     ) -> None:
         self._golden = golden
-        self._recall = recall
-        self._rank = rank
+        self._cascade = cascade
         self._index = index
         self._tolerance = tolerance
+        self._most = most
 
-    async def compare(self, old: PhysicalName, new: PhysicalName) -> Verdict:
+    async def compare(self, old: PhysicalName, new: PhysicalName, progress: Progress) -> Outcome:
         """Whether the new index of a collection answers as well as the old one."""
         queries = await self._golden.read(old.name)
         if weak := not queries:
             queries = await self._titles(old)
         queries = await self._in_both(queries, old, new)
         if not queries:
-            return Verdict(
+            return Outcome(
                 True,
                 "No golden query and no title asks for a document of both indexes, so the new one"
                 " could not be compared.",
             )
         try:
-            return await self._compared(queries, old, new, weak=weak)
+            return await self._compared(queries, old, new, progress, weak=weak)
         except EncoderMismatch:
             logger.warning(
                 "the gate was skipped: the encoder of the old index is not installed",
                 extra={"collection": old.name, "encoder": old.encoder},
             )
-            return Verdict(
+            return Outcome(
                 True,
                 f"The encoder of the index before, {old.encoder}, is not installed, so the new one"
                 " could not be compared with it.",
             )
+        finally:
+            progress("")
 
     async def _compared(
-        self, queries: Sequence[GoldenQuery], old: PhysicalName, new: PhysicalName, *, weak: bool
-    ) -> Verdict:
-        """The verdict on answers that are ranked, or on those of recall where rank is away."""
-        asked = [each.query for each in queries]
-        about = ""
-        if self._rank is not None and not weak:
-            try:
-                before = await self._answers(old, queries, Mode.HYBRID, self._rank)
-                now = await self._answers(new, queries, Mode.HYBRID, self._rank)
-            except _RankAway:
-                logger.warning("the gate compares without ranking", extra={"collection": old.name})
-                about = " The hits were not ranked, since the rank service did not answer."
-            else:
-                verdict = judge(asked, before, now, self._tolerance, weak=False)
-                return Verdict(verdict.passed, f"{verdict.words} The hits were ranked.")
+        self,
+        queries: Sequence[GoldenQuery],
+        old: PhysicalName,
+        new: PhysicalName,
+        progress: Progress,
+        *,
+        weak: bool,
+    ) -> Outcome:
+        """The outcome of queries that both indexes have documents for."""
+        kind = "titles" if weak else "golden queries"
+        drawn = random.Random(_SEED).sample(queries, min(len(queries), self._most))
+        # A hybrid search does without the vector of a query that cannot be encoded.
+        await self._cascade.candidates(old, drawn[0].query, Mode.DENSE, texts=False)
         mode = Mode.DENSE if weak else Mode.HYBRID
-        before = await self._answers(old, queries, mode, None)
-        now = await self._answers(new, queries, mode, None)
-        verdict = judge(asked, before, now, self._tolerance, weak=weak)
-        return Verdict(verdict.passed, verdict.words + about)
+        ranked = self._cascade.rank is not None and not weak
+        comparison = Comparison(self._cascade, old, new, mode, ranked, [], [])
+
+        def asked() -> None:
+            progress(
+                "The new index is compared with the one before:"
+                f" {len(comparison.by_recall):,} of at most {len(drawn):,} {kind} are answered."
+            )
+
+        asked()
+        for count in looks(len(drawn)):
+            await comparison.ask(drawn[len(comparison.by_recall) : count], asked)
+            verdict = await asyncio.to_thread(
+                judge, comparison.answered, len(drawn), self._tolerance
+            )
+            if verdict.worse:
+                break
+        share = "" if count == len(queries) else f" of {len(queries):,}"
+        words = f"{count:,}{share} {kind}{', drawn at random' if share else ''}: {verdict.figures}."
+        if count < len(drawn):
+            words += " No more were asked, since chance explains so large a loss in fewer than 1 of"
+            words += " 1,000 cases."
+        elif share:
+            words += " A rebuild asks no more."
+        if weak:
+            words += (
+                " This is a weak gate: the collection has no golden queries, so titles were asked"
+                " for their own documents, by vectors alone."
+            )
+        words += verdict.queries
+        if comparison.ranked:
+            words += " The hits were ranked."
+        elif ranked:
+            logger.warning("the gate compared without ranking", extra={"collection": old.name})
+            words += " The hits were not ranked, since the rank service did not answer."
+        return Outcome(not verdict.worse, words)
 
     async def _in_both(
         self, queries: Sequence[GoldenQuery], old: PhysicalName, new: PhysicalName
@@ -116,55 +160,3 @@ class SwitchGate:
         return [
             GoldenQuery(query=row.document.title[:MAX_QUERY_CHARS], ids=[row.id]) for row in rows
         ]
-
-    async def _answers(
-        self,
-        physical: PhysicalName,
-        queries: Sequence[GoldenQuery],
-        mode: Mode,
-        rank: ServiceClient | None,
-    ) -> list[Answer]:
-        """The figures of each answer, ranked if a rank service is given. Raises _RankAway."""
-        places = asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(query: GoldenQuery) -> Answer:
-            body = RecallRequest(
-                query=query.query,
-                collection=physical.name,
-                index=str(physical),
-                top_n=DEPTH,
-                mode=mode,
-                texts=rank is not None,
-            )
-            async with places:
-                found = await self._recall.ask("POST", "/search", RecallResponse, body=body)
-                ids = [each.id for each in found.candidates]
-                if rank is not None:
-                    first = await _ranked(rank, query.query, found)
-                    ids = list(dict.fromkeys([*first, *ids]))
-            return answer_of(ids, query.ids)
-
-        return await asyncio.gather(*map(ask, queries))
-
-
-async def _ranked(rank: ServiceClient, query: str, found: RecallResponse) -> list[str]:
-    """The ids of the best hits in the order of rank, as a search has them. Raises _RankAway."""
-    candidates = [
-        RankCandidate(
-            id=one.id,
-            title=one.title,
-            text=one.text,
-            dense=one.dense,
-            lexical=one.lexical,
-            score=one.score,
-        )
-        for one in found.candidates
-    ]
-    body = RankRequest(query=query, candidates=candidates, top_k=BEST)
-    try:
-        answer = await rank.ask("POST", "/rank", RankResponse, body=body)
-    except (Unavailable, DeadlineExceeded) as error:
-        raise _RankAway from error
-    if answer.degraded:
-        raise _RankAway
-    return [hit.id for hit in answer.hits]

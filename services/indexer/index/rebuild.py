@@ -5,7 +5,7 @@ import logging
 from services.common.collection import PhysicalName
 from services.common.errors import CollectionNotFound, Conflict
 from services.indexer.index.collections import Collections
-from services.indexer.index.gate import SwitchGate
+from services.indexer.index.gate import Progress, SwitchGate
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.role import WriterRole
 from services.indexer.index.states import Building
@@ -55,11 +55,13 @@ class Rebuilds:
             async with state.lock:
                 state.building = Building(physical, since)
 
-    async def switch(self, new: PhysicalName, expected: int, *, force: bool) -> str:
+    async def switch(
+        self, new: PhysicalName, expected: int, progress: Progress, *, force: bool
+    ) -> str:
         """Verifies, loads and switches; the old collection stays for a rollback.
 
-        Returns the message of the gate. With `force` a refusal of the gate is logged only. Raises
-        RebuildRefused.
+        Returns the message of the gate, which tells `progress` how far it is. With `force` a
+        refusal of the gate is logged only. Raises RebuildRefused.
         """
         words, name = "", new.name
         state = await self._collections.state(name)
@@ -69,7 +71,7 @@ class Rebuilds:
             await self._index.load(new)
             await self._verify(new, old, expected)
             if old is not None:
-                words = await self._asked(old, new, force=force)
+                words = await self._asked(old, new, progress, force=force)
             async with state.lock:
                 self._role.check()
                 if old is not None:
@@ -84,19 +86,21 @@ class Rebuilds:
         await self.collect(name)
         return words
 
-    async def _asked(self, old: PhysicalName, new: PhysicalName, *, force: bool) -> str:
+    async def _asked(
+        self, old: PhysicalName, new: PhysicalName, progress: Progress, *, force: bool
+    ) -> str:
         """The message of the gate on the new collection. Raises RebuildRefused."""
-        verdict = await self._gate.compare(old, new)
-        about = {"collection": new.name, "index": str(new), "figures": verdict.words}
-        if verdict.passed:
+        outcome = await self._gate.compare(old, new, progress)
+        about = {"collection": new.name, "index": str(new), "figures": outcome.words}
+        if outcome.passed:
             logger.info("the new index passed the gate", extra=about)
-            return verdict.words
+            return outcome.words
         if force:
             logger.warning("gate overridden by force", extra=about)
-            return f"Switched by force although it is worse. {verdict.words}"
+            return f"Switched by force although it is worse. {outcome.words}"
         logger.warning("the gate refused the new index", extra=about)
         raise RebuildRefused(
-            f"The new index answers worse than the one before, which stays. {verdict.words}"
+            f"The new index answers worse than the one before, which stays. {outcome.words}"
             " Rebuild with force=true to switch all the same."
         )
 

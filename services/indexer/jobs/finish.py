@@ -51,7 +51,10 @@ class JobFinisher:
             else:
                 try:
                     words = await self._rebuilds.switch(
-                        self.filled(manifest), expected=counts.indexed, force=manifest.force
+                        self.filled(manifest),
+                        counts.indexed,
+                        ledger.compared,
+                        force=manifest.force,
                     )
                     message = f"{message} {words}".strip()
                 except RebuildRefused as refused:

@@ -51,6 +51,9 @@ class JobLedger:
     faults: int = 0
     """Unexpected errors of such steps in a row."""
     pace: Pace = field(default_factory=Pace)
+    comparing: str = ""
+    """How far the comparison of a rebuild with the index before is, as a sentence; empty unless it
+    is under way."""
 
     @classmethod
     def recover(
@@ -216,6 +219,10 @@ class JobLedger:
         self.open.pop(key, None)
         self.results[key] = result
         self.pace.ended(now, key.documents)
+
+    def compared(self, words: str) -> None:
+        """Records how far the comparison of a rebuild is."""
+        self.comparing = words
 
     def counts(self) -> JobCounts:
         """The documents read, indexed, rejected and deduplicated so far."""

@@ -104,6 +104,8 @@ class JobSupervisor:
         for ledger in list(self._book.running()):
             ledger.expire(now)
             job = ledger.manifest.id
+            if job in self._busy and ledger.cancelling and ledger.comparing:
+                self._busy[job].cancel()  # The comparison may take minutes, and changes nothing.
             if job in self._busy or (ledger.waiting and not ledger.waiting.over(now)):
                 continue
             if ledger.hopeless(now):
