@@ -24,9 +24,6 @@ DOCUMENTS = 600
 START_SECONDS = 300
 BUDGET_MS = "20000"
 """Of a search that names none: on a busy machine too, what is tested is the whole cascade."""
-_QUICK = {"indexer_precision": "int8"}
-"""Settings of a system that names no precision: by itself a worker with a processor that computes
-in bfloat16 opens two programs and Paddle, for two seconds or more at each start."""
 _READY_SECONDS = 60.0
 
 
@@ -107,7 +104,7 @@ def running_stack(folder: Path, *samples: Path, **settings: str) -> Iterator[Sta
     env = {**os.environ, **{variable(port): "0" for port in PORTS}}
     env |= {"XUNWEN_HOME": str(home), "XUNWEN_SAMPLE": str(sample)}
     env["XUNWEN_GATEWAY_BUDGET_MS"] = BUDGET_MS
-    env |= {variable(name): value for name, value in (_QUICK | settings).items()}
+    env |= {variable(name): value for name, value in settings.items()}
     stack = Stack(home, env)
     try:
         up = stack.xunwen("up", "--detach")

@@ -94,8 +94,9 @@ class IndexerSettings(MilvusSettings):
     threads: int = Field(default=0, ge=0)
     """Cores that a worker's encoder may use; 0 takes every one."""
     precision: WantedPrecision = "auto"
-    """Arithmetic of the worker's encoder: `auto` takes the fastest that the model allows on
-    this processor."""
+    """Arithmetic of the worker's encoder: `auto` takes the fastest that the model allows on this
+    processor, `small` (the embedded system's default) int8 if the model allows it, which needs
+    600 MB less than bfloat16."""
 
     def index_choice(self) -> IndexChoice:
         """The kind of vector index and its parameters."""

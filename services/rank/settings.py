@@ -22,10 +22,10 @@ class RankSettings(ServiceSettings):
     """Model directory of the ranker."""
     threads: int = Field(default=0, ge=0)
     """Cores that forward passes of the ranker may use; 0 takes every one."""
-    precision: WantedPrecision = "auto"
-    """Arithmetic of the ranker: `auto` takes int8 if the model allows it, which is the fastest for
+    precision: WantedPrecision = "small"
+    """Arithmetic of the ranker: `small` takes int8 if the model allows it, which is the fastest for
     the small passes of a search. For `/v1/rerank` with hundreds of documents `bf16` is faster on
-    processors with AMX, and takes 600 MB more."""
+    processors with AMX, and takes 600 MB more; `auto` finds out at the start."""
     queued_tokens: int = Field(default=QUEUED_TOKENS, gt=0)
     """Tokens that may wait for the ranker; beyond them calls are refused with 503."""
     timeout_seconds: float = Field(default=10.0, gt=0)
@@ -41,4 +41,4 @@ class RankSettings(ServiceSettings):
 
     def predictor_options(self) -> PredictorOptions:
         """The precision and the number of threads with which the ranker is opened."""
-        return PredictorOptions(threads=self.threads, precision=self.precision, few_texts=True)
+        return PredictorOptions(threads=self.threads, precision=self.precision)

@@ -29,9 +29,9 @@ class RecallSettings(MilvusSettings):
     used for the longest are closed first."""
     threads: int = Field(default=0, ge=0)
     """Cores that forward passes of the encoder may use; 0 takes every one."""
-    precision: WantedPrecision = "auto"
-    """Arithmetic of the encoder: `auto` takes int8, which is the fastest for single queries, if the
-    model allows it."""
+    precision: WantedPrecision = "small"
+    """Arithmetic of the encoder: `small` takes int8, which is the fastest for single queries, if
+    the model allows it."""
     queued_tokens: int = Field(default=QUEUED_TOKENS, gt=0)
     """Tokens that may wait for the encoder, queries and documents each; beyond them calls are
     refused with 503."""
@@ -58,4 +58,4 @@ class RecallSettings(MilvusSettings):
 
     def predictor_options(self) -> PredictorOptions:
         """How the encoder is opened: its precision and its number of threads."""
-        return PredictorOptions(threads=self.threads, precision=self.precision, few_texts=True)
+        return PredictorOptions(threads=self.threads, precision=self.precision)

@@ -66,13 +66,12 @@ def test_where_bfloat16_is_native_the_faster_one_is_taken(
     assert chosen == min(taken, key=lambda precision: float(taken[precision]))
 
 
-def test_for_few_texts_int8_is_taken_without_a_trial(
+def test_the_smallest_is_taken_without_a_trial(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(choice, "computes_in_bfloat16", lambda: True)
     with caplog.at_level(logging.INFO, choice.__name__):
-        encoder = open_encoder(_SHIPPED, PredictorOptions(threads=1, few_texts=True))
-    assert encoder.precision == "int8"
+        assert _open("small").precision == "int8"
     assert not caplog.messages
 
 
@@ -92,6 +91,7 @@ def test_elsewhere_int8_is_taken_and_paddle_is_not_loaded() -> None:
 def test_a_model_without_the_program_runs_on_paddle_and_refuses_int8(tmp_path: Path) -> None:
     directory = tiny_encoder(tmp_path / "model")
     assert _open("auto", directory).precision in ("fp32", "bf16")
+    assert _open("small", directory).precision in ("fp32", "bf16")
     with pytest.raises(ModelInvalid, match="allows fp32, bf16, not int8"):
         _open("int8", directory)
 

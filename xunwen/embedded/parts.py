@@ -107,6 +107,7 @@ def addresses(settings: EmbeddedSettings) -> dict[str, str]:
         "XUNWEN_INDEXER_MODEL_DIR": str(settings.encoder),
         "XUNWEN_INDEXER_ENCODERS": encoders,
         "XUNWEN_INDEXER_DICTIONARIES": str(settings.dictionaries),
+        "XUNWEN_INDEXER_PRECISION": settings.indexer_precision,
         "XUNWEN_INDEXER_THREADS": str(settings.worker_threads),
         "XUNWEN_INDEXER_EXPECTED_WORKERS": "1",
         "XUNWEN_GATEWAY_HOST": settings.gateway_host,

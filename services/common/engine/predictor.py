@@ -34,12 +34,10 @@ class PredictorOptions:
     threads: int = 0
     """Cores that forward passes may use; 0 takes every core that this process has."""
     precision: WantedPrecision = "auto"
-    """Arithmetic of the model; `auto` takes the fastest that it allows."""
-    few_texts: bool = False
-    """Whether most passes hold few texts, as those of queries and of the fine phase do. `auto` then
-    takes int8 without a trial: on a Xeon with AMX a query of 16 tokens costs two thirds of what it
-    does in bfloat16, the fine phase of a search 126 instead of 208 ms of the processor, and each
-    process holds 600 MB less (docs/measurements/2026-11-29-precision.md)."""
+    """Arithmetic of the model. On a Xeon with AMX `small`, which is int8, takes two thirds of the
+    time of bfloat16 for a query of 16 tokens, 126 instead of 208 ms of the processor for the fine
+    phase of a search, and 600 MB less in each process; a thousand abstracts take a quarter more
+    (docs/measurements/2026-11-29-precision.md)."""
 
     def thread_count(self) -> int:
         """Cores that forward passes use."""

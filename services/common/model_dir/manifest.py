@@ -27,8 +27,10 @@ InputName = Literal["input_ids", "token_type_ids", "attention_mask", "position_i
 """An input of a program: int64 [sequences, tokens], as `services.common.engine.tokens` makes it."""
 INPUTS: tuple[InputName, ...] = ("input_ids", "token_type_ids")
 """The inputs of programs whose manifest names none."""
-WantedPrecision = Literal["auto", "fp32", "bf16", "int8"]
-"""A precision, or `auto` for the fastest one of the model on this machine."""
+WantedPrecision = Literal["auto", "small", "fp32", "bf16", "int8"]
+"""A precision of the model, or how to choose one: `auto` takes the fastest for passes of many texts
+on this machine, `small` the one that needs the least memory, which is also the fastest for passes
+of few texts."""
 
 
 class ModelKind(StrEnum):
