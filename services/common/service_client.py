@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel
 
 from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
+from services.common.certificates import trusted
 from services.common.errors import DeadlineExceeded, SearchError, ServiceUnavailable
 from services.common.request_context import (
     DEADLINE_HEADER,
@@ -56,6 +57,7 @@ class ServiceClient:
         self._token = token
         self._http = httpx.AsyncClient(
             base_url=base_url,
+            verify=trusted(base_url),
             timeout=httpx.Timeout(timeout, connect=min(1.0, timeout)),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             transport=transport,

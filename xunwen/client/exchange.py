@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from services.common.certificates import trusted
 from xunwen.client.calls import Call, Text
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 
@@ -29,9 +30,11 @@ def settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
         if not _HEADER_VALUE.fullmatch(key):
             raise XunwenError("The API key holds characters that no key has; copy it again.")
         headers["authorization"] = f"Bearer {key}"
+    address = _address(url)
     return {
-        "base_url": _address(url),
+        "base_url": address,
         "headers": headers,
+        "verify": trusted(str(address)),
         "timeout": httpx.Timeout(timeout, connect=5.0),
     }
 

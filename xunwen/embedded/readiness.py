@@ -5,6 +5,7 @@ import socket
 import httpx
 import redis
 
+from services.common.certificates import trusted
 from xunwen.embedded.parts import Part
 
 _SECONDS = 3.0
@@ -25,8 +26,9 @@ def not_ready(part: Part) -> str:
 
 
 def _readyz(port: int) -> str:
+    url = f"http://127.0.0.1:{port}/readyz"
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=_SECONDS)
+        answer = httpx.get(url, timeout=_SECONDS, verify=trusted(url))
         checks = answer.json()["checks"]
     except (httpx.HTTPError, ValueError, KeyError):
         return "does not answer"

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from services.common.certificates import trusted
 from services.common.errors import JobNotFound, LeaseLost, SearchError, Unavailable
 from services.common.reported import reported_error
 from services.common.request_context import INTERNAL_TOKEN_HEADER
@@ -34,7 +35,10 @@ class IndexerClient:
     def __init__(self, url: str, worker: str, token: str | None) -> None:
         headers = {INTERNAL_TOKEN_HEADER: token} if token else {}
         self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=httpx.Timeout(120, connect=2)
+            base_url=url,
+            headers=headers,
+            verify=trusted(url),
+            timeout=httpx.Timeout(120, connect=2),
         )
         self.worker = worker
         self.stopping = threading.Event()
