@@ -1,7 +1,11 @@
 """`python -m services.gateway`: serves until SIGTERM; exits 1 with one line if it cannot start."""
 
 import asyncio
+import gc
 import sys
+
+if __name__ == "__main__":
+    gc.disable()  # until the start has ended
 
 from fastapi import FastAPI
 

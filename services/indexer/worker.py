@@ -6,6 +6,7 @@ Celery's own loop stays free and answers the broker. kill -9 at any moment loses
 the ledger gives the parts to another worker when their leases run out.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -15,6 +16,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+if __name__ == "__main__":
+    gc.disable()  # until the start has ended
+
 from celery import current_task, signals
 from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Histogram
@@ -22,6 +26,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.engine.metrics import EngineMetrics
 from services.common.errors import DictionaryInvalid, ModelInvalid, SearchError
+from services.common.garbage import set_apart
 from services.common.logs import configure_logs
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings

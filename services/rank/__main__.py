@@ -1,6 +1,10 @@
 """`python -m services.rank`: serves until SIGTERM; exits 1 with one line if it cannot start."""
 
+import gc
 import sys
+
+if __name__ == "__main__":
+    gc.disable()  # until the start has ended
 
 from fastapi import FastAPI
 
