@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.common.milvus.settings import MilvusSettings
+from services.common.milvus_address import MilvusSettings
 from services.common.model_dir import WantedPrecision
 from services.common.redis_address import StateRedisUrl
 from services.common.wire.golden import MAX_GOLDEN

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.common.blend import BLEND
 from services.common.engine import QUEUED_TOKENS, PredictorOptions
-from services.common.milvus.settings import MilvusSettings
+from services.common.milvus_address import MilvusSettings
 from services.common.model_dir import WantedPrecision
 
 

@@ -8,7 +8,7 @@ that the adapters of the indexer and of recall need not ask which of the two the
 
 from services.common.milvus.connection import Engine, MilvusConnection, milvus_connection
 from services.common.milvus.failures import Missing, NoAnswerInTime
-from services.common.milvus.settings import MilvusAddress
+from services.common.milvus_address import MilvusAddress
 
 __all__ = [
     "Engine",

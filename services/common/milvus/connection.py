@@ -21,7 +21,7 @@ from services.common.milvus.failures import (
     unimplemented,
 )
 from services.common.milvus.names import Aliases, NameRows, Names
-from services.common.milvus.settings import MilvusAddress
+from services.common.milvus_address import MilvusAddress
 
 _CONNECT_SECONDS = 5.0
 _LOAD_SECONDS = 300.0

@@ -5,7 +5,7 @@ import asyncio
 import ssl
 from urllib.parse import urlsplit
 
-from services.common.milvus.settings import MilvusAddress
+from services.common.milvus_address import MilvusAddress
 
 _PORT = 19530
 
