@@ -115,6 +115,7 @@ def main() -> int:
             stack.enter_context(
                 probe_server(settings.host, settings.worker_port, registry, lambda: parts.stuck)
             )
+        set_apart()
         worker.start()
     return int(worker.exitcode or 0)
 

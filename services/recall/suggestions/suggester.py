@@ -16,6 +16,7 @@ from services.recall.domain import Index
 from services.recall.suggestions.collected import Collected
 from services.recall.suggestions.homophones import did_you_mean
 from services.recall.suggestions.index import SuggestionIndex, indexed
+from services.recall.suggestions.readings import readings
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ class Suggester:
             # Pauses leave half of the time to searches.
             await asyncio.sleep(time.perf_counter() - before)
         analyzer = await self.analyzers.of(name, index)
+        await asyncio.to_thread(readings)
         made = await indexed(list(collected.texts.values()), analyzer)
         took = time.perf_counter() - started
         self._kept[name] = _Kept(
