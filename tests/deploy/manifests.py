@@ -28,6 +28,9 @@ STORES = {name: {"url": "redis://elsewhere:6379/0"} for name in ("milvus", "stat
 
 Manifest = dict[str, Any]
 
+LOADER, DUMPER = yaml.CSafeLoader, yaml.CSafeDumper
+"""PyYAML's safe ones in C: a rendered chart is read in a tenth of the time."""
+
 
 def values_of(variant: Path) -> dict[str, Any]:
     return yaml.safe_load(variant.read_text()) or {}
@@ -41,7 +44,7 @@ def render(values: dict[str, Any], release: str = "demo") -> list[Manifest]:
         manifest
         for path, text in files.items()
         if path.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
+        for manifest in yaml.load_all(text, Loader=LOADER)
         if manifest
     ]
 

@@ -12,6 +12,7 @@ import yaml
 
 from tests.deploy.manifests import (
     CHART,
+    DUMPER,
     STORES,
     Manifest,
     containers,
@@ -229,7 +230,7 @@ def test_no_number_is_printed_with_an_exponent() -> None:
             grace = {"terminationGracePeriodSeconds": 2 * _LARGE}
             values = _merged(values, _nested(path[:-1], grace))
         manifests = render(values)
-        text = yaml.safe_dump_all(manifests)
+        text = yaml.dump_all(manifests, Dumper=DUMPER)
         assert not re.search(r"\d[eE]\+\d", text), f"{'.'.join(path)}: {path} with an exponent"
         assert str(_LARGE) in text or str(_LARGE // 2) in text or "probe" in path, path
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.deploy.dockerfile import read_stages
-from tests.deploy.manifests import Manifest, containers, pods, render, values_of
+from tests.deploy.manifests import DUMPER, Manifest, containers, pods, render, values_of
 from tests.deploy.test_dockerfile import IMAGES
 from tests.docs.blocks import ROOT, Block, blocks
 
@@ -99,7 +99,7 @@ def secret_keys(manifests: list[Manifest], secret: str) -> set[str]:
 
 def test_the_secrets_made_by_hand_are_those_that_are_read() -> None:
     manifests = render(own_values())
-    text = yaml.safe_dump_all(manifests)
+    text = yaml.dump_all(manifests, Dumper=DUMPER)
     made = 0
     for block, words in commands("kubectl"):
         if "secret" not in words:
@@ -118,7 +118,7 @@ def test_the_values_for_stores_of_ones_own_render() -> None:
         for block in blocks(PAGE)
         if block.language == "yaml" and block.code.startswith("# every store by TLS")
     ]
-    text = yaml.safe_dump_all(render(yaml.safe_load(shown)))
+    text = yaml.dump_all(render(yaml.safe_load(shown)), Dumper=DUMPER)
     for read in ("rediss+sentinel://", "rediss+cluster://", "ca: /certificates/ca.crt"):
         assert read in text
 
