@@ -1,9 +1,13 @@
 """What tests of several areas share."""
 
+import gc
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import httpx
+import httpx._transports.default as httpx_transports
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
@@ -17,6 +21,13 @@ collect_ignore = ["training", "deploy/test_extras.py"] if sys.version_info >= (3
 # Examples take long while other tests use the processor; that is no failure.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+# The garbage collector would take a sixth of the time in which the tests are imported.
+gc.disable()
+
+# httpx reads the machine's certificates anew for each client, which takes 15 to 50 ms of processor
+# time; the servers of the tests have none of these.
+vars(httpx_transports)["create_ssl_context"] = cache(httpx.create_ssl_context)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -34,6 +45,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Brings the tests into the order of their groups."""
     items[:] = in_order(items)
+
+
+def pytest_collection_finish() -> None:
+    """Excludes what was imported from garbage collection, which is on while tests run."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
