@@ -8,7 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_NAMES = (
+    "chromium-headless-shell",  # takes a third of the others' processor time for the same pages
+    *("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"),
+)
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"

@@ -16,12 +16,12 @@ _WAIT_MS = 20_000
 OpenPage = Callable[..., Page]
 
 
-# Playwright's loop must have ended before tests elsewhere run theirs, so no longer than a module.
-@pytest.fixture(scope="module")
+# Playwright's loop must have ended before tests elsewhere run theirs; here a package is a folder.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = find_chromium()
     if executable is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
     expect.set_options(timeout=_WAIT_MS)
     with chromium(executable) as browser:
         yield browser
