@@ -37,6 +37,9 @@ _STACK = (
     "tests/web/",
 )
 """The other tests on the shared system."""
+FIRST = (STACK, KILLS, "indexer", "engines", "deploy", "training", "common")
+"""The groups that take minutes, the longest first. One of them that began late would run alone
+while the other process has nothing left to do."""
 _MILVUS = "engines"
 _MILVUS_OF_THEIR_OWN = ("tests/engines/test_secured.py", "tests/recall/test_tune.py")
 """Tests that start a Milvus 2.3.5, which runs once on a machine, for themselves."""
@@ -60,7 +63,8 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The long groups first, and in each group those that are marked `last` after the others.
+    """The groups of FIRST in their order, then the others, and in each group those that are marked
+    `last` after the others.
 
     Those with a Milvus of their own come before those that share one until the end.
 
@@ -72,9 +76,8 @@ def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
             raise pytest.UsageError(f"{item.nodeid} uses the shared system: name it in {__name__}")
 
     def place(item: pytest.Item) -> tuple[int, bool, bool]:
-        first = (STACK, KILLS)
         group = group_of(item.nodeid)
-        rank = first.index(group) if group in first else len(first)
+        rank = FIRST.index(group) if group in FIRST else len(FIRST)
         shares = not item.nodeid.startswith(_MILVUS_OF_THEIR_OWN)
         return rank, shares, item.get_closest_marker("last") is not None
 
