@@ -81,7 +81,8 @@ $(VENV)/.serving: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.serving
 	@echo "==> dependencies of training and tests"
-	$(call install,-e '.[dev]')
+# Python compiles the modules that are imported; all of them would take most of a minute.
+	$(call install,--no-compile -e '.[dev]')
 	@touch $@
 
 models/.unpacked: $(VENV)/.serving $(wildcard models/*/weights.packed) $(wildcard models/*/manifest.json)
