@@ -22,7 +22,7 @@ from services.indexer.index.cascade import Cascade
 from services.indexer.index.comparison import Comparison
 from services.indexer.index.golden import GoldenSets
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.verdict import judge, looks
+from services.indexer.index.verdict import EARLY_CHANCE, Verdict, judge, looks
 
 logger = logging.getLogger(__name__)
 
@@ -120,19 +120,12 @@ class SwitchGate:
             )
             if verdict.worse:
                 break
-        share = "" if count == len(queries) else f" of {len(queries):,}"
-        words = f"{count:,}{share} {kind}{', drawn at random' if share else ''}: {verdict.figures}."
-        if count < len(drawn):
-            words += " No more were asked, since chance explains so large a loss in fewer than 1 of"
-            words += " 1,000 cases."
-        elif share:
-            words += " A rebuild asks no more."
+        words = _words(verdict, kind, asked=count, drawn=len(drawn), there=len(queries))
         if weak:
             words += (
                 " This is a weak gate: the collection has no golden queries, so titles were asked"
                 " for their own documents, by vectors alone."
             )
-        words += verdict.queries
         if comparison.ranked:
             words += " The hits were ranked."
         elif ranked:
@@ -160,3 +153,18 @@ class SwitchGate:
         return [
             GoldenQuery(query=row.document.title[:MAX_QUERY_CHARS], ids=[row.id]) for row in rows
         ]
+
+
+def _words(verdict: Verdict, kind: str, *, asked: int, drawn: int, there: int) -> str:
+    """The figures, how many queries of those that are there were asked and why no more, and which
+    got worse."""
+    share = f" of {there:,} {kind}, drawn at random" if asked < there else f" {kind}"
+    words = f"{asked:,}{share}: {verdict.figures}."
+    if asked < drawn:
+        words += (
+            " No more were asked, since chance explains so large a loss in fewer than 1 of"
+            f" {1 / EARLY_CHANCE:,.0f} cases."
+        )
+    elif drawn < there:
+        words += " A rebuild asks no more."
+    return words + verdict.queries

@@ -10,12 +10,12 @@ BEST = 10
 """Number of hits in which the first relevant document is looked for."""
 DEPTH = 100
 """Number of hits in which all relevant documents are looked for."""
+EARLY_CHANCE = 0.001
+"""Probability below which a loss in one figure ends the comparison before its last look."""
 _FIRST_LOOK = 25
 """Number of answered queries after which the losses are looked at for the first time."""
 _CHANCE = 0.05
 """Probability at most with which an index that is no worse is refused, all looks together."""
-_EARLY_CHANCE = 0.001
-"""Probability below which a loss in one figure ends the comparison before its last look."""
 _FLIPS, _FLIPS_AT_ONCE = 10_000, 1_000
 """Number of times that the signs of the losses are turned at random, and of those in one step."""
 _SHOWN = 3
@@ -81,7 +81,7 @@ def judge(answered: Sequence[Answered], queries: int, tolerance: float) -> Verdi
     """
     last = len(answered) == queries
     early = len(looks(queries)) - 1
-    level = (_CHANCE - 2 * early * _EARLY_CHANCE) / 2 if last else _EARLY_CHANCE
+    level = (_CHANCE - 2 * early * EARLY_CHANCE) / 2 if last else EARLY_CHANCE
     worse, figures = False, []
     for name, values in (
         (f"MRR@{BEST}", [(each.old.reciprocal, each.new.reciprocal) for each in answered]),
