@@ -24,6 +24,8 @@ from tests.servers import Server, free_port
 
 _FIELD = re.compile(r"\{\{ *(\w+)(?:\((\w+)\))?(?:: *([^}]*?))? *\}\}")
 _START_SECONDS = 120.0
+BUCKET, ACCESS_KEY, SECRET_KEY = "a-bucket", "minioadmin", "minioadmin"
+"""Bucket and keys with which the program enters an S3-compatible store."""
 
 
 def available() -> bool:
@@ -33,9 +35,13 @@ def available() -> bool:
 
 @contextmanager
 def milvus_standalone(
-    directory: Path, address: MilvusAddress | None = None, **settings: str
+    directory: Path,
+    address: MilvusAddress | None = None,
+    objects: Server | None = None,
+    **settings: str,
 ) -> Iterator[Server]:
-    """A started server that answers; its data lie in `directory`.
+    """A started server that answers; its data lie in `directory`, or those of collections in BUCKET
+    of an S3-compatible store.
 
     `settings` are those of the package's template, such as `tls_mode`; `address` is how it is then
     entered, its URI apart.
@@ -55,6 +61,7 @@ def milvus_standalone(
             "DEPLOY_MODE": "STANDALONE",
             "METRICS_PORT": str(free_port()),
             "LD_LIBRARY_PATH": str(programs),
+            **(_remote(objects) if objects else {}),
         },
     )
     scheme = "https" if address and address.ca else "http"
@@ -82,6 +89,15 @@ def await_answers(server: Server, address: MilvusAddress | None = None) -> None:
             time.sleep(0.3)
         else:
             return
+
+
+def _remote(objects: Server) -> dict[str, str]:
+    """The settings of a store, which the program takes from the environment too."""
+    return {
+        "COMMON_STORAGETYPE": "remote",
+        "MINIO_ADDRESS": "127.0.0.1",
+        "MINIO_PORT": str(objects.port),
+    }
 
 
 def _package() -> Path:

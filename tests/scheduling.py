@@ -41,7 +41,11 @@ FIRST = (STACK, KILLS, "indexer", "engines", "deploy", "training", "common")
 """The groups that take minutes, the longest first. One of them that began late would run alone
 while the other process has nothing left to do."""
 _MILVUS = "engines"
-_MILVUS_OF_THEIR_OWN = ("tests/engines/test_secured.py", "tests/recall/test_tune.py")
+_MILVUS_OF_THEIR_OWN = (
+    "tests/engines/test_imports_from_objects.py",
+    "tests/engines/test_secured.py",
+    "tests/recall/test_tune.py",
+)
 """Tests that start a Milvus 2.3.5, which runs once on a machine, for themselves."""
 
 

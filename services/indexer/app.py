@@ -28,11 +28,13 @@ from services.indexer.api import (
     query_rules,
     work,
 )
+from services.indexer.index.bulk_import import BulkImport
 from services.indexer.index.cascade import Cascade
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
 from services.indexer.index.gate import SwitchGate
 from services.indexer.index.golden import GoldenSets
+from services.indexer.index.imports import Imports
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.rebuild import Rebuilds
@@ -133,7 +135,12 @@ async def _open(
         golden, Cascade(recall, rank), index, settings.golden_tolerance, settings.golden_queries
     )
     rebuilds = Rebuilds(known, writer, role, gate)
-    finisher = JobFinisher(book, writer, rebuilds)
+    place = None
+    if settings.import_url:
+        more = objects.options(settings.import_url)
+        place = await asyncio.to_thread(ObjectStore, settings.import_url, more)
+    imports = Imports(known, BulkImport(milvus), role, store, place)
+    finisher = JobFinisher(book, writer, rebuilds, imports)
     workers = Workers(settings.expected_workers)
     housekeeping = Housekeeping(
         book,
@@ -166,7 +173,7 @@ async def _open(
         "book": book,
         "sources": Sources(settings.source_roots, objects),
         "acceptance": JobAcceptance(
-            book, known, writer, InputStore(book.files, settings.max_input_bytes)
+            book, known, writer, InputStore(book.files, settings.max_input_bytes), imports
         ),
         "leases": PartLeases(
             book,

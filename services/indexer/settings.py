@@ -39,6 +39,10 @@ class IndexerSettings(MilvusSettings):
     storage_url: str = "var/indexer"
     """Where accepted input and results of jobs are stored: a directory, or an fsspec address
     such as s3://bucket/prefix."""
+    import_url: str = ""
+    """Where Milvus reads the files of a bulk import (`mode=import`): s3://bucket/prefix in the
+    bucket of Milvus's own storage, or a directory that Milvus sees under the same path. With none
+    such jobs are refused."""
     source_roots: list[str] = Field(default_factory=list)
     """Directories or s3:// prefixes from which a job may name its input, as a JSON list; none
     by default."""

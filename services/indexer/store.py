@@ -130,6 +130,11 @@ class ObjectStore:
         with contextlib.suppress(NoSuchObject), _medium():
             self._fs.rm(self._path(prefix), recursive=True)
 
+    def location(self, key: str) -> str:
+        """The path of an object for another program: that on the disk, or that in the bucket."""
+        path = self._path(key)
+        return path if self._local else path.partition("/")[2]
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 

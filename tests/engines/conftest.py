@@ -41,9 +41,11 @@ def cluster(
 ) -> Iterator[ClusterSystem]:
     """The system on Milvus 2.3.5, whose reads miss fresh writes as those of a cluster do.
 
-    A second encoder is installed.
+    A second encoder is installed, and Milvus imports files from a directory.
     """
-    with cluster_system(tmp_path_factory.mktemp("cluster"), standalone) as running:
+    folder = tmp_path_factory.mktemp("cluster")
+    place = {"XUNWEN_INDEXER_IMPORT_URL": str(folder / "imports")}
+    with cluster_system(folder, standalone, **place) as running:
         yield running
 
 

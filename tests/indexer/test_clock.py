@@ -63,6 +63,9 @@ class Jobs:
     def rebuilding(self, collection: str) -> int | None:
         return None
 
+    def importing(self, collection: str) -> str | None:
+        return None
+
 
 class Encoders:
     """One is installed."""

@@ -42,7 +42,8 @@ def index(
     mode: Annotated[
         JobMode,
         typer.Option(
-            help="`upsert` adds and replaces documents; `rebuild` replaces the whole collection."
+            help="`upsert` adds and replaces documents; `rebuild` replaces the whole collection;"
+            " `import` fills an empty one by a Milvus server's bulk import."
         ),
     ] = JobMode.UPSERT,
     format: Annotated[

@@ -367,13 +367,14 @@ class Client:
         names the columns, {"id": ..., "title": ..., "text": ...}; a job with more than
         `max_errors` rejected documents stops. `charset` declares a text that is not UTF-8
         (gb18030, big5, utf-16). A mapping with "vector" takes ready-made vectors, made by
-        the encoder of the fingerprint `encoder`. With `force` a rebuild switches although
-        it answers golden queries worse. `partition` is that of every document, in a
-        collection with a partition key. With `source`, instead of `input`, the server reads
-        a path or an s3:// address that its operator allowed, and with `vectors` a .npy
-        matrix beside it. Every submission carries an idempotency key, so that one sent
-        again after a failure is still one job. Wait for its end with `wait`, or follow it
-        with `watch`.
+        the encoder of the fingerprint `encoder`. The mode "rebuild" replaces the whole
+        collection, and with `force` it switches although the new index answers golden queries
+        worse; "import" fills an empty collection by the bulk import of a Milvus server.
+        `partition` is that of every document, in a collection with a partition key. With
+        `source`, instead of `input`, the server reads a path or an s3:// address that its
+        operator allowed, and with `vectors` a .npy matrix beside it. Every submission carries
+        an idempotency key, so that one sent again after a failure is still one job. Wait for
+        its end with `wait`, or follow it with `watch`.
         """
         options = {
             "collection": collection,

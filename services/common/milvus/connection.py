@@ -59,6 +59,12 @@ class Engine:
         return not self.version.lstrip("v").startswith(("2.3", "2.4"))
 
     @property
+    def imports(self) -> bool:
+        """Whether rows may be written by the server's bulk import: it was tried with Milvus 2.3
+        only."""
+        return self.version.lstrip("v").startswith("2.3.")
+
+    @property
     def misplaces_upserts(self) -> bool:
         """Whether an upsert may put rows into a wrong partition, where a filter on the partition
         key does not find them: Milvus 2.3.5 takes a wrong column for the key."""

@@ -29,10 +29,16 @@ class JobState(StrEnum):
 
 class JobMode(StrEnum):
     """The purpose of a job: `upsert` adds and replaces documents, `rebuild` replaces the whole
-    collection."""
+    collection, and `import` fills an empty one by the bulk import of a Milvus server."""
 
     UPSERT = "upsert"
     REBUILD = "rebuild"
+    IMPORT = "import"
+
+    @property
+    def builds(self) -> bool:
+        """Whether the job fills a new index, which answers only when the job has succeeded."""
+        return self is not JobMode.UPSERT
 
 
 class JobOptions(BaseModel):

@@ -39,7 +39,7 @@ async def create(
     collections: CollectionsDep, writer: WriterDep, body: CollectionCreate
 ) -> Collection:
     """Creates an empty collection, for the encoder that it names or the default one."""
-    writer.check()
+    writer.check_open(body.name)
     return await collections.create(body.name, body.encoder, body.fields, body.partition_key)
 
 

@@ -3,7 +3,16 @@
 from fastapi import APIRouter, Request, Response
 
 from services.indexer.api.dependencies import PartLeasesDep
-from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Planned, Release, Renewal
+from services.indexer.jobs.wire import (
+    Claim,
+    Failure,
+    Granted,
+    Heartbeat,
+    Planned,
+    Release,
+    Renewal,
+    StoredRows,
+)
 from services.indexer.tables import unpack_encoded
 
 router = APIRouter(prefix="/work", tags=["workers"], include_in_schema=False)
@@ -53,3 +62,9 @@ async def rows(
     content = unpack_encoded(await request.body())
     await leases.written(job_id, part, token, worker, content)
     return Response(status_code=204)
+
+
+@router.post("/{job_id}/{part}/stored", status_code=204)
+async def stored(leases: PartLeasesDep, job_id: str, part: str, body: StoredRows) -> None:
+    """Records that the rows of a part are stored for an import."""
+    await leases.stored(job_id, part, body)

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 from pymilvus import AsyncMilvusClient
 
-from services.common.collection import PhysicalName
+from services.common.collection import PhysicalName, passages_name
 from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection
 from services.common.milvus.words import DictionaryRows
@@ -127,6 +127,11 @@ class MilvusVectorIndex(StoredRows):
         if self._database is not None:
             await asyncio.to_thread(_add_id_indexes, self._database)
 
+    async def create_passages(self, physical: PhysicalName) -> None:
+        """Creates the empty collection of passages of a physical collection."""
+        async with self._writing:
+            await self._make_passages(physical)
+
     async def drop(self, physical: PhysicalName) -> None:
         """Drops a physical collection with its rows."""
         self._fields.pop(physical, None)
@@ -206,15 +211,13 @@ class MilvusVectorIndex(StoredRows):
     ) -> None:
         """Writes the passages of rows, then by `put` the rows, without which passages do not count,
         and then deletes the passages that were replaced."""
-        await self._passages.write(
-            physical, rows, version, lambda name: self._make_passages(name, physical)
-        )
+        await self._passages.write(physical, rows, version, lambda: self._make_passages(physical))
         await put(physical, rows, version)
         await self._passages.keep(
             physical, {row.id: version if row.version is None else row.version for row in rows}
         )
 
-    async def _make_passages(self, name: str, physical: PhysicalName) -> None:
+    async def _make_passages(self, physical: PhysicalName) -> None:
         lexical, typed = await self.lexical(physical), await self.typed(physical)
         schema = passages_schema(
             await self.dimension(physical),
@@ -222,7 +225,7 @@ class MilvusVectorIndex(StoredRows):
             typed=typed,
             partitioned=not (await self._connection.engine()).embedded,
         )
-        await self._make(name, schema, 0, typed)
+        await self._make(passages_name(physical), schema, 0, typed)
 
     async def _upsert(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
         columns = await self._columns(physical)

@@ -31,7 +31,7 @@ _READ_ROWS = 4_096
 """Number of passages in one answer, with a text and perhaps a vector each."""
 _PLACES = [Field.ID, Field.TEXT, PassageField.START, PassageField.PAGE, PassageField.SECTION]
 
-Create = Callable[[str], Awaitable[None]]
+Create = Callable[[], Awaitable[None]]
 
 
 class PassageRows:
@@ -49,13 +49,13 @@ class PassageRows:
         """Writes the passages of rows that are about to be written; searches do not find them until
         then.
 
-        `create` makes a collection of this name. Passages that an earlier attempt wrote stay as
+        `create` makes the collection of passages. Passages that an earlier attempt wrote stay as
         they are.
         """
         if not any(row.passages for row in rows):
             return
         if not await self._calls.there(passages_name(physical)):
-            await create(passages_name(physical))
+            await create()
         name = passages_name(physical)
         columns = await self._calls.columns(name)
         entities = [one for row in rows for one in passage_entities(row, version, columns)]

@@ -46,6 +46,10 @@ class VectorIndex(Protocol):
         are its columns for fields of declared types, `words` the user dictionary of its rows.
         """
 
+    async def create_passages(self, physical: PhysicalName) -> None:
+        """Creates the collection of the passages of a collection's documents, as their first write
+        does; does nothing if it exists."""
+
     async def drop(self, physical: PhysicalName) -> None:
         """Deletes a collection with its rows."""
 
@@ -123,6 +127,9 @@ class VectorIndex(Protocol):
         self, physical: PhysicalName, vectors: Sequence[Vector], k: int
     ) -> list[list[str]]:
         """The ids of the k documents nearest to each vector, the nearest first."""
+
+    async def rows_of(self, collection: str) -> int:
+        """The number of rows of a collection by its own name, those of one id counted each."""
 
     async def count(self, physical: PhysicalName, version: int | None = None) -> int:
         """The number of documents that can be found now, or of those with the given version."""

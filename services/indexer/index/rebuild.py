@@ -56,9 +56,16 @@ class Rebuilds:
                 state.building = Building(physical, since)
 
     async def switch(
-        self, new: PhysicalName, expected: int, progress: Progress, *, force: bool
+        self,
+        new: PhysicalName,
+        expected: int,
+        progress: Progress,
+        *,
+        force: bool,
+        first: bool = False,
     ) -> str:
-        """Verifies, loads and switches; the old collection stays for a rollback.
+        """Verifies, loads and switches; the old collection stays for a rollback, unless `first`
+        says that it was empty.
 
         Returns the message of the gate, which tells `progress` how far it is. With `force` a
         refusal of the gate is logged only. Raises RebuildRefused.
@@ -69,9 +76,11 @@ class Rebuilds:
         if old != new:
             await self._index.flush(new)
             await self._index.load(new)
+            old = None if first else old
             await self._verify(new, old, expected)
             if old is not None:
                 words = await self._asked(old, new, progress, force=force)
+            progress("")  # From here on the switch can no longer be cancelled.
             async with state.lock:
                 self._role.check()
                 if old is not None:

@@ -109,6 +109,11 @@ class StoredRows:
         )
         return [[document_id(hit[Field.ID]) for hit in hits] for hits in answers]
 
+    async def rows_of(self, collection: str) -> int:
+        """The number of rows of a collection by its own name, those of one id counted each."""
+        rows = await self._calls.query(collection, "", ["count(*)"])
+        return int(rows[0]["count(*)"])
+
     async def count(self, physical: PhysicalName, version: int | None = None) -> int:
         """The number of documents of a physical collection, or of those with the given version."""
         expression = "" if version is None else f"{Field.VERSION} == {version}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.collection import PhysicalName
-from services.common.errors import Unavailable
+from services.common.errors import Conflict, Unavailable
 from services.indexer.index.states import CollectionState
 
 _SETTLE_SECONDS = 5.0
@@ -24,6 +24,12 @@ class RunningJobs(Protocol):
         Raises Unavailable while the jobs are not known.
         """
 
+    def importing(self, collection: str) -> str | None:
+        """Id of the import that runs on a collection; None if none does.
+
+        Raises Unavailable while the jobs are not known.
+        """
+
     async def change(self, seconds: float) -> None:
         """Returns at the next change of a job, or after `seconds`."""
 
@@ -34,11 +40,22 @@ class Targets:
 
     jobs: RunningJobs
 
+    def check_open(self, name: str) -> None:
+        """Raises Conflict while an import fills the collection."""
+        job = self.jobs.importing(name)
+        if job is not None:
+            raise Conflict(
+                f"Collection {name!r} takes no writes while job {job} imports documents into it;"
+                " wait for the job, or cancel it."
+            )
+
     def of(
         self, state: CollectionState, physical: PhysicalName, version: int
     ) -> list[PhysicalName]:
         """The live collection, and the one that a rebuild fills if the version of the write
-        concerns it. Raises Unavailable while a rebuild begins or ends."""
+        concerns it. Raises Unavailable while a rebuild begins or ends, and Conflict while an
+        import runs."""
+        self.check_open(physical.name)
         building = state.building
         if self._unsettled(physical.name, state):
             raise Unavailable(

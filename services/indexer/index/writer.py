@@ -60,9 +60,16 @@ class IndexWriter:
         self._role.check()
         self._targets.jobs.check()
 
-    async def accept(self, name: str) -> int:
-        """The version of a write that is accepted now; later writes get higher ones."""
+    def check_open(self, name: str) -> None:
+        """Raises Unavailable if this process may not accept writes now, and Conflict while an
+        import fills the collection."""
         self.check()
+        self._targets.check_open(name)
+
+    async def accept(self, name: str) -> int:
+        """The version of a write that is accepted now; later writes get higher ones. Raises
+        Conflict while an import fills the collection."""
+        self.check_open(name)
         state = await self.collections.state(name)
         version = self.clock.next()
         state.newest = max(state.newest, version)
@@ -164,10 +171,11 @@ class IndexWriter:
         async with state.lock:
             self._role.check()
             physical = await self.collections.live(name)
+            targets = self._targets.of(state, physical, version)
             if pending and unique:
                 await state.tombstones.add(unique, version)
             there = await self._index.versions(physical, unique)
-            for target in self._targets.of(state, physical, version):
+            for target in targets:
                 await self._index.delete(target, unique)
         moved = await self.moved(name)
         await asyncio.to_thread(self._originals.delete, name, unique, version)

@@ -16,6 +16,7 @@ from services.common.errors import (
 )
 from services.common.wire.jobs import JobMode, JobState
 from services.indexer.index.collections import Collections
+from services.indexer.index.imports import Imports
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.input_store import InputStore
@@ -32,6 +33,9 @@ class JobAcceptance:
     collections: Collections
     writer: IndexWriter
     inputs: InputStore
+    imports: Imports
+    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Lock under which a job is compared with the running ones and becomes one of them."""
     _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
     """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
 
@@ -65,7 +69,7 @@ class JobAcceptance:
         await self.collections.live(collection)
         if encoder is not None:
             self.collections.installed(encoder)
-        self._check_no_rebuild(collection)
+        self._check_free(collection, JobMode.REBUILD)
         # A stored document that does not fit types declared since must not be lost by the switch.
         declared = (await self.collections.state(collection)).types
         manifest = await self._manifest(
@@ -79,17 +83,19 @@ class JobAcceptance:
             _new_id(),
             from_collection=True,
         )
-        await asyncio.to_thread(self.book.files.write_manifest, manifest)
-        return self.book.add(manifest)
+        return await self._added(manifest)
 
     async def retry(self, ledger: JobLedger) -> None:
         """Starts another attempt of an ended job. Raises Conflict if it could change nothing."""
         manifest, end = ledger.manifest, ledger.end
         name = manifest.collection
-        if manifest.mode is JobMode.REBUILD and end is not None:
-            self._check_no_rebuild(name)
-            if end.state in (JobState.CANCELLED, JobState.FAILED) and end.planner is None:
-                # The rows of the rebuild were removed, and documents were written since.
+        if end is not None:
+            self._check_free(name, manifest.mode)
+        if manifest.mode.builds and end is not None and end.planner is None:
+            if manifest.mode is JobMode.IMPORT:
+                await self.imports.check(name)
+            if end.state in (JobState.CANCELLED, JobState.FAILED):
+                # The rows of the job were removed, and documents may have been written since.
                 if manifest.from_collection:
                     raise Conflict(
                         "This rebuild was taken back, and the collection may have changed since;"
@@ -107,9 +113,11 @@ class JobAcceptance:
             self.collections.installed(encoder)
         if submission.partition is not None:
             await self.collections.in_partition(submission.collection, submission.partition)
+        self._check_free(submission.collection, submission.mode)
         if submission.mode is JobMode.REBUILD:
-            self._check_no_rebuild(submission.collection)
             return
+        if submission.mode is JobMode.IMPORT:
+            await self.imports.check(submission.collection)
         # A job is accepted even while Milvus is away; its parts wait.
         with contextlib.suppress(IndexUnavailable):
             live = await self.collections.fitting(submission.collection)
@@ -119,14 +127,30 @@ class JobAcceptance:
                     f" encoder {encoder} do not fit it; rebuild it with that one (mode=rebuild)."
                 )
 
-    def _check_no_rebuild(self, collection: str) -> None:
+    def _check_free(self, collection: str, mode: JobMode) -> None:
+        """Raises Conflict if a job runs beside which none of this mode may."""
         for ledger in self.book.running():
-            manifest = ledger.manifest
-            if manifest.collection == collection and manifest.mode is JobMode.REBUILD:
+            running = ledger.manifest
+            if running.collection != collection:
+                continue
+            if running.mode is mode is JobMode.REBUILD:
                 raise Conflict(
-                    f"Collection {collection!r} is being rebuilt by job {manifest.id};"
+                    f"Collection {collection!r} is being rebuilt by job {running.id};"
                     " wait for it or cancel it."
                 )
+            if JobMode.IMPORT in (running.mode, mode):
+                raise Conflict(
+                    f"Job {running.id} is writing to collection {collection!r}, and an import runs"
+                    " alone; wait for the job, or cancel it."
+                )
+
+    async def _added(self, manifest: JobManifest) -> JobLedger:
+        """The ledger of a job, which is accepted from then on. Raises Conflict if one was accepted
+        meanwhile beside which it may not run."""
+        async with self._adding:
+            self._check_free(manifest.collection, manifest.mode)
+            await asyncio.to_thread(self.book.files.write_manifest, manifest)
+            return self.book.add(manifest)
 
     async def _take(
         self,
@@ -151,18 +175,17 @@ class JobAcceptance:
                 input_sha256=stored.sha256,
                 vectors=vectors is not None,
             )
-            await asyncio.to_thread(files.write_manifest, manifest)
+            return await self._added(manifest)
         except BaseException:
             # A client that goes away cancels this task: the upload was not accepted.
             await asyncio.shield(asyncio.to_thread(files.forget, job_id))
             raise
-        return self.book.add(manifest)
 
     async def _manifest(self, submission: Submission, job_id: str, **more: object) -> JobManifest:
         encoder = submission.encoder
-        if encoder is None and submission.mode is JobMode.REBUILD:
+        if encoder is None and submission.mode.builds:
             encoder = (await self.collections.encoder_of_next(submission.collection)).fingerprint
-        if submission.mode is JobMode.REBUILD:
+        if submission.mode.builds:
             more["analyzer"] = (await self.collections.words.wanted(submission.collection)).identity
         version = await self.writer.accept(submission.collection)
         return JobManifest.model_validate(

@@ -101,6 +101,18 @@ class JobBook:
             None,
         )
 
+    def importing(self, collection: str) -> str | None:
+        """Id of the import that runs on a collection, or None. Raises Unavailable."""
+        self.check()
+        return next(
+            (
+                one.manifest.id
+                for one in self._of(collection)
+                if one.manifest.mode is JobMode.IMPORT and one.end is None
+            ),
+            None,
+        )
+
     def newest(self, collection: str) -> int:
         """The version of the newest job of a collection; 0 if it has none."""
         return max((one.manifest.version for one in self._of(collection)), default=0)

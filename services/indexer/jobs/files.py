@@ -6,6 +6,7 @@ The objects lie here:
     jobs/<id>/manifest.json            its presence is the acceptance
     jobs/<id>/plan.json                its presence is the end of planning
     jobs/<id>/plans/<token>/           parts and rejected lines of one planner
+    jobs/<id>/rows/<token>/            rows of one worker that an import takes, as Parquet tables
     jobs/<id>/results/<part>.json      the result of a part
     jobs/<id>/attempts/<part>.json     the number of attempts at a part without a result
     jobs/<id>/splits/<part>            the part was halved to find a document that kills workers
@@ -131,6 +132,20 @@ class JobFiles:
     def rejected_key(job_id: str, token: str) -> str:
         """Key of the lines that a planner rejected."""
         return f"{_JOBS}/{job_id}/plans/{token}/rejected.jsonl"
+
+    @staticmethod
+    def rows_key(job_id: str, token: str, part: PartKey) -> str:
+        """Key of the rows of a part that an import takes."""
+        return f"{_JOBS}/{job_id}/rows/{token}/{part}.parquet"
+
+    @staticmethod
+    def passages_key(job_id: str, token: str, part: PartKey) -> str:
+        """Key of the passages of such rows."""
+        return f"{_JOBS}/{job_id}/rows/{token}/{part}.passages.parquet"
+
+    def drop_rows(self, job_id: str) -> None:
+        """Removes the rows that workers stored for an import."""
+        self.store.remove(f"{_JOBS}/{job_id}/rows")
 
     @contextmanager
     def input(self, job_id: str) -> Iterator[IO[bytes]]:

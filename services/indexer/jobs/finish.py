@@ -5,9 +5,11 @@ import json
 
 from services.common.collection import PhysicalName
 from services.common.wire.jobs import JobCounts, JobMode, JobState
+from services.indexer.index.imports import Imports
 from services.indexer.index.rebuild import RebuildRefused, Rebuilds
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.importing import stored_tables
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import JobEnd, JobManifest, now
 from services.indexer.jobs.reasons import RejectionKinds, summary, unit
@@ -17,20 +19,26 @@ from services.indexer.rows import Row
 class JobFinisher:
     """Ends jobs. Every step can be interrupted and repeated."""
 
-    def __init__(self, book: JobBook, writer: IndexWriter, rebuilds: Rebuilds) -> None:
+    def __init__(
+        self, book: JobBook, writer: IndexWriter, rebuilds: Rebuilds, imports: Imports
+    ) -> None:
         self._book = book
         self._writer = writer
         self._rebuilds = rebuilds
+        self._imports = imports
 
     def filled(self, manifest: JobManifest) -> PhysicalName:
-        """The physical collection that a rebuild fills."""
+        """The physical collection that a rebuild or an import fills."""
         return self._writer.collections.physical(
             manifest.collection, manifest.version, manifest.encoder, manifest.analyzer
         )
 
     async def begin(self, ledger: JobLedger) -> None:
-        """Prepares what a rebuild needs before its first part, also after a restart."""
+        """Prepares what a rebuild or an import needs before its first part, also after a
+        restart."""
         manifest = ledger.manifest
+        if manifest.mode is JobMode.IMPORT:
+            await self._imports.begin(self.filled(manifest))
         if manifest.mode is not JobMode.REBUILD:
             return
         since = 0 if manifest.from_collection else manifest.version
@@ -45,27 +53,37 @@ class JobFinisher:
         if counts.indexed == 0:
             state = JobState.FAILED
             message = f"No document could be indexed. {message}".rstrip()
-        if manifest.mode is JobMode.REBUILD:
+        if manifest.mode.builds:
             if state is JobState.FAILED:
                 await self._abandon(manifest)
             else:
                 try:
-                    words = await self._rebuilds.switch(
-                        self.filled(manifest),
-                        counts.indexed,
-                        ledger.compared,
-                        force=manifest.force,
-                    )
+                    words = await self._switched(ledger, counts.indexed)
                     message = f"{message} {words}".strip()
                 except RebuildRefused as refused:
                     await self._abandon(manifest)
                     state, message = JobState.FAILED, str(refused)
+                    counts = counts.model_copy(update={"indexed": 0})
         await self._writer.moved(manifest.collection)
-        await self._book.finalise(
+        await self._finalise(
             ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
         )
         if state is JobState.SUCCEEDED and ledger.plan is not None:
             await asyncio.to_thread(self._book.files.drop_parts, manifest.id, ledger.plan)
+
+    async def _switched(self, ledger: JobLedger, indexed: int) -> str:
+        """Switches to the collection that a job has filled, after an import of the rows if it is
+        one; returns the message of the gate. Raises RebuildRefused."""
+        filled, first = self.filled(ledger.manifest), ledger.manifest.mode is JobMode.IMPORT
+        if first:
+            rows, passages = stored_tables(ledger)
+            await self._imports.fill(filled, rows, passages, ledger.proceeds)
+        words = await self._rebuilds.switch(
+            filled, indexed, ledger.proceeds, force=ledger.manifest.force, first=first
+        )
+        if first:
+            await self._imports.clear(filled)
+        return words
 
     async def cancelled(self, ledger: JobLedger) -> None:
         """Ends a cancelled job with the exact number of its documents in the collection.
@@ -73,7 +91,7 @@ class JobFinisher:
         Documents of an interrupted part are included.
         """
         manifest, counts = ledger.manifest, ledger.counts()
-        if manifest.mode is JobMode.REBUILD:
+        if manifest.mode.builds:
             await self._abandon(manifest)
             indexed = 0
         else:
@@ -81,7 +99,7 @@ class JobFinisher:
             await self._writer.moved(manifest.collection)
         counts = counts.model_copy(update={"indexed": indexed})
         message = f"Cancelled; {indexed:,} of its documents are in the collection."
-        await self._book.finalise(
+        await self._finalise(
             ledger,
             JobEnd(state=JobState.CANCELLED, counts=counts, finished_at=now(), message=message),
         )
@@ -102,7 +120,7 @@ class JobFinisher:
         """
         manifest = ledger.manifest
         counts = ledger.counts() if ledger.plan else JobCounts(read=read, rejected=rejected)
-        if manifest.mode is JobMode.REBUILD:
+        if manifest.mode.builds:
             await self._abandon(manifest)
             counts = counts.model_copy(update={"indexed": 0})
         elif counts.indexed:
@@ -114,12 +132,21 @@ class JobFinisher:
             message=message,
             planner=planner,
         )
-        await self._book.finalise(ledger, end)
+        await self._finalise(ledger, end)
         if planner is not None:
             await asyncio.to_thread(self._book.files.drop_input, manifest.id)
 
     async def _abandon(self, manifest: JobManifest) -> None:
+        if manifest.mode is JobMode.IMPORT:
+            await self._imports.settled(self.filled(manifest))
+            await self._imports.clear(self.filled(manifest))
         await self._rebuilds.abandon(self.filled(manifest))
+
+    async def _finalise(self, ledger: JobLedger, end: JobEnd) -> None:
+        """Records the end of a job, after which rows that workers stored are not needed."""
+        await self._book.finalise(ledger, end)
+        if ledger.manifest.mode is JobMode.IMPORT:
+            await asyncio.to_thread(self._book.files.drop_rows, ledger.manifest.id)
 
     async def _export(self, ledger: JobLedger) -> None:
         """Writes the collection's documents as the job's input, which is complete or absent."""

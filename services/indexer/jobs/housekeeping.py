@@ -46,7 +46,7 @@ class Housekeeping:
                 continue
             # Deletions that no write can undo any more are forgotten.
             await state.tombstones.prune(self._book.oldest_write(name))
-            if self._book.rebuilding(name) is None:
+            if self._book.rebuilding(name) is None and self._book.importing(name) is None:
                 await self._rebuilds.collect(name)
 
     async def _forget_jobs(self) -> None:

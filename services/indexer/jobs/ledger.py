@@ -51,9 +51,9 @@ class JobLedger:
     faults: int = 0
     """Unexpected errors of such steps in a row."""
     pace: Pace = field(default_factory=Pace)
-    comparing: str = ""
-    """How far the comparison of a rebuild with the index before is, as a sentence; empty unless it
-    is under way."""
+    step: str = ""
+    """How far a long step of the job itself is, as a sentence: the comparison of a rebuild with the
+    index before, or Milvus's import of the rows; empty unless one is under way."""
 
     @classmethod
     def recover(
@@ -220,9 +220,9 @@ class JobLedger:
         self.results[key] = result
         self.pace.ended(now, key.documents)
 
-    def compared(self, words: str) -> None:
-        """Records how far the comparison of a rebuild is."""
-        self.comparing = words
+    def proceeds(self, words: str) -> None:
+        """Records how far a long step of the job itself is."""
+        self.step = words
 
     def counts(self) -> JobCounts:
         """The documents read, indexed, rejected and deduplicated so far."""

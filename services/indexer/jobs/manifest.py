@@ -143,6 +143,10 @@ class PartResult(_Durable):
 
     indexed: int
     rejected: list[Rejection] = []
+    token: str = ""
+    """Token of the lease under which the rows lie that an import takes; empty in other jobs."""
+    passages: int = 0
+    """Number of passages of these rows."""
 
 
 class JobEnd(_Durable):

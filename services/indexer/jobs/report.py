@@ -31,10 +31,10 @@ def report_of(ledger: JobLedger, now: float) -> Job:
 
 
 def _message(ledger: JobLedger) -> str:
-    """How far the comparison of a rebuild is, or the reason why the job waits, as a sentence; empty
-    if it does neither."""
-    if ledger.comparing:
-        return ledger.comparing
+    """The present step of the job itself, or the reason why the job waits, as a sentence; empty if
+    there is neither."""
+    if ledger.step:
+        return ledger.step
     waits = [ledger.waiting, *(part.waiting for part in ledger.open.values() if not part.lease)]
     longest = max((one for one in waits if one), key=lambda one: one.tries, default=None)
     return longest.message if longest else ""

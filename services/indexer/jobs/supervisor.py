@@ -104,8 +104,8 @@ class JobSupervisor:
         for ledger in list(self._book.running()):
             ledger.expire(now)
             job = ledger.manifest.id
-            if job in self._busy and ledger.cancelling and ledger.comparing:
-                self._busy[job].cancel()  # The comparison may take minutes, and changes nothing.
+            if job in self._busy and ledger.cancelling and ledger.step:
+                self._busy[job].cancel()  # The step may take minutes, and no search sees it.
             if job in self._busy or (ledger.waiting and not ledger.waiting.over(now)):
                 continue
             if ledger.hopeless(now):
@@ -155,6 +155,7 @@ class JobSupervisor:
             logger.exception("a step of a job failed", extra={"job": job})
             await self._failed_step(ledger, error)
         finally:
+            ledger.step = ""
             del self._busy[job]
             self._book.touch()
 

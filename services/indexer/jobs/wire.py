@@ -40,6 +40,19 @@ class Granted(_Message):
         " the documents",
     )
     part_documents: int
+    columns: list[str] | None = Field(
+        default=None,
+        description="Columns of the collection that an import fills; the worker stores the rows."
+        " None asks it to send them",
+    )
+
+
+class StoredRows(_Message):
+    """A worker has stored the rows of a part for an import."""
+
+    worker: str
+    token: str
+    passages: int = Field(description="Number of passages of the rows")
 
 
 class Renewal(_Message):

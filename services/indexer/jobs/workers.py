@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from services.common.collection import Field
 from services.common.errors import EncoderMismatch, LeaseLost, MalformedRequest, Unavailable
 from services.common.wire.jobs import JobMode
 from services.indexer.index.collections import Collections
@@ -12,7 +13,15 @@ from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, PartResult, now
 from services.indexer.jobs.parts import PLANNING
-from services.indexer.jobs.wire import Claim, Failure, Granted, Planned, Release, Renewal
+from services.indexer.jobs.wire import (
+    Claim,
+    Failure,
+    Granted,
+    Planned,
+    Release,
+    Renewal,
+    StoredRows,
+)
 from services.indexer.rows import EncodedRows
 
 SILENT_SECONDS = 10.0
@@ -87,6 +96,7 @@ class PartLeases:
             types=dict((await self.collections.state(manifest.collection)).types),
             partition=partition,
             part_documents=self.part_documents,
+            columns=None if key == PLANNING else await self._columns(ledger),
         )
 
     def renew(self, job_id: str, part: str, renewal: Renewal) -> None:
@@ -184,17 +194,44 @@ class PartLeases:
             lease.expires = self.book.clock() + self.lease_seconds
             self.book.touch()  # The cancelling of a job waits for this write to end.
 
+    async def stored(self, job_id: str, part: str, stored: StoredRows) -> None:
+        """Records the result of a part whose rows an import takes; a second call changes
+        nothing."""
+        ledger, key = self._ledger(job_id, part)
+        if key in ledger.results:
+            return
+        clock = self.book.clock()
+        lease = ledger.renew(key, stored.token, stored.worker, clock, self.lease_seconds)
+        if lease.writing:
+            raise Unavailable("The result of the part is being recorded.", retry_after=1)
+        lease.writing = True
+        try:
+            result = PartResult(indexed=key.documents, token=stored.token, passages=stored.passages)
+            await self.book.finish(ledger, key, result)
+        finally:
+            lease.writing = False
+            self.book.touch()
+
+    async def _columns(self, ledger: JobLedger) -> list[str] | None:
+        """The columns of the collection that an import fills, as far as rows depend on them; None
+        for another job."""
+        if ledger.manifest.mode is not JobMode.IMPORT:
+            return None
+        physical, index = self.finisher.filled(ledger.manifest), self.collections.index
+        words = [Field.WORDS.value] if await index.lexical(physical) else []
+        return [*words, *await index.typed(physical)]
+
     async def _encoders(self, ledger: JobLedger) -> list[str]:
         """The encoders by which the documents of a job must have vectors now."""
         manifest = ledger.manifest
-        if manifest.mode is JobMode.REBUILD:
+        if manifest.mode.builds:
             return [self.collections.encoders.of(manifest.encoder).fingerprint]
         return await self.writer.encoders(manifest.collection, manifest.version, manifest.encoder)
 
     async def _analyzer(self, ledger: JobLedger) -> str:
         """Identity of the word analysis by which the documents of a job are cut now."""
         manifest = ledger.manifest
-        if manifest.mode is JobMode.REBUILD:
+        if manifest.mode.builds:
             return self.finisher.filled(manifest).analyzer
         return (await self.collections.analyzer(manifest.collection)).identity
 

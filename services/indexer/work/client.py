@@ -14,7 +14,16 @@ from services.common.errors import JobNotFound, LeaseLost, SearchError, Unavaila
 from services.common.reported import reported_error
 from services.common.request_context import INTERNAL_TOKEN_HEADER
 from services.common.tracing import carry
-from services.indexer.jobs.wire import Claim, Failure, Granted, Heartbeat, Planned, Release, Renewal
+from services.indexer.jobs.wire import (
+    Claim,
+    Failure,
+    Granted,
+    Heartbeat,
+    Planned,
+    Release,
+    Renewal,
+    StoredRows,
+)
 
 _PATIENCE_SECONDS = 600.0
 """Seconds for which the worker offers a finished part to an indexer or an index that is away."""
@@ -80,6 +89,10 @@ class IndexerClient:
         """Sends the rows of a part."""
         params = {"token": token, "worker": self.worker}
         self._post(f"/work/{job}/{part}/rows", content, params=params)
+
+    def stored(self, job: str, part: str, stored: StoredRows) -> None:
+        """Reports that the rows of a part are stored for an import."""
+        self._post(f"/work/{job}/{part}/stored", stored)
 
     def _post(
         self,

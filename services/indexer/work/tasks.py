@@ -8,11 +8,13 @@ from services.common.documents import typed_document
 from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
 from services.common.tracing import span
 from services.indexer.dictionaries import Dictionaries
+from services.indexer.index.import_tables import passage_table, row_table
 from services.indexer.intake.record import BadInput
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import PartKey
-from services.indexer.jobs.wire import Granted, Planned
+from services.indexer.jobs.wire import Granted, Planned, StoredRows
 from services.indexer.originals import Originals
+from services.indexer.rows import EncodedRows
 from services.indexer.tables import pack_encoded, unpack_planned
 from services.indexer.work.client import IndexerClient
 from services.indexer.work.encode import PartEncoder
@@ -101,13 +103,30 @@ class Tasks:
 
     def _part(self, job: str, part: str, granted: Granted) -> None:
         with held_lease(self.client, job, part, granted.token, granted.lease_seconds) as lease:
+            key = PartKey.parse(part)
+            if key is None:
+                raise LeaseLost
             with span("encode"):
-                rows = self._encoded(job, part, granted, lease)
-            self.client.rows(job, part, granted.token, rows)
+                rows = self._encoded(job, key, granted, lease)
+            if granted.columns is None:
+                self.client.rows(job, part, granted.token, pack_encoded(rows))
+            else:
+                self.client.stored(job, part, self._stored(job, key, granted, rows))
 
-    def _encoded(self, job: str, part: str, granted: Granted, lease: HeldLease) -> bytes:
-        key = PartKey.parse(part)
-        if key is None or granted.plan_token is None:
+    def _stored(self, job: str, key: PartKey, granted: Granted, encoded: EncodedRows) -> StoredRows:
+        """Stores the rows of a part as the tables that an import takes."""
+        [rows] = encoded.values()
+        version, columns, token = granted.manifest.version, granted.columns or (), granted.token
+        store = self.files.store
+        store.write(self.files.rows_key(job, token, key), row_table(rows, version, columns))
+        count = sum(len(row.passages or ()) for row in rows)
+        if count:
+            table = passage_table(rows, version, columns)
+            store.write(self.files.passages_key(job, token, key), table)
+        return StoredRows(worker=self.client.worker, token=token, passages=count)
+
+    def _encoded(self, job: str, key: PartKey, granted: Granted, lease: HeldLease) -> EncodedRows:
+        if granted.plan_token is None:
             raise LeaseLost
         analyzer = self.dictionaries.analyzer(granted.manifest.collection, granted.analyzer)
         if analyzer is None:
@@ -121,8 +140,7 @@ class Tasks:
             replace(one, document=typed_document(one.document, granted.types))
             for one in unpack_planned(content, key.start, key.stop)
         ]
-        rows = self.encoder.rows(documents, analyzer, lease.check, granted)
-        return pack_encoded(rows)
+        return self.encoder.rows(documents, analyzer, lease.check, granted)
 
     def _end(
         self, end: Callable[[str, str, str, str], None], lease: tuple[str, str, str], reason: str

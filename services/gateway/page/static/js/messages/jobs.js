@@ -61,6 +61,7 @@ export default {
   "job.state.cancelled": ["已取消", "Cancelled"],
   "job.mode.upsert": ["更新", "upsert"],
   "job.mode.rebuild": ["重建", "rebuild"],
+  "job.mode.import": ["批量导入", "bulk import"],
   "job.read": ["读入", "Read"],
   "job.indexed": ["入库", "Indexed"],
   "job.rejected": ["拒收", "Rejected"],

@@ -1,0 +1,143 @@
+"""Imports on Milvus 2.3.5, which reads their files from a directory.
+
+An import leaves what upserts of the same input leave; kills and cancelling leave nothing half done;
+nothing else writes meanwhile.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from services.common.milvus import MilvusConnection
+from services.indexer.index.bulk_import import BulkImport, ImportFailed
+from tests.engines.cluster import ClusterSystem
+from tests.engines.imports import (
+    DOCUMENTS,
+    check_equal,
+    described,
+    held,
+    live,
+    refused,
+    shards,
+    submit,
+)
+from tests.indexer.installation import Installation, eventually, jsonl, literature
+from tests.milvus import on_connection
+from tests.milvus_standalone import available
+
+pytestmark = pytest.mark.skipif(not available(), reason="Milvus 2.3.5 is built for x86-64 only")
+
+
+@pytest.fixture
+def running(cluster: ClusterSystem) -> Installation:
+    return cluster.installation
+
+
+def files(running: Installation) -> list[Path]:
+    """The files that Milvus is to read, or has read."""
+    return [*(running.folder / "imports").rglob("*.parquet")]
+
+
+def await_import(running: Installation, job: str) -> None:
+    """Waits until Milvus is importing, which the job says."""
+    eventually(lambda: "0 of 2 files are done" in running.job(job)["message"], 120)
+    assert len(files(running)) == 2
+
+
+def await_stored(running: Installation, job: str, collection: str) -> None:
+    """Waits until imported rows are stored, and if possible not indexed yet. A collection that was
+    dropped then kept Milvus from other imports for fifteen minutes."""
+    await_import(running, job)
+    [name] = running.physicals(collection)
+
+    async def stored(connection: MilvusConnection) -> bool:
+        return await BulkImport(connection).indexing(name)
+
+    eventually(
+        lambda: (
+            on_connection(running.milvus.url, stored)
+            or "1 of 2 files" in running.job(job)["message"]
+        ),
+        120,
+    )
+
+
+def test_an_import_leaves_what_upserts_leave(running: Installation) -> None:
+    imported = check_equal(running, None)
+    assert files(running) == []
+    put = running.client.put(f"/collections/{imported}/documents/p3", json={"title": "新的题名"})
+    assert put.status_code == 200, put.text
+    assert running.client.delete(f"/collections/{imported}/documents/p4").json()["deleted"] == 1
+    assert described(running, imported)[0] == DOCUMENTS - 3
+
+
+def test_nothing_else_writes_meanwhile(running: Installation) -> None:
+    put = {"title": "题名"}
+    with held(running):
+        job = submit(running, "alone", "import")
+        for mode in ("upsert", "rebuild", "import"):
+            other = running.client.post(
+                "/index-jobs", params={"collection": "alone", "mode": mode}, content=jsonl([])
+            )
+            assert job in refused(other)
+        path = "/collections/alone/documents"
+        assert f"while job {job} imports" in refused(running.client.put(f"{path}/a", json=put))
+        deleted = running.client.post(f"{path}:delete", json={"ids": ["a"]})
+        assert "cancel it" in refused(deleted)
+        made = running.client.post("/collections", json={"name": "alone"})
+        assert job in refused(made)
+    assert running.ended(job, 240)["state"] == "succeeded_with_errors"
+    assert running.client.put(f"{path}/a", json=put).status_code == 200
+    assert described(running, "alone")[0] == DOCUMENTS - 1
+
+    again = running.client.post(
+        "/index-jobs", params={"collection": "alone", "mode": "import"}, content=jsonl(shards())
+    )
+    assert f"has {DOCUMENTS - 1} documents" in refused(again)
+    with held(running):
+        first = running.submit("alone", literature(3))
+        beside = running.client.post(
+            "/index-jobs", params={"collection": "alone", "mode": "import"}, content=jsonl([])
+        )
+        assert first in refused(beside)
+    assert running.ended(first)["state"] == "succeeded"
+
+
+def test_kills_double_no_row_and_lose_none(running: Installation) -> None:
+    job = submit(running, "killed", "import")
+    await_stored(running, job, "killed")
+    running.restart(running.api)
+    ended = running.ended(job, 240)
+    assert ended["state"] == "succeeded_with_errors", ended
+    assert ended["counts"]["indexed"] == DOCUMENTS - 2
+    assert len(running.ids("killed")) == DOCUMENTS - 2
+    assert len(running.physicals("killed")) == 1
+    assert files(running) == []
+
+
+def test_a_cancelled_import_leaves_nothing(running: Installation) -> None:
+    job = submit(running, "stopped", "import")
+    await_stored(running, job, "stopped")
+    assert running.client.post(f"/index-jobs/{job}:cancel").status_code == 200
+    ended = running.ended(job)
+    assert (ended["state"], ended["counts"]["indexed"]) == ("cancelled", 0)
+    assert running.physicals("stopped") == []
+    assert files(running) == []
+    put = running.client.put("/collections/stopped/documents/a", json={"title": "题名"})
+    assert put.status_code == 200, put.text
+
+
+def test_a_file_that_is_missing_fails(running: Installation) -> None:
+    """The server says so later, not when it is asked to import."""
+    assert running.client.post("/collections", json={"name": "missing"}).status_code == 201
+    name = str(live(running, "missing"))
+
+    async def imported(connection: MilvusConnection) -> None:
+        bulk = BulkImport(connection)
+        number = await bulk.start(name, str(running.folder / "imports" / "missing.parquet"))
+        while not await bulk.completed(number):  # noqa: ASYNC110 - another server's state
+            await asyncio.sleep(0.1)
+
+    with pytest.raises(ImportFailed):
+        on_connection(running.milvus.url, imported)
