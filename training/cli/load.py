@@ -1,21 +1,17 @@
 """The command `xunwen load`."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from services.common.model_dir.manifest import MANIFEST, read_manifest
-from services.common.wire.jobs import Job, JobState
+from services.common.wire.jobs import Job, JobMode, JobState
+from training.cli.deliveries import Delivery, complete, of_matrix, of_shard
 from training.cli.reading import CharsetOption, FormatOption, MappingOption, document_file
-from training.data.documents import DocumentFile, Rejected
 from training.extract.shards import ExtractionError, Shard, ShardFolder
 from training.extract.transfer import VECTOR, write_table
 from training.failures import plain_errors
@@ -24,20 +20,6 @@ from xunwen.cli.index import PartitionOption
 from xunwen.client import Client
 
 app = typer.Typer(add_completion=False)
-
-_ROW = TypeAdapter(dict[str, Any])
-_BLOCK = 10_000
-"""Most documents of a job that is made from one matrix."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The content of one bulk job."""
-
-    name: str
-    number: int
-    documents: list[dict[str, Any]]
-    vectors: NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +71,38 @@ def load(
     mapping: MappingOption = None,
     charset: CharsetOption = None,
     partition: PartitionOption = None,
+    bulk_import: Annotated[
+        bool,
+        typer.Option(
+            "--bulk-import",
+            help="Send all shards as one job, whose rows a Milvus server imports from its own"
+            " storage; the collection must be empty and takes no other writes meanwhile.",
+        ),
+    ] = False,
 ) -> None:
     """Load documents and their extracted vectors into a collection, without encoding again.
 
     Each shard is a bulk job of its own; documents replace those with the same id.
     """
+    if bulk_import and (seen_at is not None or first_shard):
+        raise typer.BadParameter(
+            "--bulk-import sends a whole load as one job; leave --seen-at and --first-shard away"
+        )
     with plain_errors(), client_of(ctx) as client:
         if texts is not None:
             target = Target(client, collection, _fingerprint(encoder), partition)
             file = document_file(texts, format, mapping, charset)
-            jobs = (
-                _sent(target, each)
-                for each in _of_matrix(source, file)
-                if each.number >= first_shard
-            )
+            deliveries = (one for one in of_matrix(source, file) if one.number >= first_shard)
+            jobs = (_whole(target, deliveries),) if bulk_import else _each(target, deliveries)
         else:
             shards = ShardFolder(source)
             target = Target(client, collection, shards.plan().encoder, partition)
-            jobs = (
-                _sent(target, _of_shard(shards, shard))
-                if seen_at is None
-                else _named(target, seen_at, shard)
-                for shard in _complete(shards)
-                if shard.number >= first_shard and shard.documents
-            )
+            found = (one for one in complete(shards) if one.number >= first_shard and one.documents)
+            if seen_at is not None:
+                jobs = (_named(target, seen_at, shard) for shard in found)
+            else:
+                deliveries = (of_shard(shards, shard) for shard in found)
+                jobs = (_whole(target, deliveries),) if bulk_import else _each(target, deliveries)
         indexed = rejected = 0
         for job in jobs:
             indexed += job.counts.indexed
@@ -120,81 +110,32 @@ def load(
     typer.echo(f"{indexed:,} documents in {collection}, {rejected:,} rejected")
 
 
-def _complete(shards: ShardFolder) -> Iterator[Shard]:
-    """The finished shards of an extraction, in order. Raises ExtractionError after the last one if
-    the extraction is not finished."""
-    ended = False
-    for shard in shards.finished():
-        yield shard
-        ended = shard.last
-    if not ended:
-        raise ExtractionError(
-            f"{shards.path} is not finished; give `xunwen extract` again, then go on here"
-        )
+def _each(target: Target, deliveries: Iterable[Delivery]) -> Iterator[Job]:
+    """Sends each delivery as a job, after the one before has ended."""
+    for one in deliveries:
+        accepted = _sent(target, [one], JobMode.UPSERT)
+        again = f" Go on with --first-shard {one.number}"
+        yield _ended(target.client, accepted, f"{one.name} {one.number}", again)
 
 
-def _of_shard(shards: ShardFolder, shard: Shard) -> Delivery:
-    vectors = np.load(shards.file(shard.number, "npy"), mmap_mode="r")
-    with shards.file(shard.number, "jsonl").open("rb") as lines:
-        documents = [_ROW.validate_json(line) for line in lines]
-    if not len(documents) == shard.documents == len(vectors):
-        raise ExtractionError(
-            f"shard {shard.number} of {shards.path} is damaged; delete its .json file and extract"
-            " again"
-        )
-    return Delivery("shard", shard.number, documents, vectors)
+def _whole(target: Target, deliveries: Iterable[Delivery]) -> Job:
+    """Sends all deliveries as one job, whose rows Milvus imports."""
+    return _ended(target.client, _sent(target, deliveries, JobMode.IMPORT), "bulk import", "")
 
 
-def _of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
-    """Blocks of the rows of a matrix, each row brought to length 1, with their documents.
-
-    Raises ExtractionError if the numbers of documents and rows differ.
-    """
-    try:
-        matrix = np.load(source, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise ExtractionError(f"{source} is no .npy matrix; numpy.save writes one") from error
-    if matrix.ndim != 2 or matrix.dtype.kind != "f":
-        raise ExtractionError(f"{source} must be a float matrix [documents, dimension]")
-    with file.records() as records:
-        start = number = 0
-        while block := [*islice(records, _BLOCK)]:
-            rows = np.array(matrix[start : start + len(block)], dtype=np.float32)
-            if len(rows) < len(block):
-                break
-            start += len(block)
-            kept, documents = [], []
-            for place, record in enumerate(block):
-                try:
-                    documents.append(file.document(record).model_dump(exclude_defaults=True))
-                except Rejected as reason:
-                    typer.echo(f"line {record.line} is left out: {reason}", err=True)
-                    continue
-                kept.append(place)
-            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-            unit = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
-            yield Delivery("block", number, documents, unit[kept])
-            number += 1
-        more = start < len(matrix) or next(records, None) is not None
-    if more or not start:
-        raise ExtractionError(
-            f"{source} has {len(matrix):,} rows and {file.path} another number of documents;"
-            f" {start:,} of both were loaded"
-        )
-
-
-def _sent(target: Target, delivery: Delivery) -> Job:
+def _sent(target: Target, deliveries: Iterable[Delivery], mode: JobMode) -> Job:
     with tempfile.TemporaryDirectory(prefix="xunwen-load-") as folder:
         table = Path(folder) / "documents.parquet"
-        write_table(table, delivery.documents, delivery.vectors)
-        accepted = target.client.index(
+        if not write_table(table, ((one.documents, one.vectors) for one in deliveries)):
+            raise ExtractionError("there are no documents to load")
+        return target.client.index(
             table,
             collection=target.collection,
+            mode=mode,
             mapping={"vector": VECTOR},
             encoder=target.encoder,
             partition=target.partition,
         )
-    return _ended(target.client, accepted, f"{delivery.name} {delivery.number}", delivery.number)
 
 
 def _named(target: Target, folder: str, shard: Shard) -> Job:
@@ -207,16 +148,15 @@ def _named(target: Target, folder: str, shard: Shard) -> Job:
         encoder=target.encoder,
         partition=target.partition,
     )
-    return _ended(target.client, accepted, f"shard {shard.number}", shard.number)
+    again = f" Go on with --first-shard {shard.number}"
+    return _ended(target.client, accepted, f"shard {shard.number}", again)
 
 
-def _ended(client: Client, accepted: Job, name: str, number: int) -> Job:
+def _ended(client: Client, accepted: Job, name: str, again: str) -> Job:
+    """The job once it has ended. Raises ExtractionError, with what to do `again`, if it failed."""
     job = client.wait(accepted.id)
     if job.state not in (JobState.SUCCEEDED, JobState.SUCCEEDED_WITH_ERRORS):
-        raise ExtractionError(
-            f"{name}: job {job.id} {job.state}. {job.message or ''} Go on with"
-            f" --first-shard {number}"
-        )
+        raise ExtractionError(f"{name}: job {job.id} {job.state}. {job.message or ''}{again}")
     typer.echo(f"{name}: {job.counts.indexed:,} indexed", err=True)
     return job
 

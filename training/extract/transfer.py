@@ -1,7 +1,7 @@
 """Writes documents and their vectors for the indexer: one Parquet file, with vectors as binary."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,35 @@ VECTOR = "vector"
 """Name of the column of vectors."""
 
 
-def write_table(
-    target: Path, documents: Sequence[dict[str, Any]], vectors: NDArray[np.floating]
-) -> None:
-    """Writes documents (`id`, `title`, `text`, `fields`) with float [documents, dimension].
+Block = tuple[Sequence[dict[str, Any]], NDArray[np.floating]]
+"""Documents (`id`, `title`, `text`, `fields`), at least one, with float [documents, dimension]."""
+
+
+def write_table(target: Path, blocks: Iterable[Block]) -> int:
+    """Writes blocks of documents one after the other, of which one is in memory at a time, and
+    returns the number of documents. There is no file if there are none.
 
     Metadata are a column of JSON, since they may be of different kinds in different documents.
-    Vectors keep their type: float16 takes half the space of float32.
+    Vectors keep their type, which is that of the first block: float16 takes half the space of
+    float32.
     """
+    writer, documents = None, 0
+    try:
+        for block in blocks:
+            table = _table(*block)
+            # Vectors look like noise: a dictionary of their values would be larger than the values.
+            writer = writer or parquet.ParquetWriter(
+                target, table.schema, compression="zstd", use_dictionary=["title"]
+            )
+            writer.write_table(table)
+            documents += len(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    return documents
+
+
+def _table(documents: Sequence[dict[str, Any]], vectors: NDArray[np.floating]) -> Any:
     fields = [
         json.dumps(each["fields"], ensure_ascii=False) if each.get("fields") else None
         for each in documents
@@ -35,5 +56,4 @@ def write_table(
         pa.json_(pa.string()), pa.array(fields, pa.string())
     )
     columns[VECTOR] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    # Vectors look like noise: a dictionary of their values would be larger than the values.
-    parquet.write_table(pa.table(columns), target, compression="zstd", use_dictionary=["title"])
+    return pa.table(columns)
