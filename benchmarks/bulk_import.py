@@ -16,28 +16,24 @@ machine that others use too.
 import argparse
 import asyncio
 import itertools
-import json
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-import pyarrow as pa
-from pyarrow import parquet
-from pymilvus import DataType, connections, utility
-from pymilvus.decorators import PyMilvusDeprecationWarning
 
 from benchmarks.growth import DIMENSION, documents
 from benchmarks.stopwatch import Stopwatch
 from services.common.collection import PhysicalName
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
 from services.common.text import WordAnalyzer
+from services.indexer.index.bulk_import import BulkImport
 from services.indexer.index.entities import entity
+from services.indexer.index.import_tables import row_table
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.writer import SLICE_ROWS
@@ -73,31 +69,6 @@ def cut_words() -> None:
     for row in few:
         document_row(row.document, row.vector, analyzer)
     print(f"words, as the worker cuts them: {watch.rate(CUT)}", flush=True)
-
-
-def write_parquet(target: Path, columns: Columns, entities: Entities) -> None:
-    """Writes rows in the form that Milvus imports: JSON as text, vectors as lists."""
-    arrays = {}
-    for name, column in columns.items():
-        values = [row[name] for row in entities]
-        if column["type"] is DataType.JSON:
-            arrays[name] = pa.array([json.dumps(one, ensure_ascii=False) for one in values])
-        elif column["type"] is DataType.FLOAT_VECTOR:
-            offsets = np.arange(len(values) + 1, dtype=np.int32) * DIMENSION
-            arrays[name] = pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(values)))
-        else:
-            arrays[name] = pa.array(values)
-    parquet.write_table(pa.table(arrays), target, compression="zstd", use_dictionary=False)
-
-
-def imported(physical: PhysicalName, files: Sequence[str]) -> None:
-    """Has Milvus import files, and waits until it has. Raises SystemExit if it fails."""
-    tasks = [utility.do_bulk_insert(str(physical), [file]) for file in files]
-    for task in tasks:
-        while (state := utility.get_bulk_insert_state(task)).state_name != "Completed":
-            if state.state_name.startswith("Failed"):
-                raise SystemExit(f"the import failed: {state.failed_reason}")
-            time.sleep(0.2)
 
 
 class Measured:
@@ -172,24 +143,28 @@ class Measured:
     async def bulk(self) -> None:
         """Bulk import of Parquet files, their writing included."""
         physical, columns = await self.made(3)
-        prepared = [entity(row, VERSION, columns) for row in rows(self.count)]
+        prepared = [*rows(self.count)]
         folder = self.storage / "imports"
         folder.mkdir()
         watch = Stopwatch.of(self.processes)
         files = []
         for start in range(0, self.count, IMPORTED_ROWS):
             file = folder / f"rows-{start}.parquet"
-            write_parquet(file, columns, prepared[start : start + IMPORTED_ROWS])
+            file.write_bytes(
+                row_table(prepared[start : start + IMPORTED_ROWS], VERSION, [*columns])
+            )
             files.append(str(file))
         print(f"bulk import, files written: {watch.rate(self.count)}", flush=True)
-        await asyncio.to_thread(imported, physical, files)
+        bulk = BulkImport(self.connection)
+        for number in [await bulk.start(str(physical), file) for file in files]:
+            while not await bulk.completed(number):  # noqa: ASYNC110 - another server's state
+                await asyncio.sleep(0.2)
         await self.ended("bulk import", physical, watch)
 
 
 async def measured(server: Server, folder: Path, count: int, wanted: Sequence[str]) -> None:
     """Fills a collection of the server in each of the ways, and prints their figures."""
     cut_words()
-    connections.connect(uri=server.url)
     async with milvus_connection(MilvusAddress(server.url)) as connection:
         ways = Measured(connection, folder, count)
         await ways.index.recover()
@@ -207,8 +182,6 @@ def main() -> None:
     parser.add_argument("documents", type=int, nargs="?", default=20_000)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
-    # The bulk import of Milvus 2.3 is in pymilvus's older interface only.
-    warnings.filterwarnings("ignore", category=PyMilvusDeprecationWarning)
     with tempfile.TemporaryDirectory(prefix="xunwen-import-") as name:
         folder = Path(name)
         with milvus_standalone(folder / "engine") as server:
