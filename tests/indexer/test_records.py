@@ -200,3 +200,41 @@ async def test_parts_in_a_partition_read_the_record_once(
     assert all(one.partition == {"tenant": "甲"} for one in granted)
     assert all(set(one.types) == {"year", "tenant"} for one in granted)
     assert store.reads[RECORD] == 1
+
+
+async def test_a_part_of_an_import_is_not_tried_while_the_index_is_away(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """Its columns are asked for first; attempts would use the part up, and reject documents."""
+
+    class Away(Index):
+        async def lexical(self, physical: PhysicalName) -> bool:
+            raise IndexUnavailable("It was killed.")
+
+    class Finisher:
+        def filled(self, manifest: JobManifest) -> PhysicalName:
+            return PhysicalName(NAME, encoders.default.fingerprint, "1", manifest.version)
+
+    store = Store(tmp_path)
+    collections = collections_of(Away(), store, encoders)
+    book = JobBook(JobFiles(store))
+    await book.load()
+    ledger = book.add(
+        JobManifest(
+            id="job",
+            collection=NAME,
+            mode=JobMode.IMPORT,
+            format=InputFormat.JSONL,
+            version=1,
+            created_at=now(),
+        )
+    )
+    await book.planned(ledger, Plan(token="p", parts=[4], read=4, rejected=0, deduplicated=0))
+    [part] = ledger.open
+    leases = PartLeases(
+        book, Workers(0), collections, cast("Any", None), cast("Any", Finisher()), 60.0, 1000
+    )
+    claim = Claim(worker="w", encoders=list(encoders.fingerprints))
+    with pytest.raises(IndexUnavailable):
+        await leases.claim("job", str(part), claim)
+    assert (ledger.open[part].attempts, ledger.open[part].lease) == (0, None)

@@ -81,6 +81,8 @@ class PartLeases:
         partition: dict[str, str] = {}
         if manifest.partition is not None:
             partition = await self.collections.in_partition(manifest.collection, manifest.partition)
+        # Before the attempt is counted, since Milvus may be away.
+        columns = None if key == PLANNING else await self._columns(ledger)
         lease = await self.book.claim(ledger, key, claim.worker, self.lease_seconds)
         if ledger.started_at is None:
             ledger.started_at = now()
@@ -96,7 +98,7 @@ class PartLeases:
             types=dict((await self.collections.state(manifest.collection)).types),
             partition=partition,
             part_documents=self.part_documents,
-            columns=None if key == PLANNING else await self._columns(ledger),
+            columns=columns,
         )
 
     def renew(self, job_id: str, part: str, renewal: Renewal) -> None:
