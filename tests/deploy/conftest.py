@@ -10,8 +10,8 @@ from tests.collector import Traces, collector
 from tests.servers import free_port
 from tests.stack import Stack, first_papers, running_stack
 
-DOCUMENTS = 150
-PART_DOCUMENTS = 50
+DOCUMENTS = 60
+PART_DOCUMENTS = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tests.engines.cluster import ClusterSystem
 from tests.gateway.test_no_stale import run
 
 SEARCH = {"query": "数学", "mode": "dense", "rank": False, "top_k": 50, "budget_ms": 30_000}
-KEPT = 20
+KEPT = 8
 """Documents that are there at a time, so that each can be among the hits."""
 
 
@@ -52,7 +52,7 @@ def write_and_search(cluster: ClusterSystem, collection: str, times: int) -> Non
 
 
 def test_a_write_is_found_and_a_deletion_hides(cluster: ClusterSystem) -> None:
-    write_and_search(cluster, "fresh", KEPT + 10)
+    write_and_search(cluster, "fresh", KEPT + 6)
 
 
 @pytest.mark.soak

@@ -44,17 +44,21 @@ class Program:
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        self._send_last(signal.SIGKILL)
+        self._await_end()
 
     def stop(self) -> None:
-        self._end(signal.SIGTERM)
+        stop_together(self)
 
-    def _end(self, number: int) -> None:
+    def _send_last(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+
+    def _await_end(self) -> None:
         process, self.process = self.process, None
         if process is None:
             return
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(number)
         try:
             process.wait(120)  # Paddle's programs end slowly on a busy machine
         except subprocess.TimeoutExpired:
@@ -73,6 +77,14 @@ class Program:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
+
+
+def stop_together(*programs: Program) -> None:
+    """Ends them; each takes a second or more."""
+    for program in programs:
+        program._send_last(signal.SIGTERM)
+    for program in programs:
+        program._await_end()
 
 
 class Installation:
@@ -184,9 +196,9 @@ class Installation:
         part.start()
 
     def restart_with_settings(self, *programs: Program) -> None:
-        """Stopped in order and started on what the environment and the files say now."""
+        """Stopped and started on what the environment and the files say now."""
+        stop_together(*programs)
         for program in programs:
-            program.stop()
             program.start()
         self.await_ready()
 
@@ -256,9 +268,10 @@ def installation(
         with ExitStack() as stack:
             stack.callback(running.client.close)
             stack.callback(running.search.close)
-            for program in (running.api, running.worker, running.recall):
+            programs = (running.api, running.worker, running.recall)
+            stack.callback(stop_together, *programs)
+            for program in programs:
                 program.start()
-                stack.callback(program.stop)
             running.await_ready()
             yield running
 

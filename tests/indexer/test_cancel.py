@@ -54,7 +54,7 @@ def test_a_large_job_is_cancelled_within_two_seconds(tmp_path: Path) -> None:
 
 
 def test_a_small_job_passes_a_large_one(indexer: Installation) -> None:
-    large = indexer.submit("night", literature(6000, "n"))
+    large = indexer.submit("night", literature(2000, "n"))
     indexer.indexed(large, 50)
     small = indexer.submit("small", documents(5))
     assert indexer.ended(small)["state"] == "succeeded"
