@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 from services.common.text import WordAnalyzer
 
 ROOT = Path(__file__).parents[1]

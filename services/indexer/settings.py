@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.common.milvus_address import MilvusSettings
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 from services.common.redis_address import StateRedisUrl
 from services.common.wire.golden import MAX_GOLDEN
 from services.indexer.index.choice import IndexChoice, IndexKind

@@ -7,7 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.common.blend import BLEND
 from services.common.engine import QUEUED_TOKENS, PredictorOptions
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 from services.common.settings import ServiceSettings
 
 

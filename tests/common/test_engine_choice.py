@@ -12,7 +12,8 @@ import pytest
 from services.common.engine import Encoder, PredictorOptions, batched_encoder, choice, open_encoder
 from services.common.engine.remote import RemotePredictor
 from services.common.errors import ModelInvalid, ModelUnavailable
-from services.common.model_dir import WantedPrecision, load_manifest, write_manifest
+from services.common.model_dir import load_manifest, write_manifest
+from services.common.precision import WantedPrecision
 from tests.models import tiny_encoder
 
 _SHIPPED = Path(__file__).parents[2] / "models" / "literature-encoder"

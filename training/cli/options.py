@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 
 ENCODER = Path("models/literature-encoder")
 

@@ -13,7 +13,7 @@ import typer
 
 from services.common.blend import BLEND, FittedWeights, write_weights
 from services.common.engine import Encoder
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import considered
 from services.rank.features import NAMES, AnalysedQuery, coarse_features

@@ -16,7 +16,8 @@ from services.common.engine import (
     open_encoder,
     open_ranker,
 )
-from services.common.model_dir import MANIFEST, ModelKind, WantedPrecision
+from services.common.model_dir import MANIFEST, ModelKind
+from services.common.precision import WantedPrecision
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.documents import Document
-from services.common.model_dir import Precision
+from services.common.precision import Precision
 from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.mapping import FieldMapping
 from training.failures import TrainingError

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 from xunwen.embedded.errors import EmbeddedError
 
 _CHECKOUT = Path(__file__).resolve().parents[2]

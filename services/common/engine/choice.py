@@ -16,7 +16,8 @@ from services.common.engine.predictor import Predictor, PredictorOptions
 from services.common.engine.processor import computes_in_bfloat16
 from services.common.engine.tokens import Tokens
 from services.common.errors import ModelInvalid
-from services.common.model_dir import ModelManifest, Precision
+from services.common.model_dir import ModelManifest
+from services.common.precision import Precision
 
 log = logging.getLogger(__name__)
 

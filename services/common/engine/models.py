@@ -12,7 +12,8 @@ from services.common.engine.remote import RemoteForward, RemoteTexts
 from services.common.engine.remote_directory import is_remote, open_remote
 from services.common.engine.tokens import TextTokenizer, Tokens
 from services.common.errors import ModelInvalid
-from services.common.model_dir import ModelKind, ModelManifest, Precision, load_manifest
+from services.common.model_dir import ModelKind, ModelManifest, load_manifest
+from services.common.precision import Precision
 
 
 class Encoder:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from services.common.engine.batches import Passes
 from services.common.engine.tokens import IntArray
-from services.common.model_dir import WantedPrecision
+from services.common.precision import WantedPrecision
 
 FloatArray = npt.NDArray[np.float32]
 

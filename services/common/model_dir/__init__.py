@@ -9,8 +9,6 @@ from services.common.model_dir.manifest import (
     ModelKind,
     ModelManifest,
     Normalisation,
-    Precision,
-    WantedPrecision,
     load_manifest,
     write_manifest,
 )
@@ -28,8 +26,6 @@ __all__ = [
     "ModelKind",
     "ModelManifest",
     "Normalisation",
-    "Precision",
-    "WantedPrecision",
     "decoded",
     "file_of",
     "load_manifest",

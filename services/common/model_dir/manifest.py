@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from services.common.errors import ModelInvalid
 from services.common.model_dir.files import ModelFiles, check_files
+from services.common.precision import Precision
 from services.common.text.normalise import normalise
 from services.common.validation import every_reason
 
@@ -22,15 +23,10 @@ _PLACEHOLDER = re.compile(r"\{(title|text)\}(\s*)")
 _RAW_CHARS = 48
 """Characters of a raw text beyond this many per token cannot reach the model."""
 
-Precision = Literal["fp32", "bf16", "int8"]
 InputName = Literal["input_ids", "token_type_ids", "attention_mask", "position_ids"]
 """An input of a program: int64 [sequences, tokens], as `services.common.engine.tokens` makes it."""
 INPUTS: tuple[InputName, ...] = ("input_ids", "token_type_ids")
 """The inputs of programs whose manifest names none."""
-WantedPrecision = Literal["auto", "small", "fp32", "bf16", "int8"]
-"""A precision of the model, or how to choose one: `auto` takes the fastest for passes of many texts
-on this machine, `small` the one that needs the least memory, which is also the fastest for passes
-of few texts."""
 
 
 class ModelKind(StrEnum):
