@@ -32,9 +32,9 @@ up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
 COVERED := the tests' own processes
-test: dev  ## unit tests and tests against the real servers, two at a time; prints the coverage
+test: dev  ## unit tests and tests against the real servers, three at a time; prints the coverage
 	@mkdir -p var/coverage
-	$(BIN)/pytest --numprocesses 2 --cov --cov-report=
+	$(BIN)/pytest --numprocesses 3 --cov --cov-report=
 	@echo "==> coverage of $(COVERED): the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
 	@$(BIN)/coverage report --sort=cover | { sed -n 3,17p; tail -n 1; }
 
