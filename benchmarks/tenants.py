@@ -4,7 +4,8 @@ collection for each tenant.
 Every tenant has as many documents as the others. Vectors are random, of unit length and 128
 dimensions, and the engine is measured and not the encoder. A search asks for 100 documents of one
 tenant, and its recall is measured against exact search. The collections of the third way are made
-for some tenants only, since each costs seconds and memory; the rate is what counts.
+for some tenants only, since each costs seconds and memory; the rate is what counts. Each way has a
+server of its own, and `--ways` measures some of them.
 
     python -m benchmarks.tenants standalone --documents 100000 --tenants 1000 --collections 100
     python -m benchmarks.tenants embedded --documents 100000 --tenants 1000 --collections 100
@@ -39,10 +40,13 @@ from tests.milvus_standalone import milvus_standalone
 from tests.servers import Server, milvus_lite
 
 DIMENSION, BATCH, QUERIES, FOUND = 128, 500, 40, 100
+WAYS = ("filter", "key", "collections")
 KEY = "tenant"
 TYPES = {KEY: FieldType(type=FieldKind.KEYWORD)}
 INDEX_SECONDS = 900.0
 """Longest wait for the vector index of a collection."""
+SEEN_SECONDS = 5.0
+"""Time in which written rows come into sight of searches that do not wait for them."""
 
 
 class Corpus:
@@ -89,7 +93,12 @@ class Bench:
             await self._writer.upsert(physical, batch, 1)
 
     async def indexed(self, physical: PhysicalName) -> float:
-        """Seals the rows and waits for the vector index; returns the seconds."""
+        """Seals the rows and waits for the vector index, then loads the collection with it; returns
+        the seconds.
+
+        A loaded segment is searched by an interim index until a server exchanges it, which it does
+        some time after it has reported the index.
+        """
         started = time.perf_counter()
         await self._writer.flush(physical)
         if (await self._connection.engine()).embedded:
@@ -101,7 +110,12 @@ class Bench:
             if state["indexed_rows"] == state["total_rows"] > 0:
                 break
             await asyncio.sleep(1)
-        return time.perf_counter() - started
+        took = time.perf_counter() - started
+        await self._connection.ask(
+            "release", lambda client: client.release_collection(str(physical)), 60.0
+        )
+        await self._writer.load(physical)
+        return took
 
     async def ask(self, what: str, physical: Sequence[PhysicalName], expression: str) -> None:
         """Prints time and recall of searches that an expression limits, in which `?` stands for a
@@ -135,31 +149,41 @@ def name(tenant: int) -> str:
     return f"租户{tenant}"
 
 
-async def measured(server: Server, folder: Path, corpus: Corpus, collections: int) -> None:
-    """Fills the collections of each way and prints its figures."""
+async def shared(bench: Bench, way: str, key: str | None) -> None:
+    """Fills one collection with the documents of all tenants and prints its figures."""
+    physical, columns = PhysicalName("tenants", "0" * 16, "1", 0), columns_of(TYPES, key)
+    started = time.perf_counter()
+    await bench.fill(physical, columns)
+    filled = time.perf_counter() - started
+    indexed = await bench.indexed(physical)
+    print(f"{way}: filled in {filled:.0f} s, indexed after {indexed:.0f} s", flush=True)
+    await bench.ask(f"{way}, one tenant", [physical], compile_filter({KEY: "?"}, columns))
+    await bench.ask(f"{way}, all tenants", [physical], "")
+
+
+async def several(bench: Bench, collections: int) -> None:
+    """Fills a collection for each of some tenants and prints their figures."""
+    physicals = [PhysicalName("tenants", "0" * 16, "1", tenant) for tenant in range(collections)]
+    started = time.perf_counter()
+    for tenant, physical in enumerate(physicals):
+        await bench.fill(physical, [], tenant)
+    filled = time.perf_counter() - started
+    print(f"{collections} collections: filled in {filled:.0f} s", flush=True)
+    await asyncio.sleep(SEEN_SECONDS)
+    await bench.ask("collection of a tenant", physicals, "")
+
+
+async def measured(
+    way: str, server: Server, folder: Path, corpus: Corpus, collections: int
+) -> None:
+    """Prints the figures of one way, with the memory of its server."""
     async with milvus_connection(MilvusAddress(server.url)) as connection:
         bench = Bench(connection, folder / "storage", corpus)
-        for number, (way, key) in enumerate((("filter", None), ("partition key", KEY))):
-            physical = PhysicalName("tenants", "0" * 16, "1", number)
-            columns = columns_of(TYPES, key)
-            started = time.perf_counter()
-            await bench.fill(physical, columns)
-            filled = time.perf_counter() - started
-            indexed = await bench.indexed(physical)
-            print(f"{way}: filled in {filled:.0f} s, indexed after {indexed:.0f} s")
-            await bench.ask(f"{way}, one tenant", [physical], compile_filter({KEY: "?"}, columns))
-            await bench.ask(f"{way}, all tenants", [physical], "")
-            print(f"{way}: {_memory()}", flush=True)
-        several = [
-            PhysicalName("tenants", "0" * 16, "1", 10 + tenant) for tenant in range(collections)
-        ]
-        started = time.perf_counter()
-        for tenant, physical in enumerate(several):
-            await bench.fill(physical, [], tenant)
-        filled = time.perf_counter() - started
-        print(f"{collections} collections: filled in {filled:.0f} s")
-        await bench.ask("collection of a tenant", several, "")
-        print(f"{collections} collections: {_memory()}", flush=True)
+        if way == "collections":
+            await several(bench, collections)
+        else:
+            await shared(bench, way, KEY if way == "key" else None)
+    print(f"{way}: {_memory()}", flush=True)
 
 
 def _memory() -> str:
@@ -174,13 +198,15 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--tenants", type=int, default=1_000)
     parser.add_argument("--collections", type=int, default=100)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
     engine = milvus_lite if options.engine == "embedded" else milvus_standalone
     corpus = Corpus(options.documents, options.tenants)
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        with engine(folder / "engine") as server:
-            asyncio.run(measured(server, folder, corpus, options.collections))
+    for way in options.ways:
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            with engine(folder / "engine") as server:
+                asyncio.run(measured(way, server, folder, corpus, options.collections))
 
 
 if __name__ == "__main__":
