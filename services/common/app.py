@@ -151,6 +151,7 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
         timeout_graceful_shutdown=int(settings.drain_seconds),
         server_header=False,
         timeout_keep_alive=_IDLE_SECONDS,
+        loop="uvloop",
         http=impatient(settings.head_seconds),
     )
     end_on_signals()
