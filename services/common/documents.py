@@ -118,8 +118,8 @@ def gathered(
     objects is like any other.
     """
     names = dict(zip(OWN, OWN, strict=True)) | dict(names or {})
-    told = () if columns else (PASSAGE_COUNT,)
-    own, nested = {*names.values(), *without, *told}, values.get("fields")
+    ignored = () if columns else (PASSAGE_COUNT,)
+    own, nested = {*names.values(), *without, *ignored}, values.get("fields")
     merged = isinstance(nested, Mapping) or not columns
     fields = {
         name: value
