@@ -34,8 +34,9 @@ class JobAcceptance:
     writer: IndexWriter
     inputs: InputStore
     imports: Imports
-    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Lock under which a job is compared with the running ones and becomes one of them."""
+    _adding: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+    """Locks by collection, under which a job is compared with the running ones and becomes one of
+    them. Jobs of other collections do not wait while its manifest is stored."""
     _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
     """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
 
@@ -147,7 +148,8 @@ class JobAcceptance:
     async def _added(self, manifest: JobManifest) -> JobLedger:
         """The ledger of a job, which is accepted from then on. Raises Conflict if one was accepted
         meanwhile beside which it may not run."""
-        async with self._adding:
+        lock = self._adding.setdefault(manifest.collection, asyncio.Lock())
+        async with lock:
             self._check_free(manifest.collection, manifest.mode)
             await asyncio.to_thread(self.book.files.write_manifest, manifest)
             return self.book.add(manifest)
