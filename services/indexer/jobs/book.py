@@ -91,27 +91,13 @@ class JobBook:
 
     def rebuilding(self, collection: str) -> int | None:
         """The version of the rebuild that runs on a collection, or None. Raises Unavailable."""
-        self.check()
-        return next(
-            (
-                one.manifest.version
-                for one in self._of(collection)
-                if one.manifest.mode is JobMode.REBUILD and one.end is None and not one.cancelling
-            ),
-            None,
-        )
+        rebuilds = self._running_as(JobMode.REBUILD, collection)
+        return next((one.manifest.version for one in rebuilds if not one.cancelling), None)
 
     def importing(self, collection: str) -> str | None:
         """Id of the import that runs on a collection, or None. Raises Unavailable."""
-        self.check()
-        return next(
-            (
-                one.manifest.id
-                for one in self._of(collection)
-                if one.manifest.mode is JobMode.IMPORT and one.end is None
-            ),
-            None,
-        )
+        imports = self._running_as(JobMode.IMPORT, collection)
+        return next((one.manifest.id for one in imports), None)
 
     def newest(self, collection: str) -> int:
         """The version of the newest job of a collection; 0 if it has none."""
@@ -130,6 +116,13 @@ class JobBook:
 
     def _of(self, collection: str) -> Iterator[JobLedger]:
         return (one for one in self._ledgers.values() if one.manifest.collection == collection)
+
+    def _running_as(self, mode: JobMode, collection: str) -> Iterator[JobLedger]:
+        """The ledgers of the running jobs of a mode on a collection. Raises Unavailable."""
+        self.check()
+        return (
+            one for one in self._of(collection) if one.manifest.mode is mode and one.end is None
+        )
 
     def by_idempotency_key(self, key: str) -> JobLedger | None:
         """The job that was accepted under a key; None if there is none."""
