@@ -31,6 +31,7 @@ from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
 from services.common.request_context import Deadline
 from services.common.typed_columns import columns_of
+from services.indexer.index.bulk_import import BulkImport
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
@@ -111,10 +112,7 @@ class Bench:
                 break
             await asyncio.sleep(1)
         took = time.perf_counter() - started
-        await self._connection.ask(
-            "release", lambda client: client.release_collection(str(physical)), 60.0
-        )
-        await self._writer.load(physical)
+        await BulkImport(self._connection).reload(str(physical))
         return took
 
     async def ask(self, what: str, physical: Sequence[PhysicalName], expression: str) -> None:
