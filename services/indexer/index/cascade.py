@@ -13,9 +13,9 @@ from services.common.wire.recall import Candidate, Mode, RecallRequest, RecallRe
 from services.indexer.index.verdict import BEST, DEPTH
 
 _TRIES = 3
-"""Times that rank is asked for the same query before it counts as away."""
+"""Number of times that rank is asked for the same query before it counts as away."""
 _PAUSE_SECONDS = 1.0
-"""Time between two of them, during which a full queue of rank gets shorter."""
+"""Seconds between two such calls, in which a full queue of rank gets shorter."""
 
 
 class RankAway(Exception):
