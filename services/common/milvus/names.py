@@ -17,6 +17,7 @@ from pymilvus import AsyncMilvusClient, DataType, MilvusClient
 
 from services.common.collection import milvus_name, user_name
 from services.common.milvus.failures import Missing
+from services.common.milvus.raw import create_collection
 
 COLLECTION = "xunwen_names"
 """The collection that keeps the names on the embedded engine."""
@@ -192,8 +193,6 @@ def _newest(rows: list[dict[str, Any]]) -> dict[str, str]:
 
 async def _create(client: AsyncMilvusClient) -> None:
     """Creates the collection unless it is there."""
-    if await client.has_collection(COLLECTION):
-        return
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
     schema.add_field("name", DataType.VARCHAR, max_length=512)
@@ -202,4 +201,4 @@ async def _create(client: AsyncMilvusClient) -> None:
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
     indexes = MilvusClient.prepare_index_params()
     indexes.add_index("vector", index_type="FLAT", metric_type="IP", params={})
-    await client.create_collection(COLLECTION, schema=schema, index_params=indexes)
+    await create_collection(client, COLLECTION, schema, indexes)

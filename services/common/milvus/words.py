@@ -12,6 +12,7 @@ from pymilvus import AsyncMilvusClient, DataType, MilvusClient
 
 from services.common.milvus.failures import Missing
 from services.common.milvus.names import MilvusCall
+from services.common.milvus.raw import create_collection
 
 _ROW_BYTES = 60_000
 """Most bytes of words in one row; a VARCHAR takes 65,535."""
@@ -41,18 +42,15 @@ class DictionaryRows:
             for number, text in enumerate(_texts(words))
         ]
 
-        async def create(client: AsyncMilvusClient) -> None:
-            if not await client.has_collection(name):
-                schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-                schema.add_field("number", DataType.INT64, is_primary=True)
-                schema.add_field("words", DataType.VARCHAR, max_length=65_535)
-                schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
-                indexes = MilvusClient.prepare_index_params()
-                indexes.add_index("vector", index_type="FLAT", metric_type="IP", params={})
-                await client.create_collection(name, schema=schema, index_params=indexes)
-            await client.load_collection(name)
-
-        await self._ask("create", create, _SECONDS)
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("number", DataType.INT64, is_primary=True)
+        schema.add_field("words", DataType.VARCHAR, max_length=65_535)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+        indexes = MilvusClient.prepare_index_params()
+        indexes.add_index("vector", index_type="FLAT", metric_type="IP", params={})
+        await self._ask(
+            "create", lambda client: create_collection(client, name, schema, indexes), _SECONDS
+        )
         for start in range(0, len(rows), _ROWS):
             some = rows[start : start + _ROWS]
             await self._ask("write", partial(_write, name, some), _SECONDS)

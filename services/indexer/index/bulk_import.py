@@ -5,8 +5,7 @@ which nothing else writes to.
 """
 
 import logging
-from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any
 
 from pymilvus import AsyncMilvusClient
 from pymilvus.client.prepare import Prepare
@@ -14,6 +13,7 @@ from pymilvus.client.utils import check_status
 
 from services.common.errors import InvalidRequest
 from services.common.milvus import MilvusConnection, Missing
+from services.common.milvus.raw import send
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +88,7 @@ class BulkImport:
         """The answer of a call that pymilvus has under a private name only."""
 
         async def call(client: AsyncMilvusClient) -> Any:
-            handler: Any = await client._get_connection()  # noqa: SLF001
-            send = getattr(handler._async_stub, method)  # noqa: SLF001
-            answer = await cast("Awaitable[Any]", send(request, timeout=_CALL_SECONDS))
+            answer = await send(client, method, request, _CALL_SECONDS)
             check_status(answer.status)
             return answer
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from opentelemetry.trace import SpanKind
-from pymilvus import AsyncMilvusClient
 
 from services.common.collection import PhysicalName, passages_name
 from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection
+from services.common.milvus.raw import create_collection
 from services.common.milvus.words import DictionaryRows
 from services.common.tracing import span
 from services.indexer.index.choice import IndexChoice
@@ -118,12 +118,9 @@ class MilvusVectorIndex(StoredRows):
 
         more = {"num_partitions": PARTITIONS} if schema.partition_key_field else {}
 
-        async def create(client: AsyncMilvusClient) -> None:
-            if not await client.has_collection(name):
-                await client.create_collection(name, schema=schema, index_params=indexes, **more)
-            await client.load_collection(name)
-
-        await self._calls.slow("create", create)
+        await self._calls.slow(
+            "create", lambda client: create_collection(client, name, schema, indexes, **more)
+        )
         if self._database is not None:
             await asyncio.to_thread(_add_id_indexes, self._database)
 
