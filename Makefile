@@ -8,15 +8,20 @@ BIN := $(VENV)/bin
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# Runs pip with one moving line that counts packages, instead of several hundred lines.
+# Runs pip with one moving line that counts packages, instead of several hundred lines. Python compiles
+# the modules that are imported; all of them would take most of a minute.
 define install
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
+	@$(BIN)/pip install --no-compile --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
 	| { n=0; r=''; [ -t 1 ] && r='\r\033[K'; while read -r word name rest; do case $$word in \
 	Collecting) n=$$((n + 1)); [ -t 1 ] && printf "$$r    package %d: %s" $$n "$$name";; \
 	Downloading) [ -t 1 ] && printf "$$r    package %d: %s %s" $$n "$${name##*/}" "$$rest";; \
 	Installing) [ "$$name" = collected ] && printf "$$r    installing %d packages\n" $$n;; \
 	esac; done; true; }
 endef
+
+# Each module is compiled once and kept, also where the environment says otherwise: tests start several
+# hundred programs.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev up test coverage chart lint format eval bench soak clean
@@ -79,8 +84,7 @@ $(VENV)/.serving: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.serving
 	@echo "==> dependencies of training and tests"
-# Python compiles the modules that are imported; all of them would take most of a minute.
-	$(call install,--no-compile -e '.[dev]')
+	$(call install,-e '.[dev]')
 	@touch $@
 
 models/.unpacked: $(VENV)/.serving $(wildcard models/*/weights.packed) $(wildcard models/*/manifest.json)
