@@ -24,6 +24,14 @@ from tests.servers import Server, free_port
 
 _FIELD = re.compile(r"\{\{ *(\w+)(?:\((\w+)\))?(?:: *([^}]*?))? *\}\}")
 _START_SECONDS = 120.0
+_INTERVALS = {
+    "PROXY_TIMETICKINTERVAL": "50",
+    "QUERYCOORD_CHECKCHANNELINTERVAL": "100",
+    "QUERYCOORD_CHECKSEGMENTINTERVAL": "100",
+    "QUERYCOORD_DISTPULLINTERVAL": "100",
+}
+"""Milliseconds after which a read sees a write, and for which parts of the program wait for each
+other; by default 200, 1000, 1000 and 500."""
 BUCKET, ACCESS_KEY, SECRET_KEY = "a-bucket", "minioadmin", "minioadmin"
 """Bucket and keys with which the program enters an S3-compatible store."""
 
@@ -61,6 +69,7 @@ def milvus_standalone(
             "DEPLOY_MODE": "STANDALONE",
             "METRICS_PORT": str(free_port()),
             "LD_LIBRARY_PATH": str(programs),
+            **_INTERVALS,
             **(_remote(objects) if objects else {}),
         },
     )

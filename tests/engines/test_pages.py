@@ -19,7 +19,7 @@ WRITES = [[f"{letter}{number:03d}" for number in range(100)] for letter in "abc"
 EVERY = [identity for ids in WRITES for identity in ids]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scattered(engine: Server) -> Iterator[PhysicalName]:
     """A collection that a server keeps in several segments: each write but the last is sealed."""
     physical = PhysicalName("scattered", "0" * 16, "1", time.time_ns())
