@@ -19,8 +19,9 @@ from services.recall.settings import RecallSettings
 def create(settings: RecallSettings) -> FastAPI:
     """Reads encoders and dictionaries and creates the application. Raises StartFailed."""
     directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
+    analyzers = Analyzers(settings.dictionaries)
     default = open_encoder(settings.model_dir, settings.predictor_options())
-    return create_app(settings, directories, default, Analyzers(settings.dictionaries))
+    return create_app(settings, directories, default, analyzers)
 
 
 if __name__ == "__main__":

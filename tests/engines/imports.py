@@ -1,9 +1,6 @@
 """Imports, and the same input by upserts: jobs, and what they leave in Milvus."""
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -110,16 +107,6 @@ def described(running: Installation, collection: str) -> tuple[int, Any]:
     count = running.client.get(f"/collections/{collection}").json()["count"]
     counted = running.client.get(f"/collections/{collection}/statistics").json()
     return count, [counted[name] for name in ("documents", "title", "text", "fields")]
-
-
-@contextmanager
-def held(running: Installation) -> Iterator[None]:
-    """The worker stands still while the block runs, so that a job stays where it is."""
-    running.worker.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        running.worker.signal(signal.SIGCONT)
 
 
 def check_equal(running: Installation, key: str | None) -> str:

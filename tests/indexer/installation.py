@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from tests.servers import Server, free_port, milvus_lite, valkey
 PART_DOCUMENTS = 50
 LEASE_SECONDS = 2.0
 PAPERS = Path(__file__).parents[2] / "data" / "literature_papers.jsonl"
+TRADE = "trade"
+"""A collection that has a dictionary from the first start on."""
 FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 
 
@@ -203,6 +205,15 @@ class Installation:
         self.await_ready()
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """The worker stands still while the block runs, so that a job stays where it is."""
+        self.worker.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.signal(signal.SIGCONT)
+
+    @contextmanager
     def second_worker(self) -> Iterator[None]:
         other = Program("services.indexer.worker", self.env, self.folder / "worker2.log")
         other.start()
@@ -256,15 +267,18 @@ def installation(
     part_documents: int = PART_DOCUMENTS,
     lease_seconds: float = LEASE_SECONDS,
     server: Server | None = None,
+    words: Mapping[str, str] | None = None,
     **variables: str,
 ) -> Iterator[Installation]:
-    """Started; `server` is the Milvus, by default an embedded engine of its own; `variables` are
-    further ones of the environment."""
+    """Started; `server` is the Milvus, by default an embedded engine of its own; `words` are the
+    user dictionaries of collections; `variables` are further ones of the environment."""
     model = tiny_encoder(folder / "model")
     with nullcontext(server) if server else milvus_lite(folder) as milvus, valkey(folder) as redis:
         running = Installation(
             folder, milvus, redis, model, part_documents, lease_seconds, **variables
         )
+        for collection, lines in (words or {}).items():
+            (running.dictionaries / f"{collection}.txt").write_text(lines, encoding="utf-8")
         with ExitStack() as stack:
             stack.callback(running.client.close)
             stack.callback(running.search.close)

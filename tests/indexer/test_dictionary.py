@@ -1,12 +1,13 @@
 """A user dictionary: its words are whole when they are indexed and when they are asked for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from services.common.collection import PhysicalName
 from services.common.text import WordAnalyzer
-from tests.indexer.installation import Installation, eventually
+from tests.indexer.installation import TRADE, Installation, Program, eventually
 
 TEXTS = [
     {"id": "whole", "title": "寻文系统的部署"},
@@ -32,44 +33,6 @@ def analysis(indexer: Installation, collection: str) -> str:
     return physical.analyzer
 
 
-def restarted(indexer: Installation) -> None:
-    indexer.restart_with_settings(indexer.api, indexer.worker, indexer.recall)
-
-
-@pytest.fixture
-def trade(indexer: Installation) -> Iterator[str]:
-    """A collection with a dictionary, which is gone afterwards."""
-    dictionary = indexer.dictionaries / "trade.txt"
-    dictionary.write_text("寻文系统 5 n\n", encoding="utf-8")
-    restarted(indexer)
-    yield "trade"
-    dictionary.unlink()
-    restarted(indexer)
-
-
-def test_from_the_first_document_to_another_dictionary(indexer: Installation, trade: str) -> None:
-    for collection in (trade, "plain"):
-        job = indexer.ended(indexer.submit(collection, TEXTS[:1]))
-        assert job["state"] == "succeeded"
-        path = f"/collections/{collection}/documents/{TEXTS[1]['id']}"
-        indexer.client.put(path, json={"title": TEXTS[1]["title"]}).raise_for_status()
-    assert indexer.found(trade, "寻文系统", "lexical") == ["whole", "parts"]
-    assert indexer.found("plain", "寻文系统", "lexical") == ["parts", "whole"]
-
-    dictionary = indexer.dictionaries / f"{trade}.txt"
-    dictionary.write_text("寻文系统\n部署\n引力波\n", encoding="utf-8")
-    restarted(indexer)
-    put(indexer, trade, "x", "系统的寻文")
-    assert indexer.client.get(f"/collections/{trade}/dictionary").json()["waiting"]
-    assert analysis(indexer, trade) == WordAnalyzer(["寻文系统"]).identity
-    assert indexer.found(trade, "寻文系统", "lexical")[0] == "whole"
-    rebuild(indexer, trade)
-    assert analysis(indexer, trade) == WordAnalyzer(["寻文系统", "部署", "引力波"]).identity
-    assert indexer.found(trade, "寻文系统", "lexical")[0] == "whole"
-    body = {"query": "寻文系统", "collection": trade, "top_n": 10}
-    assert indexer.search.post("/search", json=body).json()["degraded"] == []
-
-
 @pytest.fixture
 def owned(indexer: Installation) -> Iterator[str]:
     """A collection that its owner gives words."""
@@ -77,7 +40,29 @@ def owned(indexer: Installation) -> Iterator[str]:
     indexer.client.delete("/collections/owned")
 
 
-def test_words_of_the_owner_count_from_the_switch_on(indexer: Installation, owned: str) -> None:
+def fill_with_words_of_a_file(indexer: Installation) -> None:
+    for collection in (TRADE, "plain"):
+        job = indexer.ended(indexer.submit(collection, TEXTS[:1]))
+        assert job["state"] == "succeeded"
+        put(indexer, collection, TEXTS[1]["id"], TEXTS[1]["title"])
+    assert indexer.found(TRADE, "寻文系统", "lexical") == ["whole", "parts"]
+    assert indexer.found("plain", "寻文系统", "lexical") == ["parts", "whole"]
+
+
+def check_added_words_of_a_file(indexer: Installation) -> None:
+    """They count from a rebuild on."""
+    put(indexer, TRADE, "x", "系统的寻文")
+    assert indexer.client.get(f"/collections/{TRADE}/dictionary").json()["waiting"]
+    assert analysis(indexer, TRADE) == WordAnalyzer(["寻文系统"]).identity
+    assert indexer.found(TRADE, "寻文系统", "lexical")[0] == "whole"
+    rebuild(indexer, TRADE)
+    assert analysis(indexer, TRADE) == WordAnalyzer(["寻文系统", "部署", "引力波"]).identity
+    assert indexer.found(TRADE, "寻文系统", "lexical")[0] == "whole"
+    body = {"query": "寻文系统", "collection": TRADE, "top_n": 10}
+    assert indexer.search.post("/search", json=body).json()["degraded"] == []
+
+
+def give_words_and_rebuild(indexer: Installation, owned: str) -> None:
     for text in TEXTS:
         put(indexer, owned, text["id"], text["title"])
     assert indexer.found(owned, "寻文系统", "lexical") == ["parts", "whole"]
@@ -85,13 +70,14 @@ def test_words_of_the_owner_count_from_the_switch_on(indexer: Installation, owne
     assert given.json() == {"words": 1, "waiting": True}
     put(indexer, owned, "more", "部署寻文系统")
     assert indexer.found(owned, "寻文系统", "lexical")[0] == "parts"
-    plain, own = WordAnalyzer().identity, WordAnalyzer(["寻文系统"]).identity
-    assert analysis(indexer, owned) == plain
-
+    assert analysis(indexer, owned) == WordAnalyzer().identity
     rebuild(indexer, owned)
-    assert analysis(indexer, owned) == own
+    assert analysis(indexer, owned) == WordAnalyzer(["寻文系统"]).identity
     assert set(indexer.found(owned, "寻文系统", "lexical")[:2]) == {"whole", "more"}
-    indexer.restart_with_settings(indexer.api, indexer.worker, indexer.recall)
+
+
+def check_given_words(indexer: Installation, owned: str) -> None:
+    """They are still there; a rollback takes the words of the index before."""
     put(indexer, owned, "last", "寻文系统")
     job = indexer.submit(owned, [{"id": "bulk", "title": "寻文系统的寻文系统"}])
     assert indexer.ended(job)["state"] == "succeeded"
@@ -100,11 +86,21 @@ def test_words_of_the_owner_count_from_the_switch_on(indexer: Installation, owne
     assert stored == {"words": ["寻文系统"], "waiting": False}
 
     indexer.client.post(f"/collections/{owned}:rollback").raise_for_status()
-    assert analysis(indexer, owned) == plain
+    assert analysis(indexer, owned) == WordAnalyzer().identity
     assert indexer.found(owned, "寻文系统", "lexical")[0] == "parts"
     assert indexer.client.get(f"/collections/{owned}/dictionary").json()["waiting"]
     given = indexer.client.put(f"/collections/{owned}/dictionary", json={"words": []})
     assert given.json() == {"words": 0, "waiting": False}
+
+
+def test_words_of_a_file_and_of_an_owner_over_a_restart(indexer: Installation, owned: str) -> None:
+    fill_with_words_of_a_file(indexer)
+    give_words_and_rebuild(indexer, owned)
+    dictionary = indexer.dictionaries / f"{TRADE}.txt"
+    dictionary.write_text("寻文系统\n部署\n引力波\n", encoding="utf-8")
+    indexer.restart_with_settings(indexer.api, indexer.worker, indexer.recall)
+    check_added_words_of_a_file(indexer)
+    check_given_words(indexer, owned)
 
 
 def test_a_document_that_is_written_beside_a_rebuild_is_cut_for_both(
@@ -113,12 +109,11 @@ def test_a_document_that_is_written_beside_a_rebuild_is_cut_for_both(
     lines = [{"id": f"d{n}", "title": f"第{n}篇讲系统"} for n in range(400)]
     assert indexer.ended(indexer.submit(owned, lines))["state"] == "succeeded"
     indexer.client.put(f"/collections/{owned}/dictionary", json={"words": ["寻文系统"]})
-    indexer.worker.stop()
-    job = indexer.client.post(f"/collections/{owned}:rebuild").json()["job_id"]
-    eventually(lambda: len(indexer.physicals(owned)) == 2)
-    put(indexer, owned, "beside", "寻文系统")
-    assert indexer.found(owned, "寻文", "lexical") == ["beside"]
-    indexer.worker.start()
+    with indexer.held():
+        job = indexer.client.post(f"/collections/{owned}:rebuild").json()["job_id"]
+        eventually(lambda: len(indexer.physicals(owned)) == 2)
+        put(indexer, owned, "beside", "寻文系统")
+        assert indexer.found(owned, "寻文", "lexical") == ["beside"]
     assert indexer.ended(job)["state"] == "succeeded"
     assert indexer.found(owned, "寻文系统", "lexical")[0] == "beside"
     words = [name for name in indexer.collections_of_milvus() if name.endswith("__w")]
@@ -152,17 +147,14 @@ def test_words_that_no_text_has_are_refused(
     assert missing.status_code == 404
 
 
-def test_a_bad_dictionary_stops_the_start_with_one_line(indexer: Installation) -> None:
-    bad = indexer.dictionaries / "bad.txt"
-    bad.write_bytes("词".encode("gb18030"))
-    try:
-        indexer.recall.stop()
-        indexer.recall.start()
-        process = indexer.recall.process
-        assert process is not None
-        assert process.wait(120) == 1
-        last = (indexer.folder / "recall.log").read_text(encoding="utf-8").splitlines()[-1]
-        assert last == "recall: bad.txt is no file of words in UTF-8"
-    finally:
-        bad.unlink()
-        indexer.restart_with_settings(indexer.recall)
+def test_a_bad_dictionary_stops_the_start_with_one_line(
+    indexer: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.txt").write_bytes("词".encode("gb18030"))
+    env = indexer.env | {"XUNWEN_RECALL_DICTIONARIES": str(tmp_path)}
+    log = tmp_path / "recall.log"
+    recall = Program("services.recall", env, log)
+    recall.start()
+    assert recall.process is not None
+    assert recall.process.wait(120) == 1
+    assert log.read_text(encoding="utf-8") == "recall: bad.txt is no file of words in UTF-8\n"
