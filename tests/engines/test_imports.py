@@ -16,7 +16,6 @@ from tests.engines.imports import (
     DOCUMENTS,
     check_equal,
     described,
-    held,
     live,
     refused,
     shards,
@@ -45,18 +44,18 @@ def await_import(running: Installation, job: str) -> None:
     assert len(files(running)) == 2
 
 
-def await_stored(running: Installation, job: str, collection: str) -> None:
-    """Waits until imported rows are stored, and if possible not indexed yet. A collection that was
+def await_reading(running: Installation, job: str, collection: str) -> None:
+    """Waits until Milvus reads a file or indexes its rows, if possible. A collection that was
     dropped then kept Milvus from other imports for fifteen minutes."""
     await_import(running, job)
     [name] = running.physicals(collection)
 
-    async def stored(connection: MilvusConnection) -> bool:
-        return await BulkImport(connection).indexing(name)
+    async def under_way(connection: MilvusConnection) -> bool:
+        return await BulkImport(connection).under_way(name)
 
     eventually(
         lambda: (
-            on_connection(running.milvus.url, stored)
+            on_connection(running.milvus.url, under_way)
             or "1 of 2 files" in running.job(job)["message"]
         ),
         120,
@@ -74,7 +73,7 @@ def test_an_import_leaves_what_upserts_leave(running: Installation) -> None:
 
 def test_nothing_else_writes_meanwhile(running: Installation) -> None:
     put = {"title": "题名"}
-    with held(running):
+    with running.held():
         job = submit(running, "alone", "import")
         for mode in ("upsert", "rebuild", "import"):
             other = running.client.post(
@@ -95,7 +94,7 @@ def test_nothing_else_writes_meanwhile(running: Installation) -> None:
         "/index-jobs", params={"collection": "alone", "mode": "import"}, content=jsonl(shards())
     )
     assert f"has {DOCUMENTS - 1} documents" in refused(again)
-    with held(running):
+    with running.held():
         first = running.submit("alone", literature(3))
         beside = running.client.post(
             "/index-jobs", params={"collection": "alone", "mode": "import"}, content=jsonl([])
@@ -106,7 +105,7 @@ def test_nothing_else_writes_meanwhile(running: Installation) -> None:
 
 def test_kills_double_no_row_and_lose_none(running: Installation) -> None:
     job = submit(running, "killed", "import")
-    await_stored(running, job, "killed")
+    await_reading(running, job, "killed")
     running.restart(running.api)
     ended = running.ended(job, 240)
     assert ended["state"] == "succeeded_with_errors", ended
@@ -118,7 +117,7 @@ def test_kills_double_no_row_and_lose_none(running: Installation) -> None:
 
 def test_a_cancelled_import_leaves_nothing(running: Installation) -> None:
     job = submit(running, "stopped", "import")
-    await_stored(running, job, "stopped")
+    await_reading(running, job, "stopped")
     assert running.client.post(f"/index-jobs/{job}:cancel").status_code == 200
     ended = running.ended(job)
     assert (ended["state"], ended["counts"]["indexed"]) == ("cancelled", 0)

@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 _CALL_SECONDS = 30.0
 _LOAD_SECONDS = 300.0
-_FAILED, _FAILED_AND_CLEANED, _PERSISTED, _COMPLETED = 1, 7, 5, 6
-"""States of an import as Milvus numbers them. It is persisted when its rows are stored, and
-completed when they are indexed."""
+_FAILED, _FAILED_AND_CLEANED, _STARTED, _PERSISTED, _COMPLETED = 1, 7, 2, 5, 6
+"""States of an import as Milvus numbers them. It is started when a data node reads its file,
+persisted when its rows are stored, and completed when they are indexed."""
 
 
 class ImportFailed(Exception):
@@ -64,8 +64,8 @@ class BulkImport:
             raise ImportFailed
         return bool(answer.state == _COMPLETED)
 
-    async def indexing(self, collection: str) -> bool:
-        """Whether imported rows of a collection are stored and not indexed yet.
+    async def under_way(self, collection: str) -> bool:
+        """Whether a file is being imported into a collection, or its rows are not indexed yet.
 
         If the collection is dropped then, Milvus 2.3.5 waits fifteen minutes for the index, and
         starts no other import on that data node.
@@ -75,7 +75,7 @@ class BulkImport:
             answer = await self._call("list imports", "ListImportTasks", request)
         except Missing:
             return False
-        return any(one.state == _PERSISTED for one in answer.tasks)
+        return any(one.state in (_STARTED, _PERSISTED) for one in answer.tasks)
 
     async def reload(self, collection: str) -> None:
         """Brings a collection into memory again, after which its imported rows are found. By itself

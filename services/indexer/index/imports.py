@@ -127,7 +127,7 @@ class Imports:
     async def settled(self, physical: PhysicalName) -> None:
         """Returns when an earlier import into the collection does not hinder its removal."""
         for collection in (str(physical), passages_name(physical)):
-            while await self._bulk.indexing(collection):  # noqa: ASYNC110 - a server's state
+            while await self._bulk.under_way(collection):  # noqa: ASYNC110 - a server's state
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def clear(self, physical: PhysicalName) -> None:
