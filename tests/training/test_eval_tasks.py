@@ -15,6 +15,7 @@ _PAPERS = [
     {"id": "p1", "title": "丙的研究", "abstract": "丙为3.5倍。其他。", "keywords": ["丙"]},
     {"id": "p2", "title": "丙的研究", "abstract": "丙为3.5倍。别的。", "keywords": ["丙"]},
 ]
+_ANSWERS = ("p0", "p1", "t0")
 _TITLES = [{"id": "t0", "title": "丁的研究"}, {"id": "t1", "title": "甲的研究"}]
 
 
@@ -109,6 +110,40 @@ def test_questions_look_for_their_paragraph(data_dir: Path) -> None:
     assert len({query.id for query in task.queries}) == 30
     few = load_task("questions", data_dir, sample=10)
     assert [query.relevant for query in few.queries] == [(row,) for row in range(10)]
+
+
+def test_every_second_natural_query_judges(data_dir: Path) -> None:
+    lines = [f"ask\t问{number}\t{_ANSWERS[number % 3]}\n" for number in range(1, 6)]
+    (data_dir / "natural_dev.tsv").write_text("".join(lines), "utf-8")
+    tuned, judged, every = (load_task("natural", data_dir, split) for split in Split)
+    assert [query.text for query in tuned.queries] == ["问2", "问4"]
+    assert [query.text for query in judged.queries] == ["问1", "问3", "问5"]
+    assert [query.relevant for query in every.queries] == [(1,), (2,), (0,), (1,), (2,)]
+    assert {*tuned.queries, *judged.queries} == {*every.queries}
+
+
+def test_every_third_paper_of_the_other_writers_judges(data_dir: Path) -> None:
+    lines = [f"ask\t问{number}\t{_ANSWERS[number // 2]}\n" for number in range(6)]
+    (data_dir / "natural_others.tsv").write_text("".join(lines), "utf-8")
+    tuned, judged, every = (load_task("natural_others", data_dir, split) for split in Split)
+    assert [query.text for query in judged.queries] == ["问0", "问1"]
+    assert [query.text for query in tuned.queries] == ["问2", "问3", "问4", "问5"]
+    assert {*tuned.queries, *judged.queries} == {*every.queries}
+
+
+def test_no_shipped_paper_that_judges_is_one_that_the_other_writers_read() -> None:
+    data = Path(__file__).parents[2] / "data"
+    judged = [
+        (task, query.relevant)
+        for task in ("natural", "natural_others")
+        for query in load_task(task, data, Split.TEST).queries
+    ]
+    tuned = {query.relevant for query in load_task("natural_others", data, Split.DEV).queries}
+    assert not tuned & {relevant for _, relevant in judged}
+    papers = load_task("natural_others", data, Split.ALL)
+    assert {split_of(papers.corpus.ids[query.relevant[0]]) for query in papers.queries} == {
+        Split.DEV
+    }
 
 
 def test_a_missing_file_is_named(data_dir: Path) -> None:

@@ -22,9 +22,9 @@ _ALL = tuple(range(len(NAMES)))
 _RECALL_ONLY = (NAMES.index("recall_relative"),)
 _SURE = 2.0
 """Standard errors by which the features must win, since a small sample flatters nine weights."""
-_SURE_OF_ONE = 2.24
+_SURE_OF_ONE = 2.33
 """Standard errors by which the fine phase must win on a task, or lose on one to be left out. Chance
-reaches them in one case of 80, and with four tasks, of which any one may win or lose, in one of 20
+reaches them in one case of 100, and with five tasks, of which any one may win or lose, in one of 20
 (Bonferroni's correction)."""
 
 Say = Callable[[str], None]

@@ -1,9 +1,10 @@
 """The retrieval tasks: queries, a corpus, and the relevant documents of each query.
 
 Three tasks are made of papers, with the other titles and abstracts of the literature as
-distractors; `natural` holds queries that say a paper's content in other words. Two show what
-training on literature costs elsewhere: `general` has ordinary question pairs, and `questions` has
-questions that people wrote for paragraphs of an encyclopaedia.
+distractors; `natural` and `natural_others` hold queries that say a paper's content in other words,
+by one writer and by others. Two show what training on literature costs elsewhere: `general` has
+ordinary question pairs, and `questions` has questions that people wrote for paragraphs of an
+encyclopaedia.
 """
 
 import hashlib
@@ -176,8 +177,35 @@ def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
     """Natural queries, which say a paper's content in other words, among all papers with abstracts
     and all titles.
 
-    Even lines tune and odd lines judge, whatever the split of their papers.
+    Even lines tune and odd lines judge, whatever the split of their papers. Who wrote them wrote
+    most of the queries of training, too.
     """
+    corpus, queries = _written("natural", data_dir, literature.NATURAL_QUERIES)
+    chosen = [
+        query
+        for number, query in enumerate(queries, start=1)
+        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
+    ]
+    return Task("natural", corpus, tuple(chosen[:sample]))
+
+
+def _natural_others(data_dir: Path, split: Split, sample: int | None) -> Task:
+    """Natural queries of writers who wrote none of the queries of training, in the same corpus.
+
+    The queries of two papers of three tune, those of every third paper judge.
+    """
+    corpus, queries = _written("natural_others", data_dir, literature.OTHER_QUERIES)
+    place = {row: at for at, row in enumerate(dict.fromkeys(query.relevant for query in queries))}
+    chosen = [
+        query
+        for query in queries
+        if split is Split.ALL or (split is Split.TEST) is (place[query.relevant] % 3 == 0)
+    ]
+    return Task("natural_others", corpus, tuple(chosen[:sample]))
+
+
+def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]:
+    """All papers with abstracts and all titles, and the queries of a file in its order."""
     papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
     titles = _texts(data_file(data_dir, literature.TITLES), "title")
     corpus = _corpus(
@@ -187,13 +215,11 @@ def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
         ]
     )
     row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
-    lines = literature.read_natural(data_file(data_dir, literature.NATURAL_QUERIES))
-    queries = [
-        Query(f"natural-{number:04d}", line.query, (row_of[line.paper],), line.kind)
+    lines = literature.read_natural(data_file(data_dir, file))
+    return corpus, [
+        Query(f"{task}-{number:04d}", line.query, (row_of[line.paper],), line.kind)
         for number, line in enumerate(lines, start=1)
-        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
     ]
-    return Task("natural", corpus, tuple(queries[:sample]))
 
 
 TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
@@ -201,6 +227,7 @@ TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "keywords_to_title": _keywords_to_title,
     "title_to_abstract": _title_to_abstract,
     "natural": _natural,
+    "natural_others": _natural_others,
     "general": _general,
     "questions": _questions,
 }
