@@ -24,6 +24,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "demonstration": InbatchRecipe,
     "natural-encoder": InbatchRecipe,
     "natural-encoder-more": InbatchRecipe,
+    "natural-encoder-voices": InbatchRecipe,
     "natural-ranker": RankRecipe,
     "natural-ranker-more": RankRecipe,
     "chain-pretrain": PretrainRecipe,

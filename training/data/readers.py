@@ -22,6 +22,7 @@ SOURCES = {
     "pairwise_general.tsv": "GitHub CLUEbenchmark/SimCLUE by `xunwen prepare`",
     "relevance_web.tsv": "GitHub CLUEbenchmark/QBQTC by `xunwen prepare`",
     "natural_train.tsv": "queries written for literature_abstracts.jsonl, as the model card tells",
+    "natural_some.tsv": "1,800 lines of natural_train.tsv at random",
     "natural_lists.tsv": "`xunwen mine --ids`",
     "natural_lists_more.tsv": "`xunwen mine --ids`",
     "mined.tsv": "`xunwen mine`",
