@@ -90,7 +90,7 @@ def test_elsewhere_int8_is_taken_and_paddle_is_not_loaded() -> None:
 
 
 def test_a_model_without_the_program_runs_on_paddle_and_refuses_int8(tmp_path: Path) -> None:
-    directory = tiny_encoder(tmp_path / "model")
+    directory = tiny_encoder(tmp_path / "model", paddle=True)
     assert _open("auto", directory).precision in ("fp32", "bf16")
     assert _open("small", directory).precision in ("fp32", "bf16")
     with pytest.raises(ModelInvalid, match="allows fp32, bf16, not int8"):

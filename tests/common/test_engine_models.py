@@ -29,13 +29,13 @@ _TEXTS = ["中西方语言与文化的差异", "企业", "", "国有资本" * 40
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    directory = tiny_encoder(tmp_path_factory.mktemp("models") / "encoder")
+    directory = tiny_encoder(tmp_path_factory.mktemp("models") / "encoder", paddle=True)
     return open_encoder(directory, PredictorOptions(threads=1, precision="fp32"))
 
 
 @pytest.fixture(scope="module")
 def ranker(tmp_path_factory: pytest.TempPathFactory) -> Ranker:
-    directory = tiny_ranker(tmp_path_factory.mktemp("models") / "ranker")
+    directory = tiny_ranker(tmp_path_factory.mktemp("models") / "ranker", paddle=True)
     return open_ranker(directory, PredictorOptions(threads=1, precision="fp32"))
 
 
@@ -96,13 +96,13 @@ async def test_ranker_scores_all_with_time_and_the_best_first_without(ranker: Ra
 
 
 def test_a_model_of_the_other_kind_is_refused(tmp_path: Path) -> None:
-    directory = tiny_ranker(tmp_path / "model")
+    directory = tiny_ranker(tmp_path / "model", paddle=True)
     with pytest.raises(ModelInvalid, match="kind ranker, not encoder"):
         open_encoder(directory)
 
 
 def test_damaged_models_are_refused_in_words(tmp_path: Path) -> None:
-    directory = tiny_encoder(tmp_path / "model")
+    directory = tiny_encoder(tmp_path / "model", paddle=True)
     (directory / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelInvalid, match=r"tokenizer\.json"):
         open_encoder(directory)
@@ -121,8 +121,10 @@ def test_traditional_and_simplified_forms_are_one_to_a_model_that_normalises(
     tmp_path: Path,
 ) -> None:
     options = PredictorOptions(threads=1, precision="fp32")
-    plain = open_encoder(tiny_encoder(tmp_path / "plain"), options)
-    directory = with_manifest(tiny_encoder(tmp_path / "normal"), normalisation=Normalisation())
+    plain = open_encoder(tiny_encoder(tmp_path / "plain", paddle=True), options)
+    directory = with_manifest(
+        tiny_encoder(tmp_path / "normal", paddle=True), normalisation=Normalisation()
+    )
     normal = open_encoder(directory, options)
     forms = ["漢語與微積分", "汉语与微积分", "汉\u200b语与微积分", "汉语与<i>微积分</i>"]
     assert len({tuple(each.ids) for each in normal.query_tokens(forms)}) == 1
@@ -133,7 +135,9 @@ def test_traditional_and_simplified_forms_are_one_to_a_model_that_normalises(
 
 
 def test_a_ranker_that_normalises_scores_both_forms_alike(tmp_path: Path) -> None:
-    directory = with_manifest(tiny_ranker(tmp_path / "ranker"), normalisation=Normalisation())
+    directory = with_manifest(
+        tiny_ranker(tmp_path / "ranker", paddle=True), normalisation=Normalisation()
+    )
     ranker = open_ranker(directory, PredictorOptions(threads=1, precision="fp32"))
     texts = [ranker.manifest.document_text(title, "") for title in ("漢語語法", "汉语语法")]
     scores = [ranker.score(query, texts) for query in ("漢語", "汉语")]

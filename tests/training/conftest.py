@@ -17,6 +17,6 @@ with warnings.catch_warnings():
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `encoder` and `ranker`."""
     folder = tmp_path_factory.mktemp("models")
-    tiny_encoder(folder / "encoder")
-    tiny_ranker(folder / "ranker")
+    tiny_encoder(folder / "encoder", paddle=True)
+    tiny_ranker(folder / "ranker", paddle=True)
     return folder

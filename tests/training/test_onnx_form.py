@@ -27,7 +27,7 @@ _PAD = 1
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A token a character, `<pad>` is 1."""
-    folder = tiny_encoder(tmp_path_factory.mktemp("models") / "encoder")
+    folder = tiny_encoder(tmp_path_factory.mktemp("models") / "encoder", paddle=True)
     return (folder / "tokenizer.json").read_bytes()
 
 
