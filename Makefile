@@ -36,12 +36,12 @@ dev: $(VENV)/.dev models/.unpacked  ## environment and models with the tools of 
 up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
-test: dev  ## unit tests and tests against the real servers, three at a time
-	$(BIN)/pytest --numprocesses 3
+test: dev  ## unit tests and tests against the real servers, four at a time
+	$(BIN)/pytest --numprocesses 4
 
 coverage: dev  ## `make test` with the coverage of all processes; takes half as long again
 	@mkdir -p var/coverage
-	$(BIN)/pytest --numprocesses 3 --cov --cov-report=
+	$(BIN)/pytest --numprocesses 4 --cov --cov-report=
 	@echo "==> coverage: the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
 	@$(BIN)/coverage report --sort=cover | { sed -n 3,17p; tail -n 1; }
 

@@ -10,8 +10,10 @@ _KILLS = (
     "tests/reliability/",
     "tests/training/test_eval_own.py",
     "tests/training/test_load.py",
+    "tests/web/",
 )
-"""Tests on a shared system that stop its parts, and those that fill it; they take long."""
+"""Tests on a shared system that stop its parts, those that fill it, and after them those of the
+page, which need about as long."""
 _STACK = (
     "tests/benchmarks/",
     "tests/cli/test_system.py",
@@ -34,12 +36,11 @@ _STACK = (
     "tests/gateway/test_stack.py",
     "tests/gateway/test_suggestions.py",
     "tests/gateway/test_walks.py",
-    "tests/web/",
 )
 """The other tests on the shared system."""
-FIRST = (STACK, KILLS, "indexer", "engines", "deploy", "training", "common")
+FIRST = (STACK, KILLS, "indexer", "engines", "common", "deploy", "training")
 """The groups that take minutes, the longest first. One of them that began late would run alone
-while the other process has nothing left to do."""
+while the other processes have nothing left to do."""
 _MILVUS = "engines"
 _MILVUS_OF_THEIR_OWN = (
     "tests/engines/test_imports_from_objects.py",
