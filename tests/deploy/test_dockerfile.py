@@ -77,9 +77,11 @@ def test_an_image_installs_its_own_extra_pinned(stages: dict[str, Stage], image:
     installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
     extra = {"trainer": "training", "gateway": "gateway,cli"}.get(image, image)
     given = [rest for word, rest in steps if word == "ARG" and rest.startswith("EXTRAS=")]
-    named = installs[0].replace("$EXTRAS", given[-1].removeprefix("EXTRAS=") if given else "")
+    upgrade, named, *later = installs
+    assert "pip install --constraint constraints.txt --upgrade pip " in upgrade
+    named = named.replace("$EXTRAS", given[-1].removeprefix("EXTRAS=") if given else "")
     assert named.endswith(f'pip install ".[{extra}]"')
-    assert all("--no-deps" in later for later in installs[1:])
+    assert all("--no-deps" in one for one in later)
 
 
 def test_compose_builds_these_images(stages: dict[str, Stage]) -> None:
