@@ -19,7 +19,7 @@ from xunwen.embedded.supervision import Supervisor, socket_path
 XUNWEN = Path(sys.executable).with_name("xunwen")
 DATA = Path(__file__).parents[1] / "data"
 PAPERS = DATA / "literature_papers.jsonl"
-DOCUMENTS = 400
+DOCUMENTS = 600
 """Of the stack that tests share."""
 START_SECONDS = 300
 BUDGET_MS = "20000"
