@@ -58,10 +58,9 @@ def pytest_collection_finish() -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole system with DOCUMENTS papers, started once for all tests that ask for it.
 
-    The fine phase reads 20 candidates, not 100, and the worker takes int8 without a trial, so that
-    tests wait less for a busy machine.
+    The fine phase reads 20 candidates, not 100, so that tests wait less for a busy machine.
     """
     folder = tmp_path_factory.mktemp("stack")
     sample = first_papers(folder, DOCUMENTS)
-    with running_stack(folder, sample, rank_keep="20", indexer_precision="int8") as stack:
+    with running_stack(folder, sample, rank_keep="20") as stack:
         yield stack
