@@ -36,10 +36,10 @@ dev: $(VENV)/.dev models/.unpacked  ## environment and models with the tools of 
 up: setup  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/xunwen up
 
-test: dev  ## unit tests and tests against the real servers, four at a time
+test: dev $(VENV)/.compiled  ## unit tests and tests against the real servers, four at a time
 	$(BIN)/pytest --numprocesses 4
 
-coverage: dev  ## `make test` with the coverage of all processes; takes half as long again
+coverage: dev $(VENV)/.compiled  ## `make test` with the coverage of all processes; takes half as long again
 	@mkdir -p var/coverage
 	$(BIN)/pytest --numprocesses 4 --cov --cov-report=
 	@echo "==> coverage: the modules with the least, and all; \`$(BIN)/coverage report -m\` names the lines"
@@ -85,6 +85,13 @@ $(VENV)/.serving: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.serving
 	@echo "==> dependencies of training and tests"
 	$(call install,-e '.[dev]')
+	@touch $@
+
+# Once, before four processes would all compile the same modules at the same time. An error is told by
+# the tests themselves.
+$(VENV)/.compiled: $(VENV)/.dev
+	@echo "==> modules that the tests import"
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
 	@touch $@
 
 models/.unpacked: $(VENV)/.serving $(wildcard models/*/weights.packed) $(wildcard models/*/manifest.json)
