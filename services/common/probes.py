@@ -40,7 +40,8 @@ async def run_checks(
     async def one(check: Check, required: bool) -> CheckResult:
         detail = ""
         try:
-            await asyncio.wait_for(check(), _CHECK_SECONDS)
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await check()
         except TimeoutError:
             detail = f"no answer within {_CHECK_SECONDS:g} s"
         except SearchError as error:

@@ -1,6 +1,7 @@
 """Wakes the tasks that wait for a change of any job."""
 
 import asyncio
+import contextlib
 
 
 class Changes:
@@ -16,7 +17,6 @@ class Changes:
 
     async def next(self, seconds: float) -> None:
         """Returns at the next change, or after `seconds`."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
