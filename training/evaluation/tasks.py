@@ -190,7 +190,8 @@ def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
 
 
 def _natural_others(data_dir: Path, split: Split, sample: int | None) -> Task:
-    """Natural queries of writers who wrote none of the queries of training, in the same corpus.
+    """Natural queries in the same corpus by writers who wrote none of the queries of training;
+    data/README.md says how near they are to those who did.
 
     The queries of two papers of three tune, those of every third paper judge.
     """
