@@ -192,7 +192,7 @@ def _newest(rows: list[dict[str, Any]]) -> dict[str, str]:
 
 
 async def _create(client: AsyncMilvusClient) -> None:
-    """Creates the collection unless it is there."""
+    """Creates the collection, or completes what a killed creation left out."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
     schema.add_field("name", DataType.VARCHAR, max_length=512)
