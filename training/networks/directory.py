@@ -12,7 +12,7 @@ from typing import Any, Literal
 import paddle
 
 from training.failures import ModelUnknown
-from training.networks.body import build_body
+from training.networks.body import Layers, build_body
 from training.networks.cross_encoder import CrossEncoder
 from training.networks.encoder import Encoder, Pooling
 from training.networks.late_interaction import LateInteraction
@@ -56,7 +56,7 @@ def load_encoder(
     source: str | Path | Source,
     *,
     dropout: float = 0.0,
-    layers: int | None = None,
+    layers: Layers = None,
     pooling: Pooling = "mean",
     dimension: int | None = None,
 ) -> Encoder:
@@ -85,7 +85,7 @@ def load_ranker(
     source: str | Path | Source,
     *,
     dropout: float = 0.0,
-    layers: int | None = None,
+    layers: Layers = None,
     network: RankNetwork = "cross",
     pooling: Pooling = "mean",
     joint_layers: int = 1,
@@ -114,7 +114,7 @@ def load_ranker(
 
 
 def load_masked(
-    source: str | Path | Source, *, dropout: float = 0.0, layers: int | None = None
+    source: str | Path | Source, *, dropout: float = 0.0, layers: Layers = None
 ) -> MaskedLanguageModel:
     """A body under its own prediction head, or under a new one if none is saved."""
     read = _read(source)

@@ -6,15 +6,16 @@ This module has the settings that all stages share; those of a stage stand besid
 
 import contextlib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from services.common.validation import every_reason
 from training.failures import RecipeInvalid
 
 R = TypeVar("R", bound="Recipe")
+LayerNumber = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseModel):
@@ -29,8 +30,9 @@ class ModelSettings(Settings):
     source: str
     """A run's `best/`, a model directory such as `models/literature-encoder`, a directory with
     `config.json`, or a name that paddlenlp knows (`ernie-3.0-nano-zh`)."""
-    layers: int | None = Field(default=None, ge=1)
-    """Number of layers to keep, counted from the first; all of them if it is left out."""
+    layers: LayerNumber | tuple[LayerNumber, ...] | None = None
+    """The layers to keep: a number keeps so many first ones, a list such as `[2, 4, 6]` those of
+    these numbers, counted from 1; all of them if it is left out."""
     pooling: Literal["mean", "cls", "pooler"] = "mean"
     """The way to make one vector of token states; a saved pooling of the source takes
     precedence."""
@@ -38,7 +40,14 @@ class ModelSettings(Settings):
     freeze_embeddings: bool = False
     """Whether the embeddings stay as they are; they are most of a small network's weights."""
     freeze_layers: int = Field(default=0, ge=0)
-    """Number of layers, counted from the first, that are left as they are."""
+    """Number of kept layers, counted from the first, that are left as they are."""
+
+    @field_validator("layers")
+    @classmethod
+    def _ascending(cls, layers: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+        if isinstance(layers, tuple) and (not layers or [*layers] != sorted({*layers})):
+            raise ValueError("name at least one layer, each once and in ascending order")
+        return layers
 
 
 class OptimizerSettings(Settings):
