@@ -20,12 +20,14 @@ from training.data.stream import Batching
 from training.data.texts import held_back, read_documents
 from training.networks.directory import Ranker, RankNetwork, load_ranker
 from training.networks.forward import forward
+from training.networks.tokenization import TextCodec
 from training.objectives.base import (
     NetworkObjective,
     estimated_tokens,
     prepared,
     require_examples,
 )
+from training.objectives.teacher import RankTeacher, distillation_loss
 from training.run.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,11 @@ class RankRecipe(Recipe):
     """Least difference between the sigmoid scores of an answer and a negative."""
     negatives: int | None = Field(default=None, ge=1)
     """Number of a list's negatives that a step reads, drawn anew each time; all where left out."""
+    teacher: Path | None = None
+    """Model directory of a ranker; the softmax of its scores over the documents of a list is
+    learnt beside the answer."""
+    teacher_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the teacher's softmax in the loss of a list; the answer has the rest."""
     exclude: tuple[Path, ...] = ()
     """jsonl of evaluation papers; judgements with one of their titles or abstracts are left out."""
     stream: bool = False
@@ -72,6 +79,10 @@ class RankRecipe(Recipe):
             raise ValueError("give lists, general_lists, triples, general_triples or graded")
         if self.corpus and not self.lists:
             raise ValueError("corpus is for the ids of lists, and there are no lists")
+        if self.teacher and (self.triples or self.general_triples or self.graded):
+            raise ValueError("teacher is for lists and general_lists; leave triples and graded out")
+        if self.teacher and self.list_loss == "margin":
+            raise ValueError("teacher goes with the list_loss listwise")
         return self
 
 
@@ -79,8 +90,22 @@ class RankObjective(NetworkObjective[JudgedExample, RankRecipe]):
     recipe_type = RankRecipe
     network: Ranker
 
+    def __init__(
+        self,
+        recipe: RankRecipe,
+        network: Ranker,
+        codec: TextCodec,
+        split: tuple[Sequence[JudgedExample], Sequence[JudgedExample]],
+        teacher: RankTeacher | None,
+    ) -> None:
+        """`split` is the judgements to train on and those to validate on."""
+        super().__init__(recipe, network, codec, *split)
+        self._teacher = teacher
+
     @classmethod
     def build(cls, recipe: RankRecipe) -> Self:
+        # The teacher is opened first, so that a wrong directory is named before the data are read.
+        teacher = RankTeacher.open(recipe.teacher) if recipe.teacher else None
         trained, validated = _split(recipe)
         require_examples(trained)
         log.info("%d judgements to train on, %d to validate on", len(trained), len(validated))
@@ -94,7 +119,7 @@ class RankObjective(NetworkObjective[JudgedExample, RankRecipe]):
             pooling=model.pooling,
             joint_layers=recipe.joint_layers,
         )
-        return cls(recipe, ranker, prepared(ranker, recipe), trained, validated)
+        return cls(recipe, ranker, prepared(ranker, recipe), (trained, validated), teacher)
 
     def batching(self) -> Batching[JudgedExample]:
         return replace(super().batching(), streamed=self.recipe.stream)
@@ -108,7 +133,8 @@ class RankObjective(NetworkObjective[JudgedExample, RankRecipe]):
         return _group(example, self.recipe)
 
     def loss(self, batch: list[JudgedExample], rng: np.random.Generator) -> tuple[Tensor, int]:
-        pairs = [(item.query, text) for item in batch for text in self._drawn(item, rng)]
+        lists = [(item.query, self._drawn(item, rng)) for item in batch]
+        pairs = [(query, text) for query, texts in lists for text in texts]
         items = self.codec.pairs(pairs, self.recipe.max_tokens)
         logits, tokens = forward(self.network, self.codec, items)
         form = batch[0].form
@@ -118,7 +144,11 @@ class RankObjective(NetworkObjective[JudgedExample, RankRecipe]):
         table = logits.reshape([len(batch), -1])
         if form is Form.PAIRWISE or self.recipe.list_loss == "margin":
             return margin_loss(table, self.recipe.margin), tokens
-        return listwise_loss(table), tokens
+        loss = listwise_loss(table)
+        if self._teacher is not None:
+            share, taught = self.recipe.teacher_share, self._teacher.logits(lists)
+            loss = share * distillation_loss(table, taught) + (1 - share) * loss
+        return loss, tokens
 
     def _drawn(self, example: JudgedExample, rng: np.random.Generator) -> tuple[str, ...]:
         answer, *negatives = example.texts

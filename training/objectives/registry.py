@@ -34,6 +34,10 @@ STAGES = {
         "training.objectives.rank:RankObjective",
         "Score a query's document above its negatives, or as its grade says (rankers).",
     ),
+    "distil": Stage(
+        "training.objectives.distil:DistilObjective",
+        "Make the vectors that a larger encoder makes (students of an encoder).",
+    ),
 }
 
 
