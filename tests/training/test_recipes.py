@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from training.cli.train import RECIPES, app
 from training.failures import RecipeInvalid
+from training.objectives.distil import DistilRecipe
 from training.objectives.inbatch import InbatchRecipe
 from training.objectives.pretrain import PretrainRecipe
 from training.objectives.rank import RankRecipe
@@ -27,6 +28,8 @@ _KINDS: dict[str, type[Recipe]] = {
     "natural-encoder-voices": InbatchRecipe,
     "natural-ranker": RankRecipe,
     "natural-ranker-more": RankRecipe,
+    "natural-ranker-small": RankRecipe,
+    "natural-encoder-small": DistilRecipe,
     "chain-pretrain": PretrainRecipe,
     "chain-simcse": SimcseRecipe,
     "chain-inbatch": InbatchRecipe,

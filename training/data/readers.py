@@ -25,6 +25,8 @@ SOURCES = {
     "natural_some.tsv": "1,800 lines of natural_train.tsv at random",
     "natural_lists.tsv": "`xunwen mine --ids`",
     "natural_lists_more.tsv": "`xunwen mine --ids`",
+    "natural_lists_voices.tsv": "`xunwen mine --ids`",
+    "natural_lists_titles.tsv": "`xunwen mine --ids`",
     "mined.tsv": "`xunwen mine`",
 }
 """The origin of the files of the shipped recipes that the project does not hold."""
