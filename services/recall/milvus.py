@@ -33,6 +33,7 @@ from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Vector
 from services.recall.leg_search import LegSearch
+from services.recall.loading import Loading
 from services.recall.passages import PassageReader
 from services.recall.reading import Leg, Reader, late
 from services.recall.texts import TextCache
@@ -59,12 +60,18 @@ class MilvusDocumentIndex:
         self._passages = PassageReader(self._reader, self._texts)
         self._legs = LegSearch(self._reader, self._passages, ef, nprobe)
         self._dictionaries = DictionaryRows(connection.ask)
+        self._loading = Loading(connection)
 
     async def check(self) -> None:
-        """Raises IndexUnavailable unless Milvus answers or did so within the last two
-        seconds."""
-        if self._connection.silent_seconds > _FRESH_SECONDS:
+        """Raises IndexUnavailable unless Milvus answers or did so within the last two seconds, and
+        has the collections in memory."""
+        if not self._loading.running and self._connection.silent_seconds > _FRESH_SECONDS:
             await self._connection.check(_CHECK_SECONDS)
+        await self._loading.check(_CHECK_SECONDS)
+
+    async def aclose(self) -> None:
+        """Ends what goes on in the background."""
+        await self._loading.aclose()
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         try:
@@ -232,4 +239,8 @@ async def milvus_document_index(
 ) -> AsyncIterator[MilvusDocumentIndex]:
     """An index whose connection is closed with the context."""
     async with milvus_connection(address) as connection:
-        yield MilvusDocumentIndex(connection, ef=ef, nprobe=nprobe)
+        index = MilvusDocumentIndex(connection, ef=ef, nprobe=nprobe)
+        try:
+            yield index
+        finally:
+            await index.aclose()

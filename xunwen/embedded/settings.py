@@ -62,8 +62,9 @@ class EmbeddedSettings(BaseSettings):
     """Memory of the Redis that caches answers."""
     min_free_mb: int = Field(default=1024, ge=0)
     """The system does not start with less free space than this under its home."""
-    start_seconds: float = Field(default=180.0, gt=0)
-    """How long all parts together may take to become ready."""
+    start_seconds: float = Field(default=600.0, gt=0)
+    """How long all parts together may take to become ready. The index is read into memory
+    meanwhile, which takes 10 s for 100,000 documents."""
 
     recall_threads: int = Field(default_factory=lambda: cores(), ge=1)
     """Cores of the recall service. A search uses recall and rank in turn, so both may have
