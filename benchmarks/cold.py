@@ -36,8 +36,8 @@ _SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """The outcome of one search."""
+class Answer:
+    """The outcome of one search of a running system."""
 
     took_ms: float
     status: int
@@ -47,18 +47,18 @@ class _Answer:
 
 def main(url: str) -> None:
     """Prints two tables and saves them."""
-    system = _System.at(url)
+    system = System.at(url)
     figures = asyncio.run(_measure(url, system))
     report.save("cold", figures, _tables(figures))
 
 
-async def _measure(url: str, system: "_System | None") -> dict[str, Any]:
+async def _measure(url: str, system: "System | None") -> dict[str, Any]:
     asked = queries()
     figures: dict[str, Any] = {}
     async with httpx.AsyncClient(base_url=url, timeout=_SECONDS) as http:
 
-        async def search(**options: Any) -> _Answer:
-            return await _search(http, next(asked), options)
+        async def search(**options: Any) -> Answer:
+            return await search_once(http, next(asked), options)
 
         for turn in range(2 * _WARM_UP):
             await search(rank=turn % 2 == 0)
@@ -70,18 +70,18 @@ async def _measure(url: str, system: "_System | None") -> dict[str, Any]:
         for name, count, options in rows:
             before = system.seconds() if system else {}
             answers = [await search(**options) for _ in range(count)]
-            figures[name] = _summary(answers)
+            figures[name] = summary(answers)
             if system:
                 figures[name]["processor_ms"] = system.since(before, count)
         started = time.perf_counter()
 
-        async def client(left: Iterator[int]) -> list[_Answer]:
+        async def client(left: Iterator[int]) -> list[Answer]:
             return [await search() for _ in left]
 
         left = iter(range(CROWDED))
         shares = await asyncio.gather(*(client(left) for _ in range(CLIENTS)))
         seconds = time.perf_counter() - started
-        crowd = _summary([*chain(*shares)])
+        crowd = summary([*chain(*shares)])
         figures[f"{CLIENTS} clients, with ranking"] = crowd | {"per_second": CROWDED / seconds}
     if system:
         figures["memory_mb"] = system.memory_mb()
@@ -100,19 +100,22 @@ def queries() -> Iterator[str]:
         turn += 1
 
 
-async def _search(http: httpx.AsyncClient, query: str, options: dict[str, Any]) -> _Answer:
+async def search_once(http: httpx.AsyncClient, query: str, options: dict[str, Any]) -> Answer:
+    """One search through the gateway. Raises RuntimeError if the answer came from the cache."""
     started = time.perf_counter()
     response = await http.post("/v1/search", json={"query": query, **options})
     took_ms = (time.perf_counter() - started) * 1000
     if response.is_error:
-        return _Answer(took_ms, response.status_code)
+        return Answer(took_ms, response.status_code)
     body = response.json()
     if body["cached"]:
         raise RuntimeError("an answer came from the cache")
-    return _Answer(took_ms, response.status_code, body["stages"], body["degraded"])
+    return Answer(took_ms, response.status_code, body["stages"], body["degraded"])
 
 
-def _summary(answers: Sequence[_Answer]) -> dict[str, Any]:
+def summary(answers: Sequence[Answer]) -> dict[str, Any]:
+    """The figures of several searches: milliseconds of the whole and of each stage, statuses, and
+    what was left out."""
     took = [answer.took_ms for answer in answers]
     stages: dict[str, list[float]] = {}
     for answer in answers:
@@ -127,6 +130,9 @@ def _summary(answers: Sequence[_Answer]) -> dict[str, Any]:
         "statuses": _counted(answer.status for answer in answers),
         "degraded": _counted(name for answer in answers for name in answer.degraded),
         "stages_ms": {name: statistics.median(values) for name, values in stages.items()},
+        "stages_p99_ms": {
+            name: float(np.quantile(values, 0.99)) for name, values in stages.items()
+        },
     }
 
 
@@ -136,17 +142,20 @@ def _counted(values: Any) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _System:
+class System:
     """The processes of an embedded system on this machine."""
 
     processes: Mapping[str, psutil.Process]
 
     @classmethod
-    def at(cls, url: str) -> "_System | None":
+    def at(cls, url: str) -> "System | None":
         """The system of this gateway; None if the gateway does not run on this machine."""
         settings = last_settings(EmbeddedSettings())
-        if settings.gateway_url != url.rstrip("/"):
-            return None
+        return cls.of(settings) if settings.gateway_url == url.rstrip("/") else None
+
+    @classmethod
+    def of(cls, settings: EmbeddedSettings) -> "System":
+        """The system that was started with these settings."""
         named = {_name(process): process for process in leftovers(settings)}
         return cls({name: process for name, process in named.items() if name})
 
@@ -164,7 +173,13 @@ class _System:
 
     def memory_mb(self) -> float:
         """Memory of all parts in MB; shared memory is counted once."""
-        return float(sum(each.memory_full_info().pss for each in self.processes.values())) / 1e6
+        return sum(self.memory_of_parts_mb().values())
+
+    def memory_of_parts_mb(self) -> dict[str, float]:
+        """Memory of each part in MB."""
+        return {
+            name: process.memory_full_info().pss / 1e6 for name, process in self.processes.items()
+        }
 
 
 def _name(process: psutil.Process) -> str:
@@ -185,8 +200,8 @@ def _tables(figures: Mapping[str, Any]) -> str:
                 f"{name}, {row['searches']}",
                 *(f"{row[key]:.0f}" for key in ("least_ms", "p50_ms", "p99_ms", "most_ms")),
                 f"{row['per_second']:.1f}" if "per_second" in row else "",
-                _listed(row["statuses"]),
-                _listed(row["degraded"]),
+                listed(row["statuses"]),
+                listed(row["degraded"]),
             ]
             for name, row in rows.items()
         ],
@@ -194,7 +209,7 @@ def _tables(figures: Mapping[str, Any]) -> str:
     stages = report.table(
         ["searches", "stages, ms at p50", "processor ms a search"],
         [
-            [name, _listed(row["stages_ms"], "{:.1f}"), _listed(row.get("processor_ms", {}))]
+            [name, listed(row["stages_ms"], "{:.1f}"), listed(row.get("processor_ms", {}))]
             for name, row in rows.items()
         ],
     )
@@ -202,5 +217,5 @@ def _tables(figures: Mapping[str, Any]) -> str:
     return f"{speed}\n\n{stages}{memory}"
 
 
-def _listed(values: Mapping[str, float], shown: str = "{}") -> str:
+def listed(values: Mapping[str, float], shown: str = "{}") -> str:
     return ", ".join(f"{name} {shown.format(value)}" for name, value in values.items())

@@ -1,5 +1,5 @@
-"""Measures how the embedded engine slows down as documents are added: each leg, a single write, a
-restart, memory.
+"""Measures how the embedded engine by itself slows down as documents or passages are added: each
+leg, a single write, a restart, memory. `benchmarks.grown_system` measures the whole system.
 
 Documents are the sample's papers again and again: title and abstract, with ` (n)` after the title
 of the n-th round. Vectors are random, of unit length and 384 dimensions, since the index is
@@ -34,7 +34,7 @@ from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row, Vector, document_words
 from services.indexer.store import ObjectStore
-from services.recall.domain import Found
+from services.recall.domain import Found, Index
 from services.recall.milvus import MilvusDocumentIndex
 from tests.servers import Server, milvus_lite
 
@@ -88,10 +88,10 @@ async def measured(count: int, passages: int, server: Server, folder: Path) -> N
     started = time.perf_counter()
     server.start()
     async with milvus_connection(MilvusAddress(server.url)) as connection:
-        await _until_answers(MilvusDocumentIndex(connection, ef=128, nprobe=32))
-        print(f"restart after kill -9 to the first answer: {time.perf_counter() - started:.1f} s")
         found = MilvusDocumentIndex(connection, ef=128, nprobe=32)
-        resolved = await found.resolve("grown", _soon())
+        resolved = await _until_resolved(found)
+        await found.nearest(resolved, unit(), CANDIDATES, "", _soon())
+        print(f"restart after kill -9 to the first search: {time.perf_counter() - started:.1f} s")
         resolved = replace(resolved, version="unchanged")  # Searches between writes name a version.
         queries = [one.title for one in itertools.islice(documents(QUERIES * 40), 0, None, 40)]
         vectors = [unit() for _ in queries]
@@ -153,14 +153,12 @@ def _stored(folder: Path) -> float:
     return sum(one.stat().st_size for one in folder.rglob("*") if one.is_file()) / 1e6
 
 
-async def _until_answers(index: MilvusDocumentIndex) -> None:
+async def _until_resolved(index: MilvusDocumentIndex) -> Index:
     while True:
         try:
-            await index.resolve("grown", _soon())
+            return await index.resolve("grown", _soon())
         except Exception:  # noqa: BLE001 - a server that starts fails in many ways
             await asyncio.sleep(0.1)
-        else:
-            return
 
 
 def _command(process: psutil.Process) -> str:

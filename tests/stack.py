@@ -44,11 +44,13 @@ class Stack:
     def url(self) -> str:
         return self.settings.gateway_url
 
-    def xunwen(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a command of the command line against it."""
+    def xunwen(
+        self, *words: str, seconds: float = START_SECONDS
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs a command of the command line against it, which may take so many seconds."""
         return subprocess.run(
             [XUNWEN, *words],
-            env=self.env, capture_output=True, text=True, timeout=START_SECONDS, check=False,
+            env=self.env, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
 
     def pid_of(self, part: str) -> int:

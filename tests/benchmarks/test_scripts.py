@@ -52,11 +52,6 @@ def test_two_systems(stack: Stack, folder: Path) -> None:
 
 
 @pytest.mark.soak
-def test_search(stack: Stack, folder: Path) -> None:
-    assert "| 16 |" in run(folder, "-m", "benchmarks", "search", "--url", stack.url)
-
-
-@pytest.mark.soak
 def test_embed_and_rerank(folder: Path) -> None:
     printed = run(folder, "-m", "benchmarks", "embed", "rerank", "--peers", "")
     assert "padded to the longest" in printed
@@ -82,3 +77,17 @@ def test_tenants(folder: Path) -> None:
         "--documents", "400", "--tenants", "20", "--collections", "2",
     )  # fmt: skip
     assert "collection of a tenant" in printed
+
+
+@pytest.mark.soak
+def test_grown_system(folder: Path) -> None:
+    printed = run(folder, "-m", "benchmarks.grown_system", "600", "--home", str(folder / "grown"))
+    assert "| least recall@1000 | dense 1.000, lexical 1.000 |" in printed
+
+
+@pytest.mark.soak
+def test_search(stack: Stack, folder: Path) -> None:
+    arguments = ("search", "--url", stack.url, "--stacks", "", "--trial", "300")
+    printed = run(folder, "-m", "benchmarks", *arguments)
+    assert "| 16 |" in printed
+    assert "| PaddleNLP's way on Milvus |" in printed
