@@ -43,8 +43,12 @@ def main() -> None:
     parser.add_argument(
         "--milvus",
         default=None,
-        help="of the Milvus server that scale and PaddleNLP's way fill",
+        help="of the Milvus server that scale fills",
     )
+    parser.add_argument(
+        "--trial", type=int, metavar="DOCUMENTS",
+        help="search: set beside the stacks on so many documents and few queries only",
+    )  # fmt: skip
     parser.add_argument("--sizes", default="10000,100000,1000000", help="of scale")
     options = parser.parse_args()
     wanted = options.which or names
@@ -80,7 +84,7 @@ def main() -> None:
                 cold.main(url)
             if "search" in wanted:
                 search.main(url)
-                search_peers.main(url, [name for name in stacks if name], options.milvus)
+                search_peers.main(url, [name for name in stacks if name], options.trial)
     if "scale" in wanted:
         if options.milvus:
             scale.main(options.milvus, [int(size) for size in options.sizes.split(",")])

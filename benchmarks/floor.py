@@ -14,7 +14,7 @@ import numpy as np
 from pymilvus import MilvusClient
 
 from benchmarks.timing import TOP
-from services.common.engine import open_encoder, open_ranker
+from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
 
 ENCODER = Path("models/literature-encoder")
@@ -31,9 +31,11 @@ def bare(documents: Documents, depth: int) -> tuple[Search, Search]:
     """Two searches: for the ten best documents, and the same with the ranker over `depth`
     candidates.
 
-    Both legs score all documents exactly; each leg's scores are divided by its best one.
+    Both legs score all documents exactly; each leg's scores are divided by its best one. The models
+    compute in the precision that recall and rank take.
     """
-    encoder, ranker, analyzer = open_encoder(ENCODER), open_ranker(RANKER), WordAnalyzer()
+    options, analyzer = PredictorOptions(precision="small"), WordAnalyzer()
+    encoder, ranker = open_encoder(ENCODER, options), open_ranker(RANKER, options)
     texts = [text for _, text in documents]
     vectors = encoder.encode(texts)
     words = bm25s.BM25()

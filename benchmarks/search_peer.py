@@ -2,9 +2,8 @@
 
 It runs in the environment of that stack and imports nothing of the project but the scripts beside
 it. The request is JSON: `model` and `ranker` (model directories of ours, for sizes and tokenizers),
-`work` (a folder),
-`documents` ([[id, text], ...]), `queries`, `ranked_queries`, `depth` (candidates that are ranked),
-`threads`, `precision`, `max_tokens`. The answer is {"recall": [milliseconds of each query],
+`work` (a folder), `documents` ([[id, text], ...]), `queries`, `ranked_queries`, `depth` (candidates
+that are ranked), `threads`, `max_tokens`. The answer is {"recall": [milliseconds of each query],
 "ranked": [...]}.
 
 The models are BERTs of our size with random weights: speed does not depend on weights, and none of

@@ -1,8 +1,9 @@
 """Times searches of the sample with other software, in one run on one machine.
 
-There are two tables: recall of the ten best documents, and the same with ranking. Each query is
-used once. The stacks rank as many candidates as our fine phase reads at most; PaddleNLP's way ranks
-the thousand that it recalled.
+There are two tables: recall of the ten best documents, and the same with ranking. Queries are
+natural queries of the development set, and each is used once. The stacks rank as many candidates as
+our fine phase reads at most; PaddleNLP's way ranks the thousand that it recalled, which takes so
+long that it has fewer queries.
 """
 
 import json
@@ -11,21 +12,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 
-from benchmarks import floor, peers, report
+from benchmarks import cold, floor, peers, report
 from benchmarks.texts import literature
 from benchmarks.timing import times
 from services.common.engine import PredictorOptions
-from services.common.engine.processor import computes_in_bfloat16
+from services.rank.settings import RankSettings
+from tests.servers import milvus_lite
 
 QUERIES = 60
-RANKED_QUERIES = 60
-DEPTH = 100
+"""Number of queries of each table, after one that warms up."""
+PADDLENLP_QUERIES = 5
+"""Number of ranked queries of PaddleNLP's way."""
+DEPTH: int = RankSettings.model_fields["keep"].default
+"""Number of candidates that are ranked, which is the most that our fine phase reads."""
+TRIAL_QUERIES = 4
 MAX_TOKENS = 160
 """Limit in tokens of a pair, the same for every ranker."""
 _SECONDS = 3600
@@ -35,42 +42,36 @@ Times = dict[str, list[float]]
 """Milliseconds of each query, under `recall` and `ranked`."""
 
 
-def main(url: str, stacks: Sequence[str], milvus: str | None, count: int | None = None) -> None:
+def main(url: str, stacks: Sequence[str], trial: int | None = None) -> None:
     """Measures all stacks, one after the other, and saves both tables.
 
-    `count` cuts the sample and the queries, for a trial of the scripts.
+    `trial` cuts the sample to so many documents, and takes few queries.
     """
-    documents = literature()[:count]
-    queries = _queries(documents, QUERIES if count is None else 4)
-    ranked = _queries(documents[::-1], RANKED_QUERIES if count is None else 4)
+    documents = literature()[:trial]
+    count = 1 + (TRIAL_QUERIES if trial else QUERIES)
+    asked = cold.queries()
+    queries, ranked = list(islice(asked, count)), list(islice(asked, count))
     figures: dict[str, Times | str] = {"Xunwen": _ours(url, queries, ranked)}
     with tempfile.TemporaryDirectory(prefix="xunwen-bench-") as folder:
         for stack in stacks:
             figures[stack] = _stack(stack, documents, queries, ranked, Path(folder))
-    ways = {"NumPy and bm25s, one process": floor.bare(documents, min(DEPTH, len(documents)))}
-    if milvus:
-        ways["PaddleNLP's way on Milvus"] = floor.paddlenlp_way(documents, milvus)
-    else:
-        figures["PaddleNLP's way on Milvus"] = "left out: name a server with --milvus"
-    for name, (recall, rank) in ways.items():
-        figures[name] = {
+        recall, rank = floor.bare(documents, min(DEPTH, len(documents)))
+        figures["NumPy and bm25s, one process"] = {
             "recall": times(recall, queries),
             "ranked": times(rank, ranked),
         }
+        with milvus_lite(Path(folder)) as server:
+            recall, rank = floor.paddlenlp_way(documents, server.url)
+            figures["PaddleNLP's way on Milvus"] = {
+                "recall": times(recall, queries),
+                "ranked": times(rank, ranked[: 1 + PADDLENLP_QUERIES]),
+            }
     tables = [f"{title}\n\n{_table(figures, kind)}" for title, kind in (
         ("Recall, the ten best", "recall"), ("With ranking", "ranked"),
     )]  # fmt: skip
     summary = {name: found if isinstance(found, str) else _summary(found)
                for name, found in figures.items()}  # fmt: skip
     report.save("search-peers", summary, "\n\n".join(tables))
-
-
-def _queries(documents: floor.Documents, count: int) -> list[str]:
-    """`count` titles, each made new by a number, and one further title to warm up."""
-    step = max(1, len(documents) // (count + 1))
-    return [f"{text.splitlines()[0]} {at}" for at, (_, text) in enumerate(documents[::step])][
-        : count + 1
-    ]
 
 
 def _ours(url: str, queries: Sequence[str], ranked: Sequence[str]) -> Times:
@@ -108,7 +109,6 @@ def _stack(
         "ranked_queries": ranked,
         "depth": min(DEPTH, len(documents)),
         "threads": PredictorOptions().thread_count(),
-        "precision": "bf16" if computes_in_bfloat16() else "fp32",
         "max_tokens": MAX_TOKENS,
     }
     try:
