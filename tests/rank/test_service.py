@@ -67,7 +67,7 @@ async def test_every_phase_reports_its_time_and_what_it_saw(ranker: Ranker, blen
     async with client_of(create_app(RankSettings(blend=blend, keep=30), ranker)) as client:
         answer = await rank(client, candidates(120), top_k=4)
     assert [(stage.name, stage.candidates) for stage in answer.stages] == [
-        ("coarse", 120),
+        ("coarse", 60),
         ("fine", 30),
         ("rerank", 20),
     ]
