@@ -1,4 +1,4 @@
-"""Computes the dense leg's weight for each query, from the results of both legs.
+"""Computes the fusion of both legs for each query, from their results.
 
 Words must win for exact titles and rare terms, vectors for paraphrases and for English queries
 about Chinese documents. No constant weight does both. A logistic model gives the dense leg's weight
@@ -16,6 +16,7 @@ from services.common.blend import FittedWeights
 from services.common.errors import ModelInvalid
 from services.common.text import WordAnalyzer
 from services.recall.domain import Found
+from services.recall.fused import Fusion
 
 Evidence = npt.NDArray[np.float64]
 
@@ -100,10 +101,12 @@ def _coverage(words: Sequence[str], found: Found, analyzer: WordAnalyzer) -> flo
 
 @dataclass(frozen=True, slots=True)
 class QueryFusion:
-    """The fitted model of the dense leg's weight."""
+    """The fitted model of fusion."""
 
     weights: tuple[float, ...]
-    """Log-odds for each number of NAMES."""
+    """Log-odds of the dense leg's weight for each number of NAMES."""
+    place_bonus: float = 0.0
+    """As in Fusion, the same for every query."""
 
     @classmethod
     def of(cls, fitted: FittedWeights) -> Self:
@@ -114,17 +117,18 @@ class QueryFusion:
                 "the weights of fusion are of other numbers than this version computes;"
                 " `xunwen eval blend` fits them again"
             )
-        return cls(tuple(fitted.fusion[name] for name in NAMES))
+        return cls(tuple(fitted.fusion[name] for name in NAMES), fitted.place_bonus)
 
-    def dense_weight(
+    def fusion(
         self,
         query: str,
         dense: Sequence[Found],
         lexical: Sequence[Found],
         analyzer: WordAnalyzer,
-    ) -> float:
-        """The dense leg's weight for a query, 0 to 1; 1 if no word was found."""
+    ) -> Fusion:
+        """The fusion for a query; the dense leg's weight is 1 if no word was found."""
         if not dense or not lexical:
-            return 1.0 if dense else 0.0
+            return Fusion(dense_weight=1.0 if dense else 0.0)
         odds = float(evidence(query, dense, lexical, analyzer) @ np.array(self.weights))
-        return float(0.5 * (1.0 + np.tanh(0.5 * odds)))
+        share = float(0.5 * (1.0 + np.tanh(0.5 * odds)))
+        return Fusion(dense_weight=share, place_bonus=self.place_bonus)
