@@ -46,7 +46,11 @@ class EmptyIndex:
         return None
 
     async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
     ) -> list[Content]:
         return []
 

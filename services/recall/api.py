@@ -106,13 +106,13 @@ async def similar_documents(
 async def documents(
     body: DocumentsRequest, recaller: RecallerDep, deadline: DeadlineDep
 ) -> DocumentsResponse:
-    """Returns stored documents by id, whole, in the order of the ids; those not there are left
-    out."""
+    """Returns documents by id, whole, in the order of the ids; those not there are left out."""
     server_time = server_time_of(body.version)
     index = Index(body.index, "", "", lexical=False, version=body.version, server_time=server_time)
     numbers = {identity: body.passages.get(identity, []) for identity in body.ids}
+    keys = [(identity, body.versions.get(identity)) for identity in body.ids]
     documents, shown = await asyncio.gather(
-        recaller.index.documents(body.index, body.ids, server_time, deadline),
+        recaller.index.documents(body.index, keys, server_time, deadline),
         recaller.index.passages(index, numbers, deadline),
     )
     return DocumentsResponse(documents=in_order(body.ids, documents), shown=dict(shown))

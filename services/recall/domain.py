@@ -151,11 +151,16 @@ class DocumentIndex(Protocol):
         """
 
     async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
     ) -> list[Content]:
-        """The documents with these ids that are there, in any order.
+        """The documents of these ids that are there, in any order.
 
-        `server_time` as in Index. Raises IndexUnavailable, DeadlineExceeded.
+        With the version at which a search has just found one, it may come from memory as it was
+        then. `server_time` as in Index. Raises IndexUnavailable, DeadlineExceeded.
         """
 
     async def vector(self, index: Index, identity: str, deadline: Deadline) -> Vector | None:

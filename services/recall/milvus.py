@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -31,17 +32,19 @@ from services.common.typed_columns import typed_columns
 from services.common.values import readable
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
+from services.recall.contents import KeptContents, ReadAhead
 from services.recall.domain import Found, Index, Vector
 from services.recall.leg_search import LegSearch
 from services.recall.loading import Loading
 from services.recall.passages import PassageReader
 from services.recall.reading import Leg, Reader, late
-from services.recall.texts import TextCache
 
 _CHECK_SECONDS = 2.0
 _FRESH_SECONDS = 2.0
 """Seconds after an answer during which the server counts as answering."""
-_TEXTS = [Field.ID, Field.TITLE, Field.TEXT, Field.VERSION]
+_PAGE = 500
+"""Rows that are read ahead at once."""
+_AHEAD_SECONDS = 10.0
 _FIELDS = [Field.ID, Field.VERSION, Field.FIELDS]
 _KEY = itemgetter(Field.ID.value, Field.VERSION.value)
 """Reads a row's id and version. Plain strings: the hash of an enumeration's member is computed in
@@ -55,9 +58,10 @@ class MilvusDocumentIndex:
         self._connection = connection
         self._known: dict[str, tuple[Index, str]] = {}
         """Each physical collection seen, with the kind of its vector index."""
-        self._texts = TextCache()
+        self._contents = KeptContents()
+        self._ahead = ReadAhead(self._contents)
         self._reader = Reader(connection)
-        self._passages = PassageReader(self._reader, self._texts)
+        self._passages = PassageReader(self._reader, self._contents)
         self._legs = LegSearch(self._reader, self._passages, ef, nprobe)
         self._dictionaries = DictionaryRows(connection.ask)
         self._loading = Loading(connection)
@@ -72,6 +76,7 @@ class MilvusDocumentIndex:
     async def aclose(self) -> None:
         """Ends what goes on in the background."""
         await self._loading.aclose()
+        await self._ahead.aclose()
 
     async def resolve(self, collection: str, deadline: Deadline) -> Index:
         try:
@@ -123,18 +128,13 @@ class MilvusDocumentIndex:
     async def with_texts(
         self, index: Index, found: Sequence[Found], deadline: Deadline
     ) -> list[Found]:
-        texts = {one.id: self._texts.get((index.physical, one.id, one.version)) for one in found}
-        if unknown := [identity for identity, text in texts.items() if text is None]:
-            rows = await self._reader.rows(
-                index.physical, unknown, _TEXTS, index.server_time, deadline
-            )
-            for row in rows:
-                identity, version = document_id(row[Field.ID]), int(row[Field.VERSION])
-                fetched = (row[Field.TITLE], row[Field.TEXT][:MAX_TEXT_CHARS])
-                self._texts.put((index.physical, identity, version), fetched)
-                texts[identity] = fetched
+        keys = [(one.id, one.version) for one in found]
+        stored = await self.documents(index.physical, keys, index.server_time, deadline)
+        contents = {content.id: content for content in stored}
         known = [
-            one if (text := texts[one.id]) is None else one._replace(title=text[0], text=text[1])
+            one._replace(title=content.title, text=content.text[:MAX_TEXT_CHARS])
+            if (content := contents.get(one.id))
+            else one
             for one in found
         ]
         return await self._passages.with_texts(index, known, deadline)
@@ -156,11 +156,19 @@ class MilvusDocumentIndex:
             raise late() from error
 
     async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
     ) -> list[Content]:
-        columns = content_fields(_parsed(physical).layout)
-        rows = await self._reader.rows(physical, ids, columns, server_time, deadline)
-        return [content_of(row) for row in rows]
+        kept = self._contents.of(physical, keys)
+        if not (unknown := [identity for identity, _ in keys if identity not in kept]):
+            return [*kept.values()]
+        self._ahead.missed(physical, partial(self._page, physical))
+        columns = _with_version(physical)
+        rows = await self._reader.rows(physical, unknown, columns, server_time, deadline)
+        return [*kept.values(), *(content for _, content in self._keep(physical, rows))]
 
     async def vector(self, index: Index, identity: str, deadline: Deadline) -> Vector | None:
         rows = await self._reader.rows(
@@ -199,6 +207,19 @@ class MilvusDocumentIndex:
             )
         ]
 
+    async def _page(self, physical: str, behind: str) -> list[tuple[int, Content]]:
+        """Reads rows ahead, as Page says."""
+        deadline, columns = Deadline.after(_AHEAD_SECONDS), _with_version(physical)
+        rows = await self._reader.behind(physical, behind, _PAGE, "", columns, None, deadline)
+        return self._keep(physical, rows)
+
+    def _keep(self, physical: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, Content]]:
+        """Versions and contents of rows, which are kept in memory."""
+        contents = [(int(row[Field.VERSION]), content_of(row)) for row in rows]
+        for version, content in contents:
+            self._contents.put((physical, content.id, version), content)
+        return contents
+
     async def _described(self, physical: str, deadline: Deadline) -> tuple[Index, str]:
         name = _parsed(physical)
 
@@ -224,6 +245,11 @@ class MilvusDocumentIndex:
         except Missing as error:
             self._known.pop(index.physical, None)
             raise IndexUnavailable("The index was just replaced; try again.") from error
+
+
+def _with_version(physical: str) -> list[Field]:
+    """The columns of the content and of the version of a collection's rows."""
+    return [*content_fields(_parsed(physical).layout), Field.VERSION]
 
 
 def _parsed(physical: str) -> PhysicalName:

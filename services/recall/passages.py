@@ -13,14 +13,15 @@ from services.common.collection import (
     id_literal,
     passages_name,
 )
+from services.common.documents import Content
 from services.common.milvus import Missing
 from services.common.request_context import Deadline
 from services.common.wire.passages import Passage, ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
+from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
 from services.recall.passage_collections import PassageCollections
 from services.recall.reading import Leg, Reader
-from services.recall.texts import TextCache
 
 _READ = 2
 """Number of passages of a document that rank reads, the best first."""
@@ -42,9 +43,9 @@ class PassageFound(NamedTuple):
 class PassageReader:
     """Finds and reads the passages of documents."""
 
-    def __init__(self, reader: Reader, texts: TextCache) -> None:
+    def __init__(self, reader: Reader, contents: KeptContents) -> None:
         self._reader = reader
-        self._texts = texts
+        self._contents = contents
         self._collections = PassageCollections(reader)
 
     async def found(self, index: Index, leg: Leg, deadline: Deadline) -> list[PassageFound]:
@@ -163,14 +164,15 @@ class PassageReader:
         self, index: Index, keys: Sequence[str], deadline: Deadline
     ) -> dict[str, str]:
         name = passages_name(index.physical)
-        texts = {key: kept[1] for key in keys if (kept := self._texts.get((name, key, 0)))}
+        texts = {key: kept.text for key in keys if (kept := self._contents.get((name, key, 0)))}
         unknown = [key for key in keys if key not in texts]
         rows = await self._reader.rows(
             name, unknown, [Field.ID, Field.TEXT], index.server_time, deadline
         )
         for row in rows:
             text = str(row[Field.TEXT]).strip()
-            self._texts.put((name, row[Field.ID], 0), ("", text))
+            kept = Content.model_construct(id=row[Field.ID], text=text)
+            self._contents.put((name, row[Field.ID], 0), kept)
             texts[row[Field.ID]] = text
         return texts
 

@@ -12,7 +12,7 @@ from services.common.request_context import Deadline
 from services.common.text.analyzer import fold
 from services.common.text.normalise import normalise
 from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.domain import DocumentIndex, Index, Wanted
+from services.recall.domain import DocumentIndex, Index, Key, Wanted
 from services.recall.fused import Fused
 
 _AT_ONCE = 50
@@ -43,7 +43,7 @@ async def holding(
     """
     phrases = Phrases(wanted)
     found = await source.with_texts(index, [one.document for one in fused], deadline)
-    long = [one.id for one in found if len(one.text) >= MAX_TEXT_CHARS]
+    long = [(one.id, one.version) for one in found if len(one.text) >= MAX_TEXT_CHARS]
     whole = await _whole(source, index, long, deadline)
     bodies = await source.bodies(index, [one.id for one in found], deadline)
     kept = []
@@ -59,12 +59,12 @@ async def holding(
 
 
 async def _whole(
-    source: DocumentIndex, index: Index, ids: Sequence[str], deadline: Deadline
+    source: DocumentIndex, index: Index, keys: Sequence[Key], deadline: Deadline
 ) -> Mapping[str, tuple[str, str]]:
     """Title and whole text of documents, by id."""
-    if not ids:
+    if not keys:
         return {}
-    stored = await source.documents(index.physical, ids, index.server_time, deadline)
+    stored = await source.documents(index.physical, keys, index.server_time, deadline)
     return {document.id: (document.title, document.text) for document in stored}
 
 

@@ -79,6 +79,7 @@ def _candidate(fused: Fused) -> dict[str, object]:
     document = fused.document
     return {
         "id": document.id,
+        "version": document.version,
         "title": document.title,
         "text": document.text,
         "dense": fused.dense,

@@ -172,9 +172,10 @@ class Recaller:
         if asked.wanted.documents and candidates:
             at_last = asked.deadline.at_last()
             with asked.watch.stage("documents") as lap:
-                ids = [candidate.document.id for candidate in candidates]
+                keys = [(one.document.id, one.document.version) for one in candidates]
+                ids = [identity for identity, _ in keys]
                 stored, shown = await asyncio.gather(
-                    self.index.documents(index.physical, ids, index.server_time, at_last),
+                    self.index.documents(index.physical, keys, index.server_time, at_last),
                     self.index.passages(index, numbers_of(candidates), at_last),
                 )
                 documents = in_order(ids, stored)

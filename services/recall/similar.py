@@ -48,8 +48,10 @@ async def similar(
         raise DocumentNotFound(f"There is no document {identity!r} in collection {collection!r}.")
     # One more is asked for, since the document is its own nearest unless the filter leaves it out.
     found = await index.nearest(known, vector, n + 1, expression, deadline)
-    scores = {one.id: one.score for one in found if one.id != identity}
-    ids = list(scores)[:n]
-    documents = await index.documents(known.physical, ids, known.server_time, deadline)
+    others = [one for one in found if one.id != identity][:n]
+    keys = [(one.id, one.version) for one in others]
+    documents = await index.documents(known.physical, keys, known.server_time, deadline)
     stored = {each.id: each for each in documents}
-    return Similar(known.physical, [(stored[one], scores[one]) for one in ids if one in stored])
+    return Similar(
+        known.physical, [(stored[one.id], one.score) for one in others if one.id in stored]
+    )

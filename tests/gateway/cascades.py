@@ -100,7 +100,13 @@ class CountingRecall:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
-        candidate = {"id": "1", "title": f"第{self.calls}次", "text": "", "score": 1.0}
+        candidate = {
+            "id": "1",
+            "version": 1,
+            "title": f"第{self.calls}次",
+            "text": "",
+            "score": 1.0,
+        }
         return RecallAnswer([candidate], self.index, [], [], degraded)
 
     async def documents(
@@ -110,6 +116,7 @@ class CountingRecall:
         deadline: Deadline,
         *,
         version: str | None,
+        versions: Mapping[str, int],
         passages: Mapping[str, Sequence[int]],
     ) -> Fetched:
         title = f"第{self.calls}次"

@@ -81,10 +81,14 @@ class _SlowIndex(EmptyIndex):
         return list(found)
 
     async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
     ) -> list[Content]:
         await _within(_FETCH_SECONDS, deadline)
-        return [Content(id=one, title=f"题{one}") for one in ids]
+        return [Content(id=one, title=f"题{one}") for one, _ in keys]
 
 
 @dataclass(frozen=True)

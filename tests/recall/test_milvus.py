@@ -84,7 +84,8 @@ async def test_documents_come_back_as_they_were_written(
     index: MilvusDocumentIndex, literature: PhysicalName
 ) -> None:
     ids = [each.id for each in DOCUMENTS]
-    stored = await index.documents(str(literature), [*ids, "nowhere"], None, soon())
+    keys = [(one, None) for one in [*ids, "nowhere"]]
+    stored = await index.documents(str(literature), keys, None, soon())
     found = {one.id: (one.title, one.text, one.fields) for one in stored}
     assert found == {each.id: (each.title, each.text, each.fields) for each in DOCUMENTS}
 
@@ -107,6 +108,11 @@ async def test_texts_follow_a_write_although_they_are_kept(
     assert await titles() == before | {"d1": "新的标题"}
     on_index(milvus.url, lambda written: written.delete(name, ["d2"]))
     assert set(await titles()) == set(before) - {"d2"}
+    # What a search found a moment ago is still given as it was then.
+    found = await index.documents(str(name), [("d1", 1), ("d2", 1)], None, soon())
+    assert {one.id: one.title for one in found} == {one: before[one] for one in ("d1", "d2")}
+    now = await index.documents(str(name), [("d1", 2), ("d2", None)], None, soon())
+    assert [(one.id, one.title) for one in now] == [("d1", "新的标题")]
 
 
 async def test_words_of_several_characters_stay_whole(index: MilvusDocumentIndex) -> None:

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from services.common.collection import Field, PassageKey, stored_id
 from services.common.request_context import Deadline
+from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
 from services.recall.fused import Fusion, fuse
 from services.recall.passages import PassageFound, PassageReader, by_best_passage
 from services.recall.reading import Leg, Reader
-from services.recall.texts import TextCache
 
 INDEX = Index("p", "e", "1", lexical=True, version="1")
 LEG = Leg(Field.LEXICAL, ["词"], "BM25", 10, "", lambda _: {})
@@ -76,7 +76,7 @@ class FakeReader:
 
 def leg(reader: FakeReader, one: Leg = LEG) -> list[Found]:
     async def ask() -> list[Found]:
-        passages = PassageReader(cast(Reader, reader), TextCache())
+        passages = PassageReader(cast(Reader, reader), KeptContents())
         soon = Deadline.after(10)
         return await passages.grouped(INDEX, one, [], await passages.found(INDEX, one, soon), soon)
 
@@ -99,7 +99,7 @@ def test_a_collection_without_passages_is_asked_once_for_a_version() -> None:
     reader = FakeReader([[]], {}, there=False)
 
     async def ask() -> None:
-        passages = PassageReader(cast(Reader, reader), TextCache())
+        passages = PassageReader(cast(Reader, reader), KeptContents())
         for _ in range(3):
             both = [passages.found(INDEX, LEG, Deadline.after(10)) for _ in range(2)]
             assert await asyncio.gather(*both) == [[], []]

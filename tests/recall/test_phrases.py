@@ -56,9 +56,13 @@ class Texts(FakeIndex):
         return [one._replace(title="题", text=self.whole[one.id][:MAX_TEXT_CHARS]) for one in found]
 
     async def documents(
-        self, physical: str, ids: Sequence[str], server_time: int | None, deadline: Deadline
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
     ) -> list[Content]:
-        return [Content(id=one, title="题", text=self.whole[one]) for one in ids]
+        return [Content(id=one, title="题", text=self.whole[one]) for one, _ in keys]
 
 
 async def test_a_long_text_is_read_to_its_end() -> None:

@@ -120,6 +120,7 @@ class Candidate(BaseModel):
     """A document that recall found. Legs that did not find it leave their score None."""
 
     id: str
+    version: int = Field(description="Version of its row; POST /documents takes it")
     title: str = Field(
         description="The title; empty without `texts`, or if it could not be fetched"
     )
@@ -190,6 +191,11 @@ class DocumentsRequest(BaseModel):
 
     index: str = Field(description="The physical collection, as a RecallResponse names it")
     ids: list[str] = Field(min_length=1, max_length=1000)
+    versions: dict[str, int] = Field(
+        default_factory=dict,
+        description="Versions of the rows that a search has just found, by id; these may come from"
+        " memory",
+    )
     passages: dict[str, list[int]] = Field(
         default_factory=dict, description="The passages wanted of documents, as a RecallResponse"
     )

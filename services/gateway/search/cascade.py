@@ -49,10 +49,11 @@ class CandidateSource(Protocol):
         deadline: Deadline,
         *,
         version: str | None,
+        versions: Mapping[str, int],
         passages: Mapping[str, Sequence[int]],
     ) -> Fetched:
         """The documents of a physical collection with these ids that are there, and the passages
-        of these numbers. `version` as in `recall`.
+        of these numbers. `version` as in `recall`; `versions` are those of the rows that it found.
 
         Raises Unavailable or DeadlineExceeded.
         """
@@ -183,6 +184,7 @@ class Cascade:
                 ids,
                 Deadline.after(max(ask.deadline.remaining(), _LEAST_HITS_SECONDS)),
                 version=ask.version,
+                versions=recalled.versions(ids),
                 passages={one: recalled.passages[one] for one in ids if one in recalled.passages},
             )
             stages.append(took("documents", started, len(fetched.documents)))

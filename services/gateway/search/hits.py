@@ -59,6 +59,12 @@ class RecallAnswer:
     """A wire FacetCounts over all found documents; None if it was not asked for or could not be
     made, or if another order follows."""
 
+    def versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """The versions of rows, by id, at which these documents were found."""
+        wanted = {*ids}
+        found = {one["id"]: one["version"] for one in self.candidates if one["id"] in wanted}
+        return found | {one[0]: one[1] for one in self.every if one[0] in wanted}
+
 
 def in_order_of_recall(recalled: RecallAnswer, top_k: int) -> list[RankedHit]:
     """The best hits in the order of recall, of a search that is not ranked."""

@@ -93,13 +93,19 @@ class RecallService:
         deadline: Deadline,
         *,
         version: str | None,
+        versions: Mapping[str, int],
         passages: Mapping[str, Sequence[int]],
     ) -> Fetched:
         """The stored documents with these ids, and passages of those that are long.
 
         Raises Unavailable or DeadlineExceeded.
         """
-        body: dict[str, Any] = {"index": index, "ids": ids, "version": version}
+        body: dict[str, Any] = {
+            "index": index,
+            "ids": ids,
+            "version": version,
+            "versions": versions,
+        }
         if passages:
             body["passages"] = passages
         response = await self.client.send(

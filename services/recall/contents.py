@@ -1,0 +1,119 @@
+"""Keeps the contents of rows in memory, so that searches need not fetch them again.
+
+An entry is named by the collection, the id and the version of the row, which the index gives with
+each hit, so that a document that was written again is never answered with its old content. Every
+search needs some: fusion the texts of the best of each leg, rank those of its candidates, the
+answer the whole hits. Fetching them takes the embedded engine 3 to 4 ms each time, memory none.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from services.common.documents import Content
+from services.common.errors import SearchError
+
+logger = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 24_000_000
+"""Most characters of titles and texts that are kept, about 50 MB of Chinese."""
+_ROW_CHARACTERS = 200
+"""Characters that stand for the metadata of a row and for what Python needs to keep it."""
+_AGAIN_SECONDS = 60.0
+"""Least seconds between two readings ahead of a collection."""
+_PAUSE_SECONDS = 0.05
+"""Seconds between two pages, in which searches go on."""
+
+Key = tuple[str, str, int]
+"""Physical collection, document id, version."""
+
+
+class KeptContents:
+    """Contents by row; the least recently used are dropped first."""
+
+    def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
+        self._most = most_characters
+        self._characters = 0
+        self._kept: OrderedDict[Key, Content] = OrderedDict()
+
+    def get(self, key: Key) -> Content | None:
+        """The content of a row, if it is in memory."""
+        content = self._kept.get(key)
+        if content is not None:
+            self._kept.move_to_end(key)
+        return content
+
+    def of(self, physical: str, rows: Iterable[tuple[str, int | None]]) -> dict[str, Content]:
+        """The contents that are in memory of the rows with these ids and versions, by id."""
+        found = {}
+        for identity, version in rows:
+            if version is not None and (content := self.get((physical, identity, version))):
+                found[identity] = content
+        return found
+
+    def put(self, key: Key, content: Content) -> None:
+        """Keeps the content of a row."""
+        if key in self._kept:
+            return
+        self._kept[key] = content
+        self._characters += _size(content)
+        while self._characters > self._most:
+            _, oldest = self._kept.popitem(last=False)
+            self._characters -= _size(oldest)
+
+    def half_full(self) -> bool:
+        """Whether reading ahead would soon push out what searches asked for."""
+        return 2 * self._characters >= self._most
+
+
+Page = Callable[[str], Awaitable[Sequence[tuple[int, Content]]]]
+"""Reads, puts into memory and returns versions and contents of the rows behind an id; none at the
+end."""
+
+
+class ReadAhead:
+    """Reads collections in the background, as far as their contents fit into half of the memory:
+    those of a small collection are then there before further searches need them."""
+
+    def __init__(self, kept: KeptContents) -> None:
+        self._kept = kept
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started: dict[str, float] = {}
+        """Time by the monotonic clock at which each collection was last begun."""
+
+    def missed(self, physical: str, page: Page) -> None:
+        """Tells that a search had to fetch contents of a collection; it is read page by page then,
+        at most once a minute."""
+        now = time.monotonic()
+        just_begun = physical in self._started and now - self._started[physical] < _AGAIN_SECONDS
+        if just_begun or self._kept.half_full():
+            return
+        self._started[physical] = now
+        task = asyncio.create_task(self._read(page))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Ends what is being read."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _read(self, page: Page) -> None:
+        behind = ""
+        try:
+            while not self._kept.half_full():
+                rows = await page(behind)
+                if not rows:
+                    return
+                behind = rows[-1][1].id
+                await asyncio.sleep(_PAUSE_SECONDS)
+        except SearchError as error:
+            # Searches fetch what they need themselves.
+            logger.info("contents were not read ahead", extra={"code": error.code})
+
+
+def _size(content: Content) -> int:
+    return len(content.title) + len(content.text) + _ROW_CHARACTERS
