@@ -15,7 +15,6 @@ from services.common.collection import (
     content_fields,
     content_of,
     document_id,
-    id_literal,
 )
 from services.common.documents import Content
 from services.common.errors import CollectionNotFound, IndexUnavailable
@@ -26,6 +25,7 @@ from services.common.milvus import (
     NoAnswerInTime,
     milvus_connection,
 )
+from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
 from services.common.typed_columns import typed_columns
@@ -60,7 +60,7 @@ class MilvusDocumentIndex:
         """Each physical collection seen, with the kind of its vector index."""
         self._contents = KeptContents()
         self._ahead = ReadAhead(self._contents)
-        self._reader = Reader(connection)
+        self._reader = Reader(connection, KeyedRows(connection))
         self._passages = PassageReader(self._reader, self._contents)
         self._legs = LegSearch(self._reader, self._passages, ef, nprobe)
         self._dictionaries = DictionaryRows(connection.ask)
@@ -113,14 +113,13 @@ class MilvusDocumentIndex:
     async def there(
         self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
     ) -> list[Found]:
-        named = f"{Field.ID} in [{', '.join(map(id_literal, ids))}]"
-        rows = await self._reader.query(
+        rows = await self._reader.rows(
             index.physical,
-            f"{named} and ({expression})" if expression else named,
+            ids,
             [Field.ID, Field.VERSION],
             index.server_time,
             deadline,
-            limit=len(ids),
+            expression,
         )
         versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
         return [Found(one, 0.0, version=versions[one]) for one in ids if one in versions]

@@ -189,14 +189,13 @@ class PassageReader:
         unknown = {key.document for key, _ in passages} - versions.keys()
         if not unknown:
             return versions
-        named = f"{Field.ID} in [{', '.join(map(id_literal, sorted(unknown)))}]"
-        rows = await self._reader.query(
+        rows = await self._reader.rows(
             index.physical,
-            f"{named} and ({leg.expression})" if leg.expression else named,
+            sorted(unknown),
             _ABOUT,
             index.server_time,
             deadline,
-            limit=len(unknown),
+            leg.expression,
         )
         return versions | {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
 

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from opentelemetry.trace import SpanKind
 from pymilvus import AsyncMilvusClient
 
-from services.common.collection import Field, id_literal
+from services.common.collection import Field
 from services.common.errors import DeadlineExceeded
 from services.common.milvus import MilvusConnection, NoAnswerInTime
+from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
 from services.common.tracing import span
@@ -40,6 +41,7 @@ class Reader:
     """Reads from one server. Every method raises IndexUnavailable and DeadlineExceeded."""
 
     connection: MilvusConnection
+    keyed: KeyedRows
 
     async def search(
         self,
@@ -79,12 +81,15 @@ class Reader:
         columns: Sequence[str],
         server_time: int | None,
         deadline: Deadline,
+        expression: str = "",
     ) -> list[dict[str, Any]]:
-        """The existing rows with these keys, in any order."""
-        if not keys:
-            return []
-        expression = f"{Field.ID} in [{', '.join(map(id_literal, keys))}]"
-        return await self.query(name, expression, columns, server_time, deadline, limit=len(keys))
+        """The existing rows with these keys that match an expression, in any order."""
+        try:
+            return await self.keyed.rows(
+                name, keys, columns, deadline.remaining(), expression, **_state(server_time)
+            )
+        except NoAnswerInTime as error:
+            raise late() from error
 
     async def query(
         self,

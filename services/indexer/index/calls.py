@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pymilvus import AsyncMilvusClient
 
 from services.common.milvus import MilvusConnection
+from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
 
 _CALL_SECONDS = 30.0
@@ -23,6 +24,7 @@ class Calls:
 
     def __init__(self, connection: MilvusConnection) -> None:
         self._connection = connection
+        self._keyed = KeyedRows(connection)
 
     async def ask(self, name: str, what: str, call: Call[Answer]) -> Answer:
         """The answer of a call about a collection, which is loaded if need be; `what` names the
@@ -72,6 +74,12 @@ class Calls:
             ),
         )
         return list(rows)
+
+    async def rows(
+        self, name: str, keys: Sequence[str], fields: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """These columns of the existing rows with these keys, all writes included."""
+        return await self._keyed.rows(name, keys, fields, _CALL_SECONDS, consistency_level="Strong")
 
     async def behind(
         self, name: str, key: str, most: int, expression: str, fields: Sequence[str]

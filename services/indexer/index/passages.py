@@ -62,7 +62,7 @@ class PassageRows:
         for start in range(0, len(entities), _WRITTEN_ROWS):
             batch = entities[start : start + _WRITTEN_ROWS]
             keys = [one[Field.ID] for one in batch]
-            stored = await self._calls.query(name, _among(keys), [Field.ID])
+            stored = await self._calls.rows(name, keys, [Field.ID])
             known = {row[Field.ID] for row in stored}
             new = [one for one in batch if one[Field.ID] not in known]
             if new:
@@ -149,7 +149,7 @@ class PassageRows:
             return {}
         name, counts = passages_name(physical), {}
         for chunk in chunks([str(PassageKey(row.id, row.version or 0, 0)) for row in rows]):
-            for row in await self._calls.query(name, _among(chunk), [Field.ID, PassageField.COUNT]):
+            for row in await self._calls.rows(name, chunk, [Field.ID, PassageField.COUNT]):
                 counts[PassageKey.parse(row[Field.ID]).document] = int(row[PassageField.COUNT])
         return counts
 
@@ -166,7 +166,7 @@ class PassageRows:
         columns = [*_PLACES, *([Field.VECTOR] if vectors else [])]
         found: dict[str, list[dict[str, Any]]] = {}
         for chunk in chunks(keys):
-            for one in await self._calls.query(passages_name(physical), _among(chunk), columns):
+            for one in await self._calls.rows(passages_name(physical), chunk, columns):
                 key = PassageKey.parse(one[Field.ID])
                 found.setdefault(key.document, []).append(one)
         return [with_body(row, found.get(row.id, [])) for row in rows]

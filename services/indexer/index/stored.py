@@ -123,7 +123,7 @@ class StoredRows:
     async def _versions(self, physical: PhysicalName, ids: Sequence[str]) -> dict[str, int]:
         versions: dict[str, int] = {}
         for chunk in chunks(ids):
-            rows = await self._calls.query(str(physical), among(chunk), [Field.ID, Field.VERSION])
+            rows = await self._calls.rows(str(physical), chunk, [Field.ID, Field.VERSION])
             versions.update((document_id(row[Field.ID]), int(row[Field.VERSION])) for row in rows)
         return versions
 
