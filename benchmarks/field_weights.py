@@ -30,7 +30,7 @@ from services.common.engine import open_encoder
 from services.common.text import WordAnalyzer
 from services.indexer.passages import Cut, cut
 from services.recall.domain import Found
-from services.recall.fused import fuse
+from services.recall.fused import Fusion, fuse
 from services.recall.fusion import QueryFusion
 from training.data.splits import Split
 from training.evaluation.bm25 import Bm25
@@ -65,8 +65,8 @@ class Measured:
         for at, query in enumerate(self._task.queries):
             lexical = self._found(scores[at], above=0.0)
             dense = self._found(self._dense[at], above=-2.0)
-            fusion = self._fusion.fusion(query.text, dense, lexical, self._analyzer)
-            fused = fuse(dense, lexical, DEPTH, fusion)
+            share = self._fusion.dense_weight(query.text, dense, lexical, self._analyzer)
+            fused = fuse(dense, lexical, DEPTH, Fusion(dense_weight=share))
             wanted = self._task.corpus.ids[query.relevant[0]]
             order = [one.id for one in lexical]
             words.append(_reciprocal(order, wanted))

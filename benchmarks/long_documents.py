@@ -35,7 +35,7 @@ from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 from services.rank.stopping import StopRule
 from services.recall.domain import Found
-from services.recall.fused import Fused, fuse
+from services.recall.fused import Fused, Fusion, fuse
 from services.recall.fusion import QueryFusion
 
 MODELS = Path("models")
@@ -114,13 +114,13 @@ def _measured(
     orders = []
     texts = [one.text for one in questions]
     for question, (dense, lexical) in zip(questions, index.legs(texts, vectors), strict=True):
-        fusion = by_query.fusion(
+        share = by_query.dense_weight(
             question.text,
             [_with_text(index, one) for one in dense[:1]] + dense[1:],
             [_with_text(index, one) for one in lexical[:1]] + lexical[1:],
             analyzer,
         )
-        fused = fuse(dense, lexical, DEPTH, fusion)
+        fused = fuse(dense, lexical, DEPTH, Fusion(dense_weight=share))
         hybrid = [one.document for one in fused]
         for figure, found in zip(figures, (dense, lexical, hybrid), strict=True):
             figure.add(question, found, index)

@@ -43,12 +43,6 @@ class FittedWeights(BaseModel):
         description="Weights of the model that computes the dense leg's weight for each query; if"
         " empty, it is always dense_weight",
     )
-    place_bonus: float = Field(
-        default=0.0,
-        ge=0,
-        description="What the place in the lexical leg adds to its part of a fused score: this"
-        " divided by the place",
-    )
     coarse: dict[str, float] = Field(description="Weight of each coarse feature, by its name")
     coarse_bias: float
     fine: float = Field(

@@ -16,9 +16,6 @@ class Fusion:
     method: Literal["weighted", "reciprocal_rank"] = "weighted"
     dense_weight: float = 0.6
     """Weight of the dense leg in weighted fusion; the lexical leg has the rest to 1."""
-    place_bonus: float = 0.0
-    """What weighted fusion adds to a document's stretched score of the lexical leg, divided by its
-    place there: the first few by words are better than their scores say."""
     rank_constant: int = 10
     """The k of 1 / (k + rank) in reciprocal rank fusion (Cormack et al., SIGIR 2009)."""
 
@@ -35,8 +32,8 @@ class Fused(NamedTuple):
 
 def fuse(dense: Sequence[Found], lexical: Sequence[Found], n: int, fusion: Fusion) -> list[Fused]:
     """The best n of both legs, best first; equal scores in the order of ids."""
-    dense_parts = _parts(dense, fusion, fusion.dense_weight, 0.0)
-    lexical_parts = _parts(lexical, fusion, 1 - fusion.dense_weight, fusion.place_bonus)
+    dense_parts = _parts(dense, fusion, fusion.dense_weight)
+    lexical_parts = _parts(lexical, fusion, 1 - fusion.dense_weight)
     totals = dict(dense_parts)
     for id_, part in lexical_parts.items():
         totals[id_] = totals.get(id_, 0.0) + part
@@ -88,9 +85,7 @@ def _scale(leg: Sequence[Found], weight: float) -> tuple[float, float]:
     return worst, weight / max(best - worst, 1e-9)
 
 
-def _parts(
-    leg: Sequence[Found], fusion: Fusion, weight: float, place_bonus: float
-) -> dict[str, float]:
+def _parts(leg: Sequence[Found], fusion: Fusion, weight: float) -> dict[str, float]:
     """The part of each document's fused score that comes from one leg."""
     if fusion.method == "reciprocal_rank":
         return {
@@ -100,12 +95,9 @@ def _parts(
         return {}
     best, worst = leg[0].score, leg[-1].score
     if best <= worst:
-        return {found.id: weight * (1 + place_bonus) for found in leg}
-    scale, bonus = weight / (best - worst), weight * place_bonus
-    return {
-        found.id: (found.score - worst) * scale + bonus / place
-        for place, found in enumerate(leg, start=1)
-    }
+        return {found.id: weight for found in leg}
+    scale = weight / (best - worst)
+    return {found.id: (found.score - worst) * scale for found in leg}
 
 
 def numbers_of(fused: Iterable[Fused]) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Computes the fusion of both legs for each query, from their results.
+"""Computes the dense leg's weight for each query, from the results of both legs.
 
 Words must win for exact titles and rare terms, vectors for paraphrases and for English queries
 about Chinese documents. No constant weight does both. A logistic model gives the dense leg's weight
@@ -16,7 +16,6 @@ from services.common.blend import FittedWeights
 from services.common.errors import ModelInvalid
 from services.common.text import WordAnalyzer
 from services.recall.domain import Found
-from services.recall.fused import Fusion
 
 Evidence = npt.NDArray[np.float64]
 
@@ -101,12 +100,10 @@ def _coverage(words: Sequence[str], found: Found, analyzer: WordAnalyzer) -> flo
 
 @dataclass(frozen=True, slots=True)
 class QueryFusion:
-    """The fitted model of fusion."""
+    """The fitted model of the dense leg's weight."""
 
     weights: tuple[float, ...]
-    """Log-odds of the dense leg's weight for each number of NAMES."""
-    place_bonus: float = 0.0
-    """As in Fusion, the same for every query."""
+    """Log-odds for each number of NAMES."""
 
     @classmethod
     def of(cls, fitted: FittedWeights) -> Self:
@@ -117,18 +114,17 @@ class QueryFusion:
                 "the weights of fusion are of other numbers than this version computes;"
                 " `xunwen eval blend` fits them again"
             )
-        return cls(tuple(fitted.fusion[name] for name in NAMES), fitted.place_bonus)
+        return cls(tuple(fitted.fusion[name] for name in NAMES))
 
-    def fusion(
+    def dense_weight(
         self,
         query: str,
         dense: Sequence[Found],
         lexical: Sequence[Found],
         analyzer: WordAnalyzer,
-    ) -> Fusion:
-        """The fusion for a query; the dense leg's weight is 1 if no word was found."""
+    ) -> float:
+        """The dense leg's weight for a query, 0 to 1; 1 if no word was found."""
         if not dense or not lexical:
-            return Fusion(dense_weight=1.0 if dense else 0.0)
+            return 1.0 if dense else 0.0
         odds = float(evidence(query, dense, lexical, analyzer) @ np.array(self.weights))
-        share = float(0.5 * (1.0 + np.tanh(0.5 * odds)))
-        return Fusion(dense_weight=share, place_bonus=self.place_bonus)
+        return float(0.5 * (1.0 + np.tanh(0.5 * odds)))

@@ -123,10 +123,11 @@ class Recaller:
             if self.query_fusion is not None and asked.mode is Mode.HYBRID:
                 by_words = weighed.get("lexical", [])
                 text = fitting(findings.said, by_words[0], analyzer) if by_words else asked.query
-                fusion = self.query_fusion.fusion(
+                share = self.query_fusion.dense_weight(
                     text, weighed.get("dense", []), by_words, analyzer
                 )
-                lap.dense_weight = round(fusion.dense_weight, 4)
+                fusion = replace(fusion, dense_weight=share)
+                lap.dense_weight = round(share, 4)
             every = wanted.every or wanted.phrases or wanted.exclude or wanted.boosts
             n = 2 * wanted.found if every or findings.pins else wanted.best
             return fuse(dense, lexical, n, fusion)

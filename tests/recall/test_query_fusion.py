@@ -56,11 +56,10 @@ def test_everything_lies_between_0_and_1(
 
 
 def test_a_leg_that_found_nothing_has_no_share() -> None:
-    model = QueryFusion((0.0,) * len(NAMES), place_bonus=0.2)
-    both = model.fusion("冻土", _VECTORS, _WORDS, _ANALYZER)
-    assert (both.dense_weight, both.place_bonus) == (0.5, 0.2)
-    assert model.fusion("冻土", _VECTORS, [], _ANALYZER).dense_weight == 1.0
-    assert model.fusion("冻土", [], _WORDS, _ANALYZER).dense_weight == 0.0
+    model = QueryFusion((0.0,) * len(NAMES))
+    assert model.dense_weight("冻土", _VECTORS, _WORDS, _ANALYZER) == 0.5
+    assert model.dense_weight("冻土", _VECTORS, [], _ANALYZER) == 1.0
+    assert model.dense_weight("冻土", [], _WORDS, _ANALYZER) == 0.0
 
 
 def test_weights_of_other_evidence_are_refused() -> None:

@@ -69,13 +69,14 @@ def main(
         loaded = load_tasks(tasks, data_dir, Split.DEV, sample)
         samples = [*_samples(loaded, analyzer, vectors, cache)]
         constant = _best_constant(samples) if dense_weight is None else dense_weight
-        fitted = fit_fusion(samples) if dense_weight is None else None
+        fusion = {}
+        if dense_weight is None:
+            fusion = dict(zip(EVIDENCE, map(float, fit_fusion(samples)), strict=True))
         weights = FittedWeights(
             encoder=vectors.manifest.fingerprint,
             ranker=judge.manifest.fingerprint,
             dense_weight=constant,
-            fusion=dict(zip(EVIDENCE, fitted.weights, strict=True)) if fitted else {},
-            place_bonus=fitted.place_bonus if fitted else 0.0,
+            fusion=fusion,
             coarse=dict.fromkeys(NAMES, 0.0),
             coarse_bias=0.0,
             fine=0.0,
@@ -152,10 +153,10 @@ def _report_fusion(samples: Sequence[FusionSample], weights: FittedWeights) -> N
         row = " ".join(f"{weight}: {100 * value:.1f}" for weight, value in constants.items())
         typer.echo(f"{name}, MRR@10 by dense weight: {row}")
         if weights.fusion:
-            fitted = QueryFusion.of(weights)
+            fitted = np.array(QueryFusion.of(weights).weights)
             shares = [dense_share(sample, fitted) for sample in group]
             typer.echo(
-                f"{name}, fitted: {100 * _mean(group, shares, fitted.place_bonus):.1f},"
+                f"{name}, fitted: {100 * _mean(group, shares):.1f},"
                 f" mean dense weight {np.mean(shares):.2f}"
             )
 
@@ -167,8 +168,5 @@ def _groups(samples: Sequence[FusionSample]) -> dict[str, list[FusionSample]]:
     return groups
 
 
-def _mean(
-    group: Sequence[FusionSample], shares: Sequence[float], place_bonus: float = 0.0
-) -> float:
-    ranks = [reciprocal_rank(*each, place_bonus) for each in zip(group, shares, strict=True)]
-    return float(np.mean(ranks))
+def _mean(group: Sequence[FusionSample], shares: Sequence[float]) -> float:
+    return float(np.mean([reciprocal_rank(*each) for each in zip(group, shares, strict=True)]))

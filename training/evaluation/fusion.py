@@ -1,4 +1,4 @@
-"""Fits the fusion of both legs to judged queries."""
+"""Fits the model of the dense leg's weight to judged queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,15 @@ import numpy as np
 from scipy.optimize import minimize
 
 from services.common.text import WordAnalyzer
-from services.recall.fusion import NAMES, QueryFusion, evidence
+from services.recall.fusion import NAMES, evidence
 from training.evaluation.listwise import Floats
 from training.evaluation.pools import Legs
 
 _DEPTH = 100
 """Documents of each leg that compete in the fit; the order of the others changes nothing."""
-_RIDGE = 3e-5
+_RIDGE = 3e-4
 """Strength of the ridge penalty, which pulls weights to 0 that the dev queries do not support."""
 _FIRST_SHARPNESS = 20.0
-_FIRST_BONUS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,6 @@ class FusionSample:
     dense: Floats
     """Scores of the dense leg [documents], stretched to [0, 1] over all that it found."""
     lexical: Floats
-    """Those of the lexical leg, likewise."""
-    places: Floats
-    """1 / place in the lexical leg, 1 for the best; 0 where it did not find the document."""
     relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
@@ -43,13 +39,11 @@ def sample_of(
         return None
     dense, lexical = ({each.id: each.score for each in leg} for leg in (legs.dense, legs.lexical))
     ids = sorted({each.id for leg in (legs.dense, legs.lexical) for each in leg[:_DEPTH]})
-    places = {each.id: 1 / place for place, each in enumerate(legs.lexical, start=1)}
     return FusionSample(
         group,
         evidence(query, legs.dense, legs.lexical, analyzer),
         _stretched(dense, ids),
         _stretched(lexical, ids),
-        np.array([places.get(id_, 0.0) for id_ in ids]),
         np.array([id_ in wanted for id_ in ids]),
     )
 
@@ -61,9 +55,8 @@ def _stretched(scores: dict[str, float], ids: Sequence[str]) -> Floats:
     return np.array([(scores.get(id_, worst) - worst) / (best - worst) for id_ in ids])
 
 
-def fit_fusion(samples: Sequence[FusionSample]) -> QueryFusion:
-    """The weights of the evidence, whose sum is the log-odds of the dense leg's share, and the
-    bonus of a place.
+def fit_fusion(samples: Sequence[FusionSample]) -> Floats:
+    """Weights [NAMES] of the evidence, whose sum is the log-odds of the dense leg's share.
 
     They minimise the softmax loss of the relevant documents under the fused scores (ListNet; Cao
     et al., ICML 2007); the sharpness of the softmax is fitted together with them.
@@ -76,42 +69,39 @@ def fit_fusion(samples: Sequence[FusionSample]) -> QueryFusion:
     shares /= shares.sum()
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        weights, sharpness, bonus = parameters[:-2], float(np.exp(parameters[-2])), parameters[-1]
+        weights, sharpness = parameters[:-1], float(np.exp(parameters[-1]))
         total = _RIDGE * float(weights @ weights)
-        slope = np.append(2 * _RIDGE * weights, [0.0, 0.0])
+        slope = np.append(2 * _RIDGE * weights, 0.0)
         for sample, share in zip(judged, shares, strict=True):
             dense_share = float(_logistic(sample.evidence @ weights))
-            lexical = sample.lexical + bonus * sample.places
-            fused = dense_share * sample.dense + (1 - dense_share) * lexical
+            fused = dense_share * sample.dense + (1 - dense_share) * sample.lexical
             scores = sharpness * (fused - fused.max())
             mass = np.exp(scores)
             mass /= mass.sum()
             hit = max(float(mass[sample.relevant].sum()), 1e-30)
             total -= share * np.log(hit)
             pull = mass - np.where(sample.relevant, mass / hit, 0.0)
-            by_share = sharpness * float(pull @ (sample.dense - lexical))
+            by_share = sharpness * float(pull @ (sample.dense - sample.lexical))
             by_share *= dense_share * (1 - dense_share)
-            slope[:-2] += share * by_share * sample.evidence
-            slope[-2] += share * float(pull @ scores)
-            slope[-1] += share * sharpness * (1 - dense_share) * float(pull @ sample.places)
+            slope[:-1] += share * by_share * sample.evidence
+            slope[-1] += share * float(pull @ scores)
         return total, slope
 
-    start = np.append(np.zeros(len(NAMES)), [np.log(_FIRST_SHARPNESS), _FIRST_BONUS])
-    bounds = [(None, None)] * (len(NAMES) + 1) + [(0.0, None)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return QueryFusion(tuple(map(float, found[: len(NAMES)])), float(found[-1]))
+    start = np.append(np.zeros(len(NAMES)), np.log(_FIRST_SHARPNESS))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B")
+    weights: Floats = found.x[:-1]
+    return weights
 
 
-def dense_share(sample: FusionSample, model: QueryFusion) -> float:
-    """The dense leg's weight for a query, 0 to 1, by a fitted model."""
-    return float(_logistic(sample.evidence @ np.array(model.weights)))
+def dense_share(sample: FusionSample, weights: Floats) -> float:
+    """The dense leg's weight for a query, 0 to 1, by fitted weights."""
+    return float(_logistic(sample.evidence @ weights))
 
 
-def reciprocal_rank(sample: FusionSample, share: float, place_bonus: float = 0.0) -> float:
-    """Reciprocal rank at 10 of the first relevant document, with the legs fused by a dense weight
-    and the bonus of a place."""
-    lexical = sample.lexical + place_bonus * sample.places
-    fused = share * sample.dense + (1 - share) * lexical
+def reciprocal_rank(sample: FusionSample, share: float) -> float:
+    """Reciprocal rank at 10 of the first relevant document, with the legs fused by a dense
+    weight."""
+    fused = share * sample.dense + (1 - share) * sample.lexical
     best = np.argsort(-fused, kind="stable")[:10]
     places = np.flatnonzero(sample.relevant[best])
     return 1.0 / (1 + int(places[0])) if places.size else 0.0

@@ -68,7 +68,9 @@ def fused_by(weights: FittedWeights, analyzer: WordAnalyzer) -> FusionOf:
     if not weights.fusion:
         return constant_fusion(weights.dense_weight)
     model = QueryFusion.of(weights)
-    return lambda legs: model.fusion(legs.query.text, legs.dense, legs.lexical, analyzer)
+    return lambda legs: Fusion(
+        dense_weight=model.dense_weight(legs.query.text, legs.dense, legs.lexical, analyzer)
+    )
 
 
 def candidates(legs: Legs, fusion: Fusion) -> list[RankCandidate]:
