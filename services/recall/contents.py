@@ -25,6 +25,9 @@ _AGAIN_SECONDS = 60.0
 """Least seconds between two readings ahead of a collection."""
 _PAUSE_SECONDS = 0.05
 """Seconds between two pages, in which searches go on."""
+_SLOW_SECONDS = 0.25
+"""Seconds of a page that only a large collection takes, which the embedded engine looks through
+whole for each page."""
 
 Key = tuple[str, str, int]
 """Physical collection, document id, version."""
@@ -105,8 +108,9 @@ class ReadAhead:
         behind = ""
         try:
             while not self._kept.half_full():
+                started = time.monotonic()
                 rows = await page(behind)
-                if not rows:
+                if not rows or time.monotonic() - started > _SLOW_SECONDS:
                     return
                 behind = rows[-1][1].id
                 await asyncio.sleep(_PAUSE_SECONDS)

@@ -54,6 +54,19 @@ async def test_no_more_is_read_than_half_of_the_memory_holds() -> None:
     assert not ahead._tasks
 
 
+async def test_a_collection_that_answers_slowly_is_not_read_on() -> None:
+    kept = KeptContents()
+    ahead, large = ReadAhead(kept), _Collection(kept, 100)
+
+    async def page(behind: str) -> Sequence[tuple[int, Content]]:
+        await asyncio.sleep(0.3)
+        return await large.page(behind)
+
+    ahead.missed("c", page)
+    await _read(ahead)
+    assert large.pages == 1
+
+
 async def test_an_index_that_fails_ends_the_reading_and_nothing_else() -> None:
     ahead = ReadAhead(KeptContents())
 
