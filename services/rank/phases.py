@@ -14,7 +14,7 @@ from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.text import WordAnalyzer
-from services.common.wire.rank import RankCandidate, RankedHit, considered
+from services.common.wire.rank import SCALED_BY, RankCandidate, RankedHit, considered
 from services.common.wire.stages import Stage
 from services.rank.blend import Blend, probability
 from services.rank.duplicates import Outlines, select
@@ -101,10 +101,10 @@ class RankingPhases:
         """
         boosts = np.array([each.boost for each in candidates])
         if boosts.any():
-            usual = _usual(candidates, considered(top_k))
+            usual = _usual(candidates)
         else:
             candidates, boosts = candidates[: considered(top_k)], boosts[: considered(top_k)]
-            usual = np.ones(len(candidates), dtype=np.bool_)
+            usual = np.arange(len(candidates)) < SCALED_BY
         watch = Stopwatch()
         degraded: list[str] = []
         with watch.stage("coarse") as lap:
@@ -200,9 +200,9 @@ class RankingPhases:
         return coarse_features(analysed, candidates, self.analyzer, usual)
 
 
-def _usual(candidates: Sequence[RankCandidate], count: int) -> BoolArray:
-    """Marks the `count` candidates that are the best without boosts."""
-    order = sorted(range(len(candidates)), key=lambda at: -candidates[at].score)[:count]
+def _usual(candidates: Sequence[RankCandidate]) -> BoolArray:
+    """Marks the candidates that are the best without boosts, to which scores are relative."""
+    order = sorted(range(len(candidates)), key=lambda at: -candidates[at].score)[:SCALED_BY]
     usual = np.zeros(len(candidates), dtype=np.bool_)
     usual[order] = True
     return usual

@@ -23,7 +23,7 @@ from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.values import Scalar
 from services.common.wire.boosts import Boost
-from services.common.wire.rank import considered
+from services.common.wire.rank import SCALED_BY
 from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 from services.recall.domain import Index
 from services.recall.fused import Fused
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 LogOdds = npt.NDArray[np.float64]
 
-_SCALED_BY = considered(1)
-"""Number of candidates, the best first, over which the weights of the coarse phase were fitted."""
 _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?)?(?!\d)")
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 
@@ -127,7 +125,7 @@ def moved(fused: Sequence[Fused], odds: LogOdds, span: float) -> Boosted:
     """The documents, given best first, in their order after these log-odds were added."""
     if not odds.any():
         return Boosted(list(fused))
-    share = ((fused[0].score - fused[:_SCALED_BY][-1].score) or 1.0) / span
+    share = ((fused[0].score - fused[:SCALED_BY][-1].score) or 1.0) / span
     concerned = {
         one.document.id: (added, one.score)
         for one, added in zip(fused, odds.tolist(), strict=True)

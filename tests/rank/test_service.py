@@ -76,6 +76,16 @@ async def test_every_phase_reports_its_time_and_what_it_saw(ranker: Ranker, blen
     assert answer.degraded == []
 
 
+async def test_a_score_does_not_depend_on_the_number_of_hits(client: httpx.AsyncClient) -> None:
+    found = candidates(150)
+    few, many = [
+        {hit.id: hit.scores["coarse"] for hit in (await rank(client, found, top_k=top_k)).hits}
+        for top_k in (5, 40)
+    ]
+    assert len(few) == 5
+    assert few.items() <= many.items()
+
+
 async def test_explain_shows_every_feature_and_the_score_of_every_phase(
     client: httpx.AsyncClient,
 ) -> None:

@@ -11,6 +11,11 @@ MAX_TEXT_CHARS = 2_000
 """Characters of a text that rank reads; the gateway sends no more of it."""
 
 
+SCALED_BY = 60
+"""Number of candidates, the best ones without boosts, that scores are relative to. It depends on
+nothing, so that a document has the same score whatever the number of hits that is asked for."""
+
+
 def considered(top_k: int) -> int:
     """The number of candidates, best first, that rank considers for `top_k` hits. No more are sent
     to it, or with boosts up to as many again, which these raise among the best.
@@ -18,7 +23,7 @@ def considered(top_k: int) -> int:
     On dev queries 60 candidates lose nothing against 200 (docs/measurements/2026-11-29-sixty.md),
     and their texts are read, sent and compared with the query in a third of the time.
     """
-    return max(60, 5 * top_k)
+    return max(SCALED_BY, 5 * top_k)
 
 
 class RankCandidate(BaseModel):
