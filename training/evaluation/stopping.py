@@ -1,8 +1,8 @@
 """Fits the rule by which the fine phase stops, and measures the loss that stopping causes.
 
 The ranker's log-odds are predicted from the coarse ones. Of the rules that on every task lose no
-more than a stated part of MRR@10 against reading to the full depth, its standard error added, the
-one that reads least is taken.
+more than a stated part of MRR@10 against reading to the full depth, the one that reads least is
+taken.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ TOP_K = 10
 _OTHERS = "_others"
 """Ending of the name of the task of other writers."""
 _MOST_LOST = 0.002
-"""Loss of MRR@10 that a rule may cost on a task, its standard error added, from 0 to 1.
+"""Loss of MRR@10 that a rule may cost on a task, from 0 to 1.
 
 A mean over all tasks would hide what is lost where the ranker matters: most queries of the tasks
 that words alone solve lose nothing however little is read."""
@@ -38,7 +38,7 @@ class Stopping:
     lost: float
     """Mean loss of MRR@10 against reading to the full depth."""
     lost_at_most: float
-    """The largest mean loss on a task, its standard error added."""
+    """The largest mean loss on a task."""
     same_best: float
     """Share of queries with the same first answer."""
     same_ten: float
@@ -62,8 +62,8 @@ def fit_stopping(pools: Sequence[Pool], blend: Blend, depth: int, say: Say) -> S
     outcome = simulate(pools, blend, best[1], depth)
     say(
         f"the fine phase reads {outcome.read:.1f} of {depth} candidates on average, loses"
-        f" {100 * outcome.lost:.2f} MRR@10 (with its standard error"
-        f" {100 * outcome.lost_at_most:.2f} on a task at most), keeps the first answer of"
+        f" {100 * outcome.lost:.2f} MRR@10 ({100 * outcome.lost_at_most:.2f} on a task at"
+        " most), keeps the first answer of"
         f" {100 * outcome.same_best:.1f} % and {100 * outcome.same_ten:.1f} % of the ten best"
     )
     return StopWeights(**asdict(best[1]))
@@ -102,14 +102,14 @@ def simulate(pools: Sequence[Pool], blend: Blend, rule: StopRule, depth: int) ->
 
 
 def _largest(groups: Sequence[str], lost: Floats) -> float:
-    """The largest mean over the queries of a task, with its standard error.
+    """The largest mean over the queries of a task.
 
     Natural queries of all writers are one task here: a single one of 180 weighs more than may be
     lost, so that chance would choose the rule.
     """
     tasks = np.array([group.partition(":")[0].removesuffix(_OTHERS) for group in groups])
     of_tasks = (lost[tasks == task] for task in dict.fromkeys(tasks))
-    return max(float(each.mean() + each.std() / np.sqrt(len(each))) for each in of_tasks)
+    return max(float(each.mean()) for each in of_tasks)
 
 
 def _read(pool: Pool, blend: Blend, rule: StopRule, depth: int) -> Floats:
