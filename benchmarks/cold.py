@@ -218,4 +218,5 @@ def _tables(figures: Mapping[str, Any]) -> str:
 
 
 def listed(values: Mapping[str, float], shown: str = "{}") -> str:
+    """Figures by name in one cell of a table, each in this format."""
     return ", ".join(f"{name} {shown.format(value)}" for name, value in values.items())

@@ -8,7 +8,7 @@ Names work in the same way on every Milvus; descriptions and properties do not.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -113,6 +113,11 @@ def id_literal(identity: str) -> str:
     """A document's id as a constant of Milvus's expression language."""
     escaped = stored_id(identity).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def among(keys: Iterable[str]) -> str:
+    """The expression that selects the rows with these keys."""
+    return f"{Field.ID} in [{', '.join(map(id_literal, keys))}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ for a vector of zeros there, whose scores say nothing.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from services.common.collection import Field, id_literal
+from services.common.collection import Field, among
 from services.common.milvus.connection import MilvusConnection
 
 _EXACT = "FLAT"
@@ -39,8 +39,7 @@ class KeyedRows:
         options are those of the client."""
         if not keys:
             return []
-        among = f"{Field.ID} in [{', '.join(map(id_literal, keys))}]"
-        wanted = f"{among} and ({expression})" if expression else among
+        wanted = f"{among(keys)} and ({expression})" if expression else among(keys)
         about = {"filter": wanted, "limit": len(keys), "output_fields": [*columns], **options}
         dimension = 0 if Field.VECTOR in columns else await self._dimension(name, seconds)
 

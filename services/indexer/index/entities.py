@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from services.common.collection import Field, content_fields, content_of, content_values, id_literal
+from services.common.collection import Field, content_fields, content_of, content_values
 from services.common.filters import facets
 from services.common.typed_columns import typed_columns, typed_values
 from services.indexer.rows import Row
@@ -42,11 +42,6 @@ def row_of(entity: dict[str, Any]) -> Row:
         vector=np.asarray(entity.get(Field.VECTOR, ()), dtype=np.float32),
         version=int(entity[Field.VERSION]),
     )
-
-
-def among(ids: Sequence[str]) -> str:
-    """The expression that selects documents by id."""
-    return f"{Field.ID} in [{', '.join(map(id_literal, ids))}]"
 
 
 def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

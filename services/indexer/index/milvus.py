@@ -10,14 +10,14 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
-from services.common.collection import PhysicalName, passages_name
+from services.common.collection import PhysicalName, among, passages_name
 from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection
 from services.common.milvus.raw import create_collection
 from services.common.milvus.words import DictionaryRows
 from services.common.tracing import span
 from services.indexer.index.choice import IndexChoice
-from services.indexer.index.entities import among, chunks, entity
+from services.indexer.index.entities import chunks, entity
 from services.indexer.index.journal import Journal
 from services.indexer.index.replacements import Replacements
 from services.indexer.index.schema import (

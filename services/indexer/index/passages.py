@@ -15,6 +15,7 @@ from services.common.collection import (
     PassageField,
     PassageKey,
     PhysicalName,
+    among,
     id_literal,
     passages_name,
 )
@@ -187,14 +188,9 @@ class PassageRows:
         keys = sorted(keys, key=lambda key: PassageKey.parse(key).number == 0)
         for chunk in chunks(keys):
             with suppress(Missing):  # The collection was dropped.
-                await self._calls.delete(name, _among(chunk))
+                await self._calls.delete(name, among(chunk))
 
 
 def _of(ids: Sequence[str]) -> str:
     """The expression that selects the passages of documents."""
     return f"{PassageField.DOCUMENT} in [{', '.join(map(id_literal, ids))}]"
-
-
-def _among(keys: Sequence[str]) -> str:
-    """The expression that selects passages by key."""
-    return f"{Field.ID} in [{', '.join(map(id_literal, keys))}]"

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from services.common.collection import Field, PhysicalName, document_id
+from services.common.collection import Field, PhysicalName, among, document_id
 from services.common.milvus import MilvusConnection
 from services.common.typed_columns import typed_columns
 from services.indexer.index.calls import Calls
-from services.indexer.index.entities import among, chunks, row_fields, row_of
+from services.indexer.index.entities import chunks, row_fields, row_of
 from services.indexer.index.passages import PassageRows
 from services.indexer.rows import Row, Vector
 
