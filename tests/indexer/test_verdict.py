@@ -33,10 +33,26 @@ def asked(queries: int, draw: Callable[[], tuple[float, float]]) -> tuple[int, b
     return queries, False
 
 
+def found(*scores: float) -> tuple[list[str], list[tuple[str, float]]]:
+    """An answer of documents d0, d1 and so on with these scores, best first."""
+    best = [(f"d{number}", score) for number, score in enumerate(scores)]
+    return [one for one, _ in best], best
+
+
 def test_figures_of_an_answer() -> None:
-    assert answer_of(["a", "b", "c"], ["b", "z"]) == Answer(0.5, 0.5)
-    assert answer_of([f"d{n}" for n in range(50)], ["d20"]) == Answer(0.0, 1.0)
-    assert answer_of([], ["a"]) == Answer(0.0, 0.0)
+    assert answer_of(*found(0.9, 0.8, 0.7), ["d1", "z"]) == Answer(0.5, 0.5)
+    falling = [1 - number / 100 for number in range(50)]
+    assert answer_of(*found(*falling), ["d20"]) == Answer(0.0, 1.0)
+    assert answer_of(*found(*falling), ["d30", "d9", "d4"]) == Answer(0.2, 1.0)
+    assert answer_of([], [], ["a"]) == Answer(0.0, 0.0)
+
+
+def test_the_order_of_equal_documents_is_no_difference() -> None:
+    ids = [f"d{number}" for number in range(20)]
+    for seed in range(20):
+        random.Random(seed).shuffle(ids)
+        equal = [("better", 0.9), *((one, 0.8 + seed * 1e-8) for one in ids)]
+        assert answer_of([one for one, _ in equal], equal, ["d7"]) == Answer(0.5, 1.0)
 
 
 def test_a_loss_beyond_tolerance_and_chance_is_told_with_the_queries() -> None:

@@ -10,7 +10,7 @@ from services.common.request_context import Deadline
 from services.common.service_client import ServiceClient
 from services.common.wire.rank import RankCandidate, RankRequest, RankResponse, considered
 from services.common.wire.recall import Candidate, Mode, RecallRequest, RecallResponse
-from services.indexer.index.verdict import BEST, DEPTH
+from services.indexer.index.verdict import BEST, DEPTH, Scored
 
 _TRIES = 3
 """Number of times that rank is asked for the same query before it counts as away."""
@@ -55,8 +55,8 @@ class Cascade:
             raise Unavailable(f"Recall answers golden queries without {', '.join(found.degraded)}.")
         return found.candidates
 
-    async def best(self, query: str, candidates: Sequence[Candidate]) -> list[str]:
-        """The ids of the best candidates in the order of rank. Raises RankAway."""
+    async def best(self, query: str, candidates: Sequence[Candidate]) -> list[Scored]:
+        """The best candidates in the order of rank, with its scores. Raises RankAway."""
         if self.rank is None:
             raise RankAway
         body = RankRequest(query=query, candidates=list(map(_to_rank, candidates)), top_k=BEST)
@@ -74,7 +74,7 @@ class Cascade:
             except (Unavailable, DeadlineExceeded):
                 continue
             if not answer.degraded:
-                return [hit.id for hit in answer.hits]
+                return [(hit.id, hit.score) for hit in answer.hits]
         raise RankAway
 
 

@@ -8,7 +8,7 @@ from services.common.collection import PhysicalName
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.recall import Mode
 from services.indexer.index.cascade import Cascade, RankAway
-from services.indexer.index.verdict import Answered, answer_of
+from services.indexer.index.verdict import Answered, Scored, answer_of
 
 _AT_ONCE = 2
 """Number of queries that are under way at the same time."""
@@ -55,23 +55,22 @@ class Comparison:
             await self.cascade.candidates(physical, query.query, self.mode, texts=self.ranked)
             for physical in (self.old, self.new)
         ]
-        ids = [[one.id for one in candidates] for candidates in (old, new)]
+        orders = [[(one.id, one.score) for one in candidates] for candidates in (old, new)]
+        found = [[one for one, _ in order] for order in orders]
         if self.ranked:
             try:
                 best = await self.cascade.best(query.query, old)
                 # Indexes that were filled by the same encoder mostly find the same.
-                orders = [best, best if new == old else await self.cascade.best(query.query, new)]
+                ranked = [best, best if new == old else await self.cascade.best(query.query, new)]
             except RankAway:
                 self.ranked = False
             else:
-                whole = [
-                    list(dict.fromkeys([*first, *rest]))
-                    for first, rest in zip(orders, ids, strict=True)
-                ]
-                self.by_rank.append(_answered(query, whole))
-        self.by_recall.append(_answered(query, ids))
+                self.by_rank.append(_answered(query, found, ranked))
+        self.by_recall.append(_answered(query, found, orders))
 
 
-def _answered(query: GoldenQuery, found: Sequence[Sequence[str]]) -> Answered:
-    old, new = (answer_of(ids, query.ids) for ids in found)
+def _answered(
+    query: GoldenQuery, found: Sequence[Sequence[str]], orders: Sequence[Sequence[Scored]]
+) -> Answered:
+    old, new = (answer_of(ids, best, query.ids) for ids, best in zip(found, orders, strict=True))
     return Answered(query.query, old, new)

@@ -18,8 +18,14 @@ _CHANCE = 0.05
 """Probability at most with which an index that is no worse is refused, all looks together."""
 _FLIPS, _FLIPS_AT_ONCE = 10_000, 1_000
 """Number of times that the signs of the losses are turned at random, and of those in one step."""
+_EQUAL = 1e-5
+"""Difference up to which two scores are equal. Vectors of the same text differ by as much when it
+was encoded beside other texts."""
 _SHOWN = 3
 """Number of worse queries that the message names."""
+
+Scored = tuple[str, float]
+"""The id of a hit with its score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,11 @@ class Answer:
     """The quality of an index's answer to a query."""
 
     reciprocal: float
-    """1 / rank of the first relevant document among the first ten; 0 if none is among them."""
+    """1 / rank of the first relevant document among the first ten; 0 if none is among them.
+
+    Documents with equal scores share the best of their ranks: an index gives equals in an order
+    that chance decides, and that says nothing about the index.
+    """
     recall: float
     """Share of the relevant documents among the first hundred."""
 
@@ -53,11 +63,15 @@ class Verdict:
     """A sentence that names queries with worse answers; empty if the index is not worse."""
 
 
-def answer_of(found: Sequence[str], right: Sequence[str]) -> Answer:
-    """The figures of one answer, whose ids are given best first."""
-    first = next((rank for rank, one in enumerate(found[:BEST], 1) if one in set(right)), 0)
-    hits = len(set(found[:DEPTH]) & set(right))
-    return Answer(1 / first if first else 0.0, hits / len(set(right)))
+def answer_of(found: Sequence[str], best: Sequence[Scored], right: Sequence[str]) -> Answer:
+    """The figures of one answer: `found` are the ids of recall, `best` those in the final order
+    with their scores; both best first."""
+    wanted = set(right)
+    score = next((score for one, score in best if one in wanted), -math.inf)
+    rank = 1 + sum(other > score + _EQUAL for _, other in best)
+    hits = len(set(found[:DEPTH]) & wanted)
+    there = math.isfinite(score) and rank <= BEST
+    return Answer(1 / rank if there else 0.0, hits / len(wanted))
 
 
 def looks(queries: int) -> list[int]:
