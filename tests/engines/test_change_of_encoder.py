@@ -74,7 +74,7 @@ def change(system: ClusterSystem, count: int) -> None:
     lexical = indexer.milvus.url.startswith("http") and "local" in str(indexer.folder)
     modes = ["dense", "hybrid", "lexical", "dense"] if lexical else ["dense", "hybrid"]
     first = indexer.submit(name, documents(count, "a"))
-    assert indexer.ended(first, SECONDS)["state"] == "succeeded"
+    indexer.succeeded(first, SECONDS)
     started = time.monotonic()
     with searching(system, name, modes) as seen, Client(system.gateways[0]) as client:
         assert client.collection(name).encoder == old
@@ -82,9 +82,9 @@ def change(system: ClusterSystem, count: int) -> None:
         indexer.indexed(job, 1)
         client.put(Document(id="x-put", title="第0篇文献"), collection=name)
         beside = indexer.submit(name, documents(BESIDE, "x"))
-        assert indexer.ended(beside, SECONDS)["state"] == "succeeded"
+        indexer.succeeded(beside, SECONDS)
         both = indexer.job(job)["state"] == "running"
-        assert indexer.ended(job, SECONDS)["state"] == "succeeded"
+        indexer.succeeded(job, SECONDS)
         assert client.collection(name).encoder == new
         eventually(lambda: all(each.indexes == ["a", "b"] for each in seen))
         took = time.monotonic() - started

@@ -183,6 +183,12 @@ class Installation:
         eventually(lambda: self.job(job_id)["state"] in FINAL, seconds)
         return self.job(job_id)
 
+    def succeeded(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
+        """Waits for the end of a job, which must be its success."""
+        job = self.ended(job_id, seconds)
+        assert job["state"] == "succeeded", job
+        return job
+
     def errors(self, job_id: str) -> list[dict[str, Any]]:
         text = self.client.get(f"/index-jobs/{job_id}/errors").text
         return [json.loads(line) for line in text.splitlines()]

@@ -35,10 +35,10 @@ def cancel(indexer: Installation, count: int, collection: str) -> float:
 
     # Nothing comes in afterwards, and a retry does the rest.
     after = indexer.submit(f"{collection}_after", documents(1))
-    assert indexer.ended(after)["state"] == "succeeded"
+    indexer.succeeded(after)
     assert indexer.ids(collection) == ids
     assert indexer.client.post(f"/index-jobs/{job}:retry").status_code == 202
-    assert indexer.ended(job, 3600)["state"] == "succeeded"
+    indexer.succeeded(job, 3600)
     assert indexer.ids(collection) == sorted(item["id"] for item in wanted)
     return seconds
 
@@ -57,7 +57,7 @@ def test_a_small_job_passes_a_large_one(indexer: Installation) -> None:
     large = indexer.submit("night", literature(2000, "n"))
     indexer.indexed(large, 50)
     small = indexer.submit("small", documents(5))
-    assert indexer.ended(small)["state"] == "succeeded"
+    indexer.succeeded(small)
     finished = [datetime.fromisoformat(indexer.ended(job)["finished_at"]) for job in (small, large)]
     print(f"the small one ended {finished[1] - finished[0]} before the large one")
     assert finished[0] < finished[1]
@@ -104,7 +104,7 @@ def test_deletes_and_updates_beside_a_job_win_over_it(indexer: Installation) -> 
     for identity in updated:
         body = {"title": "newer", "text": "", "fields": {}}
         indexer.client.put(f"{url}/{identity}", json=body).raise_for_status()
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     rows = {row.id: row.document.title for row in indexer.rows("raced")}
     assert set(rows) == {item["id"] for item in wanted} - set(deleted)
     assert {identity for identity, title in rows.items() if title == "newer"} == set(updated)
@@ -116,7 +116,7 @@ def test_two_jobs_over_the_same_ids_end_with_the_newer(indexer: Installation) ->
         lines = [{"id": f"o{n}", "title": f"turn {turn}"} for n in range(200)]
         jobs.append(indexer.submit("overlapping", lines))
     for job in jobs:
-        assert indexer.ended(job)["state"] == "succeeded"
+        indexer.succeeded(job)
     rows = {row.id: row.document.title for row in indexer.rows("overlapping")}
     assert rows == {f"o{n}": "turn 2" for n in range(200)}
 

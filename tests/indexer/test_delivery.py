@@ -58,14 +58,14 @@ def test_every_message_delivered_again_changes_nothing(indexer: Installation) ->
             queue.send_task(PLAN_TASK, args=[job])
             for key in keys_of(indexer, job):
                 queue.send_task(PART_TASK, args=[job, key])
-        assert indexer.ended(job)["state"] == "succeeded"
+        indexer.succeeded(job)
         before, rows = indexer.job(job), indexer.rows("twice")
         for key in keys_of(indexer, job):
             queue.send_task(PART_TASK, args=[job, key])
     finally:
         queue.close()
     after = indexer.submit("twice_after", documents(1))
-    assert indexer.ended(after)["state"] == "succeeded"  # so the messages before it were taken
+    indexer.succeeded(after)  # so the messages before it were taken
     assert indexer.job(job) == before
     assert before["counts"]["indexed"] == 300
     assert results_of(indexer, job) == [f"{key}.json" for key in keys_of(indexer, job)]
@@ -83,12 +83,12 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(indexer: Installatio
         with indexer.second_worker():
             indexed = indexer.job(job)["counts"]["indexed"]
             eventually(lambda: indexer.job(job)["counts"]["indexed"] > indexed)
-            assert indexer.ended(job)["state"] == "succeeded"
+            indexer.succeeded(job)
             before = {(row.id, row.version) for row in indexer.rows("slept")}
     finally:
         indexer.worker.signal(signal.SIGCONT)
     after = indexer.submit("slept_after", documents(1))
-    assert indexer.ended(after)["state"] == "succeeded"  # done by the one that slept
+    indexer.succeeded(after)  # done by the one that slept
     assert indexer.job(job)["counts"]["indexed"] == 600
     assert {(row.id, row.version) for row in indexer.rows("slept")} == before
     assert indexer.ids("slept") == sorted(item["id"] for item in wanted)

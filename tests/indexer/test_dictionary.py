@@ -23,7 +23,7 @@ def put(indexer: Installation, collection: str, identity: str, title: str) -> No
 def rebuild(indexer: Installation, collection: str) -> None:
     rebuilt = indexer.client.post(f"/collections/{collection}:rebuild")
     assert rebuilt.status_code == 202, rebuilt.text
-    assert indexer.ended(rebuilt.json()["job_id"])["state"] == "succeeded"
+    indexer.succeeded(rebuilt.json()["job_id"])
 
 
 def analysis(indexer: Installation, collection: str) -> str:
@@ -80,7 +80,7 @@ def check_given_words(indexer: Installation, owned: str) -> None:
     """They are still there; a rollback takes the words of the index before."""
     put(indexer, owned, "last", "寻文系统")
     job = indexer.submit(owned, [{"id": "bulk", "title": "寻文系统的寻文系统"}])
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert set(indexer.found(owned, "寻文系统", "lexical")[:4]) == {"whole", "more", "last", "bulk"}
     stored = indexer.client.get(f"/collections/{owned}/dictionary").json()
     assert stored == {"words": ["寻文系统"], "waiting": False}
@@ -107,7 +107,7 @@ def test_a_document_that_is_written_beside_a_rebuild_is_cut_for_both(
     indexer: Installation, owned: str
 ) -> None:
     lines = [{"id": f"d{n}", "title": f"第{n}篇讲系统"} for n in range(400)]
-    assert indexer.ended(indexer.submit(owned, lines))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit(owned, lines))
     indexer.client.put(f"/collections/{owned}/dictionary", json={"words": ["寻文系统"]})
     indexer.worker.stop()
     job = indexer.client.post(f"/collections/{owned}:rebuild").json()["job_id"]
@@ -115,7 +115,7 @@ def test_a_document_that_is_written_beside_a_rebuild_is_cut_for_both(
     put(indexer, owned, "beside", "寻文系统")
     assert indexer.found(owned, "寻文", "lexical") == ["beside"]
     indexer.worker.start()
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert indexer.found(owned, "寻文系统", "lexical")[0] == "beside"
     words = [name for name in indexer.collections_of_milvus() if name.endswith("__w")]
     assert any(name.startswith(f"{owned}__") for name in words)

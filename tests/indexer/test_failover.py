@@ -39,7 +39,7 @@ def test_a_job_survives_the_loss_of_the_master(tmp_path: Path) -> None:
             now = servers.master
             now.kill()
             assert servers.replace(now) is old
-            assert running.ended(third)["state"] == "succeeded"
+            running.succeeded(third)
             assert len(running.ids("papers")) == 1_400
             answer = running.client.get("/readyz")
             assert answer.status_code == 200, answer.text

@@ -64,7 +64,7 @@ def _answers(url: str) -> bool:
 
 def filled(indexer: Installation, name: str, **params: Any) -> list[dict[str, Any]]:
     lines = literature(DOCUMENTS, "g")
-    assert indexer.ended(indexer.submit(name, lines, **params))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit(name, lines, **params))
     return lines
 
 

@@ -105,7 +105,7 @@ def test_the_shipped_models_refuse_a_shuffled_encoder_and_pass_an_equal_one(tmp_
         ) as indexer:
             papers = PAPERS.read_bytes()
             filling = indexer.submit("papers", papers, format="jsonl")
-            assert indexer.ended(filling, SECONDS)["state"] == "succeeded"
+            indexer.succeeded(filling, SECONDS)
             golden = [
                 {"query": query, "ids": [paper]}
                 for _, query, paper in (

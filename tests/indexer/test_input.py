@@ -142,7 +142,7 @@ def test_a_named_source_is_read_under_its_root_and_nowhere_else(indexer: Install
         refused = submit(source)
         assert refused.status_code == status, (source, refused.text)
         assert "Traceback" not in refused.text
-    assert indexer.ended(submit(str(path)).json()["job_id"])["state"] == "succeeded"
+    indexer.succeeded(submit(str(path)).json()["job_id"])
     assert indexer.ids("named") == ["a"]
 
 
@@ -164,7 +164,7 @@ def test_ready_made_vectors_are_indexed_as_they_are(indexer: Installation) -> No
     assert indexer.client.post("/index-jobs", params=wrong).status_code == 422
     right = {**params, "encoder": fingerprint}
     job = indexer.client.post("/index-jobs", params=right).json()["job_id"]
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     rows = {row.id: row.vector for row in indexer.rows("vectors")}
     assert np.array_equal(np.stack([rows[str(n)] for n in range(3)]), matrix)
 
@@ -201,7 +201,7 @@ def test_a_second_indexer_writes_nothing_and_takes_over_when_the_first_is_gone(
         assert put.status_code == 503
 
         job = indexer.submit("two", line)
-        assert indexer.ended(job)["state"] == "succeeded"
+        indexer.succeeded(job)
         assert status(f"/index-jobs/{job}") == 503  # it does not know, and says so
         indexer.api.kill()
         eventually(lambda: status(f"/index-jobs/{job}") == 200)

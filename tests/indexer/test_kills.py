@@ -68,7 +68,7 @@ def test_no_long_document_is_half_there_after_every_part_was_killed(
         [one | {"text": "", "body": f"{turn}：{one['text']}\n" * (30 + 9 * turn)} for one in papers]
         for turn in range(2)
     ]
-    assert indexer.ended(indexer.submit("long", generations[0]))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit("long", generations[0]))
     job = indexer.submit("long", generations[1])
     for part in (indexer.worker, indexer.milvus, indexer.api, indexer.milvus):
         time.sleep(chance.uniform(0.2, 1.0))
@@ -134,7 +134,7 @@ def test_an_acknowledged_job_is_there_after_the_indexer_died_at_once(
     eventually(lambda: indexer.job(job)["id"] == job)
     indexer.await_ready()
     assert indexer.submit("acknowledged", documents, headers=key) == job
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert indexer.ids("acknowledged") == sorted(item["id"] for item in documents)
     other = indexer.client.post(
         "/index-jobs", params={"collection": "acknowledged"}, content=b'{"id":"x"}\n', headers=key

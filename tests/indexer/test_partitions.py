@@ -108,13 +108,13 @@ def test_the_key_stays(indexer: Installation, name: str) -> None:
     words = {"words": ["草原生态补偿"]}
     assert indexer.client.put(f"/collections/{name}/dictionary", json=words).is_success
     assert key_column(indexer) == column, "an empty collection is made anew"
-    assert indexer.ended(indexer.submit(name, lines(0, 5), partition="甲"))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit(name, lines(0, 5), partition="甲"))
     job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert key_column(indexer) == column
     assert found(indexer, "甲") == ids(0, 5)
     job = indexer.submit(name, lines(0, 3), mode="rebuild", partition="乙")
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert (found(indexer, "甲"), found(indexer, "乙")) == (set(), ids(0, 3))
     indexer.client.post(f"/collections/{name}:rollback").raise_for_status()
     assert found(indexer, "甲") == ids(0, 5)

@@ -63,7 +63,7 @@ def capacity(indexer: Installation, collection: str, seconds: float = 1.5) -> fl
 
 
 def filled(indexer: Installation, collection: str, lines: list[dict[str, Any]]) -> None:
-    assert indexer.ended(indexer.submit(collection, lines))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit(collection, lines))
 
 
 def test_searches_answer_throughout_a_rebuild_and_a_rollback(indexer: Installation) -> None:
@@ -72,7 +72,7 @@ def test_searches_answer_throughout_a_rebuild_and_a_rollback(indexer: Installati
     rate = capacity(indexer, "rebuilt") / 2
     with searches(indexer, "rebuilt", rate) as load:
         job = indexer.submit("rebuilt", new, mode="rebuild")
-        assert indexer.ended(job)["state"] == "succeeded"
+        indexer.succeeded(job)
         eventually(lambda: load.generations == ["a", "b"])
         indexer.client.post("/collections/rebuilt:rollback").raise_for_status()
         eventually(lambda: load.generations == ["a", "b", "a"])
@@ -86,7 +86,7 @@ def test_searches_answer_throughout_a_rebuild_and_a_rollback(indexer: Installati
 
     # A third generation: the oldest is collected.
     job = indexer.submit("rebuilt", documents(60, "c"), mode="rebuild")
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert len(indexer.physicals("rebuilt")) == 2
 
 
@@ -114,7 +114,7 @@ def test_a_rebuild_that_is_killed_half_way_resumes_with_the_writes_beside_it(
     assert indexer.job(job)["state"] == "running"
     indexer.client.put(f"{url}/extra", json=body).raise_for_status()
     indexer.client.delete(f"{url}/b798").raise_for_status()
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     rows = {row.id: row.document.title for row in indexer.rows("halfway")}
     assert set(rows) == {item["id"] for item in new} - {"b798"} | {"extra"}
     assert rows["b799"] == rows["extra"] == "beside"
@@ -137,7 +137,7 @@ def test_a_cancelled_rebuild_leaves_nothing_and_starts_over_when_retried(
     assert indexer.ids("abandoned") == sorted(f"a{n}" for n in range(60))
 
     indexer.client.post(f"/index-jobs/{job}:retry").raise_for_status()
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert indexer.ids("abandoned") == sorted(item["id"] for item in new)
 
 
@@ -145,6 +145,6 @@ def test_a_collection_is_rebuilt_out_of_itself(indexer: Installation) -> None:
     filled(indexer, "itself", documents(200, "a"))
     before = {(row.id, row.document.title, row.version) for row in indexer.rows("itself")}
     job = indexer.client.post("/collections/itself:rebuild").json()["job_id"]
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert {(row.id, row.document.title, row.version) for row in indexer.rows("itself")} == before
     assert len(indexer.physicals("itself")) == 2

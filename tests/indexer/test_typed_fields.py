@@ -118,7 +118,7 @@ def test_types_that_are_declared_later(indexer: Installation, name: str) -> None
     assert indexer.client.put(path, json=weighed).json()["fields"] == YEAR | weighed["fields"]
     indexer.restart_with_settings(indexer.api)
     job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     assert described(indexer)["waiting_fields"] == []
     assert columns(indexer) == set(columns_of({"year": FieldType(type=FieldKind.NUMBER)}))
     assert matching(indexer, {"year": {"gte": 2001}}) == ["1", "2"]
@@ -141,7 +141,7 @@ def test_weights_of_members_decide_what_is_found_first(indexer: Installation, na
         {"id": "keyword", "title": "路基", "text": "监测", "fields": {"keywords": ["石墨烯"]}},
         {"id": "body", "title": "公路", "body": f"先说鲲鹏。{long}再说鲲鹏。"},
     ]
-    assert indexer.ended(indexer.submit(name, documents))["state"] == "succeeded"
+    indexer.succeeded(indexer.submit(name, documents))
     assert indexer.found(name, "冻土", "lexical") == ["text", "title"]
     assert indexer.found(name, "石墨烯", "lexical") == ["keyword"]
     assert indexer.found(name, "鲲鹏", "lexical") == ["body"]
@@ -150,7 +150,7 @@ def test_weights_of_members_decide_what_is_found_first(indexer: Installation, na
         path = f"/collections/{name}/fields"
         indexer.client.put(path, json={"fields": types}).raise_for_status()
         job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
-        assert indexer.ended(job)["state"] == "succeeded"
+        indexer.succeeded(job)
 
     weigh(
         title={"type": "text", "weight": 5},
@@ -190,7 +190,7 @@ def test_statistics_tell_the_type_that_fits(indexer: Installation, name: str) ->
     job = indexer.submit(
         name, [{"id": f"d{n}", "title": "题", "fields": one} for n, one in enumerate(fields)]
     )
-    assert indexer.ended(job)["state"] == "succeeded"
+    indexer.succeeded(job)
     found = indexer.client.get(f"/collections/{name}/statistics").json()["fields"]
     assert {one["name"]: one["type"] for one in found} == {
         "year": "number",
