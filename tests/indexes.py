@@ -11,7 +11,9 @@ from services.recall.domain import Found, Index, Vector
 class EmptyIndex:
     """A DocumentIndex that finds nothing; tests write the methods that they need over these."""
 
-    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+    async def resolve(
+        self, collection: str, deadline: Deadline, version: str | None = None
+    ) -> Index:
         raise NotImplementedError
 
     async def of_physical(self, physical: str, deadline: Deadline) -> Index:

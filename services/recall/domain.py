@@ -88,8 +88,14 @@ class Wanted:
 class DocumentIndex(Protocol):
     """An index that finds documents."""
 
-    async def resolve(self, collection: str, deadline: Deadline) -> Index:
-        """The index behind a name. Raises CollectionNotFound, IndexUnavailable."""
+    async def resolve(
+        self, collection: str, deadline: Deadline, version: str | None = None
+    ) -> Index:
+        """The index behind a name. Raises CollectionNotFound, IndexUnavailable.
+
+        The server is asked once for an index version: another index answers to the name only
+        together with a new version.
+        """
 
     async def of_physical(self, physical: str, deadline: Deadline) -> Index:
         """A physical collection, whether a name points to it or not.

@@ -85,7 +85,7 @@ class Finder:
                 await (
                     self.index.of_physical(asked.physical, at_last)
                     if asked.physical
-                    else self.index.resolve(collection, at_last)
+                    else self.index.resolve(collection, at_last, asked.version)
                 ),
                 version=asked.version,
                 server_time=server_time_of(asked.version),

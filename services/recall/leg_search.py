@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from services.common.collection import Field, document_id
+from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.common.text import index_text
 from services.recall.domain import Found, Index, Vector
@@ -37,7 +38,7 @@ class LegSearch:
                 return {"search_list": max(n, self.ef)}
             return {"nprobe": self.nprobe} if kind.startswith("IVF") else {}
 
-        return Leg(Field.VECTOR, [vector.tolist()], "IP", n, expression, parameters)
+        return Leg(Field.VECTOR, [vector], "IP", n, expression, parameters)
 
     def lexical(self, ways: Sequence[Sequence[str]], n: int, expression: str) -> Leg:
         """The leg that finds n documents by the words of any wording."""
@@ -60,14 +61,12 @@ class LegSearch:
         return await self.passages.grouped(index, leg, heads, passages, deadline)
 
 
-def _found(hits: Any) -> list[Found]:
-    """The hits of one query in their order, without rows whose score is no finite number.
-
-    Ids and scores are read by columns, where pymilvus holds them.
-    """
+def _found(hits: Hits) -> list[Found]:
+    """The hits of one query in their order, without rows whose score is no finite number."""
+    rows = zip(map(document_id, hits.ids), hits.scores, hits.numbers[_VERSION], strict=True)
     return [
-        Found(document_id(stored), score, version=hit["entity"][_VERSION])
-        for stored, score, hit in zip(hits.ids, hits.distances, hits, strict=True)
+        Found(identity, score, version=version)
+        for identity, score, version in rows
         if math.isfinite(score)
     ]
 

@@ -58,6 +58,9 @@ class MilvusDocumentIndex:
         self._connection = connection
         self._known: dict[str, tuple[Index, str]] = {}
         """Each physical collection seen, with the kind of its vector index."""
+        self._names: dict[str, tuple[str | None, str]] = {}
+        """The physical collection behind each name, with the index version at which the server told
+        it."""
         self._contents = KeptContents()
         self._ahead = ReadAhead(self._contents)
         self._reader = Reader(connection, KeyedRows(connection))
@@ -78,7 +81,19 @@ class MilvusDocumentIndex:
         await self._loading.aclose()
         await self._ahead.aclose()
 
-    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+    async def resolve(
+        self, collection: str, deadline: Deadline, version: str | None = None
+    ) -> Index:
+        known, physical = self._names.get(collection, (None, ""))
+        if version is None or version != known:
+            physical = await self._resolved(collection, deadline)
+            self._names[collection] = (version, physical)
+        try:
+            return await self.of_physical(physical, deadline)
+        except Missing as error:
+            raise self._replaced(physical) from error
+
+    async def _resolved(self, collection: str, deadline: Deadline) -> str:
         try:
             names = await self._connection.names(deadline.remaining())
             physical = await names.resolve(collection, deadline.remaining())
@@ -88,7 +103,7 @@ class MilvusDocumentIndex:
             raise CollectionNotFound(
                 f"There is no collection {collection}; an index job creates it."
             )
-        return await self.of_physical(physical, deadline)
+        return physical
 
     async def of_physical(self, physical: str, deadline: Deadline) -> Index:
         if physical not in self._known:
@@ -242,8 +257,13 @@ class MilvusDocumentIndex:
         try:
             return await self._legs.found(index, leg, self._known[index.physical][1], deadline)
         except Missing as error:
-            self._known.pop(index.physical, None)
-            raise IndexUnavailable("The index was just replaced; try again.") from error
+            raise self._replaced(index.physical) from error
+
+    def _replaced(self, physical: str) -> IndexUnavailable:
+        """Forgets a collection that is no longer there, and gives the error that says so."""
+        self._known.pop(physical, None)
+        self._names = {name: known for name, known in self._names.items() if known[1] != physical}
+        return IndexUnavailable("The index was just replaced; try again.")
 
 
 def _with_version(physical: str) -> list[Field]:

@@ -61,7 +61,7 @@ class PassageReader:
             raise
         best: dict[str, float] = {}
         for way in hits:
-            for key, score in zip(way.ids, way.distances, strict=True):
+            for key, score in zip(way.ids, way.scores, strict=True):
                 if math.isfinite(score) and score > best.get(key, -math.inf):
                     best[key] = score
         ordered = sorted(best.items(), key=lambda one: -one[1])

@@ -9,7 +9,7 @@ from pymilvus import AsyncMilvusClient
 
 from services.common.collection import Field
 from services.common.errors import DeadlineExceeded
-from services.common.milvus import MilvusConnection, NoAnswerInTime
+from services.common.milvus import MilvusConnection, NoAnswerInTime, raw
 from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
@@ -51,7 +51,7 @@ class Reader:
         columns: Sequence[str],
         server_time: int | None,
         deadline: Deadline,
-    ) -> Any:
+    ) -> list[raw.Hits]:
         """The hits of each query of a leg in one collection whose vectors have an index of this
         kind.
 
@@ -59,16 +59,17 @@ class Reader:
         """
         about = {"db.system.name": "milvus", "db.collection.name": name, "field": str(leg.field)}
 
-        async def search(client: AsyncMilvusClient) -> Any:
+        async def search(client: AsyncMilvusClient) -> list[raw.Hits]:
             with span("milvus.search", kind=SpanKind.CLIENT, attributes=about):
-                return await client.search(
+                return await raw.search(
+                    client,
                     name,
-                    data=list(leg.queries),
-                    anns_field=leg.field,
-                    limit=leg.n,
-                    filter=leg.expression,
-                    output_fields=list(columns),
-                    search_params={"metric_type": leg.metric, "params": leg.parameters(kind)},
+                    leg.queries,
+                    leg.field,
+                    {"metric_type": leg.metric, "params": leg.parameters(kind)},
+                    leg.n,
+                    leg.expression,
+                    columns,
                     **_state(server_time),
                 )
 

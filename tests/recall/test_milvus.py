@@ -14,6 +14,7 @@ from services.common.engine import Encoder
 from services.common.errors import CollectionNotFound, DeadlineExceeded, IndexUnavailable
 from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress
+from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.indexer.rows import Row
 from services.recall.domain import Found
@@ -41,18 +42,10 @@ async def found(index: MilvusDocumentIndex, encoder: Encoder, expression: str = 
     return await index.nearest(resolved, vector, 10, expression, soon())
 
 
-class _Hits(list[dict[str, Any]]):
-    """Hits as pymilvus gives them."""
-
-    ids: list[str]
-    distances: list[float]
-
-
 def test_a_row_whose_score_is_no_number_leaves_the_others_theirs() -> None:
     """As a vector with a NaN in it gives; no way in takes one, and a row fails no answer."""
     scores = {"a": 0.9, "b": float("nan"), "c": 0.5, "d": float("inf")}
-    hits = _Hits({"entity": {"version": 1}} for _ in scores)
-    hits.ids, hits.distances = list(scores), list(scores.values())
+    hits = Hits(list(scores), list(scores.values()), {"version": [1, 2, 3, 4]})
     legs = _found(hits), [Found("c", 7.0)]
     assert [(found.id, found.score) for found in legs[0]] == [("a", 0.9), ("c", 0.5)]
     assert all(math.isfinite(one.score) for one in fuse(*legs, 10, Fusion()))
@@ -65,6 +58,29 @@ async def test_a_name_tells_all_about_its_collection(
     assert resolved.physical == str(literature)
     assert resolved.encoder == encoder.manifest.fingerprint
     assert resolved.lexical
+
+
+async def test_a_name_is_looked_up_again_with_another_version(
+    milvus: Server, index: MilvusDocumentIndex, fill: Filler
+) -> None:
+    first = await asyncio.to_thread(fill, milvus.url, "switched")
+    assert (await index.resolve("switched", soon(), "v1")).physical == str(first)
+    second = await asyncio.to_thread(fill, milvus.url, "switched")
+    assert (await index.resolve("switched", soon(), "v1")).physical == str(first)
+    assert (await index.resolve("switched", soon())).physical == str(second)
+    assert (await index.resolve("switched", soon(), "v2")).physical == str(second)
+
+
+async def test_a_collection_that_is_gone_is_looked_up_again(
+    milvus: Server, index: MilvusDocumentIndex, fill: Filler
+) -> None:
+    first = await asyncio.to_thread(fill, milvus.url, "emptied")
+    known = await index.resolve("emptied", soon(), "v1")
+    second = await asyncio.to_thread(fill, milvus.url, "emptied")
+    await asyncio.to_thread(on_index, milvus.url, lambda written: written.drop(first))
+    with pytest.raises(IndexUnavailable, match="just replaced"):
+        await index.matching(known, [["企业"]], 10, "", soon())
+    assert (await index.resolve("emptied", soon(), "v1")).physical == str(second)
 
 
 async def test_dense_scores_are_cosines_best_first(

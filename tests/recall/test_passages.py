@@ -2,10 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
 from services.common.collection import Field, PassageKey, stored_id
+from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
@@ -58,10 +58,10 @@ class FakeReader:
         self.asked += 1
         return self.there if self.asked == 1 or not self.there else {"index_type": "FLAT"}
 
-    async def search(self, *_: object) -> list[Any]:
+    async def search(self, *_: object) -> list[Hits]:
         one = self.hits.pop(0) if len(self.hits) > 1 else self.hits[0]
         keys = [str(key) for key, _ in one]
-        return [SimpleNamespace(ids=keys, distances=[score for _, score in one])]
+        return [Hits(keys, [score for _, score in one], {})]
 
     async def rows(self, *asked: Any) -> list[dict[str, Any]]:
         self.expressions.append(asked[-1])

@@ -50,7 +50,9 @@ class FakeIndex(EmptyIndex):
     async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
         return None
 
-    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+    async def resolve(
+        self, collection: str, deadline: Deadline, version: str | None = None
+    ) -> Index:
         return self.described
 
     async def of_physical(self, physical: str, deadline: Deadline) -> Index:
