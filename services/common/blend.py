@@ -24,6 +24,8 @@ class StopWeights(BaseModel):
     spread: float = Field(gt=0)
     floor: float
     chance: float = Field(gt=0)
+    doubt: float = Field(default=0.0, ge=0)
+    rivals: float = Field(default=0.0, ge=0)
 
 
 class FittedWeights(BaseModel):

@@ -176,6 +176,8 @@ class RankingPhases:
         """
         in_time = Deadline(deadline.at - _SPARE_SECONDS)
         odds = np.full(len(best), np.nan)
+        if self.stop is not None and len(best) and self.stop.undisputed(self.blend, coarse, boosts):
+            return _Reading(odds, "settled", complete=True)
         # Without a rule there is nothing to look at between passes.
         step = self.pass_candidates if self.stop is not None else max(1, len(best))
         for start in range(0, len(best), step):

@@ -4,6 +4,10 @@ The ranker's score of an unread candidate is predicted from its coarse log-odds,
 unread candidate matters if its final score would enter the best k and reach a stated probability of
 relevance; below that, the order is one of irrelevant documents. Reading ends when the expected
 number of unread candidates that matter falls below a stated threshold.
+
+It does not begin where the best candidate of the coarse phase has no rival: others would have to
+pass it although it was assumed to score some spreads less than expected, and the expected number of
+those that do is below a second threshold.
 """
 
 from dataclasses import dataclass
@@ -36,6 +40,12 @@ class StopRule:
     """Final log-odds that an unread candidate must reach to matter."""
     chance: float
     """Expected number of unread candidates that matter, below which reading ends."""
+    doubt: float = 0.0
+    """Number of spreads below its expectation at which the best candidate is assumed before
+    anything was read."""
+    rivals: float = 0.0
+    """Expected number of candidates that would pass the best one, below which nothing is read; with
+    0 reading always begins."""
 
     @classmethod
     def of(cls, weights: FittedWeights) -> Self | None:
@@ -44,7 +54,19 @@ class StopRule:
         stop = weights.stop
         if stop is None:
             return None
-        return cls(stop.intercept, stop.slope, stop.spread, stop.floor, stop.chance)
+        return cls(**stop.model_dump())
+
+    def undisputed(
+        self, blend: Blend, coarse: FloatArray, boosts: FloatArray | float = 0.0
+    ) -> bool:
+        """Whether reading need not begin.
+
+        `coarse` holds the coarse log-odds of one or more candidates, best first with `boosts`.
+        """
+        boosts = np.broadcast_to(boosts, coarse.shape)
+        read = self.intercept + self.slope * coarse[:1] - self.doubt * self.spread
+        first = blend.final_odds(coarse[:1], read) + boosts[:1]
+        return self.expected(blend, first, coarse[1:], 1, boosts[1:]) < self.rivals
 
     def settled(
         self,

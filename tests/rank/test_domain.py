@@ -226,6 +226,36 @@ async def test_the_fine_phase_stops_when_nothing_unread_matters(
     assert answer.degraded == (["rank"] if stopped == "budget" else [])
 
 
+@pytest.mark.parametrize(
+    ("ahead", "boost", "read"),
+    [(9.0, 0.0, 0), (0.1, 0.0, 2), (9.0, 9.0, 2)],
+)
+async def test_nothing_is_read_where_the_best_candidate_has_no_rival(
+    tmp_path: Path, ahead: float, boost: float, read: int
+) -> None:
+    """A rival is near by its coarse score, or by what a boost adds to that."""
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    first, *others = [RankCandidate.model_validate(each) for each in candidates(9)]
+    others = [one.model_copy(update={"title": "", "text": "", "dense": 0.0}) for one in others]
+    weak = blend.coarse_odds(
+        coarse_features(AnalysedQuery.of(QUERY, _ANALYZER), [first, *others], _ANALYZER)
+    )
+    lead = float(weak[0] - weak[1])
+    assert lead > 0
+    rule = StopRule(
+        intercept=0.0, slope=0.0, spread=0.5, floor=-50.0, chance=50.0, doubt=1.0, rivals=0.5
+    )
+    blend = replace(blend, fine=1.0, fine_coarse=ahead / lead, fine_bias=0.0)
+    others[0] = others[0].model_copy(update={"boost": boost})
+    phases = RankingPhases(Judge([0.0] * 9), _ANALYZER, blend, duplicate=2.0, depth=9, stop=rule)
+    answer = await phases.rank(
+        QUERY, [first, *others], top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
+    )
+    fine = next(stage for stage in answer.stages if stage.name == "fine")
+    assert (fine.candidates, fine.stopped, answer.degraded) == (read, "settled", [])
+    assert sum("fine" in hit.scores for hit in answer.hits) == read
+
+
 async def test_reading_every_candidate_settles_the_answer(tmp_path: Path) -> None:
     blend = read_blend(write_blend(tmp_path / "blend.json"))
     found = [RankCandidate.model_validate(each) for each in candidates(9)]
@@ -245,6 +275,19 @@ def test_a_better_answer_and_fewer_unread_leave_less_open(
     more = _EVEN.expected(blend, np.full(3, entry), np.full(count + 1, unread), 3)
     better = _EVEN.expected(blend, np.full(3, entry + 1), np.full(count, unread), 3)
     assert better <= few <= more <= count + 1
+
+
+@given(st.floats(-8, 8), st.lists(st.floats(-8, 8), max_size=6), st.floats(0, 8))
+def test_a_longer_lead_leaves_fewer_rivals(best: float, others: list[float], doubt: float) -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 0.5, 0.5, 0.0)
+    rule = replace(_EVEN, floor=-50.0, doubt=doubt, rivals=0.5)
+    coarse = np.array([best, *others])
+    lead = np.array([best + 1, *others])
+    if rule.undisputed(blend, coarse):
+        assert rule.undisputed(blend, lead)
+        assert rule.undisputed(blend, coarse[:-1] if others else coarse)
+        assert replace(rule, doubt=0.0).undisputed(blend, coarse)
+    assert not replace(rule, rivals=0.0).undisputed(blend, coarse)
 
 
 def test_what_the_ranker_cannot_lift_into_the_answer_is_not_read() -> None:

@@ -2,12 +2,14 @@
 
 The ranker's log-odds are predicted from the coarse ones. Of the rules that on every task lose no
 more than a stated part of MRR@10 against reading to the full depth, the one that reads least is
-taken.
+taken: first among those that always begin to read, then among those that end like it and do not
+always begin.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
+from operator import itemgetter
 
 import numpy as np
 
@@ -27,6 +29,8 @@ A mean over all tasks would hide what is lost where the ranker matters: most que
 that words alone solve lose nothing however little is read."""
 _FLOORS = tuple(float(np.log(p / (1 - p))) for p in (0.01, 0.02, 0.03, 0.05, 0.1))
 _CHANCES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.2, 1.6, 2.4)
+_DOUBTS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+_RIVALS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Stopping:
 
     read: float
     """Mean number of candidates that are read for a query."""
+    unread: float
+    """Share of queries for which nothing is read."""
     lost: float
     """Mean loss of MRR@10 against reading to the full depth."""
     lost_at_most: float
@@ -50,23 +56,38 @@ def fit_stopping(pools: Sequence[Pool], blend: Blend, depth: int, say: Say) -> S
     if not blend.uses_ranker:
         return None
     intercept, slope, spread = _prediction(pools, blend)
-    best: tuple[float, StopRule] | None = None
-    for floor, chance in product(_FLOORS, _CHANCES):
-        rule = StopRule(intercept, slope, spread, floor, chance)
-        outcome = simulate(pools, blend, rule, depth)
-        if outcome.lost_at_most <= _MOST_LOST and (best is None or outcome.read < best[0]):
-            best = (outcome.read, rule)
-    if best is None:
+    ends = [
+        StopRule(intercept, slope, spread, floor, chance)
+        for floor, chance in product(_FLOORS, _CHANCES)
+    ]
+    ending = _least(pools, blend, ends, depth)
+    if ending is None:
         say("no rule of stopping loses little enough: the fine phase reads to its depth")
         return None
-    outcome = simulate(pools, blend, best[1], depth)
+    begins = [
+        replace(ending, doubt=doubt, rivals=rivals) for doubt, rivals in product(_DOUBTS, _RIVALS)
+    ]
+    rule = _least(pools, blend, begins, depth) or ending
+    outcome = simulate(pools, blend, rule, depth)
     say(
-        f"the fine phase reads {outcome.read:.1f} of {depth} candidates on average, loses"
+        f"the fine phase reads {outcome.read:.1f} of {depth} candidates on average and nothing for"
+        f" {100 * outcome.unread:.0f} % of the queries, loses"
         f" {100 * outcome.lost:.2f} MRR@10 ({100 * outcome.lost_at_most:.2f} on a task at"
         " most), keeps the first answer of"
         f" {100 * outcome.same_best:.1f} % and {100 * outcome.same_ten:.1f} % of the ten best"
     )
-    return StopWeights(**asdict(best[1]))
+    return StopWeights(**asdict(rule))
+
+
+def _least(
+    pools: Sequence[Pool], blend: Blend, rules: Iterable[StopRule], depth: int
+) -> StopRule | None:
+    """The rule that reads least of those that lose little enough."""
+    outcomes = [(simulate(pools, blend, rule, depth), rule) for rule in rules]
+    good = [
+        (outcome.read, rule) for outcome, rule in outcomes if outcome.lost_at_most <= _MOST_LOST
+    ]
+    return min(good, key=itemgetter(0))[1] if good else None
 
 
 def _prediction(pools: Sequence[Pool], blend: Blend) -> tuple[float, float, float]:
@@ -94,6 +115,7 @@ def simulate(pools: Sequence[Pool], blend: Blend, rule: StopRule, depth: int) ->
         ten.append(len({*orders[0]} & {*orders[1]}) / len(orders[0]))
     return Stopping(
         read=float(np.mean(read)),
+        unread=float(np.mean(np.array(read) == 0)),
         lost=float(np.mean(lost)),
         lost_at_most=_largest([pool.group for pool in pools], np.array(lost)),
         same_best=float(np.mean(best)),
@@ -117,6 +139,8 @@ def _read(pool: Pool, blend: Blend, rule: StopRule, depth: int) -> Floats:
     coarse = blend.coarse_odds(pool.features)
     order = np.argsort(-coarse, kind="stable")[:depth]
     fine = np.full(len(coarse), np.nan)
+    if rule.undisputed(blend, coarse[order]):
+        return fine
     for start in range(0, len(order), PASS_CANDIDATES):
         passed = order[: start + PASS_CANDIDATES]
         fine[passed] = pool.fine[passed]
