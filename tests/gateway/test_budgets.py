@@ -53,7 +53,9 @@ class _SlowIndex(EmptyIndex):
     async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
         return None
 
-    async def resolve(self, collection: str, deadline: Deadline) -> Index:
+    async def resolve(
+        self, collection: str, deadline: Deadline, version: str | None = None
+    ) -> Index:
         await _within(_FETCH_SECONDS, deadline)
         return Index("notes__1", "e", _ANALYZERS.of("notes").identity, lexical=True)
 
