@@ -58,7 +58,7 @@ class MilvusDocumentIndex:
         self._connection = connection
         self._known: dict[str, tuple[Index, str]] = {}
         """Each physical collection seen, with the kind of its vector index."""
-        self._names: dict[str, tuple[str | None, str]] = {}
+        self._names: dict[str, tuple[str, str]] = {}
         """The physical collection behind each name, with the index version at which the server told
         it."""
         self._contents = KeptContents()
@@ -84,10 +84,11 @@ class MilvusDocumentIndex:
     async def resolve(
         self, collection: str, deadline: Deadline, version: str | None = None
     ) -> Index:
-        known, physical = self._names.get(collection, (None, ""))
-        if version is None or version != known:
+        known, physical = self._names.get(collection, ("", ""))
+        if version != known:
             physical = await self._resolved(collection, deadline)
-            self._names[collection] = (version, physical)
+            if version is not None:
+                self._names[collection] = (version, physical)
         try:
             return await self.of_physical(physical, deadline)
         except Missing as error:

@@ -48,18 +48,12 @@ async def search(
         use_default_consistency=default,
         **consistency,
     )
-    results = await _search(
-        await client._get_connection(),  # noqa: SLF001
-        request,
-        client._generate_call_context(),  # noqa: SLF001
-    )
-    return _by_query(results, columns)
+    handler = await client._get_connection()  # noqa: SLF001
+    return _by_query(await _search(handler, client, request), columns)
 
 
-async def _once(handler: Any, request: Any, context: Any) -> Any:
-    answer = await handler._async_stub.Search(  # noqa: SLF001
-        request, metadata=context.to_grpc_metadata()
-    )
+async def _once(handler: Any, client: AsyncMilvusClient, request: Any) -> Any:
+    answer = await _call(handler, client, "Search", request)
     check_status(answer.status)
     return answer.results
 
@@ -87,8 +81,18 @@ def _by_query(results: Any, columns: Sequence[str]) -> list[Hits]:
 async def send(client: AsyncMilvusClient, method: str, request: Any, seconds: float) -> Any:
     """The answer of a call in the client's database, whose status the caller checks."""
     handler = await client._get_connection()  # noqa: SLF001
-    call = getattr(handler._async_stub, method)  # noqa: SLF001
+    return await _call(handler, client, method, request, seconds)
+
+
+async def _call(
+    handler: Any,
+    client: AsyncMilvusClient,
+    method: str,
+    request: Any,
+    seconds: float | None = None,
+) -> Any:
     context = client._generate_call_context()  # noqa: SLF001
+    call = getattr(handler._async_stub, method)  # noqa: SLF001
     return await call(request, timeout=seconds, metadata=context.to_grpc_metadata())
 
 
