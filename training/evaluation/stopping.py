@@ -9,7 +9,6 @@ always begin.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from operator import itemgetter
 
 import numpy as np
 
@@ -60,15 +59,14 @@ def fit_stopping(pools: Sequence[Pool], blend: Blend, depth: int, say: Say) -> S
         StopRule(intercept, slope, spread, floor, chance)
         for floor, chance in product(_FLOORS, _CHANCES)
     ]
-    ending = _least(pools, blend, ends, depth)
-    if ending is None:
+    best = _least(pools, blend, ends, depth)
+    if best is None:
         say("no rule of stopping loses little enough: the fine phase reads to its depth")
         return None
     begins = [
-        replace(ending, doubt=doubt, rivals=rivals) for doubt, rivals in product(_DOUBTS, _RIVALS)
+        replace(best[1], doubt=doubt, rivals=rivals) for doubt, rivals in product(_DOUBTS, _RIVALS)
     ]
-    rule = _least(pools, blend, begins, depth) or ending
-    outcome = simulate(pools, blend, rule, depth)
+    outcome, rule = _least(pools, blend, begins, depth) or best
     say(
         f"the fine phase reads {outcome.read:.1f} of {depth} candidates on average and nothing for"
         f" {100 * outcome.unread:.0f} % of the queries, loses"
@@ -81,13 +79,11 @@ def fit_stopping(pools: Sequence[Pool], blend: Blend, depth: int, say: Say) -> S
 
 def _least(
     pools: Sequence[Pool], blend: Blend, rules: Iterable[StopRule], depth: int
-) -> StopRule | None:
-    """The rule that reads least of those that lose little enough."""
-    outcomes = [(simulate(pools, blend, rule, depth), rule) for rule in rules]
-    good = [
-        (outcome.read, rule) for outcome, rule in outcomes if outcome.lost_at_most <= _MOST_LOST
-    ]
-    return min(good, key=itemgetter(0))[1] if good else None
+) -> tuple[Stopping, StopRule] | None:
+    """The rule that reads least of those that lose little enough, with its effect."""
+    effects = [(simulate(pools, blend, rule, depth), rule) for rule in rules]
+    good = [each for each in effects if each[0].lost_at_most <= _MOST_LOST]
+    return min(good, key=lambda each: each[0].read) if good else None
 
 
 def _prediction(pools: Sequence[Pool], blend: Blend) -> tuple[float, float, float]:
