@@ -42,8 +42,7 @@ def owned(indexer: Installation) -> Iterator[str]:
 
 def fill_with_words_of_a_file(indexer: Installation) -> None:
     for collection in (TRADE, "plain"):
-        job = indexer.ended(indexer.submit(collection, TEXTS[:1]))
-        assert job["state"] == "succeeded"
+        indexer.succeeded(indexer.submit(collection, TEXTS[:1]))
         put(indexer, collection, TEXTS[1]["id"], TEXTS[1]["title"])
     assert indexer.found(TRADE, "寻文系统", "lexical") == ["whole", "parts"]
     assert indexer.found("plain", "寻文系统", "lexical") == ["parts", "whole"]

@@ -48,8 +48,7 @@ def submitted(remote: Installation, source: str, collection: str = "named") -> h
 def test_a_named_object_is_indexed(remote: Installation) -> None:
     accepted = submitted(remote, "s3://inputs/open/papers.jsonl")
     assert accepted.status_code == 202, accepted.text
-    job = remote.ended(accepted.json()["job_id"])
-    assert job["state"] == "succeeded"
+    remote.succeeded(accepted.json()["job_id"])
     assert remote.ids("named") == sorted(line["id"] for line in LINES)
 
 
