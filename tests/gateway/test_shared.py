@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -105,10 +106,48 @@ async def test_without_redis_each_process_computes(dead_redis: GuardedRedis) -> 
     await shared.aclose()
 
 
+async def test_an_answer_that_was_kept_on_the_way_is_taken_without_redis(
+    dead_redis: GuardedRedis,
+) -> None:
+    """A caller that looked before the answer was kept, and asks Redis in vain, computes nothing."""
+    inner = CountingLink()
+    shared = shared_before(inner, dead_redis)
+    shared.local.put("k", Entry(b'{"hits":[{"title":"kept"}]', time.time(), 100, 1000, "notes__7"))
+    assert title_of(await shared.answer(keyed())) == "kept"
+    assert inner.calls == 0
+    await shared.aclose()
+
+
+async def test_callers_that_overtake_each_other_join(redis: GuardedRedis) -> None:
+    """The first one to begin need not be the first that came."""
+    inner = CountingLink(seconds=0.1)
+    shared = shared_before(inner, redis)
+    await asyncio.gather(*(shared.answer(keyed(10 - late)) for late in (0.0, 0.2, 0.5, 0.9)))
+    assert inner.calls == 1
+    await asyncio.gather(*(shared.answer(keyed(seconds)) for seconds in (10.0, 5.0)))
+    assert inner.calls == 3
+    await shared.aclose()
+
+
+async def test_without_versions_callers_share_what_begins_after_they_came(
+    redis: GuardedRedis,
+) -> None:
+    """A later caller may know of a write that the running computation did not see."""
+    inner = CountingLink(seconds=0.2)
+    shared = shared_before(inner, redis)
+    came = [ask() for _ in range(20)]
+    waiting = asyncio.gather(*map(shared.answer, came))
+    await asyncio.sleep(0.05)
+    later = await asyncio.gather(shared.answer(ask()), shared.answer(ask("another")))
+    assert {title_of(answered) for answered in await waiting} == {"第1次"}
+    assert {title_of(answered) for answered in later} == {"第2次", "第3次"}
+    await shared.aclose()
+
+
 async def test_what_must_be_computed_anew_is_not_shared(redis: GuardedRedis) -> None:
     inner = CountingLink(seconds=0.05)
     shared = shared_before(inner, redis)
-    asks = [keyed(use=CacheUse.NONE), keyed(use=CacheUse.REFRESH), ask(), ask()]
+    asks = [keyed(use=use) for use in (CacheUse.NONE, CacheUse.REFRESH) for _ in range(2)]
     await asyncio.gather(*map(shared.answer, asks))
     assert inner.calls == 4
     await shared.aclose()

@@ -1,6 +1,7 @@
 """Computes a key once at a time inside this process; further callers wait for the result."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -10,13 +11,17 @@ from services.common.request_context import Deadline
 Result = TypeVar("Result")
 
 _TOLERANCE_SECONDS = 0.05
-"""A caller whose deadline is earlier by no more than these seconds joins a running computation."""
+_TOLERANCE_SHARE = 0.1
+"""A caller joins a running computation if its deadline is earlier by no more than these seconds, or
+this share of the time that it has left: callers that came together may overtake each other."""
 
 
 @dataclass(slots=True)
 class _Flight(Generic[Result]):
     task: "asyncio.Task[Result]"
     deadline: Deadline
+    began: float
+    """By the performance counter."""
 
 
 @dataclass(slots=True)
@@ -24,19 +29,28 @@ class Flights(Generic[Result]):
     """Running computations by key. They continue if the callers that started them leave."""
 
     _flights: dict[str, _Flight[Result]] = field(default_factory=dict)
+    """The newest of each key."""
+    _tasks: set["asyncio.Task[Result]"] = field(default_factory=set)
 
     async def join(
-        self, key: str, deadline: Deadline, compute: Callable[[], Awaitable[Result]]
+        self,
+        key: str,
+        deadline: Deadline,
+        compute: Callable[[], Awaitable[Result]],
+        *,
+        since: float | None = None,
     ) -> tuple[Result, bool]:
         """The result, and whether another caller's computation gave it.
 
         A caller whose deadline is much earlier than that of the running computation computes for
-        itself, since it would otherwise wait for an answer that is cut to a larger budget. Raises
+        itself, since it would otherwise wait for an answer that is cut to a larger budget. With
+        `since`, a time of the performance counter, a caller joins only what began after it. Raises
         what `compute` raises.
         """
         flight = self._flights.get(key)
-        if flight is not None:
-            if deadline.at < flight.deadline.at - _TOLERANCE_SECONDS:
+        if flight is not None and (since is None or since <= flight.began):
+            tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * deadline.remaining())
+            if deadline.at < flight.deadline.at - tolerance:
                 return await compute(), False
             return await asyncio.shield(flight.task), True
         return await asyncio.shield(self._start(key, deadline, compute)), False
@@ -50,10 +64,12 @@ class Flights(Generic[Result]):
             return await compute()
 
         task = asyncio.create_task(run())
-        flight = _Flight(task, deadline)
+        flight = _Flight(task, deadline, time.perf_counter())
         self._flights[key] = flight
+        self._tasks.add(task)
 
         def landed(done: "asyncio.Task[Result]") -> None:
+            self._tasks.discard(done)
             if self._flights.get(key) is flight:
                 del self._flights[key]
             if not done.cancelled():
@@ -65,7 +81,7 @@ class Flights(Generic[Result]):
 
     async def aclose(self) -> None:
         """Cancels the running computations."""
-        tasks = [flight.task for flight in self._flights.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

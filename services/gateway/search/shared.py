@@ -34,15 +34,22 @@ class Shared:
     _unlocking: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
 
     async def answer(self, ask: Ask) -> Answered:
-        """One computation's answer for all equal searches. Raises the errors of the inner link."""
-        key = ask.key
-        if key is None or ask.use is not CacheUse.NORMAL:
+        """One computation's answer for all equal searches. Raises the errors of the inner link.
+
+        While Redis does not tell what was written, only the callers share an answer who came before
+        its computation began.
+        """
+        if ask.use is not CacheUse.NORMAL:
             return await self.inner.answer(ask)
 
         async def compute() -> Answered:
-            return await self._once(key, ask)
+            return await (self.inner.answer(ask) if ask.key is None else self._once(ask.key, ask))
 
-        answered, joined = await self._flights.join(key, ask.deadline, compute)
+        if ask.key is None:
+            key, since = f"{ask.asker.tenant} {ask.search.canonical!r}", ask.started
+        else:
+            key, since = ask.key, None
+        answered, joined = await self._flights.join(key, ask.deadline, compute, since=since)
         if joined and answered.degraded:
             # The answer was cut to the budget of an earlier caller; this caller has more time.
             return await self.inner.answer(ask)
@@ -54,7 +61,13 @@ class Shared:
         await asyncio.gather(*self._unlocking)
 
     async def _once(self, key: str, ask: Ask) -> Answered:
-        """Computes unless another replica does; then waits for the answer that the other stores."""
+        """Computes unless the answer was kept meanwhile or another replica computes it.
+
+        Then waits for the answer that the other stores.
+        """
+        entry = self.local.get(key)
+        if entry is not None and entry.phase(time.time()) is Phase.FRESH:
+            return _answered(entry)
         give_up = time.monotonic() + ask.deadline.remaining() * _WAIT_SHARE
         while True:
             seconds = ask.deadline.remaining() + _LOCK_GRACE_SECONDS
