@@ -24,7 +24,7 @@ PAGES = [
     "faq",
 ]
 """Of docs/, those whose commands are run here."""
-_FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
+_FAILING_CURL = 'curl() { command curl --fail-with-body --retry 4 "$@"; }\n'
 """Otherwise an error answer is a success to the shell."""
 _SECONDS = 300
 
