@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from services.common.model_dir import Untitled
 from services.common.request_context import Deadline, deadline_var
 from services.common.resources import opened
 from services.common.wire.encode import ModelInfo
@@ -52,7 +53,7 @@ async def rank(
 async def rerank(body: RerankRequest, ranker: RankerDep, deadline: DeadlineDep) -> RerankResponse:
     """Scores texts for a query by the cross-encoder alone, in the order of the texts."""
     manifest = ranker.batched.ranker.manifest
-    texts = [manifest.document_text("", text) for text in body.documents]
+    texts = manifest.texts_beside(body.query, map(Untitled, body.documents))
     logits, tokens = await ranker.batched.score(body.query, texts, deadline)
     scores = probability(manifest.log_odds(logits).astype(float))
     return RerankResponse(scores=scores.tolist(), tokens=tokens, ranker=manifest.fingerprint)

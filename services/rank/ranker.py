@@ -25,5 +25,5 @@ class EngineRanker:
         Raises Overloaded, ModelUnavailable.
         """
         manifest = self.batched.ranker.manifest
-        texts = manifest.document_texts(candidates)
+        texts = manifest.texts_beside(query, candidates)
         return manifest.log_odds(await self.batched.score_in_time(query, texts, deadline))

@@ -134,6 +134,14 @@ async def test_rerank_scores_plain_texts(client: httpx.AsyncClient) -> None:
     assert scores[0] > scores[1]
 
 
+async def test_rerank_reads_the_part_of_a_long_text_that_answers(client: httpx.AsyncClient) -> None:
+    other = "水稻的种植有很长的历史，各地的品种不同。" * 20
+    texts = [f"{other}本文研究国有企业引入非国有资本的绩效。{other}", other * 2]
+    answer = await client.post("/rerank", json={"query": QUERY, "documents": texts})
+    scores = RerankResponse.model_validate_json(answer.content).scores
+    assert scores[0] > 2 * scores[1]
+
+
 @pytest.mark.parametrize(("fitted_for", "warned"), [("", False), ("other", True), (None, False)])
 def test_weights_of_another_ranker_are_named_in_the_log(
     ranker: Ranker,

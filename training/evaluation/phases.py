@@ -100,7 +100,7 @@ def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
 def _ask(pool: Pool, coarse: Linear, ranker: Ranker, depth: int) -> None:
     best = np.argsort(-coarse(pool.features), kind="stable")[:depth]
     manifest = ranker.manifest
-    texts = manifest.document_texts(pool.found[at] for at in best)
+    texts = manifest.texts_beside(pool.query, (pool.found[at] for at in best))
     pool.fine[best] = manifest.log_odds(ranker.score(pool.query, texts))
 
 

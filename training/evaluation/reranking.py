@@ -68,7 +68,7 @@ class Reranking:
         rows = {}
         if self.depth:
             logits = self.ranker.score(
-                query, self.ranker.manifest.document_texts(found[: self.depth])
+                query, self.ranker.manifest.texts_beside(query, found[: self.depth])
             )
             best = [ids[at] for at in np.argsort(-logits, kind="stable")]
             rows[RANKER] = [*best, *ids[self.depth :]]
@@ -96,4 +96,4 @@ class _InProcess:
         self, query: str, candidates: Sequence[RankCandidate], _deadline: Deadline
     ) -> npt.NDArray[np.float32]:
         manifest = self.ranker.manifest
-        return manifest.log_odds(self.ranker.score(query, manifest.document_texts(candidates)))
+        return manifest.log_odds(self.ranker.score(query, manifest.texts_beside(query, candidates)))

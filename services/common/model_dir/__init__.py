@@ -9,6 +9,7 @@ from services.common.model_dir.manifest import (
     ModelKind,
     ModelManifest,
     Normalisation,
+    Untitled,
     load_manifest,
     write_manifest,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ModelKind",
     "ModelManifest",
     "Normalisation",
+    "Untitled",
     "decoded",
     "file_of",
     "load_manifest",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.common.errors import ModelInvalid
 from services.common.model_dir.files import ModelFiles, check_files
 from services.common.precision import Precision
+from services.common.text.excerpts import excerpt, terms
 from services.common.text.normalise import normalise
 from services.common.validation import every_reason
 
@@ -22,6 +23,9 @@ MANIFEST = "manifest.json"
 _PLACEHOLDER = re.compile(r"\{(title|text)\}(\s*)")
 _RAW_CHARS = 48
 """Characters of a raw text beyond this many per token cannot reach the model."""
+
+_TOKEN_BYTES = 4
+"""Bytes of UTF-8 that are about one token, in Chinese and in English."""
 
 InputName = Literal["input_ids", "token_type_ids", "attention_mask", "position_ids"]
 """An input of a program: int64 [sequences, tokens], as `services.common.engine.tokens` makes it."""
@@ -46,6 +50,13 @@ class Titled(Protocol):
     @property
     def text(self) -> str:
         """The text without the title, which may be empty."""
+
+
+class Untitled(NamedTuple):
+    """A text without a title."""
+
+    text: str
+    title: str = ""
 
 
 class _Part(BaseModel):
@@ -162,7 +173,10 @@ class ModelManifest(_Part):
 
         After an empty member the white space of the template is left out too; ends are stripped.
         """
-        values = {"title": self._normal(title), "text": self._normal(text)}
+        return self._filled(self._normal(title), self._normal(text))
+
+    def _filled(self, title: str, text: str) -> str:
+        values = {"title": title, "text": text}
 
         def filled(match: re.Match[str]) -> str:
             value = values[match[1]]
@@ -173,6 +187,22 @@ class ModelManifest(_Part):
     def document_texts(self, documents: Iterable[Titled]) -> list[str]:
         """The texts that the model reads of documents, as `document_text` makes each of them."""
         return [self.document_text(document.title, document.text) for document in documents]
+
+    def texts_beside(self, query: str, documents: Iterable[Titled]) -> list[str]:
+        """The texts that a ranker reads of documents beside a query.
+
+        Of a text that is longer than what it reads a part is taken that has many of the query's
+        words; see `services/common/text/excerpts.py`.
+        """
+        asked = self.query_text(query)
+        wanted = terms(asked)
+        room = self.max_tokens * _TOKEN_BYTES - len(asked.encode())
+
+        def beside(document: Titled) -> str:
+            title, text = self._normal(document.title), self._normal(document.text)
+            return self._filled(title, excerpt(text, wanted, room - len(title.encode())))
+
+        return [beside(document) for document in documents]
 
     def _normal(self, text: str) -> str:
         if self.normalisation is None:
