@@ -1,5 +1,6 @@
 """Routes of the rank service."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -53,7 +54,8 @@ async def rank(
 async def rerank(body: RerankRequest, ranker: RankerDep, deadline: DeadlineDep) -> RerankResponse:
     """Scores texts for a query by the cross-encoder alone, in the order of the texts."""
     manifest = ranker.batched.ranker.manifest
-    texts = manifest.texts_beside(body.query, map(Untitled, body.documents))
+    documents = [Untitled(text) for text in body.documents]
+    texts = await asyncio.to_thread(manifest.texts_beside, body.query, documents)
     logits, tokens = await ranker.batched.score(body.query, texts, deadline)
     scores = probability(manifest.log_odds(logits).astype(float))
     return RerankResponse(scores=scores.tolist(), tokens=tokens, ranker=manifest.fingerprint)

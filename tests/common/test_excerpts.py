@@ -66,6 +66,11 @@ def test_it_is_an_end_of_the_text_that_fills_what_is_read(text: str, query: str,
     assert len(part.encode()) >= min(len(text.encode()), size) - 4 * 121
 
 
+def test_a_query_that_leaves_no_room_changes_nothing() -> None:
+    text = _OTHER + _ANSWER
+    assert excerpt(text, terms("算法是谁提出的"), -5000) == text
+
+
 def test_a_short_text_is_whole_whatever_the_words() -> None:
     assert excerpt("海洋。" + _ANSWER, terms("张三"), 300) == "海洋。" + _ANSWER
 

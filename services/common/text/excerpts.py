@@ -17,7 +17,7 @@ _SENTENCE = re.compile(r".{1,120}?(?:[。！？；!?;\n]+|[.．](?=\s)|$)|.{120}
 _MORE = 0.2
 """Share of the query's terms that a part must hold beyond those of the beginning."""
 _LEAST_BYTES = 120
-"""Bytes of text that are looked for also where the query leaves room for fewer."""
+"""Where the query leaves room for fewer bytes of the text, no part is looked for."""
 
 
 def terms(query: str) -> frozenset[str]:
@@ -40,8 +40,7 @@ def excerpt(text: str, wanted: frozenset[str], size: int) -> str:
     that the terms stand between their neighbours. What follows those bytes is left on, for whoever
     cuts it to tokens.
     """
-    size = max(size, _LEAST_BYTES)
-    if len(text.encode()) <= size:
+    if size < _LEAST_BYTES or len(text.encode()) <= size:
         return text
     sentences = _SENTENCE.findall(text)
     ends = list(accumulate(len(sentence.encode()) for sentence in sentences))
