@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 _ROOT = Path(__file__).parents[2]
 _OPEN = f"""
 import json, os, resource, sys
@@ -52,6 +54,7 @@ def test_nothing_is_left_in_the_working_directory(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.soak
 def test_a_pass_without_memory_does_not_answer_with_the_one_before() -> None:
     answers = _answers("""
 before = run(ids(4, 16))
@@ -71,6 +74,7 @@ print(json.dumps({
     }
 
 
+@pytest.mark.soak
 def test_no_thread_is_bound_to_a_core() -> None:
     process = subprocess.Popen(
         _python("""

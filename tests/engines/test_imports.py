@@ -103,6 +103,7 @@ def test_nothing_else_writes_meanwhile(running: Installation) -> None:
     running.succeeded(first)
 
 
+@pytest.mark.soak
 def test_kills_double_no_row_and_lose_none(running: Installation) -> None:
     job = submit(running, "killed", "import")
     await_reading(running, job, "killed")

@@ -62,7 +62,7 @@ def test_a_job_survives_the_death_of_every_part(indexer: Installation) -> None:
 def test_no_long_document_is_half_there_after_every_part_was_killed(
     indexer: Installation,
 ) -> None:
-    count, chance = 60, random.Random(7)
+    count, chance = 30, random.Random(7)
     papers = literature(count, "l")
     generations = [
         [one | {"text": "", "body": f"{turn}：{one['text']}\n" * (30 + 9 * turn)} for one in papers]
