@@ -60,6 +60,7 @@ export function suggestionList(input, { suggest, onpick }) {
   }
 
   function draw(typed, suggestions) {
+    const chosen = texts[active]; // a list that comes late leaves the choice where it was
     const others = suggestions.filter(({ text }) => text !== typed);
     texts = others.map(({ text }) => text);
     fill(list, others.map(({ text, kind }, place) =>
@@ -68,7 +69,7 @@ export function suggestionList(input, { suggest, onpick }) {
       }, h("span.suggestion", {}, emphasised(text, typed)), h("span.muted.small", {}, t(`suggest.${kind}`)))));
     list.hidden = !texts.length;
     input.ariaExpanded = String(!list.hidden);
-    activate(-1);
+    activate(texts.indexOf(chosen));
   }
 
   async function ask(typed) {
