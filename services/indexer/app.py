@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.common.app import Resources, create_service_app
+from services.common.ending import ended
 from services.common.errors import QueueUnavailable, Unavailable
 from services.common.milvus import milvus_connection
 from services.common.model_dir.encoders import EncoderDirectories
@@ -206,9 +207,4 @@ async def _keep_role(role: WriterRole, versions: RedisVersions, interval: float)
 async def _background(stack: AsyncExitStack, work: "asyncio._CoroutineLike[None]") -> None:
     task = asyncio.create_task(work)
 
-    async def end() -> None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    stack.push_async_callback(end)
+    stack.push_async_callback(ended, [task])

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from services.common.documents import Content
+from services.common.ending import ended
 from services.common.errors import SearchError
 
 logger = logging.getLogger(__name__)
@@ -100,9 +101,7 @@ class ReadAhead:
 
     async def aclose(self) -> None:
         """Ends what is being read."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     async def _read(self, page: Page) -> None:
         behind = ""

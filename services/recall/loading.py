@@ -13,6 +13,7 @@ from typing import Any
 from pymilvus.client.types import LoadState
 
 from services.common.collection import passages_name
+from services.common.ending import ended
 from services.common.errors import IndexUnavailable, SearchError
 from services.common.milvus import MilvusConnection, Missing
 
@@ -47,8 +48,7 @@ class Loading:
     async def aclose(self) -> None:
         """Stops waiting for the engine, which loads on."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended([self._task])
 
     async def _absent(self, seconds: float) -> list[str]:
         """The collections with a name, and those of their passages, that are on disk only."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pymilvus import AsyncMilvusClient
 
+from services.common.ending import ended
 from services.common.errors import IndexUnavailable
 from services.common.milvus.diagnosis import why_not_entered
 from services.common.milvus.failures import (
@@ -96,8 +97,7 @@ class MilvusConnection:
     async def close(self) -> None:
         """Ends the connection; no further call is possible."""
         if self._logging is not None:
-            self._logging.cancel()
-            await asyncio.gather(self._logging, return_exceptions=True)
+            await ended([self._logging])
         await self._client.close()
 
     async def check(self, seconds: float) -> None:

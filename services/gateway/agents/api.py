@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.common.ending import ended
 from services.common.problem import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ async def agent_door(app: ASGIApp, state: Mapping[str, Any]) -> AsyncIterator[Ag
     try:
         yield door
     finally:
-        serving.cancel()
-        await asyncio.wait([serving])
+        await ended([serving])
 
 
 class _McpResponse(Response):

@@ -5,6 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
+from services.common.ending import ended
 from services.common.errors import DeadlineExceeded, Overloaded, SearchError, Unavailable
 from services.common.request_context import Deadline
 from services.gateway.cache.levels import AnswerCache
@@ -66,10 +67,7 @@ class Cached:
 
     async def aclose(self) -> None:
         """Cancels the computations that replace stale answers."""
-        tasks = list(self._refreshing.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(self._refreshing.values())
 
     def _served(self, entry: Entry, state: CacheState, *, away: bool) -> Answered:
         return Answered(

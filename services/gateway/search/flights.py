@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from services.common.ending import ended
 from services.common.request_context import Deadline
 
 Result = TypeVar("Result")
@@ -81,7 +82,4 @@ class Flights(Generic[Result]):
 
     async def aclose(self) -> None:
         """Cancels the running computations."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(self._tasks)

@@ -5,6 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from services.common.ending import ended
+
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 5.0
@@ -27,5 +29,4 @@ async def running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended([task])

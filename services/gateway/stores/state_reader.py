@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.common.ending import ended
 from services.common.errors import Unavailable
 from services.gateway.stores.redis_client import GuardedRedis
 
@@ -63,8 +64,7 @@ class StateReader:
     async def aclose(self) -> None:
         """Cancels the running round trip and its waiters."""
         if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.gather(self._rounds, return_exceptions=True)
+            await ended([self._rounds])
 
 
 def _pending(waiters: _Waiters, *keys: str) -> list["asyncio.Future[bytes | None]"]:

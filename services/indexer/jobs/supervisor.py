@@ -8,6 +8,7 @@ Redis can lose messages. It needs no knowledge of events before a restart.
 import asyncio
 import logging
 
+from services.common.ending import ended
 from services.common.errors import SearchError, Unavailable
 from services.indexer.index.collections import Collections
 from services.indexer.index.role import WriterRole
@@ -85,9 +86,7 @@ class JobSupervisor:
 
     async def stop(self) -> None:
         """Cancels the steps that are under way; the next start repeats them."""
-        for task in self._busy.values():
-            task.cancel()
-        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        await ended(self._busy.values())
 
     async def _turn(self) -> None:
         if not self._role.holds:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from services.common.ending import ended
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.common.wire.suggest import Suggested, SuggestRequest
@@ -107,9 +108,7 @@ class Suggester:
 
     async def aclose(self) -> None:
         """Cancels reading in the background."""
-        for task in self._making.values():
-            task.cancel()
-        await asyncio.gather(*self._making.values(), return_exceptions=True)
+        await ended(self._making.values())
 
     def _is_due(self, kept: _Kept, version: str | None) -> bool:
         """Whether there were writes, and enough time has passed since the suggestions were made."""
