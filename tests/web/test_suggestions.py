@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.stack import Stack
 from tests.web.conftest import OpenPage
@@ -61,6 +61,23 @@ def test_by_keyboard(open_page: OpenPage, words: str) -> None:
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".hit-title").first).to_be_focused()
+
+
+def test_a_list_that_comes_late_leaves_the_choice(open_page: OpenPage, words: str) -> None:
+    page = open_page(words)
+    box, options = typed(page, "sjw")
+    expect(options).to_have_count(2)
+    held: list[Route] = []
+    page.route("**/suggestions?*", lambda route: held.append(route))
+    with page.expect_request("**/suggestions?*q=sjwl*"):
+        box.press_sequentially("l")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    options.first.evaluate("option => { option.dataset.old = '' }")
+    held[-1].continue_()
+    expect(page.locator(".suggestions li[data-old]")).to_have_count(0)
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "suggestions-1")
 
 
 def test_escape_closes_the_list_and_then_empties_the_box(open_page: OpenPage, words: str) -> None:
