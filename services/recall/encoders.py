@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import AsyncContextManager, Self  # noqa: UP035
 
+from services.common.ending import ended
 from services.common.engine import (
     BatchedEncoder,
     Encoder,
@@ -79,9 +80,7 @@ class Encoders:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for opening in self._opening.values():
-            opening.cancel()
-        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        await ended(self._opening.values())
         for opened in (*self._shelf.clear(), self._default):
             await opened.close()
         await asyncio.gather(*self._closing)
