@@ -19,8 +19,7 @@ class AnswerCache:
 
     def fresh_here(self, key: str) -> Entry | None:
         """The entry, if this process has a fresh one."""
-        entry = self.local.get(key)
-        return entry if entry is not None and entry.phase(time.time()) is Phase.FRESH else None
+        return self.local.fresh(key)
 
     async def find(self, key: str) -> Entry | None:
         """The newest entry of both levels; Redis is asked unless this process has a fresh one."""

@@ -1,10 +1,11 @@
 """The level of the cache inside this process. It is bounded in bytes; the least recently used
 entries are evicted."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from services.gateway.cache.policy import Entry
+from services.gateway.cache.policy import Entry, Phase
 
 _ENTRY_BYTES = 400
 """Approximate memory in bytes of an entry besides its body: its objects and its key."""
@@ -32,6 +33,11 @@ class LocalCache:
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
+
+    def fresh(self, key: str) -> Entry | None:
+        """The entry, if it is fresh."""
+        entry = self.get(key)
+        return entry if entry is not None and entry.phase(time.time()) is Phase.FRESH else None
 
     def put(self, key: str, entry: Entry) -> None:
         """Stores an entry, unless it is larger than an eighth of the cache."""

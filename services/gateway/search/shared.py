@@ -65,8 +65,7 @@ class Shared:
 
         Then waits for the answer that the other stores.
         """
-        entry = self.local.get(key)
-        if entry is not None and entry.phase(time.time()) is Phase.FRESH:
+        if (entry := self.local.fresh(key)) is not None:
             return _answered(entry)
         give_up = time.monotonic() + ask.deadline.remaining() * _WAIT_SHARE
         while True:
