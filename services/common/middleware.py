@@ -6,8 +6,10 @@ import time
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import SearchError, Unauthenticated
 from services.common.metrics import HttpMetrics
 from services.common.problem import problem_response
@@ -91,6 +93,8 @@ class RequestContextMiddleware:
                 await problem_response(error)(scope, receive, send_with_id)
             else:
                 await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:  # The route was reading the body; nobody waits for an answer.
+            status = CLIENT_CLOSED
         except Exception:
             logger.exception("a request failed with an unexpected error")
             if begun:

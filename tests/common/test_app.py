@@ -1,6 +1,7 @@
 """The scaffold that every service stands on, over real HTTP."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
+from starlette.types import Message
 
 from services.common.app import bind, create_service_app
 from services.common.errors import IndexUnavailable
@@ -35,6 +37,10 @@ def make_app(token: str | None = None) -> FastAPI:
     @router.get("/away")
     async def away() -> None:
         raise IndexUnavailable("The index is away.", retry_after=3)
+
+    @router.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
 
     @router.get("/deadline")
     async def deadline() -> float:
@@ -90,6 +96,24 @@ async def test_a_bug_is_a_plain_500_with_the_request_id(client: httpx.AsyncClien
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "abc-1"
+
+
+async def test_a_caller_who_goes_within_the_body_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def unheard(_message: Message) -> None:
+        raise AssertionError("nobody is there to be answered")
+
+    app = make_app()
+    scope = {"type": "http", "method": "POST", "path": "/read", "query_string": b"", "headers": []}
+    async with _client_of(app) as http:
+        await app(scope, gone, unheard)
+        text = (await http.get("/metrics")).text
+    assert 'method="POST",route="/read",status="499"} 1.0' in text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 async def test_harmful_request_ids_are_replaced(client: httpx.AsyncClient) -> None:
