@@ -32,7 +32,8 @@ answer = open(os.environ["ANSWER"], "rb").read()
 @app.post("/v1/search")
 async def search() -> Response:
     return Response(answer, media_type="application/json")
-uvicorn.run(app, port=int(os.environ["PORT"]), access_log=False, log_level="error", http="h11")
+port = int(os.environ["PORT"])
+uvicorn.run(app, port=port, access_log=False, log_level="error", http="httptools")
 """
 _BODY = json.dumps({"query": "国有企业的创新", "rank": False, "budget_ms": 30_000}).encode()
 _GOAL = 0.6

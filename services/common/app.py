@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
+from services.common.connection import connection
 from services.common.drain import DrainingServer, end_on_signals
 from services.common.errors import StartFailed
 from services.common.garbage import set_apart
@@ -20,7 +21,6 @@ from services.common.middleware import RequestContextMiddleware
 from services.common.probes import Check, probe_router
 from services.common.problem import MEDIA_TYPE, Problem, install_problem_handlers
 from services.common.settings import ServiceSettings, read_settings
-from services.common.slow_heads import impatient
 from services.common.tracing import tracing
 
 Resources = Mapping[str, Any]
@@ -152,7 +152,8 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
         server_header=False,
         timeout_keep_alive=_IDLE_SECONDS,
         loop="uvloop",
-        http=impatient(settings.head_seconds),
+        http=connection(settings.head_seconds),
+        ws="none",
     )
     end_on_signals()
     with tracing(service, settings.trace_endpoint, settings.trace_sample_ratio):

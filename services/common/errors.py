@@ -21,6 +21,7 @@ SearchError                     500  internal
   PayloadTooLarge               413  payload_too_large
   UnsupportedFormat             415  unsupported_format
   RateLimited                   429  rate_limited
+  HeadTooLarge                  431  head_too_large
   Unavailable                   503  unavailable
     IndexUnavailable            503  index_unavailable
     ModelUnavailable            503  model_unavailable
@@ -184,6 +185,12 @@ class RateLimited(SearchError):
     """The API key has used up its rate."""
 
     status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class HeadTooLarge(SearchError):
+    """Address and headers of the request are larger than the limit that the detail names."""
+
+    status, code, title = 431, "head_too_large", "Address or headers are too large"
 
 
 class Unavailable(SearchError):

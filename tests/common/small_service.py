@@ -1,4 +1,4 @@
-"""A service as small as one can be, run as a process by the tests of draining and tracing."""
+"""A service as small as one can be, run as a process by the tests of connections and tracing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_settings import SettingsConfigDict
@@ -46,6 +47,50 @@ async def outer(request: Request) -> Said:
     raise AssertionError("there is no /missing")
 
 
+class Heard(BaseModel):
+    path: str
+    parameters: dict[str, str]
+    headers: dict[str, str]
+    body: str
+
+
+@router.api_route("/echo/{word}", methods=["GET", "HEAD", "POST"])
+async def echo(request: Request, word: str) -> Heard:
+    return Heard(
+        path=word,
+        parameters=dict(request.query_params),
+        headers=dict(request.headers),
+        body=(await request.body()).decode(),
+    )
+
+
+@router.post("/unread")
+async def unread() -> Said:
+    return Said(text="The body was not read.")
+
+
+@router.get("/stream")
+async def stream() -> StreamingResponse:
+    async def parts() -> AsyncIterator[str]:
+        for part in "abc":
+            yield part * 5
+
+    return StreamingResponse(parts())
+
+
+@router.get("/wait")
+async def wait(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    request.state.left.append("/wait")
+
+
+@router.get("/left")
+async def left(request: Request) -> list[str]:
+    """The paths of the requests whose callers have gone."""
+    return list(request.state.left)
+
+
 def main() -> None:
     settings = read_settings(SmallSettings, "small")
 
@@ -53,7 +98,7 @@ def main() -> None:
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Mapping[str, Any]]:
         url = f"http://127.0.0.1:{settings.port}"
         async with ServiceClient("itself", url, timeout=5) as itself:
-            yield {"itself": itself}
+            yield {"itself": itself, "left": []}
 
     app = create_service_app(title="small", version="0", routers=[router], lifespan=lifespan)
     serve(app, settings, "small")

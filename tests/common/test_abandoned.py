@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from services.common.abandoned import DropAbandoned
 from services.common.app import bind
+from services.common.connection import connection
 
 
 class Said(BaseModel):
@@ -47,7 +48,7 @@ class Work:
 def served() -> Iterator[tuple[Work, int]]:
     work, listener = Work(), bind("127.0.0.1", 0)
     listener.listen()
-    server = uvicorn.Server(uvicorn.Config(work.app, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(work.app, log_level="error", http=connection(20)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     port = listener.getsockname()[1]

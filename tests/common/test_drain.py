@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -21,10 +21,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def small_service(**settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def small_service(
+    log: Path | None = None, /, **settings: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A running process of small_service.py, and its address; `log` is the file for its log."""
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SMALL_PORT": str(port), **settings}
-    process = subprocess.Popen([sys.executable, PROGRAM], env=environment)
+    with nullcontext() if log is None else log.open("wb") as errors:
+        process = subprocess.Popen([sys.executable, PROGRAM], env=environment, stderr=errors)
     url = f"http://127.0.0.1:{port}"
     try:
         give_up = time.monotonic() + 30

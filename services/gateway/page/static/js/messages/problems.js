@@ -20,6 +20,7 @@ export default {
     "Another encoder filled this collection; rebuild it",
   ],
   "problem.payload_too_large": ["内容过大", "The body is too large"],
+  "problem.head_too_large": ["地址或请求头过长", "Address or headers are too large"],
   "problem.unsupported_format": ["不支持的文件格式", "The format is not supported"],
   "problem.rate_limited": ["请求过于频繁", "Too many requests"],
   "problem.overloaded": ["系统繁忙", "The system is under too much load"],

@@ -1,0 +1,352 @@
+"""Raw requests over a real socket: what is allowed is answered, and everything else refused."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from services.common.request_heads import MAX_HEAD_BYTES
+from tests.common.test_drain import small_service
+
+HOST = b"host: x\r\n"
+LAST = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+"""A request after which the service closes the connection."""
+ALIVE = {"status": "alive"}
+NOT_HTTP = "The request is not HTTP/1.1 as it must be, or its method is unknown."
+ONE_HOST = "The request needs one Host header."
+ONE_CODING = "The only Transfer-Encoding is `chunked`, in HTTP/1.1."
+CHUNKED = b"POST /echo/a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+GET = b"GET /echo/a HTTP/1.1\r\n"
+POST = b"POST /echo/a HTTP/1.1\r\n"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class _Said(io.BytesIO):
+    """Bytes that several responses are read from, each of which would close a real socket."""
+
+    def makefile(self, _mode: str) -> "_Said":
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+def connect(url: str) -> socket.socket:
+    address = urlsplit(url)
+    raw = socket.create_connection((address.hostname, address.port), timeout=30)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return raw
+
+
+def say(url: str, *parts: bytes) -> bytes:
+    """All that the service says until it closes the connection; each part is a packet."""
+    with connect(url) as raw:
+        for part in parts:
+            raw.sendall(part)
+            time.sleep(0.01)
+        return b"".join(iter(lambda: raw.recv(65_536), b""))
+
+
+def answers(said: bytes, method: str = "GET") -> list[Answer]:
+    """The responses in `said`, of which the first answers a request of the given method."""
+    stream, found = _Said(said), []
+    while stream.tell() < len(said):
+        response = HTTPResponse(cast(socket.socket, stream), method=method)
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        found.append(Answer(response.status, headers, response.read()))
+        method = "GET"
+    return found
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("small") / "log"
+
+
+@pytest.fixture(scope="module")
+def url(log: Path) -> Iterator[str]:
+    with small_service(log) as (_, url):
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("parts", "heard"),
+    [
+        ([GET + HOST + b"\r\n"], {"path": "a", "parameters": {}, "body": ""}),
+        (["GET /echo/水稻?q=检索 HTTP/1.1\r\n".encode(), HOST + b"\r\n"], {"path": "水稻"}),
+        (["GET /echo/水稻?q=检索 HTTP/1.1\r\nhost: 水\r\n\r\n".encode()], {"path": "水稻"}),
+        ([b"\r\n", b"GET /echo/\xe6\xb0", b"\xb4 HTTP/1.1\r\n" + HOST + b"\r\n"], {"path": "水"}),
+        ([bytes([byte]) for byte in GET + HOST + b"\r\n"], {"path": "a"}),
+        ([b"GET http://x/echo/a?q=b HTTP/1.1\r\n" + HOST + b"\r\n"], {"parameters": {"q": "b"}}),
+        ([POST + HOST + b"content-length: 5\r\n\r\nab", b"cde"], {"body": "abcde"}),
+        ([CHUNKED + b"3\r\nabc\r\n2;note=x\r\n", b"de\r\n0\r\n\r\n"], {"body": "abcde"}),
+        ([GET + HOST + b"x: \t b  c \t\r\n\r\n"], {"headers": {"host": "x", "x": "b  c"}}),
+        ([GET + HOST + b"x: " + b"b" * 60_000, b"\r\n\r\n"], {"path": "a"}),
+        (
+            [CHUNKED + b"3\r\nabc\r\n0\r\nx-internal-token: b\r\n\r\n"],
+            {"body": "abc", "headers": {"host": "x", "transfer-encoding": "chunked"}},
+        ),
+        (
+            [
+                POST + HOST + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 3\r\n\r\na",
+                b"bc",
+            ],
+            {"body": "abc"},
+        ),
+        (
+            [
+                POST + b"upgrade: h2c\r\nconnection: upgrade\r\n" + CHUNKED[23:],
+                b"1\r\na\r\n0\r\n\r\n",
+            ],
+            {"body": "a"},
+        ),
+        (
+            [
+                GET + HOST + b"connection: upgrade\r\nupgrade: websocket\r\n"
+                b"sec-websocket-version: 13\r\nsec-websocket-key: YWJjZGVmZ2hpamtsbW5vcA==\r\n\r\n"
+            ],
+            {"path": "a"},
+        ),
+    ],
+)
+def test_what_is_allowed(url: str, parts: Sequence[bytes], heard: dict[str, Any]) -> None:
+    first, last = answers(say(url, *parts, LAST))
+    assert first.status == 200
+    assert {name: first.json()[name] for name in heard} == heard
+    assert last.json() == ALIVE
+    assert "date" in first.headers
+    assert "server" not in first.headers
+
+
+@pytest.mark.parametrize(
+    ("request_", "detail"),
+    [
+        (b"NONSENSE\r\n\r\n", NOT_HTTP),
+        (b"\x16\x03\x01\x00\xc2\x01\x00\x00\xbe\x03\x03", NOT_HTTP),  # the beginning of TLS
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NOT_HTTP),
+        (b"FETCH /echo/a HTTP/1.1\r\n" + HOST + b"\r\n", NOT_HTTP),
+        (b"GET /echo/a b HTTP/1.1\r\n" + HOST + b"\r\n", NOT_HTTP),
+        (b"GET echo/a HTTP/1.1\r\n" + HOST + b"\r\n", NOT_HTTP),
+        (b"GET /echo/\x00 HTTP/1.1\r\n" + HOST + b"\r\n", NOT_HTTP),
+        (b"GET http:// HTTP/1.1\r\n" + HOST + b"\r\n", NOT_HTTP),
+        (b"GET /echo/a HTTP/1.1\nhost: x\n\n", NOT_HTTP),
+        (GET + HOST + b"x: a\r\n b\r\n\r\n", NOT_HTTP),
+        (GET + HOST + b"x : a\r\n\r\n", NOT_HTTP),
+        (GET + HOST + b"x: a\x00\r\n\r\n", NOT_HTTP),
+        (GET + HOST + b"x: a\rb\r\n\r\n", NOT_HTTP),
+        (b"GET /echo/a\r\n" + HOST + b"\r\n", "another version"),
+        (b"GET /echo/a HTTP/2.0\r\n" + HOST + b"\r\n", "another version"),
+        (b"CONNECT x:443 HTTP/1.1\r\n" + HOST + b"\r\n", "no tunnels"),
+        (GET + b"\r\n", ONE_HOST),
+        (GET + HOST + b"host: y\r\n\r\n", ONE_HOST),
+        (POST + HOST + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabc", NOT_HTTP),
+        (POST + HOST + b"content-length: 3, 3\r\n\r\nabc", NOT_HTTP),
+        (POST + HOST + b"content-length: -3\r\n\r\nabc", NOT_HTTP),
+        (POST + HOST + b"content-length: 99999999999999999999\r\n\r\nabc", NOT_HTTP),
+        (CHUNKED[:-2] + b"content-length: 3\r\n\r\n0\r\n\r\n", NOT_HTTP),
+        (POST + HOST + b"content-length: 3\r\n" + CHUNKED[32:], NOT_HTTP),
+        (CHUNKED[:-2] + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n", NOT_HTTP),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n", ONE_CODING),
+        (CHUNKED.replace(b"chunked", b"identity") + b"0\r\n\r\n", ONE_CODING),
+        (CHUNKED.replace(b"chunked", b"xchunked") + b"0\r\n\r\n", ONE_CODING),
+        (CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n", ONE_CODING),
+        (CHUNKED + b"3\r\nabcX\r\n0\r\n\r\n", NOT_HTTP),
+        (CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n", NOT_HTTP),
+        (CHUNKED + b"3\nabc\n0\n\n", NOT_HTTP),
+        (CHUNKED + b"ffffffffffffffffff\r\nabc", NOT_HTTP),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_and_the_end(
+    url: str, request_: bytes, detail: str, log: Path
+) -> None:
+    (refused,) = answers(say(url, request_))
+    assert refused.status == 400
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["connection"] == "close"
+    assert "server" not in refused.headers
+    problem = refused.json()
+    assert problem["code"] == "malformed_request"
+    assert detail in problem["detail"]
+    assert refused.headers["x-request-id"] == problem["request_id"]
+    written = log.read_text()
+    assert problem["request_id"] in written
+    assert "Traceback" not in written
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES, 200_000])
+def test_a_head_that_is_too_large(url: str, size: int) -> None:
+    (refused,) = answers(say(url, GET + HOST + b"x: " + b"a" * size + b"\r\n\r\n"))
+    assert (refused.status, refused.json()["code"]) == (431, "head_too_large")
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET /", b"a"),
+        (GET + b"x: ", b"a"),
+        (GET, b"x: a\r\n"),
+        (b"", b"\r\n"),
+        (CHUNKED + b"1\r\na\r\n0\r\nx: ", b"a"),
+        (CHUNKED + b"1\r\na\r\n0\r\n", b"x: a\r\n"),
+        (CHUNKED + b"1;x=", b"a"),
+    ],
+)
+def test_what_never_ends_is_cut(url: str, begin: bytes, more: bytes) -> None:
+    def send_without_end(raw: socket.socket) -> None:
+        while True:
+            raw.sendall(more * 10_000)
+
+    with connect(url) as raw:
+        raw.sendall(begin)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            send_without_end(raw)
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order(url: str) -> None:
+    slow = b"GET /slow?seconds=0.3 HTTP/1.1\r\n" + HOST + b"\r\n"
+    quick = [b"GET /echo/%d HTTP/1.1\r\n" % number + HOST + b"\r\n" for number in range(1000)]
+    first, *others, last = answers(say(url, slow + b"".join(quick), LAST))
+    assert first.json() == {"text": "x" * 10_000}
+    assert [answer.json()["path"] for answer in others] == [str(number) for number in range(1000)]
+    assert last.json() == ALIVE
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (CHUNKED + b"X", 400),
+        (GET + HOST + b"x: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", 431),
+    ],
+)
+def test_a_fault_is_answered_after_what_came_before_it(url: str, fault: bytes, status: int) -> None:
+    before = b"GET /slow?seconds=0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + GET + HOST + b"\r\n"
+    slow, quick, refused = answers(say(url, before + fault))
+    assert slow.json() == {"text": "x" * 10_000}
+    assert quick.json()["path"] == "a"
+    assert refused.status == status
+
+
+@pytest.mark.parametrize(
+    ("parts", "statuses"),
+    [
+        ([b"content-length: 9\r\n\r\nabc", b"defghi" + LAST], [200, 200]),
+        ([b"content-length: 9\r\n\r\nabc", b"defghi", LAST], [200, 200]),
+        ([b"transfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n", b"0\r\n\r\n" + LAST], [200, 200]),
+        ([b"transfer-encoding: chunked\r\n\r\n", b"X"], [200]),
+        ([b"expect: 100-continue\r\ncontent-length: 3\r\n\r\n", b"abc", LAST], [200, 200]),
+    ],
+)
+def test_a_body_that_nobody_reads(url: str, parts: list[bytes], statuses: list[int]) -> None:
+    head = b"POST /unread HTTP/1.1\r\n" + HOST
+    with connect(url) as raw:
+        raw.sendall(head + parts[0])
+        said = raw.recv(65_536)  # The answer comes before the body does.
+        for part in parts[1:]:
+            raw.sendall(part)
+        said += b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert [answer.status for answer in answers(said)] == statuses
+
+
+def test_a_client_that_waits_is_told_to_continue(url: str) -> None:
+    head = POST + HOST + b"expect: 100-continue\r\nconnection: close\r\ncontent-length: 3\r\n\r\n"
+    with connect(url) as raw:
+        raw.sendall(head)
+        assert raw.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        raw.sendall(b"abc")
+        said = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert [answer.json()["body"] for answer in answers(said)] == ["abc"]
+
+
+def test_http_1_0_gets_no_chunks_and_is_not_told_to_continue(url: str) -> None:
+    (streamed,) = answers(say(url, b"GET /stream HTTP/1.0\r\n\r\n"))
+    assert streamed.body == b"aaaaabbbbbccccc"
+    assert "transfer-encoding" not in streamed.headers
+    said = say(url, b"POST /echo/a HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\na")
+    assert said.startswith(b"HTTP/1.1 200")
+    assert answers(said)[0].json()["body"] == "a"
+
+
+def test_http_1_1_gets_chunks(url: str) -> None:
+    streamed, last = answers(say(url, b"GET /stream HTTP/1.1\r\n" + HOST + b"\r\n", LAST))
+    assert (streamed.body, streamed.headers["transfer-encoding"]) == (b"aaaaabbbbbccccc", "chunked")
+    assert last.json() == ALIVE
+
+
+def test_head_is_answered_without_a_body(url: str) -> None:
+    said = say(url, b"HEAD /echo/a HTTP/1.1\r\n" + HOST + b"\r\n", LAST)
+    head, last = answers(said, "HEAD")
+    assert (head.status, head.body, last.json()) == (200, b"", ALIVE)
+    assert int(head.headers["content-length"]) > 0
+
+
+def test_nothing_is_answered_after_the_last_request(url: str) -> None:
+    assert len(answers(say(url, LAST + LAST))) == 1
+
+
+def test_a_request_learns_that_its_caller_has_gone_also_with_another_behind_it(url: str) -> None:
+    before = len(httpx.get(f"{url}/left").json())
+    with connect(url) as raw:
+        raw.sendall(b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n" + GET + HOST + b"\r\n")
+    give_up = time.monotonic() + 30
+    while len(httpx.get(f"{url}/left").json()) == before:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[str]:
+    with small_service(SMALL_HEAD_SECONDS="0.5") as (_, url):
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("parts", "statuses"),
+    [
+        ([b""], []),
+        ([b"GET /echo/\xe6"], []),
+        ([b"\r\n"], []),
+        ([GET, HOST], []),
+        ([GET + HOST + b"\r\n", b"GET /"], [200]),
+        ([GET + HOST + b"\r\n", b"\r\n"], [200]),
+        ([b"GET /slow?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\n" + GET], [200]),
+        ([b"GET /slow?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\n", GET], [200]),
+        ([b"POST /unread HTTP/1.1\r\n" + HOST + b"content-length: 1\r\n\r\n", b"aGET"], [200]),
+    ],
+)
+def test_a_head_that_takes_too_long_ends_the_connection(
+    impatient: str, parts: Sequence[bytes], statuses: list[int]
+) -> None:
+    """`say` returns only because the service closes the connection, and waits 30 seconds."""
+    assert [answer.status for answer in answers(say(impatient, *parts))] == statuses
+
+
+def test_only_heads_have_to_be_quick(impatient: str) -> None:
+    with connect(impatient) as raw:
+        raw.sendall(POST + HOST + b"content-length: 2\r\n\r\na")
+        time.sleep(1)
+        raw.sendall(b"b")
+        said = raw.recv(65_536)
+        time.sleep(1)  # A connection may be idle for longer than a head may take.
+        raw.sendall(LAST)
+        said += b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert [answer.status for answer in answers(said)] == [200, 200]
