@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from services.common.request_heads import MAX_HEAD_BYTES
@@ -228,6 +230,18 @@ def test_requests_that_come_at_once_are_answered_in_their_order(url: str) -> Non
     assert first.json() == {"text": "x" * 10_000}
     assert [answer.json()["path"] for answer in others] == [str(number) for number in range(1000)]
     assert last.json() == ALIVE
+
+
+def test_requests_that_wait_for_their_turn_take_little_memory() -> None:
+    many = b"GET /slow?seconds=30 HTTP/1.1\r\nhost: x\r\n\r\n" + (GET + HOST + b"\r\n") * 4000
+    with small_service() as (process, url), ExitStack() as connections:
+        service = psutil.Process(process.pid)
+        before = service.memory_info().rss
+        for _ in range(60):
+            connections.enter_context(connect(url)).sendall(many)
+        for _ in range(3):  # The loop of the service has read what came before these.
+            assert httpx.get(f"{url}/livez").json() == ALIVE
+        assert service.memory_info().rss - before < 150_000_000
 
 
 @pytest.mark.parametrize(
