@@ -17,7 +17,7 @@ import itertools
 import json
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,10 +97,10 @@ async def measured(count: int, passages: int, server: Server, folder: Path) -> N
         vectors = [unit() for _ in queries]
         words = [analyzer.query_words(query) for query in queries]
 
-        async def dense(at: int) -> list[Found]:
+        async def dense(at: int) -> Sequence[Found]:
             return await found.nearest(resolved, vectors[at], CANDIDATES, "", _soon())
 
-        async def lexical(at: int) -> list[Found]:
+        async def lexical(at: int) -> Sequence[Found]:
             return await found.matching(resolved, [words[at]], CANDIDATES, "", _soon())
 
         async def both(at: int) -> None:

@@ -42,8 +42,7 @@ class Index:
 
 
 class Found(NamedTuple):
-    """A document that one leg found. A search makes two thousand of them, so the class is as cheap
-    as possible."""
+    """A document that one leg found."""
 
     id: str
     score: float
@@ -105,7 +104,7 @@ class DocumentIndex(Protocol):
 
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
-    ) -> list[Found]:
+    ) -> Sequence[Found]:
         """The n documents of the highest cosine, best first. Raises IndexUnavailable."""
 
     async def matching(
@@ -115,7 +114,7 @@ class DocumentIndex(Protocol):
         n: int,
         expression: str,
         deadline: Deadline,
-    ) -> list[Found]:
+    ) -> Sequence[Found]:
         """The n documents of the highest BM25, best first. Raises IndexUnavailable.
 
         `ways` are the words of each wording of the query; the one that fits a document best counts.

@@ -14,6 +14,7 @@ from services.common.versions import server_time_of
 from services.common.wire.recall import Mode
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import DocumentIndex, Found, Index, QueryEncoder, Wanted
+from services.recall.found import FoundColumns
 from services.recall.legs import Legs, RunningLeg, first_come
 from services.recall.rules import Saying, sayings, unhidden
 
@@ -43,7 +44,7 @@ class Findings:
     analyzer: WordAnalyzer
     said: Sequence[Saying]
     """The wordings of the query."""
-    legs: Mapping[str, list[Found]]
+    legs: Mapping[str, Sequence[Found]]
     """Documents by leg; one that failed or was late is absent, and a query without words has
     none."""
     pins: list[Found] | None
@@ -51,9 +52,10 @@ class Findings:
 
     def versions(self) -> dict[str, int]:
         """The version of each document that was found, by id."""
-        return {
-            one.id: one.version for leg in (*self.legs.values(), self.pins or ()) for one in leg
-        }
+        versions: dict[str, int] = {}
+        for leg in map(FoundColumns.of, (*self.legs.values(), self.pins or ())):
+            versions |= zip(leg.ids, leg.versions, strict=True)
+        return versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """The fusion of two legs: one order of the documents of both."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import Literal, NamedTuple
 
 from services.common.wire.passages import MOST_SHOWN
 from services.recall.domain import Found
+from services.recall.found import FoundColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +33,41 @@ class Fused(NamedTuple):
 
 def fuse(dense: Sequence[Found], lexical: Sequence[Found], n: int, fusion: Fusion) -> list[Fused]:
     """The best n of both legs, best first; equal scores in the order of ids."""
-    dense_parts = _parts(dense, fusion, fusion.dense_weight)
-    lexical_parts = _parts(lexical, fusion, 1 - fusion.dense_weight)
-    totals = dict(dense_parts)
-    for id_, part in lexical_parts.items():
+    weights = fusion.dense_weight, 1 - fusion.dense_weight
+    legs = FoundColumns.of(dense), FoundColumns.of(lexical)
+    totals = dict(zip(legs[0].ids, _parts(legs[0].scores, fusion, weights[0]), strict=True))
+    for id_, part in zip(legs[1].ids, _parts(legs[1].scores, fusion, weights[1]), strict=True):
         totals[id_] = totals.get(id_, 0.0) + part
-    best = nsmallest(n, [(-total, id_) for id_, total in totals.items()])
-    dense_found = {found.id: found for found in dense}
-    lexical_found = {found.id: found for found in lexical}
-    fused = [
-        _fused(dense_found.get(id_), lexical_found.get(id_), -negative) for negative, id_ in best
-    ]
-    if not any(one.passages for leg in (dense, lexical) for one in leg):
-        return fused
-    scales = _scale(dense, fusion.dense_weight), _scale(lexical, 1 - fusion.dense_weight)
-    return [
-        one._replace(
-            document=one.document._replace(
-                passages=_best_passages(
-                    (dense_found.get(one.document.id), lexical_found.get(one.document.id)), scales
-                )
-            )
-        )
-        for one in fused
-    ]
+    places = [{id_: place for place, id_ in enumerate(leg.ids)} for leg in legs]
+    scales = [_scale(leg.scores, weight) for leg, weight in zip(legs, weights, strict=True)]
+    fused = []
+    for id_, total in _best(totals, n):
+        found = [
+            None if (place := known.get(id_)) is None else leg[place]
+            for leg, known in zip((dense, lexical), places, strict=True)
+        ]
+        fused.append(_fused(found[0], found[1], total, scales))
+    return fused
 
 
-def _fused(dense: Found | None, lexical: Found | None, score: float) -> Fused:
+def _best(totals: Mapping[str, float], n: int) -> list[tuple[str, float]]:
+    """The n documents of the highest totals, best first; equal ones in the order of ids."""
+    least = sorted(totals.values())[-n] if len(totals) > n else -math.inf
+    best = [(-total, id_) for id_, total in totals.items() if total >= least]
+    return [(id_, -negative) for negative, id_ in sorted(best)[:n]]
+
+
+def _fused(
+    dense: Found | None,
+    lexical: Found | None,
+    score: float,
+    scales: Sequence[tuple[float, float]],
+) -> Fused:
     """A document that at least one leg found."""
     document = dense or lexical
     assert document is not None  # noqa: S101 - it has a score of one of them
+    if any(one.passages for one in (dense, lexical) if one):
+        document = document._replace(passages=_best_passages((dense, lexical), scales))
     return Fused(document, dense and dense.score, lexical and lexical.score, score)
 
 
@@ -77,27 +83,22 @@ def _best_passages(
     return tuple(best[:MOST_SHOWN])
 
 
-def _scale(leg: Sequence[Found], weight: float) -> tuple[float, float]:
+def _scale(scores: Sequence[float], weight: float) -> tuple[float, float]:
     """The worst score of a leg, and the factor by which what is above it counts."""
-    if not leg:
+    if not scores:
         return 0.0, 0.0
-    best, worst = leg[0].score, leg[-1].score
-    return worst, weight / max(best - worst, 1e-9)
+    return scores[-1], weight / max(scores[0] - scores[-1], 1e-9)
 
 
-def _parts(leg: Sequence[Found], fusion: Fusion, weight: float) -> dict[str, float]:
+def _parts(scores: Sequence[float], fusion: Fusion, weight: float) -> list[float]:
     """The part of each document's fused score that comes from one leg."""
     if fusion.method == "reciprocal_rank":
-        return {
-            found.id: 1 / (fusion.rank_constant + rank) for rank, found in enumerate(leg, start=1)
-        }
-    if not leg:
-        return {}
-    best, worst = leg[0].score, leg[-1].score
-    if best <= worst:
-        return {found.id: weight for found in leg}
-    scale = weight / (best - worst)
-    return {found.id: (found.score - worst) * scale for found in leg}
+        return [1 / (fusion.rank_constant + rank) for rank in range(1, len(scores) + 1)]
+    if not scores or scores[0] <= scores[-1]:
+        return [weight] * len(scores)
+    worst = scores[-1]
+    scale = weight / (scores[0] - worst)
+    return [(score - worst) * scale for score in scores]
 
 
 def numbers_of(fused: Iterable[Fused]) -> dict[str, list[int]]:

@@ -49,7 +49,8 @@ latin             share of Latin letters among the query's letters and digits
 length            characters of the query, 1 from 60 on
 """
 
-_BEST = 10
+BEST = 10
+"""Number of documents of each leg, best first, that the numbers are computed from."""
 _TEXT_CHARS = 1_000
 _LONG_QUERY = 60
 
@@ -63,9 +64,9 @@ def evidence(
     words = [term for term in analyzer.terms(query) if term in folded]
     characters = [each for each in folded if each.isalnum()]
     latin = sum(each.isascii() and each.isalpha() for each in characters)
-    ids = [{found.id for found in leg[:_BEST]} for leg in (dense, lexical)]
-    cosines = np.array([found.score for found in dense[:_BEST]])
-    matches = np.array([found.score for found in lexical[:_BEST]])
+    ids = [{found.id for found in leg[:BEST]} for leg in (dense, lexical)]
+    cosines = np.array([found.score for found in dense[:BEST]])
+    matches = np.array([found.score for found in lexical[:BEST]])
     values = [
         1.0,
         cosines[0],
@@ -75,7 +76,7 @@ def evidence(
         1 - _others(matches) / max(matches[0], 1e-9),
         _coverage(words, lexical[0], analyzer),
         _coverage(words, dense[0], analyzer),
-        len(ids[0] & ids[1]) / _BEST,
+        len(ids[0] & ids[1]) / BEST,
         float(dense[0].id == lexical[0].id),
         latin / max(len(characters), 1),
         min(len(folded) / _LONG_QUERY, 1.0),

@@ -12,6 +12,7 @@ from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.common.text import index_text
 from services.recall.domain import Found, Index, Vector
+from services.recall.found import FoundColumns
 from services.recall.passages import PassageReader
 from services.recall.reading import Leg, Reader
 
@@ -45,7 +46,7 @@ class LegSearch:
         texts = [index_text(words) for words in ways]
         return Leg(Field.LEXICAL, texts, "BM25", n, expression, lambda _: {})
 
-    async def found(self, index: Index, leg: Leg, kind: str, deadline: Deadline) -> list[Found]:
+    async def found(self, index: Index, leg: Leg, kind: str, deadline: Deadline) -> Sequence[Found]:
         """The documents that a leg finds, best first; `kind` is that of the vector index.
 
         Raises Missing if the collection was dropped, IndexUnavailable, DeadlineExceeded.
@@ -61,14 +62,12 @@ class LegSearch:
         return await self.passages.grouped(index, leg, heads, passages, deadline)
 
 
-def _found(hits: Hits) -> list[Found]:
+def _found(hits: Hits) -> FoundColumns:
     """The hits of one query in their order, without rows whose score is no finite number."""
-    rows = zip(map(document_id, hits.ids), hits.scores, hits.numbers[_VERSION], strict=True)
-    return [
-        Found(identity, score, version=version)
-        for identity, score, version in rows
-        if math.isfinite(score)
-    ]
+    found = FoundColumns([*map(document_id, hits.ids)], hits.scores, hits.numbers[_VERSION])
+    if all(map(math.isfinite, hits.scores)):
+        return found
+    return FoundColumns.of([one for one in found if math.isfinite(one.score)])
 
 
 def _best_of(lists: Sequence[Sequence[Found]], n: int) -> list[Found]:

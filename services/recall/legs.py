@@ -17,7 +17,7 @@ _LEG_SHARE = 0.9
 """Share of the remaining time that the legs have; the rest is for answering from a leg that came in
 time."""
 
-RunningLeg = asyncio.Task[list[Found]]
+RunningLeg = asyncio.Task[Sequence[Found]]
 Encoding = asyncio.Task[Vector | None]
 
 
@@ -44,7 +44,7 @@ class Legs:
     def dense(self, index: Index, encoding: Encoding, n: int, expression: str) -> RunningLeg:
         """Finds n documents by the vector of the query."""
 
-        async def find() -> list[Found]:
+        async def find() -> Sequence[Found]:
             vector = await encoding
             assert vector is not None  # noqa: S101 - this leg runs in the modes that encode
             with self.watch.stage("dense") as lap:
@@ -59,7 +59,7 @@ class Legs:
     ) -> RunningLeg:
         """Finds n documents by the words of the query's wordings."""
 
-        async def find() -> list[Found]:
+        async def find() -> Sequence[Found]:
             with self.watch.stage("lexical") as lap:
                 found = await self.source.matching(index, ways, n, expression, self.deadline)
                 lap.candidates = len(found)
@@ -84,7 +84,9 @@ class Legs:
         return asyncio.create_task(fetch())
 
 
-async def first_come(legs: Mapping[str, RunningLeg], deadline: Deadline) -> dict[str, list[Found]]:
+async def first_come(
+    legs: Mapping[str, RunningLeg], deadline: Deadline
+) -> dict[str, Sequence[Found]]:
     """The legs that answered in time, or the first of them soon after; the others are cancelled.
 
     Raises the error of the first leg if none answered.
@@ -94,7 +96,7 @@ async def first_come(legs: Mapping[str, RunningLeg], deadline: Deadline) -> dict
     finally:
         for task in legs.values():
             task.cancel()
-    found: dict[str, list[Found]] = {}
+    found: dict[str, Sequence[Found]] = {}
     errors: list[SearchError] = []
     for name, task in legs.items():
         if not task.done():

@@ -113,7 +113,7 @@ class MilvusDocumentIndex:
 
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
-    ) -> list[Found]:
+    ) -> Sequence[Found]:
         return await self._leg(index, self._legs.dense(vector, n, expression), deadline)
 
     async def matching(
@@ -123,7 +123,7 @@ class MilvusDocumentIndex:
         n: int,
         expression: str,
         deadline: Deadline,
-    ) -> list[Found]:
+    ) -> Sequence[Found]:
         return await self._leg(index, self._legs.lexical(ways, n, expression), deadline)
 
     async def there(
@@ -254,7 +254,7 @@ class MilvusDocumentIndex:
         )
         return index, str(vectors["index_type"])
 
-    async def _leg(self, index: Index, leg: Leg, deadline: Deadline) -> list[Found]:
+    async def _leg(self, index: Index, leg: Leg, deadline: Deadline) -> Sequence[Found]:
         try:
             return await self._legs.found(index, leg, self._known[index.physical][1], deadline)
         except Missing as error:

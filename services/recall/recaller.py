@@ -26,7 +26,7 @@ from services.recall.domain import (
 )
 from services.recall.findings import Asked, Finder, Findings
 from services.recall.fused import Fused, Fusion, fuse, numbers_of
-from services.recall.fusion import QueryFusion
+from services.recall.fusion import BEST, QueryFusion
 from services.recall.phrases import holding
 from services.recall.recalled import Recalled
 from services.recall.rules import fitting, marked_terms, pins_first
@@ -113,9 +113,9 @@ class Recaller:
     async def _fused(self, asked: Asked, findings: Findings) -> list[Fused]:
         """Both legs as one order: the best, or all where later steps need all."""
         wanted, found, analyzer = asked.wanted, findings.legs, findings.analyzer
-        weighed = found
+        weighed = {name: leg[:BEST] for name, leg in found.items()}
         if self.query_fusion is not None and len(found) > 1:
-            weighed = await with_best_texts(self.index, findings.index, found, asked.deadline)
+            weighed = await with_best_texts(self.index, findings.index, weighed, asked.deadline)
         with asked.watch.stage("fuse") as lap:
             dense, lexical = found.get("dense", []), found.get("lexical", [])
             lap.candidates = len(dense) + len(lexical)

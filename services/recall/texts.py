@@ -1,6 +1,6 @@
 """Gives candidates their titles and texts, as fusion and rank need them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
@@ -22,8 +22,8 @@ async def with_texts(
 
 
 async def with_best_texts(
-    source: DocumentIndex, index: Index, found: Mapping[str, list[Found]], deadline: Deadline
-) -> Mapping[str, list[Found]]:
+    source: DocumentIndex, index: Index, found: dict[str, Sequence[Found]], deadline: Deadline
+) -> dict[str, Sequence[Found]]:
     """The legs, each with the text of its best document, which fusion needs.
 
     If the texts cannot be fetched, the legs are returned as they are.

@@ -56,8 +56,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterato
         yield started
 
 
-def legs(server: Server, vector: Vector, words: Sequence[str]) -> tuple[list[Found], list[Found]]:
-    async def ask() -> tuple[list[Found], list[Found]]:
+def legs(
+    server: Server, vector: Vector, words: Sequence[str]
+) -> tuple[Sequence[Found], Sequence[Found]]:
+    async def ask() -> tuple[Sequence[Found], Sequence[Found]]:
         async with milvus_connection(MilvusAddress(server.url)) as connection:
             index, soon = MilvusDocumentIndex(connection, ef=128, nprobe=32), Deadline.after(60)
             resolved = await index.resolve("exact", soon)
@@ -86,7 +88,7 @@ def bm25(rows: list[Row], query: Sequence[str]) -> dict[str, float]:
     return scores
 
 
-def same(found: list[Found], exact: dict[str, float], tolerance: float) -> None:
+def same(found: Sequence[Found], exact: dict[str, float], tolerance: float) -> None:
     """The found ones are the best, but for equals at the border, and have the exact scores."""
     assert len({one.id for one in found}) == len(found) == min(DEPTH, len(exact))
     for one in found:
