@@ -130,7 +130,7 @@ async def test_a_fresh_entry_is_served_and_the_inner_link_is_not_asked(
     key = (await keys.now(ask().search, "-")).key
     assert key is not None
     assert await cached.at_once(ask()) is None
-    await cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__7")
+    cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__7")
     for answered in (await cached.answer(ask()), await cached.at_once(ask())):
         assert answered is not None
         assert (title_of(answered), answered.state, answered.index) == (
@@ -150,7 +150,7 @@ async def test_a_refusal_for_load_is_passed_on_though_an_old_entry_exists(
     cached = Cached(inner, cache, keys, refresh_seconds=10)
     key = (await keys.now(ask().search, "-")).key
     assert key is not None
-    await cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__1")
+    cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__1")
     await asyncio.sleep(0.05)
     with pytest.raises(Overloaded):
         await cached.answer(ask())
@@ -168,7 +168,7 @@ async def test_a_stale_entry_is_refreshed_once_however_often_it_is_served(
     cached = Cached(inner, cache, keys, refresh_seconds=10)
     key = (await keys.now(ask().search, "-")).key
     assert key is not None
-    await cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__1")
+    cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__1")
     await asyncio.sleep(0.05)
     states = {(await cached.answer(ask(seconds=0.01))).state for _ in range(20)}
     assert states == {CacheState.STALE}

@@ -9,13 +9,47 @@ import pytest
 from services.common.errors import ServiceUnavailable
 from services.common.redis_address import RedisAddress
 from services.common.redis_client import opened_redis
-from services.gateway.cache.policy import CacheUse
+from services.gateway.cache.policy import CacheUse, Entry
+from services.gateway.cache.redis import RedisCache
 from services.gateway.search.kept import Kept
 from services.gateway.search.key import Keys, cache_key
+from services.gateway.search.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, PlainRank, ask
 from tests.gateway.chains import Replica, levels, replica, written
 from tests.servers import Server, valkey
+
+
+class LateStore(RedisCache):
+    """Stores nothing before `let` is set."""
+
+    def __init__(self, cache: GuardedRedis) -> None:
+        super().__init__(cache)
+        self.let = asyncio.Event()
+
+    async def put(self, key: str, entry: Entry, kept_seconds: float) -> None:
+        await self.let.wait()
+        await super().put(key, entry, kept_seconds)
+
+
+async def test_an_answer_does_not_wait_until_redis_has_it(redis: GuardedRedis, keys: Keys) -> None:
+    """Its lock does: other replicas that wait for the lock find the answer."""
+    cache = levels(redis)
+    late = LateStore(redis)
+    cache.redis = late
+    shared = Shared(Kept(CountingLink(), cache, keys), cache.local, late)
+    key = cache_key(ask().search, "v", "", RANKER, "-")
+    assert key is not None
+    await asyncio.wait_for(shared.answer(ask(version="v", rules="", key=key)), 10)
+    here = cache.fresh_here(key)
+    assert here is not None
+    assert await late.look(key) == (None, True)
+    late.let.set()
+    await shared.aclose()
+    stored, locked = await late.look(key)
+    assert stored is not None
+    assert stored.body == here.body
+    assert not locked
 
 
 @pytest.mark.usefixtures("version")

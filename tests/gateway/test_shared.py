@@ -30,6 +30,7 @@ async def test_replicas_share_answers(redis: GuardedRedis, version: str) -> None
     recall = CountingRecall()
     async with replica(redis, redis, recall) as one, replica(redis, redis, recall) as other:
         await one.ask()
+        await one.cached.cache.redis.stored()
         assert (await other.ask()).state is CacheState.HIT
     assert recall.calls == 1
 

@@ -32,9 +32,9 @@ class AnswerCache:
             return remote
         return entry
 
-    async def keep(self, key: str, body: bytes, index: str) -> None:
-        """Stores an answer in both levels; its age begins now."""
+    def keep(self, key: str, body: bytes, index: str) -> None:
+        """Stores an answer in this process, and soon in Redis; its age begins now."""
         fresh = self.lifetimes.jittered(random.uniform(-1, 1))
         entry = Entry(body, time.time(), fresh, max(fresh, self.lifetimes.stale), index)
         self.local.put(key, entry)
-        await self.redis.put(key, entry, self.lifetimes.kept)
+        self.redis.store(key, entry, self.lifetimes.kept)

@@ -3,8 +3,9 @@
 Every method answers as if the cache were empty while Redis is away: a search goes on without it.
 """
 
+import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -34,6 +35,8 @@ class RedisCache:
     """Entries and locks by key."""
 
     cache: GuardedRedis
+    _storing: dict[str, "asyncio.Task[None]"] = field(default_factory=dict, init=False)
+    """The newest entry of each key that is on its way."""
 
     async def get(self, key: str) -> Entry | None:
         """The stored entry; None if there is none or if it cannot be read."""
@@ -52,6 +55,23 @@ class RedisCache:
         except Unavailable:
             return
 
+    def store(self, key: str, entry: Entry, kept_seconds: float) -> None:
+        """Keeps an entry soon, so that an answer need not wait until Redis has it."""
+        task = asyncio.create_task(self.put(key, entry, kept_seconds))
+        self._storing[key] = task
+
+        def stored(done: "asyncio.Task[None]") -> None:
+            if self._storing.get(key) is done:
+                del self._storing[key]
+
+        task.add_done_callback(stored)
+
+    async def stored(self, *keys: str) -> None:
+        """Returns when what was to be stored under these keys, or any key if none is given, is."""
+        storing = [self._storing[key] for key in keys or [*self._storing] if key in self._storing]
+        if storing:
+            await asyncio.wait(storing)
+
     async def lock(self, key: str, seconds: float) -> tuple[str | NotLocked, Entry | None]:
         """The token of a lock that ends by itself after `seconds`, or why there is none; and what
         was kept when it was given."""
@@ -67,7 +87,8 @@ class RedisCache:
         return (token if locked else NotLocked.BUSY), entry
 
     async def unlock(self, key: str, token: str) -> None:
-        """Ends a lock before its time."""
+        """Ends a lock before its time, after its entry is stored: who waits for it looks then."""
+        await self.stored(key)
         command: Any = self.cache.redis.eval(_UNLOCK, 1, _LOCK % key, token)
         try:
             await self.cache.call(command)

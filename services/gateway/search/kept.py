@@ -24,5 +24,5 @@ class Kept:
             return answered
         key = await self.keys.after(ask, answered.ranker)
         if key is not None and ask.use is not CacheUse.NONE:
-            await self.cache.keep(key, answered.content, answered.index)
+            self.cache.keep(key, answered.content, answered.index)
         return answered

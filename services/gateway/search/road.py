@@ -88,6 +88,7 @@ async def open_road(
         admission = _admission(settings, registry)
         admitted = Admitted(Arranging(cascade, recall, walks), admission, metrics)
         shared = Shared(Kept(admitted, levels, keys), levels.local, levels.redis)
+        stack.push_async_callback(levels.redis.stored)
         stack.push_async_callback(shared.aclose)
         budget_seconds = settings.budget_ms / 1000
         cached = Cached(shared, levels, keys, budget_seconds)
