@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.common.errors import MalformedRequest, SearchError
+from services.common.joined_writes import JoinedWrites
 from services.common.refusal import refusal
 from services.common.request_heads import (
     MAX_HEAD_BYTES,
@@ -41,6 +42,7 @@ class Connection(HttpToolsProtocol):
 
     head_seconds: float
 
+    _writes: JoinedWrites
     _held = b""
     """Bytes that are parsed once the requests before them are answered."""
     _in_head = True
@@ -62,6 +64,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = self._writes = JoinedWrites(transport, self.loop)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -107,6 +110,7 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._begun, self._fruitful = True, False, True
 
     def on_response_complete(self) -> None:
+        self._writes.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             return

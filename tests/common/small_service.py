@@ -78,6 +78,28 @@ async def stream() -> StreamingResponse:
     return StreamingResponse(parts())
 
 
+@router.get("/begun")
+async def begun() -> StreamingResponse:
+    """An answer of which only the head ever comes."""
+
+    async def parts() -> AsyncIterator[str]:
+        await asyncio.Event().wait()
+        yield ""
+
+    return StreamingResponse(parts())
+
+
+@router.get("/large")
+async def large() -> StreamingResponse:
+    """An answer of 20 MB that waits for nothing but its reader."""
+
+    async def parts() -> AsyncIterator[str]:
+        for _ in range(2000):
+            yield "x" * 10_000
+
+    return StreamingResponse(parts())
+
+
 @router.get("/wait")
 async def wait(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":

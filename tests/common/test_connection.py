@@ -306,6 +306,27 @@ def test_http_1_1_gets_chunks(url: str) -> None:
     assert last.json() == ALIVE
 
 
+def test_head_and_body_of_an_answer_arrive_together(url: str) -> None:
+    with connect(url) as raw:
+        for _ in range(100):
+            raw.sendall(GET + HOST + b"\r\n")
+            assert raw.recv(65_536).endswith(b"}")
+
+
+def test_a_head_does_not_wait_for_its_body(url: str) -> None:
+    with connect(url) as raw:
+        raw.sendall(b"GET /begun HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert raw.recv(65_536).endswith(b"\r\n\r\n")
+
+
+def test_a_large_answer_waits_for_its_reader(url: str) -> None:
+    with connect(url) as raw:
+        raw.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert httpx.get(f"{url}/livez").json() == ALIVE
+        (answer,) = answers(b"".join(iter(lambda: raw.recv(65_536), b"")))
+    assert answer.body == b"x" * 20_000_000
+
+
 def test_head_is_answered_without_a_body(url: str) -> None:
     said = say(url, b"HEAD /echo/a HTTP/1.1\r\n" + HOST + b"\r\n", LAST)
     head, last = answers(said, "HEAD")
