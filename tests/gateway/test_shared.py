@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from services.common.errors import IndexUnavailable
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
@@ -76,6 +77,37 @@ async def test_a_caller_with_more_time_does_not_get_what_was_cut_for_less(
     assert json.loads(patient.body)["degraded"] == []
 
 
+async def test_an_incomplete_answer_is_shared_by_those_who_came_together(
+    redis: GuardedRedis,
+) -> None:
+    """Computing it again would bring nothing, at the moment at which a service is ill."""
+    inner = CountingLink(seconds=0.1, degraded=["rank"])
+    shared = shared_before(inner, redis)
+    answers = await asyncio.gather(*(shared.answer(keyed()) for _ in range(50)))
+    assert {tuple(answered.degraded) for answered in answers} == {("rank",)}
+    assert inner.calls == 1
+    await shared.aclose()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_callers_with_more_time_share_a_second_computation(
+    redis: GuardedRedis, fails: bool
+) -> None:
+    """Or keep what was cut to the time of the first, if that one fails."""
+    inner = CountingLink(seconds=0.2, degraded=["rank"])
+    shared = shared_before(inner, redis)
+    hurried = asyncio.create_task(shared.answer(keyed(5)))
+    await asyncio.sleep(0.05)
+    patient = asyncio.gather(*(shared.answer(keyed(60)) for _ in range(20)))
+    await hurried
+    inner.degraded = ()
+    inner.error = IndexUnavailable("away") if fails else None
+    answers = await patient
+    assert {title_of(answered) for answered in answers} == {"第1次" if fails else "第2次"}
+    assert inner.calls == 2
+    await shared.aclose()
+
+
 async def test_callers_of_one_process_join_one_computation(redis: GuardedRedis) -> None:
     inner = CountingLink(seconds=0.1)
     shared = shared_before(inner, redis)
@@ -123,7 +155,7 @@ async def test_callers_that_overtake_each_other_join(redis: GuardedRedis) -> Non
     """The first one to begin need not be the first that came."""
     inner = CountingLink(seconds=0.1)
     shared = shared_before(inner, redis)
-    await asyncio.gather(*(shared.answer(keyed(10 - late)) for late in (0.0, 0.2, 0.5, 0.9)))
+    await asyncio.gather(*(shared.answer(keyed(10 - late)) for late in (0.0, 0.2, 0.5, 0.7)))
     assert inner.calls == 1
     await asyncio.gather(*(shared.answer(keyed(seconds)) for seconds in (10.0, 5.0)))
     assert inner.calls == 3

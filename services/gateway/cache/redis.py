@@ -56,8 +56,18 @@ class RedisCache:
             return
 
     def store(self, key: str, entry: Entry, kept_seconds: float) -> None:
-        """Keeps an entry soon, so that an answer need not wait until Redis has it."""
-        task = asyncio.create_task(self.put(key, entry, kept_seconds))
+        """Keeps an entry soon, so that an answer need not wait until Redis has it.
+
+        Entries of one key are stored in the order of the calls.
+        """
+        before = self._storing.get(key)
+
+        async def put() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            await self.put(key, entry, kept_seconds)
+
+        task = asyncio.create_task(put())
         self._storing[key] = task
 
         def stored(done: "asyncio.Task[None]") -> None:

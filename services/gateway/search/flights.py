@@ -12,9 +12,10 @@ from services.common.request_context import Deadline
 Result = TypeVar("Result")
 
 _TOLERANCE_SECONDS = 0.05
-_TOLERANCE_SHARE = 0.1
-"""A caller joins a running computation if its deadline is earlier by no more than these seconds, or
-this share of the time that it has left: callers that came together may overtake each other."""
+_TOLERANCE_SHARE = 0.08
+"""Deadlines that differ by no more than these seconds, or this share of the time that is left,
+count as equal: callers that came together may overtake each other. The share is within what a
+budget grants an answer that is on its way."""
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Flights(Generic[Result]):
         *,
         since: float | None = None,
     ) -> tuple[Result, bool]:
-        """The result, and whether another caller's computation gave it.
+        """The result, and whether a computation gave it that had much less time than the caller.
 
         A caller whose deadline is much earlier than that of the running computation computes for
         itself, since it would otherwise wait for an answer that is cut to a larger budget. With
@@ -53,7 +54,8 @@ class Flights(Generic[Result]):
             tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * deadline.remaining())
             if deadline.at < flight.deadline.at - tolerance:
                 return await compute(), False
-            return await asyncio.shield(flight.task), True
+            hurried = flight.deadline.at < deadline.at - tolerance
+            return await asyncio.shield(flight.task), hurried
         return await asyncio.shield(self._start(key, deadline, compute)), False
 
     def _start(

@@ -1,8 +1,8 @@
 """The link that computes equal searches once, in one task of this process and one replica of all.
 
-Further callers wait for that answer. Two bounds keep the waiting harmless: a caller with less time
-than a running computation has does not join it, and after half of its time a caller computes for
-itself, whatever the other replica does.
+Further callers wait for that answer. Two bounds keep the waiting harmless: a caller with much less
+time than a running computation has does not join it, and after half of its time a caller computes
+for itself, whatever the other replica does.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
+from services.common.errors import SearchError
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Phase
 from services.gateway.cache.redis import NotLocked, RedisCache
@@ -49,11 +50,14 @@ class Shared:
             key, since = f"{ask.asker.tenant} {ask.search.canonical!r}", ask.started
         else:
             key, since = ask.key, None
-        answered, joined = await self._flights.join(key, ask.deadline, compute, since=since)
-        if joined and answered.degraded:
-            # The answer was cut to the budget of an earlier caller; this caller has more time.
-            return await self.inner.answer(ask)
-        return answered
+        answered, hurried = await self._flights.join(key, ask.deadline, compute, since=since)
+        if not (hurried and answered.degraded):
+            return answered
+        # It may be incomplete for want of time, of which the callers who joined have more.
+        try:
+            return (await self._flights.join(key, ask.deadline, compute, since=since))[0]
+        except SearchError:
+            return answered
 
     async def aclose(self) -> None:
         """Cancels running computations and releases their locks."""
