@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.model_dir.manifest import read_manifest
+from services.common.model_dir.manifest import Templates, read_manifest
 from services.common.text.excerpts import excerpt, terms
 from services.common.wire.rank import RankCandidate
 
@@ -59,11 +59,26 @@ def test_the_beginning_is_read_unless_a_part_has_many_more_of_the_words(query: s
     assert excerpt(text, terms(query), 300) == text
 
 
-@given(st.text(), st.text(max_size=30), st.integers(min_value=0, max_value=400))
+_SENTENCES = st.lists(
+    st.text("水文站算法张三ab 1。；\n", min_size=1, max_size=60), min_size=20, max_size=60
+).map("".join)
+
+
+@given(_SENTENCES, st.text("水文站算法张三ab", max_size=12), st.integers(120, 400))
 def test_it_is_an_end_of_the_text_that_fills_what_is_read(text: str, query: str, size: int) -> None:
     part = excerpt(text, terms(query), size)
     assert text.endswith(part)
     assert len(part.encode()) >= min(len(text.encode()), size) - 4 * 121
+
+
+def test_the_templates_words_are_not_the_querys() -> None:
+    manifest = read_manifest(ROOT / "models" / "literature-ranker")
+    instructed = manifest.model_copy(
+        update={"templates": Templates(query="query passage: {query}")}
+    )
+    text = _OTHER * 3 + "A query, a passage." + _OTHER
+    long = RankCandidate(id="1", title="", text=text, score=0)
+    assert instructed.texts_beside("水文站", [long]) == instructed.document_texts([long])
 
 
 def test_a_query_that_leaves_no_room_changes_nothing() -> None:

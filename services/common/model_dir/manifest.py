@@ -194,9 +194,8 @@ class ModelManifest(_Part):
         Of a text that is longer than what it reads a part is taken that has many of the query's
         words; see `services/common/text/excerpts.py`.
         """
-        asked = self.query_text(query)
-        wanted = terms(asked)
-        room = self.max_tokens * _TOKEN_BYTES - len(asked.encode())
+        wanted = terms(self._normal(query))
+        room = self.max_tokens * _TOKEN_BYTES - len(self.query_text(query).encode())
 
         def beside(document: Titled) -> str:
             title, text = self._normal(document.title), self._normal(document.text)
