@@ -131,10 +131,10 @@ class Connection(HttpToolsProtocol):
         return active is not None and not (active.response_complete or active.disconnected)
 
     def _feed(self) -> None:
-        """Parses what has arrived, as far as the requests are answered."""
+        """Parses what has arrived, up to the piece that begins behind a request that waits."""
         data, self._held = self._held, b""
         at = 0
-        while at < len(data) and not (self._in_head and self._answering()):
+        while at < len(data) and not (self._answering() and (self._in_head or self.pipeline)):
             self._parse(data[at : at + _PIECE_BYTES])
             if self._refusal is not None:
                 return

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -223,6 +224,17 @@ def test_what_never_ends_is_cut(url: str, begin: bytes, more: bytes) -> None:
             send_without_end(raw)
 
 
+def across_edges(begin: bytes, length: int) -> bytes:
+    """Small requests behind `begin`; a body lies across each multiple of 8,192 bytes."""
+    small = POST + HOST + b"content-length: 1\r\n\r\na"
+    said = begin
+    for edge in range(8192, length, 8192):
+        said += small * ((edge - len(said) - 200) // len(small))
+        size = edge - len(said)
+        said += POST + HOST + b"content-length: %d\r\n\r\n" % size + b"b" * size
+    return said
+
+
 def test_requests_that_come_at_once_are_answered_in_their_order(url: str) -> None:
     slow = b"GET /slow?seconds=0.3 HTTP/1.1\r\n" + HOST + b"\r\n"
     quick = [b"GET /echo/%d HTTP/1.1\r\n" % number + HOST + b"\r\n" for number in range(1000)]
@@ -232,15 +244,33 @@ def test_requests_that_come_at_once_are_answered_in_their_order(url: str) -> Non
     assert last.json() == ALIVE
 
 
-def test_requests_that_wait_for_their_turn_take_little_memory() -> None:
-    many = b"GET /slow?seconds=30 HTTP/1.1\r\nhost: x\r\n\r\n" + (GET + HOST + b"\r\n") * 4000
+def test_bodies_that_come_at_once_are_read_in_their_order(url: str) -> None:
+    said = across_edges(b"GET /slow?seconds=0.3 HTTP/1.1\r\n" + HOST + b"\r\n", 50_000)
+    first, *others, last = answers(say(url, said, LAST))
+    assert first.json() == {"text": "x" * 10_000}
+    sizes = [int(size) for size in re.findall(rb"content-length: (\d+)", said)]
+    assert [len(answer.json()["body"]) for answer in others] == sizes
+    assert last.json() == ALIVE
+
+
+NEVER = b"GET /slow?seconds=30 HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        pytest.param(NEVER + (GET + HOST + b"\r\n") * 4000, id="heads"),
+        pytest.param(across_edges(NEVER, 250_000), id="bodies"),
+    ],
+)
+def test_requests_that_wait_for_their_turn_take_little_memory(many: bytes) -> None:
     with small_service() as (process, url), ExitStack() as connections:
         service = psutil.Process(process.pid)
         before = service.memory_info().rss
         for _ in range(60):
             connections.enter_context(connect(url)).sendall(many)
         for _ in range(3):  # The loop of the service has read what came before these.
-            assert httpx.get(f"{url}/livez").json() == ALIVE
+            assert httpx.get(f"{url}/livez", timeout=60).json() == ALIVE
         assert service.memory_info().rss - before < 150_000_000
 
 
