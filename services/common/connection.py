@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from services.common.errors import MalformedRequest, SearchError
 from services.common.joined_writes import JoinedWrites
+from services.common.reading import Reading
 from services.common.refusal import refusal
 from services.common.request_heads import (
     MAX_HEAD_BYTES,
@@ -42,9 +43,12 @@ class Connection(HttpToolsProtocol):
 
     head_seconds: float
 
+    flow: Reading
+
     _writes: JoinedWrites
     _held = b""
-    """Bytes that are parsed once the requests before them are answered."""
+    """Bytes that are parsed once the requests before them are answered. No more is read when they
+    exceed a piece; up to there reading goes on, which alone shows that the caller has gone."""
     _in_head = True
     """Whether the parser is in a head or before one, not in a body."""
     _begun = False
@@ -64,6 +68,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Reading(transport)
         self.transport = self._writes = JoinedWrites(transport, self.loop)
         self._watch()
 
@@ -111,6 +116,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._writes.flush()
+        self.flow.full = False
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -140,7 +146,8 @@ class Connection(HttpToolsProtocol):
                 return
             at += _PIECE_BYTES
         self._held = data[at:]
-        if self._held:
+        if len(self._held) > _PIECE_BYTES:
+            self.flow.full = True
             self.flow.pause_reading()
         self._watch()
 

@@ -107,6 +107,15 @@ async def wait(request: Request) -> None:
     request.state.left.append("/wait")
 
 
+@router.get("/polls")
+async def polls(request: Request) -> Said:
+    """An answer after the service has looked a hundred times whether the caller is still there."""
+    for _ in range(100):
+        assert not await request.is_disconnected()
+        await asyncio.sleep(0.01)
+    return Said(text="The caller is there.")
+
+
 @router.get("/left")
 async def left(request: Request) -> list[str]:
     """The paths of the requests whose callers have gone."""

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -274,6 +275,23 @@ def test_requests_that_wait_for_their_turn_take_little_memory(many: bytes) -> No
         assert service.memory_info().rss - before < 150_000_000
 
 
+def test_a_request_that_looks_for_its_caller_reads_little_of_what_follows(url: str) -> None:
+    body = memoryview(b"x" * 4_000_000)
+    with connect(url) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        raw.sendall(b"GET /polls HTTP/1.1\r\n" + HOST + b"\r\n")
+        raw.sendall(b"POST /unread HTTP/1.1\r\n" + HOST + b"content-length: 4000000\r\n\r\n")
+        sent = 0
+        while not select.select([raw], [], [], 0.001)[0]:  # The first answer has not come.
+            if select.select([], [raw], [], 0)[1]:
+                sent += raw.send(body[sent : sent + 10_000])
+        assert sent < 2_000_000
+        raw.sendall(body[sent:])
+        raw.sendall(LAST)
+        said = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert [answer.status for answer in answers(said)] == [200, 200, 200]
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
@@ -368,10 +386,27 @@ def test_nothing_is_answered_after_the_last_request(url: str) -> None:
     assert len(answers(say(url, LAST + LAST))) == 1
 
 
-def test_a_request_learns_that_its_caller_has_gone_also_with_another_behind_it(url: str) -> None:
+WAIT = b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [WAIT],
+        [WAIT + GET + HOST + b"\r\n"],
+        [WAIT, GET + HOST + b"\r\n"],
+        [WAIT, POST + HOST + b"content-length: 9\r\n\r\nabc", b"def"],
+    ],
+)
+def test_a_request_learns_that_its_caller_has_gone_also_with_another_behind_it(
+    url: str, parts: Sequence[bytes]
+) -> None:
     before = len(httpx.get(f"{url}/left").json())
     with connect(url) as raw:
-        raw.sendall(b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n" + GET + HOST + b"\r\n")
+        for part in parts:
+            raw.sendall(part)
+            for _ in range(3):  # The loop of the service has read the part before these.
+                assert httpx.get(f"{url}/livez").json() == ALIVE
     give_up = time.monotonic() + 30
     while len(httpx.get(f"{url}/left").json()) == before:
         assert time.monotonic() < give_up
