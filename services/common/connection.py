@@ -213,7 +213,9 @@ class Connection(HttpToolsProtocol):
             if self.cycle.response_started:
                 self.transport.close()
                 return
-        if not self._answering():
+        if self._answering():
+            self._unset_keepalive_if_required()
+        else:
             self._send_refusal(fault)
 
     def _send_refusal(self, fault: SearchError) -> None:

@@ -440,6 +440,15 @@ def test_a_head_that_takes_too_long_ends_the_connection(
     assert [answer.status for answer in answers(say(impatient, *parts))] == statuses
 
 
+@pytest.mark.parametrize("before", [b"", GET + HOST + b"\r\n"])
+def test_a_fault_cuts_no_answer_that_takes_longer_than_a_head_may(
+    impatient: str, before: bytes
+) -> None:
+    slow = b" /slow?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\nNONSENSE\r\n\r\n"
+    *_, answer, refused = answers(say(impatient, before + b"GET", slow))
+    assert (answer.status, refused.status) == (200, 400)
+
+
 def test_only_heads_have_to_be_quick(impatient: str) -> None:
     with connect(impatient) as raw:
         raw.sendall(POST + HOST + b"content-length: 2\r\n\r\na")
