@@ -10,7 +10,6 @@ import asyncio
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.common.errors import MalformedRequest, SearchError
@@ -128,7 +127,7 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._active = cycle
         if cycle.scope["http_version"] == "1.0":
-            app = _without_chunks(cycle, app)
+            _without_chunks(cycle)
         super()._start_asgi_task(cycle, app)
 
     def _answering(self) -> bool:
@@ -241,20 +240,18 @@ def _abandon(cycle: RequestResponseCycle) -> None:
     cycle.message_event.set()
 
 
-def _without_chunks(cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
-    """The application with answers whose end is the end of the connection.
+def _without_chunks(cycle: RequestResponseCycle) -> None:
+    """Makes the end of the connection the end of the answer.
 
     HTTP/1.0 knows no chunks. Uvicorn sends chunks where no length is announced, and otherwise
     counts the bytes that are missing yet; so each part is announced as all that is missing.
     """
     cycle.chunked_encoding = False
+    send = cycle.send
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_part(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                cycle.expected_content_length = len(message.get("body", b""))
-            await send(message)
+    async def send_part(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
 
-        await app(scope, receive, send_part)
-
-    return answer
+    cycle.send = send_part  # type: ignore[method-assign]  # Uvicorn's own answers use it, too.

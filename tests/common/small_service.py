@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_settings import SettingsConfigDict
+from starlette.types import Receive, Scope, Send
 
 from services.common.app import create_service_app, serve
 from services.common.errors import NotFound
@@ -98,6 +99,17 @@ async def large() -> StreamingResponse:
             yield "x" * 10_000
 
     return StreamingResponse(parts())
+
+
+class Nothing(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pass
+
+
+@router.get("/nothing")
+async def nothing() -> Response:
+    """A route that sends no answer, so that the server has to send one."""
+    return Nothing()
 
 
 @router.get("/wait")

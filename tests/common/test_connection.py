@@ -348,6 +348,13 @@ def test_http_1_0_gets_no_chunks_and_is_not_told_to_continue(url: str) -> None:
     assert answers(said)[0].json()["body"] == "a"
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_request_that_the_application_leaves_without_an_answer(url: str, version: bytes) -> None:
+    said = say(url, b"GET /nothing HTTP/" + version + b"\r\n" + HOST + b"\r\n")
+    (failed,) = answers(said)
+    assert (failed.status, failed.body) == (500, b"Internal Server Error")
+
+
 def test_http_1_1_gets_chunks(url: str) -> None:
     streamed, last = answers(say(url, b"GET /stream HTTP/1.1\r\n" + HOST + b"\r\n", LAST))
     assert (streamed.body, streamed.headers["transfer-encoding"]) == (b"aaaaabbbbbccccc", "chunked")
