@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from services.common.errors import HeadTooLarge, MalformedRequest, SearchError
 
 MAX_HEAD_BYTES = 65_536
-"""Longest head of a request in bytes: the address, and the names and values of all headers."""
+"""Longest head of a request in bytes: the address and the lines of all headers, as they are sent.
+Trailers and the extensions of chunks may have no more, either."""
+
+_LINE_BYTES = len(":\r\n")
+"""Bytes in the line of a header beside its name and its value."""
 
 Header = tuple[bytes, bytes]
 """The name in small letters and the value of a header."""
@@ -33,7 +37,7 @@ def fault_of(
         return MalformedRequest("The service opens no tunnels; use another method than CONNECT.")
     hosts, size = 0, len(address)
     for name, value in headers:
-        size += len(name) + len(value)
+        size += len(name) + len(value) + _LINE_BYTES
         if name == b"host":
             hosts += 1
         elif name == b"transfer-encoding" and (version == "1.0" or value.lower() != b"chunked"):
@@ -46,6 +50,6 @@ def fault_of(
 def too_large() -> HeadTooLarge:
     """The error of a head of more than MAX_HEAD_BYTES."""
     return HeadTooLarge(
-        f"Address and headers together are larger than {MAX_HEAD_BYTES:,} bytes; send long values"
-        " in a body."
+        f"Address and lines of headers together are larger than {MAX_HEAD_BYTES:,} bytes; send long"
+        " values in a body."
     )

@@ -202,6 +202,15 @@ def test_a_head_that_is_too_large(url: str, size: int) -> None:
     assert (refused.status, refused.json()["code"]) == (431, "head_too_large")
 
 
+@pytest.mark.parametrize(("number", "status"), [(5000, 200), (5100, 431)])
+@pytest.mark.parametrize("size", [2000, 100_000])
+def test_a_head_of_many_short_headers(url: str, number: int, status: int, size: int) -> None:
+    """The lines of 13 bytes count whole, however they are cut into packets."""
+    head = GET + HOST + b"".join(b"x-%05d:abc\r\n" % line for line in range(number)) + b"\r\n"
+    packets = [head[at : at + size] for at in range(0, len(head), size)]
+    assert answers(say(url, *packets, LAST))[0].status == status
+
+
 @pytest.mark.parametrize(
     ("begin", "more"),
     [
