@@ -37,7 +37,8 @@ class Connection(HttpToolsProtocol):
     """One connection of a client.
 
     It closes if a head takes longer than `head_seconds` from its first byte, or from the opening
-    of the connection. Addresses may hold bytes beyond ASCII, as curl sends Chinese characters.
+    of the connection. Addresses may hold bytes beyond ASCII, as curl sends Chinese characters; only
+    a request that comes in one packet with another before it must have them percent-encoded.
     """
 
     head_seconds: float
