@@ -79,6 +79,12 @@ async def stream() -> StreamingResponse:
     return StreamingResponse(parts())
 
 
+@router.get("/made")
+async def made(request: Request) -> int:
+    """The number of parts that /large has made so far."""
+    return len(request.state.made)
+
+
 @router.get("/begun")
 async def begun() -> StreamingResponse:
     """An answer of which only the head ever comes."""
@@ -91,12 +97,13 @@ async def begun() -> StreamingResponse:
 
 
 @router.get("/large")
-async def large() -> StreamingResponse:
-    """An answer of 20 MB that waits for nothing but its reader."""
+async def large(request: Request) -> StreamingResponse:
+    """An answer of 40 MB in 1000 parts that waits for nothing but its reader."""
 
     async def parts() -> AsyncIterator[str]:
-        for _ in range(2000):
-            yield "x" * 10_000
+        for part in range(1000):
+            request.state.made.append(part)
+            yield "x" * 40_000
 
     return StreamingResponse(parts())
 
@@ -141,7 +148,7 @@ def main() -> None:
     async def lifespan(registry: CollectorRegistry) -> AsyncIterator[Mapping[str, Any]]:
         url = f"http://127.0.0.1:{settings.port}"
         async with ServiceClient("itself", url, timeout=5) as itself:
-            yield {"itself": itself, "left": []}
+            yield {"itself": itself, "left": [], "made": []}
 
     app = create_service_app(title="small", version="0", routers=[router], lifespan=lifespan)
     serve(app, settings, "small")
