@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.docs.blocks import ROOT, RUN, Block, blocks, missing, pages
@@ -37,10 +39,21 @@ def to_run(page: Path) -> list[Block]:
     ]
 
 
+@pytest.fixture(scope="module")
+def stack_at_rest(stack: Stack) -> Stack:
+    """The system as readers have it, who type more slowly than a test does: with the suggestions of
+    the sample made, for which a first request waits two seconds at most."""
+    asked = f"{stack.url}/v1/collections/literature/suggestions?q=s"
+    give_up = time.monotonic() + _SECONDS
+    while not httpx.get(asked, timeout=60).raise_for_status().json()["complete"]:
+        assert time.monotonic() < give_up
+    return stack
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_commands(page: str, stack: Stack, tmp_path: Path) -> None:
+def test_commands(page: str, stack_at_rest: Stack, tmp_path: Path) -> None:
     for block in to_run(ROOT / "docs" / f"{page}.md"):
-        ran = run(block, stack, tmp_path)
+        ran = run(block, stack_at_rest, tmp_path)
         printed = f"{ran.stdout}\n{ran.stderr}"
         assert ran.returncode == 0, f"{block} ended with {ran.returncode}:\n{printed}"
         lost = missing(block.output, printed)
