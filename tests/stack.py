@@ -79,6 +79,14 @@ class Stack:
                 raise TimeoutError(readiness.text)
             time.sleep(0.1)
 
+    def await_suggestions(self, collection: str) -> None:
+        """Until the suggestions of a collection are made. Each call waits two seconds for them."""
+        asked = f"{self.url}/v1/collections/{collection}/suggestions?q=x"
+        give_up = time.monotonic() + START_SECONDS
+        while not (answer := httpx.get(asked, timeout=60)).raise_for_status().json()["complete"]:
+            if time.monotonic() > give_up:
+                raise TimeoutError(answer.text)
+
     def _supervisor(self, method: str, part: str) -> None:
         transport = SupervisorTransport(None, None, f"unix://{socket_path(self.settings)}")
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:

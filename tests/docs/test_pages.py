@@ -3,10 +3,8 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.docs.blocks import ROOT, RUN, Block, blocks, missing, pages
@@ -43,10 +41,7 @@ def to_run(page: Path) -> list[Block]:
 def stack_at_rest(stack: Stack) -> Stack:
     """The system as readers have it, who type more slowly than a test does: with the suggestions of
     the sample made, for which a first request waits two seconds at most."""
-    asked = f"{stack.url}/v1/collections/literature/suggestions?q=s"
-    give_up = time.monotonic() + _SECONDS
-    while not httpx.get(asked, timeout=60).raise_for_status().json()["complete"]:
-        assert time.monotonic() < give_up
+    stack.await_suggestions("literature")
     return stack
 
 

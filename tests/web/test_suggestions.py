@@ -26,8 +26,7 @@ def words(stack: Stack) -> Iterator[str]:
             http.put(f"{address}/documents/w{place}", json=body).raise_for_status()
         pins = {"queries": [{"query": "神经网络", "pinned": ["w2"]}]}
         http.put(f"{address}/query-rules", json=pins).raise_for_status()
-        while not http.get(f"{address}/suggestions?q=x").json()["complete"]:
-            pass  # each call waits for the collection to be read
+        stack.await_suggestions(NAME)
         yield f"?c={NAME}"
         http.delete(address)
 
