@@ -1,6 +1,7 @@
 """The whole system as `xunwen up --detach` starts it, on free ports and data of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,16 @@ class Stack:
         finally:
             self._supervisor("startProcess", part)
             self.await_ready()
+
+    @contextmanager
+    def held(self, part: str) -> Iterator[None]:
+        """One part stands still while the block runs."""
+        pid = self.pid_of(part)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def await_ready(self) -> None:
         """Until every part is, those too without which searches go on."""
