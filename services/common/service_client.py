@@ -28,6 +28,7 @@ from services.common.request_context import (
 from services.common.retry_budget import RetryBudget
 from services.common.service_call import ServiceCall, reported
 from services.common.tracing import carry
+from services.common.transport import ServiceTransport
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -57,10 +58,8 @@ class ServiceClient:
         self._token = token
         self._http = httpx.AsyncClient(
             base_url=base_url,
-            verify=trusted(base_url),
             timeout=httpx.Timeout(timeout, connect=min(1.0, timeout)),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            transport=transport,
+            transport=transport or ServiceTransport(trusted(base_url), connections),
         )
 
     async def __aenter__(self) -> Self:

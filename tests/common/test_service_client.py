@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import BaseModel
@@ -12,43 +10,11 @@ from services.common.breaker import CircuitBreaker
 from services.common.errors import CollectionNotFound, DeadlineExceeded, ServiceUnavailable
 from services.common.request_context import Deadline
 from services.common.service_client import ServiceClient
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.common.raw_server import answering, server
 
 
 class Answer(BaseModel):
     value: int
-
-
-@asynccontextmanager
-async def server(handler: Handler) -> AsyncIterator[str]:
-    connections: set[asyncio.Task[None]] = set()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connections.add(task)
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    running = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = running.sockets[0].getsockname()[1]
-    async with running:
-        yield f"http://127.0.0.1:{port}"
-    await asyncio.wait(connections)  # a connection that outlives its loop warns
-
-
-def answering(status: str, body: bytes, kind: str = "application/json") -> Handler:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
-        writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
-        await writer.drain()
-        writer.close()
-
-    return handle
 
 
 async def test_answer_is_read() -> None:
