@@ -13,10 +13,12 @@ from services.common.field_types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.common.typed_columns import columns_of
+from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import JobMode
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
+from services.indexer.index.golden import GoldenSets
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
@@ -76,6 +78,15 @@ class Index:
     async def point(self, name: str, physical: PhysicalName) -> None:
         self.live[name] = physical
 
+    async def physicals(self) -> list[PhysicalName]:
+        return [*self.columns]
+
+    async def unpoint(self, name: str) -> None:
+        del self.live[name]
+
+    async def drop(self, physical: PhysicalName) -> None:
+        del self.columns[physical]
+
     async def typed(self, physical: PhysicalName) -> frozenset[str]:
         return self.columns[physical]
 
@@ -97,6 +108,9 @@ class Versions:
 
     async def move(self, collection: str) -> str:
         return f"{1:016x}"
+
+    async def forget(self, collection: str) -> None:
+        """There is none to forget."""
 
 
 class Role:
@@ -238,3 +252,19 @@ async def test_a_part_of_an_import_is_not_tried_while_the_index_is_away(
     with pytest.raises(IndexUnavailable):
         await leases.claim("job", str(part), claim)
     assert (ledger.open[part].attempts, ledger.open[part].lease) == (0, None)
+
+
+async def test_nothing_of_a_deleted_collection_belongs_to_a_later_one(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """The later one may be somebody else's: golden queries are often those of real users."""
+    store = Store(tmp_path)
+    collections, golden = collections_of(Index(), store, encoders), GoldenSets(store)
+    await collections.create(NAME, encoders.others[0].fingerprint, {"year": YEAR}, "tenant")
+    await golden.write(NAME, [GoldenQuery(query="谁的查询", ids=["1"])])
+    await collections.set_words(NAME, ["太阳能光伏"])
+    await collections.drop(NAME)
+    assert await golden.read(NAME) == []
+    assert store.under("") == []
+    made = await collections.create(NAME)
+    assert (made.fields, made.partition_key) == ({}, None)

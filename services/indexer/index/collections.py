@@ -22,6 +22,7 @@ from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.descriptions import Descriptions
+from services.indexer.index.golden import GoldenSets
 from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords, together
@@ -183,7 +184,8 @@ class Collections:
         return await self.describe(name)
 
     async def drop(self, name: str) -> None:
-        """Removes the collection, all its generations and originals. Raises CollectionNotFound."""
+        """Removes the collection, all its generations, and what belongs to it. Raises
+        CollectionNotFound."""
         state = await self.state(name)
         async with state.lock:
             await self.live(name)
@@ -192,6 +194,7 @@ class Collections:
                 if physical.name == name:
                     await self.index.drop(physical)
             await asyncio.to_thread(Originals(self._store).drop, name)
+            await GoldenSets(self._store).remove(name)
             await self._records.remove(name)
             await self.words.remove(name)
             state.types, state.partition_key = {}, None

@@ -26,6 +26,10 @@ class GoldenSets:
         content = GoldenQueries(queries=list(queries)).model_dump_json().encode()
         await asyncio.to_thread(self._store.write, _key(name), content)
 
+    async def remove(self, name: str) -> None:
+        """Removes the golden queries of a collection, if it has any."""
+        await asyncio.to_thread(self._store.remove, _key(name))
+
 
 def _key(name: str) -> str:
     return f"golden/{name}.json"
