@@ -58,16 +58,14 @@ class Tombstones:
         """The number of documents that were deleted after a version."""
         return sum(deleted > version for deleted in self._deleted.values())
 
-    async def prune(self, oldest_write: int | None) -> None:
-        """Removes deletions that are older than every write which may still come.
-
-        `oldest_write` is the lowest version of such a write; None if none may come.
-        """
+    async def prune(self, oldest_write: int) -> None:
+        """Removes deletions that are older than every write which may still come; `oldest_write`
+        is the lowest version of such a write."""
         await asyncio.to_thread(self._remove_older, oldest_write)
         self._deleted = {
             identity: version
             for identity, version in self._deleted.items()
-            if oldest_write is not None and version >= oldest_write
+            if version >= oldest_write
         }
 
     def _read(self) -> None:
@@ -79,7 +77,7 @@ class Tombstones:
         for identity in ids:
             self._deleted[identity] = max(version, self._deleted.get(identity, 0))
 
-    def _remove_older(self, oldest_write: int | None) -> None:
+    def _remove_older(self, oldest_write: int) -> None:
         for item in self._store.names(self._prefix):
-            if oldest_write is None or int(item, 16) < oldest_write:
+            if int(item, 16) < oldest_write:
                 self._store.remove(f"{self._prefix}/{item}")

@@ -1,5 +1,6 @@
 """Removes old jobs, old deletions and replaced collections."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from services.common.errors import CollectionNotFound
@@ -8,6 +9,9 @@ from services.indexer.index.rebuild import Rebuilds
 from services.indexer.jobs.book import JobBook
 
 _INTERVAL_SECONDS = 600.0
+_KEPT_DELETIONS = timedelta(hours=1)
+"""Deletions are kept for so long at least: an older job may be on its way into the book, and older
+jobs and their deletions may come while the deletions are listed."""
 
 
 class Housekeeping:
@@ -44,10 +48,15 @@ class Housekeeping:
                 state = await self._collections.state(name)
             except CollectionNotFound:
                 continue
-            # Deletions that no write can undo any more are forgotten.
-            await state.tombstones.prune(self._book.oldest_write(name))
+            await state.tombstones.prune(self._oldest_write(name))
             if self._book.rebuilding(name) is None and self._book.importing(name) is None:
                 await self._rebuilds.collect(name)
+
+    def _oldest_write(self, name: str) -> int:
+        """A version below which no write to a collection may come any more."""
+        recent = time.time_ns() - int(_KEPT_DELETIONS.total_seconds() * 1e9)
+        known = self._book.oldest_write(name)
+        return recent if known is None else min(recent, known)
 
     async def _forget_jobs(self) -> None:
         limit = datetime.now(UTC) - self._retention
