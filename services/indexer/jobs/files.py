@@ -14,11 +14,12 @@ The objects lie here:
     jobs/<id>/end.json                 the end of the job
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import IO, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.indexer.jobs.manifest import (
     Attempts,
@@ -30,6 +31,8 @@ from services.indexer.jobs.manifest import (
     Rejection,
 )
 from services.indexer.store import NoSuchObject, ObjectStore
+
+logger = logging.getLogger(__name__)
 
 Durable = TypeVar("Durable", bound=BaseModel)
 
@@ -193,11 +196,16 @@ class JobFiles:
         stream.write(rejection.model_dump_json().encode() + b"\n")
 
     def _by_part(self, prefix: str, kind: type[Durable]) -> dict[PartKey, Durable]:
-        """All objects under a prefix that are named after parts."""
+        """All objects under a prefix that are named after parts. A damaged one counts as absent,
+        since the work on a part can be repeated."""
         objects: dict[PartKey, Durable] = {}
         for name in self.store.names(prefix):
             key = PartKey.parse(name.removesuffix(".json"))
-            content = self._read(f"{prefix}/{name}", kind)
+            try:
+                content = self._read(f"{prefix}/{name}", kind)
+            except ValidationError:
+                logger.exception("a part's record is damaged", extra={"object": f"{prefix}/{name}"})
+                continue
             if key is not None and content is not None:
                 objects[key] = content
         return objects

@@ -19,26 +19,30 @@ def recovered(files: JobFiles, *, remove: bool) -> list[JobLedger]:
     ledgers = []
     for job_id in files.ids():
         try:
-            manifest = files.manifest(job_id)
+            ledger = _read(files, job_id)
         except ValidationError:
             # Another version wrote the job, or the disk damaged it; the other jobs are read.
             logger.exception("a job cannot be read and is left out", extra={"job": job_id})
             continue
-        if manifest is None:
-            if not remove:
-                continue
+        if ledger is not None:
+            ledgers.append(ledger)
+        elif remove:
             logger.info("an upload that was never accepted is removed", extra={"job": job_id})
             files.forget(job_id)
-            continue
-        ledgers.append(
-            JobLedger.recover(
-                manifest,
-                files.plan(job_id),
-                files.results(job_id),
-                files.splits(job_id),
-                cancelling=files.cancelled(job_id),
-                end=files.end(job_id),
-                attempts=files.attempts(job_id),
-            )
-        )
     return ledgers
+
+
+def _read(files: JobFiles, job_id: str) -> JobLedger | None:
+    """The ledger of a job; None if it was never accepted. Raises ValidationError, Unavailable."""
+    manifest = files.manifest(job_id)
+    if manifest is None:
+        return None
+    return JobLedger.recover(
+        manifest,
+        files.plan(job_id),
+        files.results(job_id),
+        files.splits(job_id),
+        cancelling=files.cancelled(job_id),
+        end=files.end(job_id),
+        attempts=files.attempts(job_id),
+    )
