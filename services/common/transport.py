@@ -18,6 +18,8 @@ _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
     (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol),
     (aiohttp.ClientError, httpx.ReadError),
     (OSError, httpx.ReadError),
 )
@@ -38,31 +40,34 @@ class ServiceTransport(httpx.AsyncBaseTransport):
         self._opened: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of one request, its body unread. Raises httpx.TransportError."""
+        """The answer of one request, its body unread. Raises httpx.TransportError, and what the
+        request's own body raises."""
         headers = request.headers.multi_items()
-        body: bytes | httpx.AsyncByteStream
-        if isinstance(request.stream, httpx.ByteStream):
-            body = request.content
-        else:
+        sent: _Sent | None = None
+        if not isinstance(request.stream, httpx.ByteStream):
             assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - an async client's
-            body = request.stream
+            sent = _Sent(request.stream)
             # aiohttp says itself that a body comes in chunks.
             headers = [each for each in headers if each[0].lower() != "transfer-encoding"]
         timeout = request.extensions.get("timeout", {})
-        answer = await self._session().request(
-            request.method,
-            URL(str(request.url), encoded=True),
-            headers=headers,
-            skip_auto_headers=_OWN_HEADERS,
-            data=body or None,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                connect=timeout.get("pool"),
-                sock_connect=timeout.get("connect"),
-                sock_read=timeout.get("read"),
-            ),
-        )
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+        # httpx has made a header of user and password.
+        address = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
+        with _errors_of_httpx(sent):
+            answer = await self._session().request(
+                request.method,
+                URL(str(address), encoded=True),
+                headers=headers,
+                skip_auto_headers=_OWN_HEADERS,
+                data=sent or request.content or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    connect=timeout.get("pool"),
+                    sock_connect=timeout.get("connect"),
+                    sock_read=timeout.get("read"),
+                ),
+            )
+        body = _Received(answer, sent)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=body)
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -76,19 +81,37 @@ class ServiceTransport(httpx.AsyncBaseTransport):
                 connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._trusted),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
-                middlewares=[_sent],
+                middlewares=[_sent_once],
             )
         return self._opened
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer."""
+class _Sent:
+    """The body of a request, read by a task of aiohttp, which reports its failure as one of the
+    connection."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+    def __init__(self, parts: httpx.AsyncByteStream) -> None:
+        self._parts = parts
+        self.failure: Exception | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _errors_of_httpx():
+        try:
+            async for part in self._parts:
+                yield part
+        except Exception as failure:
+            self.failure = failure
+            raise
+
+
+class _Received(httpx.AsyncByteStream):
+    """The body of an answer."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, sent: _Sent | None) -> None:
+        self._answer = answer
+        self._sent = sent
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _errors_of_httpx(self._sent):
             async for part in self._answer.content.iter_any():
                 yield part
 
@@ -100,19 +123,24 @@ class _Body(httpx.AsyncByteStream):
             self._answer.close()
 
 
-async def _sent(
+async def _sent_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Sends a request once. aiohttp would repeat some after its own errors, and knows no budget of
+    """Sends a request. aiohttp would repeat some after its own errors, and knows no budget of
     retries; it does not after these."""
     with _errors_of_httpx():
         return await send(request)
 
 
 @contextmanager
-def _errors_of_httpx() -> Iterator[None]:
+def _errors_of_httpx(sent: _Sent | None = None) -> Iterator[None]:
+    """Raises errors of aiohttp as those of httpx, or as what the sent body raised before."""
     try:
         yield
-    except (aiohttp.ClientError, OSError) as error:
+    except (aiohttp.ClientError, OSError, httpx.TransportError) as error:
+        if sent is not None and sent.failure is not None:
+            raise sent.failure from None
+        if isinstance(error, httpx.TransportError):
+            raise
         kind = next(to for kind, to in _ERRORS if isinstance(error, kind))
         raise kind(str(error)) from error

@@ -2,6 +2,7 @@
 answers and of their absence, and what becomes of connections."""
 
 import asyncio
+import base64
 import gzip
 import socket
 import struct
@@ -292,3 +293,55 @@ async def test_a_certificate_must_be_signed_by_one_that_is_trusted(
                 else:
                     with pytest.raises(httpx.ConnectError, match="certificate"):
                         await http.get("/x")
+
+
+class TooMuch(Exception):
+    """What a body raises that is read from somebody else."""
+
+
+@pytest.mark.parametrize("parts", [0, 1, 50])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(hangs, id="waiting"),
+        pytest.param(sends(_KEPT), id="answering at once"),
+    ],
+)
+async def test_a_body_that_fails_raises_its_own_error(handler: Handler, parts: int) -> None:
+    """The service that is called has done nothing wrong, and no breaker may count it."""
+
+    async def failing() -> AsyncIterator[bytes]:
+        for _ in range(parts):
+            yield b"x" * 65_536
+            await asyncio.sleep(0.001)
+        raise TooMuch
+
+    async with server(handler) as url, client(url) as http:
+        try:
+            response = await http.post("/x", content=failing())
+        except TooMuch:
+            return
+    # An answer that was there before the body failed is as good.
+    assert handler is not hangs
+    assert response.content == b"ok"
+
+
+@pytest.mark.parametrize("address", ["rank:8002", "127.0.0.1:8002", "ftp://127.0.0.1/", "http://"])
+async def test_an_address_that_is_none_of_http(address: str) -> None:
+    async with client(address) as http:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await http.get("/x")
+
+
+async def test_a_name_and_a_password_in_the_address_become_a_header() -> None:
+    read: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        read.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(_KEPT)
+
+    async with server(handle) as url, client(url.replace("//", "//user:p%40ss@")) as http:
+        assert (await http.get("/x")).content == b"ok"
+    assert b"authorization: Basic " + base64.b64encode(b"user:p@ss") in read[0].replace(
+        b"Authorization", b"authorization"
+    )
