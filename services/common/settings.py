@@ -1,10 +1,24 @@
 """Settings that every service has; each service adds its own under its environment prefix."""
 
 import sys
-from typing import TypeVar
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _service_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("this is no address of a service; write http://host:port")
+    return url
+
+
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+"""Address of another service."""
+OptionalServiceUrl = Annotated[str, AfterValidator(lambda url: url and _service_url(url))]
+"""Address of another service; an empty one means that there is none."""
 
 
 class ServiceSettings(BaseSettings):

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.redis_address import CacheRedisUrl, StateRedisUrl
-from services.common.settings import ServiceSettings
+from services.common.settings import ServiceSettings, ServiceUrl
 
 MIB = 1024 * 1024
 MIN_OPERATOR_KEY = 32
@@ -28,11 +28,11 @@ class GatewaySettings(ServiceSettings):
 
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 lets the system choose a free one."""
-    recall_url: str = "http://127.0.0.1:8001"
+    recall_url: ServiceUrl = "http://127.0.0.1:8001"
     """Address of the recall service."""
-    rank_url: str = "http://127.0.0.1:8002"
+    rank_url: ServiceUrl = "http://127.0.0.1:8002"
     """Address of the rank service."""
-    indexer_url: str = "http://127.0.0.1:8003"
+    indexer_url: ServiceUrl = "http://127.0.0.1:8003"
     """Address of the indexer."""
     state_redis_url: StateRedisUrl = "redis://127.0.0.1:6379/0"
     """Redis that holds API keys, index versions and query rules, a server or replicas behind

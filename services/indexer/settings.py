@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.milvus_address import MilvusSettings
 from services.common.precision import WantedPrecision
 from services.common.redis_address import StateRedisUrl
+from services.common.settings import OptionalServiceUrl, ServiceUrl
 from services.common.wire.golden import MAX_GOLDEN
 from services.indexer.index.choice import IndexChoice, IndexKind
 
@@ -19,7 +20,7 @@ class IndexerSettings(MilvusSettings):
 
     port: int = Field(default=8003, ge=0, le=65535)
     """TCP port to listen on; 0 lets the system choose a free one."""
-    url: str = "http://127.0.0.1:8003"
+    url: ServiceUrl = "http://127.0.0.1:8003"
     """Address at which the workers reach the indexer."""
     milvus_file: Path | None = None
     """File of the embedded engine behind that address, whose tables get an index by document id;
@@ -46,9 +47,9 @@ class IndexerSettings(MilvusSettings):
     source_roots: list[str] = Field(default_factory=list)
     """Directories or s3:// prefixes from which a job may name its input, as a JSON list; none
     by default."""
-    recall_url: str = "http://127.0.0.1:8001"
+    recall_url: ServiceUrl = "http://127.0.0.1:8001"
     """Address of the recall service, which encodes single documents."""
-    rank_url: str = ""
+    rank_url: OptionalServiceUrl = ""
     """Address of the rank service, which ranks the answers to golden queries when a rebuild is
     compared with the index before; without one, the order of recall is compared."""
     model_dir: Path = Path("models/literature-encoder")

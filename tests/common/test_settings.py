@@ -1,0 +1,50 @@
+"""Settings that cannot be used are named before a service starts."""
+
+import pytest
+
+from services.common.settings import read_settings
+from services.gateway.settings import GatewaySettings
+from services.indexer.settings import IndexerSettings
+
+_VARIABLES = [
+    ("gateway", GatewaySettings, "XUNWEN_GATEWAY_RECALL_URL"),
+    ("gateway", GatewaySettings, "XUNWEN_GATEWAY_RANK_URL"),
+    ("gateway", GatewaySettings, "XUNWEN_GATEWAY_INDEXER_URL"),
+    ("indexer", IndexerSettings, "XUNWEN_INDEXER_URL"),
+    ("indexer", IndexerSettings, "XUNWEN_INDEXER_RECALL_URL"),
+    ("indexer", IndexerSettings, "XUNWEN_INDEXER_RANK_URL"),
+]
+
+
+@pytest.mark.parametrize(("service", "kind", "variable"), _VARIABLES)
+@pytest.mark.parametrize(
+    "address",
+    ["rank:8002", "127.0.0.1:8002", "http:/rank", "ftp://rank", "http://:80", "http://[::1"],
+)
+def test_an_address_that_no_service_has(
+    service: str,
+    kind: type[GatewaySettings | IndexerSettings],
+    variable: str,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(SystemExit):
+        read_settings(kind, service)
+    said = capsys.readouterr().err
+    assert said.startswith(f"{service}: {variable}: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["http://rank", "https://rank:8002/prefix/", "http://[::1]:8002", "http://u:p@rank"]
+)
+def test_an_address_of_a_service(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNWEN_GATEWAY_RANK_URL", address)
+    assert read_settings(GatewaySettings, "gateway").rank_url == address
+
+
+def test_no_ranker_is_possible_where_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNWEN_INDEXER_RANK_URL", "")
+    assert read_settings(IndexerSettings, "indexer").rank_url == ""
