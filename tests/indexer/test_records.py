@@ -27,7 +27,6 @@ from services.indexer.jobs.wire import Claim
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
-from tests.models import tiny_encoder
 
 NAME = "papers"
 RECORD = f"collections/{NAME}.json"
@@ -116,13 +115,6 @@ class Versions:
 class Role:
     def check(self) -> None:
         """This process may write."""
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory: pytest.TempPathFactory) -> EncoderDirectories:
-    folder = tmp_path_factory.mktemp("encoders")
-    first, second = (tiny_encoder(folder / str(seed), seed=seed) for seed in (1, 2))
-    return EncoderDirectories.read(first, [second])
 
 
 def collections_of(index: Index, store: Store, encoders: EncoderDirectories) -> Collections:

@@ -117,7 +117,11 @@ def rebuild(
     encoder: Encoder = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Switch even if golden queries are answered worse."),
+        typer.Option(
+            "--force",
+            help="Switch even if golden queries are answered worse, or if documents cannot be"
+            " indexed anew, which are left out.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -291,7 +291,8 @@ class Client:
         """Starts to index a collection anew from its own documents; watch the job.
 
         `encoder` is the fingerprint of another one, among those that are installed. With `force`
-        the new index answers even if it answers the golden queries worse.
+        the new index answers even if it answers the golden queries worse, or if documents that
+        cannot be indexed anew are missing.
         """
         options = RebuildOptions(encoder=encoder, force=force)
         return self._send(calls.rebuild(name, options))

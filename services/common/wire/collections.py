@@ -57,7 +57,8 @@ class RebuildOptions(BaseModel):
     encoder: str | None = Field(default=None, max_length=64, description=_ENCODER)
     force: bool = Field(
         default=False,
-        description="Whether the new index answers even if it answers golden queries worse",
+        description="Whether the new index answers even if it answers golden queries worse, or"
+        " lacks documents that could not be indexed anew",
     )
 
     def params(self) -> dict[str, str]:

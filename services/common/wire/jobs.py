@@ -72,7 +72,7 @@ class JobOptions(BaseModel):
         description="Charset of an input that is not UTF-8: gb18030 (also gbk), big5 or utf-16",
     )
     max_errors: int | None = Field(
-        default=None, ge=0, description="The job stops with more rejected documents than this"
+        default=None, ge=0, description="The job fails with more rejected documents than this"
     )
     encoder: str | None = Field(
         default=None,

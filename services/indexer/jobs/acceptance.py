@@ -71,16 +71,8 @@ class JobAcceptance:
         if encoder is not None:
             self.collections.installed(encoder)
         self._check_free(collection, JobMode.REBUILD)
-        # A stored document that does not fit types declared since must not be lost by the switch.
-        declared = (await self.collections.state(collection)).types
         manifest = await self._manifest(
-            Submission(
-                collection,
-                mode=JobMode.REBUILD,
-                encoder=encoder,
-                force=force,
-                max_errors=0 if declared else None,
-            ),
+            Submission(collection, mode=JobMode.REBUILD, encoder=encoder, force=force),
             _new_id(),
             from_collection=True,
         )

@@ -11,8 +11,8 @@ from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.importing import stored_tables
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import JobEnd, JobManifest, now
-from services.indexer.jobs.reasons import RejectionKinds, summary, unit
+from services.indexer.jobs.manifest import JobEnd, JobManifest, RejectionKind, now
+from services.indexer.jobs.reasons import RejectionKinds, summary, too_many, unit
 from services.indexer.rows import Row
 
 
@@ -47,7 +47,12 @@ class JobFinisher:
             await self._export(ledger)
 
     async def end(self, ledger: JobLedger) -> None:
-        """Ends a job whose parts all have results. Raises Unavailable; then it is called again."""
+        """Ends a job whose parts all have results, or that rejects too many lines. Raises
+        Unavailable; then it is called again."""
+        if ledger.rejects_too_many:
+            indexed = await self._kept(ledger.manifest)
+            await self._stopped(ledger, JobState.FAILED, indexed, _refusal(ledger, indexed))
+            return
         manifest, counts, message = ledger.manifest, ledger.counts(), _rejected(ledger)
         state = JobState.SUCCEEDED_WITH_ERRORS if counts.rejected else JobState.SUCCEEDED
         if counts.indexed == 0:
@@ -90,19 +95,9 @@ class JobFinisher:
 
         Documents of an interrupted part are included.
         """
-        manifest, counts = ledger.manifest, ledger.counts()
-        if manifest.mode.builds:
-            await self._abandon(manifest)
-            indexed = 0
-        else:
-            indexed = await self._rebuilds.written(manifest.collection, manifest.version)
-            await self._writer.moved(manifest.collection)
-        counts = counts.model_copy(update={"indexed": indexed})
+        indexed = await self._kept(ledger.manifest)
         message = f"Cancelled; {indexed:,} of its documents are in the collection."
-        await self._finalise(
-            ledger,
-            JobEnd(state=JobState.CANCELLED, counts=counts, finished_at=now(), message=message),
-        )
+        await self._stopped(ledger, JobState.CANCELLED, indexed, message)
 
     async def failed(
         self,
@@ -136,6 +131,25 @@ class JobFinisher:
         if planner is not None:
             await asyncio.to_thread(self._book.files.drop_input, manifest.id)
 
+    async def _kept(self, manifest: JobManifest) -> int:
+        """The number of documents that an unfinished job leaves in the collection, those of
+        interrupted parts included. A new index is abandoned."""
+        if manifest.mode.builds:
+            await self._abandon(manifest)
+            return 0
+        indexed = await self._rebuilds.written(manifest.collection, manifest.version)
+        await self._writer.moved(manifest.collection)
+        return indexed
+
+    async def _stopped(
+        self, ledger: JobLedger, state: JobState, indexed: int, message: str
+    ) -> None:
+        """Records the end of a job that leaves so many documents in the collection."""
+        counts = ledger.counts().model_copy(update={"indexed": indexed})
+        await self._finalise(
+            ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
+        )
+
     async def _abandon(self, manifest: JobManifest) -> None:
         if manifest.mode is JobMode.IMPORT:
             await self._imports.settled(self.filled(manifest))
@@ -164,15 +178,36 @@ class JobFinisher:
 def _rejected(ledger: JobLedger) -> str:
     """The number of rejected lines and their reasons, each kind once; empty if none were
     rejected."""
-    kinds = RejectionKinds(ledger.plan.kinds if ledger.plan else ())
-    for result in ledger.results.values():
-        for rejection in result.rejected:
-            kinds.add(rejection)
     counts = ledger.counts()
     if not counts.rejected:
         return ""
     lines = f"{counts.rejected:,} of {counts.read:,} {unit(ledger.manifest.format)} were rejected."
-    return f"{lines} {summary(kinds.counted())}".rstrip()
+    return f"{lines} {summary(_kinds(ledger))}".rstrip()
+
+
+def _refusal(ledger: JobLedger, indexed: int) -> str:
+    """The message of a job that rejects too many lines."""
+    manifest, counts, kinds = ledger.manifest, ledger.counts(), _kinds(ledger)
+    if manifest.from_collection:
+        return (
+            f"{counts.rejected:,} of {counts.read:,} documents could not be indexed anew, so the"
+            f" present index stays. {summary(kinds)} Mend or delete these documents, which the"
+            " job's errors list, and rebuild again; or rebuild with force=true, which leaves them"
+            " out."
+        )
+    outcome = "nothing was indexed"
+    if indexed:
+        outcome = f"the job stopped; {indexed:,} of its documents are in the collection"
+    return too_many(manifest.most_rejected or 0, unit(manifest.format), outcome, kinds)
+
+
+def _kinds(ledger: JobLedger) -> list[RejectionKind]:
+    """The kinds of reasons for which planning and parts have rejected lines."""
+    kinds = RejectionKinds(ledger.plan.kinds if ledger.plan else ())
+    for result in ledger.results.values():
+        for rejection in result.rejected:
+            kinds.add(rejection)
+    return kinds.counted()
 
 
 def _exported(row: Row) -> bytes:

@@ -99,8 +99,22 @@ class JobLedger:
 
     @property
     def complete(self) -> bool:
-        """Whether every part has a result while the end is not recorded yet."""
-        return self.end is None and self.plan is not None and not self.open
+        """Whether nothing but the end is left to do: every part has a result, or too many lines
+        were rejected and no row is being written."""
+        if self.end is not None or self.plan is None:
+            return False
+        return not self.open or (self.rejects_too_many and not self.writing)
+
+    @property
+    def rejects_too_many(self) -> bool:
+        """Whether planning and parts have rejected more lines than the job may."""
+        most = self.manifest.most_rejected
+        return most is not None and self.plan is not None and self.counts().rejected > most
+
+    @property
+    def closed(self) -> bool:
+        """Whether no work on the job is accepted any more."""
+        return self.end is not None or self.cancelling or self.rejects_too_many
 
     @property
     def writing(self) -> bool:
@@ -110,7 +124,7 @@ class JobLedger:
     def claim(self, key: PartKey, worker: str, now: float, seconds: float) -> Lease:
         """Leases a part to a worker. Raises LeaseLost if there is nothing to do for it."""
         part = self.open.get(key)
-        if self.end is not None or self.cancelling or part is None:
+        if self.closed or part is None:
             raise LeaseLost("The part is done, or its job has ended.")
         if part.lease is not None and (part.lease.writing or part.lease.expires > now):
             raise LeaseLost("Another worker holds the part.")
@@ -128,7 +142,7 @@ class JobLedger:
         with it.
         """
         part = self.open.get(key)
-        if self.end is not None or self.cancelling or part is None:
+        if self.closed or part is None:
             raise LeaseLost("The part is done, or its job has ended.")
         if part.lease is None:
             if part.former_token != token if part.former_token else part.attempts:

@@ -51,6 +51,15 @@ class JobManifest(_Durable):
     input_sha256: str = ""
     idempotency_key: str | None = None
 
+    @property
+    def most_rejected(self) -> int | None:
+        """The number of lines that the job may reject; with more it fails. None for any number.
+
+        A rebuild out of the collection itself would lose what it rejects, so it may reject nothing
+        unless `force` allows that.
+        """
+        return 0 if self.from_collection and not self.force else self.max_errors
+
 
 class PartKey(NamedTuple):
     """Documents [start, stop) of part `part`; the unit that is leased and written."""

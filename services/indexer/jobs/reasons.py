@@ -54,6 +54,14 @@ def summary(kinds: Sequence[RejectionKind]) -> str:
     return " ".join(sentences)
 
 
+def too_many(most: int, what: str, outcome: str, kinds: Sequence[RejectionKind]) -> str:
+    """The message of a job that rejected more than `most` lines, which are called `what`."""
+    return (
+        f"More than {most:,} {what} were rejected, so {outcome}. {summary(kinds)} See the job's"
+        " errors."
+    )
+
+
 def _sentence(kind: RejectionKind) -> str:
     on = f"on line {kind.first:,}" if kind.first else ""
     on = f"{on} of {kind.file}" if on and kind.file else on or f"in {kind.file}"

@@ -170,8 +170,8 @@ class PartLeases:
         manifest = ledger.manifest
 
         def check() -> None:
-            if ledger.cancelling:
-                raise LeaseLost("The job is being cancelled.")
+            if ledger.closed:
+                raise LeaseLost("The job takes no more rows.")
 
         lease.writing = True
         try:

@@ -22,7 +22,7 @@ from services.indexer.intake.sources import Source, sources
 from services.indexer.intake.vectors import npy_rows
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import Plan, Rejection
-from services.indexer.jobs.reasons import RejectionKinds, summary, unit
+from services.indexer.jobs.reasons import RejectionKinds, summary, too_many, unit
 from services.indexer.jobs.wire import Granted
 from services.indexer.originals import FIELD, Originals
 from services.indexer.rows import PlannedDocument, Vector
@@ -167,16 +167,14 @@ class Planner:
         manifest = self._manifest
         what = unit(manifest.format)
         if self._hopeless():
-            raise BadInput(
-                f"More than {manifest.max_errors:,} {what} were rejected, so nothing was"
-                f" indexed. {summary(self._kinds_rejected.counted())} See the job's errors."
-            )
+            kinds = self._kinds_rejected.counted()
+            raise BadInput(too_many(manifest.max_errors or 0, what, "nothing was indexed", kinds))
         if vectors is not None and next(vectors, None) is not None:
             raise BadInput(f"The .npy file has more rows than the input's {self._read:,} {what}.")
         if self._read == 0:
             raise BadInput("The input holds no documents; send at least one line.")
-        if self._rejected < self._read:
-            return
+        if self._rejected < self._read or manifest.from_collection:
+            return  # A rebuild out of the collection itself is refused with what its owner can do.
         kinds = self._kinds_rejected.counted()
         if manifest.format.whole:
             raise BadInput(f"The file {kinds[0].reason}.")
