@@ -146,13 +146,16 @@ class Collections:
     def physical(
         self, name: str, generation: int, encoder: str | None, analyzer: str | None
     ) -> PhysicalName:
-        """The physical name of a generation that this installation fills.
+        """The physical name of a generation that a job fills, also if its encoder is no longer
+        installed.
 
         None, as in jobs of versions before 0.2, means the default encoder and the word analysis of
         the files.
         """
         identity = analyzer or self.words.by_files(name).identity
-        return PhysicalName(name, self.encoders.of(encoder).fingerprint, identity, generation)
+        return PhysicalName(
+            name, encoder or self.encoders.default.fingerprint, identity, generation
+        )
 
     async def create(
         self,

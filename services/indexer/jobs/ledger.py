@@ -123,17 +123,23 @@ class JobLedger:
 
     def claim(self, key: PartKey, worker: str, now: float, seconds: float) -> Lease:
         """Leases a part to a worker. Raises LeaseLost if there is nothing to do for it."""
-        part = self.open.get(key)
-        if self.closed or part is None:
-            raise LeaseLost("The part is done, or its job has ended.")
-        if part.lease is not None and (part.lease.writing or part.lease.expires > now):
-            raise LeaseLost("Another worker holds the part.")
+        part = self.claimable(key, now)
         if part.lease is not None:
             self._lost(part)
         part.attempts += 1
         part.queued_at, part.former_token = now, ""
         part.lease = Lease(secrets.token_hex(8), worker, now + seconds)
         return part.lease
+
+    def claimable(self, key: PartKey, now: float) -> OpenPart:
+        """A part that may be leased to a worker. Raises LeaseLost if there is nothing to do for
+        it."""
+        part = self.open.get(key)
+        if self.closed or part is None:
+            raise LeaseLost("The part is done, or its job has ended.")
+        if part.lease is not None and (part.lease.writing or part.lease.expires > now):
+            raise LeaseLost("Another worker holds the part.")
+        return part
 
     def renew(self, key: PartKey, token: str, worker: str, now: float, seconds: float) -> Lease:
         """Renews a lease. Raises LeaseLost.

@@ -20,7 +20,7 @@ from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.messages import Messages
 from services.indexer.jobs.parts import PLANNING
-from services.indexer.jobs.waiting import PATIENCE_SECONDS, Waiting
+from services.indexer.jobs.waiting import PATIENCE_SECONDS, Waiting, reason_of
 from services.indexer.queue import TaskQueue
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class JobSupervisor:
     async def _stall(self, before: Waiting | None, error: Exception) -> Waiting:
         """Pauses after a turn that failed, and gives the reason to all running jobs."""
         now = self._book.clock()
-        stalled = Waiting.after(before, _reason(error), now)
+        stalled = Waiting.after(before, reason_of(error), now)
         self._book.stalled = stalled.reason
         logger.warning("all jobs wait", extra={"reason": stalled.reason, "tries": stalled.tries})
         await asyncio.sleep(min(stalled.until - now, _LONGEST_STALL_SECONDS))
@@ -160,7 +160,7 @@ class JobSupervisor:
 
     async def _failed_step(self, ledger: JobLedger, error: Exception) -> None:
         """Lets the job wait if waiting can help; otherwise ends it."""
-        job, reason = ledger.manifest.id, _reason(error)
+        job, reason = ledger.manifest.id, reason_of(error)
         ledger.waiting = Waiting.after(ledger.waiting, reason, self._book.clock())
         ledger.faults += not isinstance(error, Unavailable)
         logger.warning(
@@ -198,13 +198,6 @@ class JobSupervisor:
             else:
                 result = await asyncio.to_thread(given_up, self._book.files, ledger, key, reason)
                 await self._book.finish(ledger, key, result)
-
-
-def _reason(error: Exception) -> str:
-    """The reason that users see for an error: its own message, if it is one of ours."""
-    if isinstance(error, SearchError):
-        return error.detail
-    return "The indexer failed at a step of the job; its log says why."
 
 
 def _run_of(ledger: JobLedger) -> tuple[str, int]:

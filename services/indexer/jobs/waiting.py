@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.common.errors import SearchError
+
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
 PATIENCE_SECONDS = 24 * 3600.0
@@ -40,6 +42,13 @@ class Waiting:
         seconds = max(1, round(_pause(self.tries)))
         unit = "a second" if seconds == 1 else f"{seconds} seconds"
         return f"{self.reason} It is tried again within {unit}."
+
+
+def reason_of(error: Exception) -> str:
+    """The reason that users see for an error: its own message, if it is one of ours."""
+    if isinstance(error, SearchError):
+        return error.detail
+    return "The indexer failed at a step of the job; its log says why."
 
 
 def _pause(tries: int) -> float:

@@ -13,6 +13,7 @@ from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, PartResult, now
 from services.indexer.jobs.parts import PLANNING
+from services.indexer.jobs.waiting import reason_of
 from services.indexer.jobs.wire import (
     Claim,
     Failure,
@@ -65,24 +66,41 @@ class PartLeases:
     part_documents: int
 
     async def claim(self, job_id: str, part: str, claim: Claim) -> Granted:
-        """Leases a part to a worker. Raises EncoderMismatch if it lacks an encoder, and
-        IndexUnavailable."""
+        """Leases a part to a worker. Raises IndexUnavailable, EncoderMismatch, InvalidRequest.
+
+        A part that may not be leased waits, and its job tells the reason.
+        """
         self.workers.heard(claim.worker)
         ledger, key = self._ledger(job_id, part)
-        needed = [] if key == PLANNING else await self._encoders(ledger)
+        ledger.claimable(key, self.book.clock())
+        try:
+            return await self._granted(ledger, key, claim)
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception as error:
+            ledger.refuse(key, reason_of(error), self.book.clock())
+            raise
+
+    async def _granted(self, ledger: JobLedger, key: PartKey, claim: Claim) -> Granted:
+        """The lease on a part with all that its work needs.
+
+        What it needs is asked for before the attempt is counted, since something may be away.
+        """
+        manifest, planning = ledger.manifest, key == PLANNING
+        # Planning needs no vectors and no words, and goes on while Milvus is away.
+        needed = [] if planning else await self._encoders(ledger)
         if missing := [encoder for encoder in needed if encoder not in claim.encoders]:
-            mismatch = EncoderMismatch(
+            raise EncoderMismatch(
                 f"The worker has the encoders {', '.join(claim.encoders)}, and its part needs"
                 f" {', '.join(missing)}; deploy the same models to indexer and workers."
             )
-            ledger.refuse(key, mismatch.detail, self.book.clock())
-            raise mismatch
-        manifest = ledger.manifest
+        dimension = self.collections.encoders.of(manifest.encoder).dimension
+        analyzer = "" if planning else await self._analyzer(ledger)
+        columns = None if planning else await self._columns(ledger)
+        types = (await self.collections.state(manifest.collection)).types
         partition: dict[str, str] = {}
         if manifest.partition is not None:
             partition = await self.collections.in_partition(manifest.collection, manifest.partition)
-        # Before the attempt is counted, since Milvus may be away.
-        columns = None if key == PLANNING else await self._columns(ledger)
         lease = await self.book.claim(ledger, key, claim.worker, self.lease_seconds)
         if ledger.started_at is None:
             ledger.started_at = now()
@@ -91,11 +109,10 @@ class PartLeases:
             lease_seconds=self.lease_seconds,
             manifest=manifest,
             plan_token=ledger.plan.token if ledger.plan else None,
-            dimension=self.collections.encoders.of(manifest.encoder).dimension,
+            dimension=dimension,
             encoders=needed,
-            # Planning needs no words, and goes on while Milvus is away.
-            analyzer="" if key == PLANNING else await self._analyzer(ledger),
-            types=dict((await self.collections.state(manifest.collection)).types),
+            analyzer=analyzer,
+            types=dict(types),
             partition=partition,
             part_documents=self.part_documents,
             columns=columns,

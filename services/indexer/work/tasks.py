@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from services.common.documents import typed_document
-from services.common.errors import EncoderMismatch, LeaseLost, SearchError, Unavailable
+from services.common.errors import LeaseLost, SearchError, Unavailable
 from services.common.tracing import span
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.import_tables import passage_table, row_table
@@ -51,7 +51,7 @@ class Tasks:
             granted = self.client.claim(job, part, self.encoder.fingerprints)
         except LeaseLost:
             return
-        except (Unavailable, EncoderMismatch) as error:
+        except SearchError as error:
             logger.warning(
                 "a part could not be claimed",
                 extra={"job": job, "part": part, "reason": error.detail},
