@@ -158,7 +158,7 @@ class EncoderMismatch(Conflict):
 
 
 class IdempotencyConflict(Conflict):
-    """The same Idempotency-Key was sent before with another body."""
+    """The same Idempotency-Key was sent before with another input or other options."""
 
     code, title = "idempotency_conflict", "The idempotency key was used for another request"
 

@@ -53,11 +53,15 @@ class JobAcceptance:
         """
         self.writer.check()
         check_collection_name(submission.collection)
-        await self._check(submission)
-        if submission.idempotency_key is None:
+        key = submission.idempotency_key
+        if key is None:
+            await self._check(submission)
             return await self._take(submission, body, vectors)
-        lock = self._keys.setdefault(submission.idempotency_key, asyncio.Lock())
+        lock = self._keys.setdefault(key, asyncio.Lock())
         async with lock:
+            # What was accepted once is answered in the same way although it would be refused now.
+            if self.book.by_idempotency_key(key) is None:
+                await self._check(submission)
             return await self._take(submission, body, vectors)
 
     async def rebuild(
@@ -155,19 +159,22 @@ class JobAcceptance:
         files, job_id = self.book.files, _new_id()
         try:
             submission, stored = await self.inputs.store_input(job_id, body, submission)
-            earlier = self._earlier(submission, stored.sha256)
+            vectors_sha256 = ""
+            if vectors is not None:
+                dimension = self.collections.encoders.of(submission.encoder).dimension
+                matrix = await self.inputs.store_vectors(job_id, vectors, dimension)
+                vectors_sha256 = matrix.sha256
+            earlier = self._earlier(submission, stored.sha256, vectors_sha256)
             if earlier is not None:
                 await asyncio.to_thread(files.forget, job_id)
                 return earlier
-            if vectors is not None:
-                dimension = self.collections.encoders.of(submission.encoder).dimension
-                await self.inputs.store_vectors(job_id, vectors, dimension)
             manifest = await self._manifest(
                 submission,
                 job_id,
                 input_bytes=stored.size,
                 input_sha256=stored.sha256,
                 vectors=vectors is not None,
+                vectors_sha256=vectors_sha256,
             )
             return await self._added(manifest)
         except BaseException:
@@ -196,23 +203,26 @@ class JobAcceptance:
                 "max_errors": submission.max_errors,
                 "partition": submission.partition,
                 "encoder": encoder,
+                "named_encoder": submission.encoder,
                 "force": submission.force,
                 "idempotency_key": submission.idempotency_key,
                 **more,
             }
         )
 
-    def _earlier(self, submission: Submission, digest: str) -> JobLedger | None:
+    def _earlier(
+        self, submission: Submission, input_sha256: str, vectors_sha256: str
+    ) -> JobLedger | None:
         """The job that was accepted under the submission's idempotency key, None without one.
 
-        Raises IdempotencyConflict.
+        Raises IdempotencyConflict if that was another request.
         """
         if submission.idempotency_key is None:
             return None
         ledger = self.book.by_idempotency_key(submission.idempotency_key)
         if ledger is None:
             return None
-        if not submission.same_request(ledger.manifest, digest):
+        if not submission.same_request(ledger.manifest, input_sha256, vectors_sha256):
             raise IdempotencyConflict(
                 f"The idempotency key was used for job {ledger.manifest.id}, which is another"
                 " request."

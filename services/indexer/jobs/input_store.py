@@ -58,13 +58,15 @@ class InputStore:
             submission = replace(submission, mapping=mapping)
         return submission, stored
 
-    async def store_vectors(self, job_id: str, body: AsyncIterator[bytes], dimension: int) -> None:
+    async def store_vectors(
+        self, job_id: str, body: AsyncIterator[bytes], dimension: int
+    ) -> StoredBody:
         """Stores the .npy matrix of a job, whose rows have this many numbers.
 
         Raises InvalidRequest, PayloadTooLarge, Unavailable.
         """
         key = self.files.vectors_key(job_id)
-        await self._store(key, body, lambda head: check_npy(head, dimension))
+        return await self._store(key, body, lambda head: check_npy(head, dimension))
 
     def _check_stored(self, job_id: str, submission: Submission) -> FieldMapping:
         """The mapping for an input, completed by what only the whole of it shows.

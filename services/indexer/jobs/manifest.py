@@ -37,6 +37,8 @@ class JobManifest(_Durable):
     encoder: str | None = None
     """Fingerprint of the encoder of a rebuild, or of vectors that the input holds; otherwise, and
     in manifests of versions before 0.2, None."""
+    named_encoder: str | None = None
+    """Fingerprint of the encoder that the caller named; None if one was chosen."""
     analyzer: str | None = None
     """Identity of the word analysis of a rebuild; None in other jobs and in manifests of versions
     before 0.2, which follow the files of dictionaries."""
@@ -49,6 +51,7 @@ class JobManifest(_Durable):
     """Whether a `.npy` matrix lies beside the input, with a row for each document."""
     input_bytes: int = 0
     input_sha256: str = ""
+    vectors_sha256: str = ""
     idempotency_key: str | None = None
 
     @property

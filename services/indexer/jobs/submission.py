@@ -35,24 +35,33 @@ class Submission:
         """What the first bytes of the input show. Raises UnsupportedFormat, InvalidRequest."""
         return check_beginning(head, self.format, self.mapping, self.charset)
 
-    def same_request(self, manifest: JobManifest, digest: str) -> bool:
-        """Whether a job was accepted for this submission and an input with this SHA-256."""
+    def same_request(self, manifest: JobManifest, input_sha256: str, vectors_sha256: str) -> bool:
+        """Whether a job was accepted for this submission, and for an input and vectors with these
+        digests."""
         return (
             manifest.collection,
             manifest.mode,
             manifest.format,
             manifest.mapping,
+            manifest.max_errors,
+            manifest.named_encoder,
+            manifest.force,
             manifest.charset or Charset.UTF8,
             manifest.name,
             manifest.partition,
             manifest.input_sha256,
+            manifest.vectors_sha256,
         ) == (
             self.collection,
             self.mode,
             self.format,
             self.mapping,
+            self.max_errors,
+            self.encoder,
+            self.force,
             self.charset or Charset.UTF8,
             self.name,
             self.partition,
-            digest,
+            input_sha256,
+            vectors_sha256,
         )
