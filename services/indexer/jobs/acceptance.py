@@ -35,8 +35,9 @@ class JobAcceptance:
     inputs: InputStore
     imports: Imports
     _adding: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
-    """Locks by collection, under which a job is compared with the running ones and becomes one of
-    them. Jobs of other collections do not wait while its manifest is stored."""
+    """Locks by collection, under which a job, a new one or one that is tried again, is compared
+    with the running ones and becomes one of them. Jobs of other collections do not wait while its
+    objects are stored."""
     _keys: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
     """Locks by idempotency key; each lives as long as a submission holds it or waits for it."""
 
@@ -84,6 +85,10 @@ class JobAcceptance:
 
     async def retry(self, ledger: JobLedger) -> None:
         """Starts another attempt of an ended job. Raises Conflict if it could change nothing."""
+        async with self._lock_of(ledger.manifest.collection):
+            await self._retry(ledger)
+
+    async def _retry(self, ledger: JobLedger) -> None:
         manifest, end = ledger.manifest, ledger.end
         name = manifest.collection
         if end is not None:
@@ -144,11 +149,13 @@ class JobAcceptance:
     async def _added(self, manifest: JobManifest) -> JobLedger:
         """The ledger of a job, which is accepted from then on. Raises Conflict if one was accepted
         meanwhile beside which it may not run."""
-        lock = self._adding.setdefault(manifest.collection, asyncio.Lock())
-        async with lock:
+        async with self._lock_of(manifest.collection):
             self._check_free(manifest.collection, manifest.mode)
             await asyncio.to_thread(self.book.files.write_manifest, manifest)
             return self.book.add(manifest)
+
+    def _lock_of(self, collection: str) -> asyncio.Lock:
+        return self._adding.setdefault(collection, asyncio.Lock())
 
     async def _take(
         self,

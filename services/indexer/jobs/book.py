@@ -224,7 +224,7 @@ class JobBook:
             raise Conflict("The job has not ended; there is nothing to retry yet.")
         failed = [key for key, result in ledger.results.items() if result.rejected]
         unreached = end.state in (JobState.CANCELLED, JobState.FAILED) and end.planner is None
-        if not failed and not unreached:
+        if not failed and not unreached and ledger.has_all_results:
             raise Conflict(
                 "Nothing of this job can be retried: what was rejected would be rejected again."
                 " Correct the lines and send them as a new job."

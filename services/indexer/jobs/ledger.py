@@ -106,6 +106,12 @@ class JobLedger:
         return not self.open or (self.rejects_too_many and not self.writing)
 
     @property
+    def has_all_results(self) -> bool:
+        """Whether no part lacks a result, as it does if a crash interrupted a retry of the job."""
+        done = sum(key.documents for key in self.results)
+        return self.plan is None or done >= self.plan.documents
+
+    @property
     def rejects_too_many(self) -> bool:
         """Whether planning and parts have rejected more lines than the job may."""
         most = self.manifest.most_rejected
