@@ -32,6 +32,7 @@ from services.indexer.store import FAILURES, ObjectStore
 from services.indexer.streams import WriteStream
 from services.indexer.tables import unpack_planned
 from tests.indexer.installation import Installation, jsonl
+from tests.indexer.papers import zipped
 from tests.indexer.planning import Case
 
 LINES = b"".join(b'{"id":"%d","title":"title %d"}\n' % (n, n * 7919) for n in range(1_500))
@@ -162,6 +163,7 @@ class _FailingDisk(io.RawIOBase):
         (b"id,title\n" + b"1,a\n" * 5_000, InputFormat.CSV),
         (LINES, InputFormat.LINES),
         (PARQUET, InputFormat.PARQUET),
+        (zipped({"a.jsonl": LINES}), InputFormat.ZIP),
     ],
 )
 def test_a_disk_that_fails_in_the_middle_is_no_bad_input(

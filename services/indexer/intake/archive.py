@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from services.indexer.intake.record import BadInput
+from services.indexer.intake.zip_stream import ZipStream
 from services.indexer.streams import ReadStream
 
 MAX_FILES = 100_000
@@ -18,7 +20,20 @@ _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 _IGNORED = re.compile(r"(?:^|/)(?:__MACOSX/|\.|~\$|(?:Thumbs\.db|desktop\.ini)$)", re.IGNORECASE)
 """Pattern of files that systems and programs have written, which are ignored."""
-_FAILURES = (BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, OSError)
+_FAILURES = (
+    BadZipFile,
+    EOFError,
+    LZMAError,
+    OSError,
+    RuntimeError,
+    UnicodeDecodeError,
+    zlib.error,
+)
+"""Errors of a damaged zip: also those of the decoders, of a name that is not UTF-8, of a position
+outside the zip, and of kinds of files that the library does not read."""
+_ENTRY = b"PK\x01\x02"
+"""First bytes of each entry of the directory."""
+_UNREADABLE = "The zip is damaged or cut off: its directory cannot be read; pack it again."
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -41,11 +56,16 @@ class Member:
 @contextmanager
 def opened(stream: IO[bytes]) -> Iterator[ZipFile]:
     """The archive in a seekable stream. Raises BadInput for one that cannot be read."""
+    zipped = ZipStream(stream)
     try:
-        archive = ZipFile(stream)
+        archive = ZipFile(zipped)
     except _FAILURES as error:
-        raise BadInput("The zip is damaged or cut off: its directory cannot be read.") from error
+        raise BadInput(_UNREADABLE) from error
     with archive:
+        # An entry with a damaged length takes in the next ones, and the library does not notice.
+        zipped.seek(archive.start_dir)
+        if zipped.read().count(_ENTRY) != len(archive.infolist()):
+            raise BadInput(_UNREADABLE)
         yield archive
 
 

@@ -1,0 +1,165 @@
+"""Zips that are damaged: refused in words, or their damaged file is told and the others read."""
+
+import io
+import json
+import random
+import struct
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.errors import SearchError
+from services.common.wire.input_formats import InputFormat
+from services.indexer.intake.record import BadInput
+from services.indexer.intake.sources import check_stored, sources
+from services.indexer.store import ObjectStore
+from tests.indexer.planning import Case, about
+
+METHODS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflated": zipfile.ZIP_DEFLATED,
+    "bz2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
+}
+Rows = list[dict[str, Any]]
+EMPTY = b"PK\x05\x06" + bytes(18)
+
+
+def _rows(seed: int) -> Rows:
+    dice = random.Random(seed)
+    return [{"id": f"{seed}-{n}", "title": dice.randbytes(40).hex()} for n in range(4)]
+
+
+FILES = {"论文/一.jsonl": _rows(1), "b.jsonl": _rows(2), "k.jsonl": _rows(3)}
+
+
+def _packed(method: int, extra: bytes = b"") -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, rows in FILES.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type, entry.extra = method, extra
+            archive.writestr(entry, "".join(json.dumps(row) + "\n" for row in rows))
+    return sink.getvalue()
+
+
+NAME = next(iter(FILES)).encode()
+STORED, LZMA = _packed(zipfile.ZIP_STORED), _packed(zipfile.ZIP_LZMA)
+BEHIND_NAME = LZMA.index(NAME) + len(NAME)
+
+
+def changed(content: bytes, place: int, new: bytes) -> bytes:
+    return content[:place] + new + content[place + len(new) :]
+
+
+def begun_at(place: int) -> bytes:
+    """A zip whose directory says, in 64 bits, that the first file begins at this place."""
+    packed = _packed(zipfile.ZIP_STORED, extra=struct.pack("<HHQ", 1, 8, place))
+    return changed(packed, packed.rindex(NAME) - 4, b"\xff" * 4)
+
+
+class Stored:
+    """A zip on a disk, as a job keeps it: a disk fails otherwise than memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "input"
+        self._store = ObjectStore(str(folder))
+
+    def outcomes(self, content: bytes) -> Iterator[tuple[str, Rows | str]]:
+        """Each file's name with its rows, or with the reason why it is not read. Raises
+        SearchError where the zip is refused."""
+        self._path.write_bytes(content)
+        told, opener = about(InputFormat.ZIP), partial(self._store.open, "input")
+        check_stored(opener, told)
+        with sources(opener, told) as found:
+            for source in found:
+                try:
+                    with source.records() as records:
+                        read = list(records)
+                except BadInput as error:
+                    yield source.member, str(error)
+                    continue
+                reasons = [record.problem for record in read if record.problem]
+                rows = [record.values or {} for record in read]
+                yield source.member, reasons[0] if reasons else rows
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_flipped_byte_anywhere_costs_one_file_or_is_told_at_submission(
+    tmp_path: Path, method: str
+) -> None:
+    stored, packed = Stored(tmp_path), _packed(METHODS[method])
+    assert dict(stored.outcomes(packed)) == FILES
+    refusals: list[SearchError] = []
+    rejected = 0
+    for place in range(len(packed)):
+        mask = random.Random(place).choice((0x01, 0x10, 0x80, 0xFF))
+        try:
+            found = list(stored.outcomes(changed(packed, place, bytes([packed[place] ^ mask]))))
+        except SearchError as error:
+            refusals.append(error)
+            continue
+        whole = [rows for _, rows in found if rows in FILES.values()]
+        assert len(found) == len(FILES), (place, found)
+        assert len(whole) >= len(FILES) - 1, (place, found)
+        assert all(outcome for _, outcome in found), (place, found)
+        rejected += len(whole) < len(FILES)
+    assert all(error.status < 500 and error.detail.endswith(".") for error in refusals)
+    assert refusals
+    assert rejected > len(packed) // 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_zip_that_is_cut_off_is_told_at_submission(tmp_path: Path, method: str) -> None:
+    stored, packed = Stored(tmp_path), _packed(METHODS[method])
+    for size in (*range(0, len(packed), 7), len(packed) - 1):
+        with pytest.raises(SearchError, match="damaged or cut off") as raised:
+            list(stored.outcomes(packed[:size]))
+        assert raised.value.status < 500
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (changed(STORED, STORED.rindex(NAME), b"\xff\xfe"), "pack it again"),
+        (changed(STORED, STORED.rindex(NAME) - 14, b"\x80"), "pack it again"),
+        (changed(STORED, len(STORED) - 10, b"\xff\xff\xff\x7f"), "pack it again"),
+        (EMPTY, "holds no files"),
+        (EMPTY[:8], "pack it again"),
+        (EMPTY[:4], "pack it again"),
+        (b"PK\x06\x07" + bytes(16) + EMPTY, "pack it again"),
+    ],
+)
+def test_what_the_directory_of_a_zip_tells_is_told_at_submission(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    with pytest.raises(SearchError, match=says) as raised:
+        list(Stored(tmp_path).outcomes(content))
+    assert raised.value.status < 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        changed(STORED, STORED.index(NAME), b"\xff\xfe"),
+        changed(STORED, 0, b"PL"),
+        changed(STORED, STORED.index(NAME) + len(NAME), b"x"),
+        begun_at(len(STORED)),
+        begun_at(1 << 60),
+        begun_at((1 << 64) - 1),
+        changed(LZMA, BEHIND_NAME + 2, b"\xff\xff"),
+        changed(LZMA, BEHIND_NAME + 4, b"\xff"),
+        changed(LZMA, BEHIND_NAME + 9, b"\xff" * 30),
+    ],
+)
+def test_a_damaged_file_of_a_zip_stops_no_other(tmp_path: Path, content: bytes) -> None:
+    case = Case(tmp_path, content, format=InputFormat.ZIP)
+    plan = case.plan()
+    assert (plan.documents, plan.rejected) == (8, 1)
+    assert [each.reason for each in case.rejected()] == [
+        "The file is damaged in the zip; pack it again."
+    ]
