@@ -1,9 +1,11 @@
-"""Zips that are damaged: refused in words, or their damaged file is told and the others read."""
+"""Zips that are damaged or too large: refused in words, or a damaged file of them is told and the
+others are read."""
 
 import io
 import json
 import random
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -14,8 +16,10 @@ import pytest
 
 from services.common.errors import SearchError
 from services.common.wire.input_formats import InputFormat
+from services.indexer.intake import archive
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.sources import check_stored, sources
+from services.indexer.intake.zip_stream import MAX_FILES
 from services.indexer.store import ObjectStore
 from tests.indexer.planning import Case, about
 
@@ -31,7 +35,7 @@ EMPTY = b"PK\x05\x06" + bytes(18)
 
 def _rows(seed: int) -> Rows:
     dice = random.Random(seed)
-    return [{"id": f"{seed}-{n}", "title": dice.randbytes(40).hex()} for n in range(4)]
+    return [{"id": f"{seed}-{n}", "title": dice.randbytes(24).hex()} for n in range(3)]
 
 
 FILES = {"论文/一.jsonl": _rows(1), "b.jsonl": _rows(2), "k.jsonl": _rows(3)}
@@ -39,11 +43,11 @@ FILES = {"论文/一.jsonl": _rows(1), "b.jsonl": _rows(2), "k.jsonl": _rows(3)}
 
 def _packed(method: int, extra: bytes = b"") -> bytes:
     sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
+    with zipfile.ZipFile(sink, "w") as packed:
         for name, rows in FILES.items():
             entry = zipfile.ZipInfo(name)
             entry.compress_type, entry.extra = method, extra
-            archive.writestr(entry, "".join(json.dumps(row) + "\n" for row in rows))
+            packed.writestr(entry, "".join(json.dumps(row) + "\n" for row in rows))
     return sink.getvalue()
 
 
@@ -159,7 +163,59 @@ def test_what_the_directory_of_a_zip_tells_is_told_at_submission(
 def test_a_damaged_file_of_a_zip_stops_no_other(tmp_path: Path, content: bytes) -> None:
     case = Case(tmp_path, content, format=InputFormat.ZIP)
     plan = case.plan()
-    assert (plan.documents, plan.rejected) == (8, 1)
+    assert (plan.documents, plan.rejected) == (6, 1)
     assert [each.reason for each in case.rejected()] == [
         "The file is damaged in the zip; pack it again."
     ]
+
+
+def directory(entry: bytes, count: int, *, said: int | None = None, wide: bool = True) -> bytes:
+    """The directory of a zip without the files themselves, closed by a record that says a number
+    of entries, in 64 bits if it is wide."""
+    entries = entry * count
+    said = count if said is None else said
+    size = len(entries)
+    closed = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, size, 0, 0)
+    if not wide:
+        return entries + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, said, said, size, 0, 0)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, said, said, size, 0)
+    return entries + record + struct.pack("<4sLQL", b"PK\x06\x07", 0, size, 1) + closed
+
+
+def entry(name: bytes) -> bytes:
+    sizes = (0, 1, 1, len(name), 0, 0, 0, 0, 0, 0)
+    return struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 33, *sizes) + name
+
+
+SHORT, LONG = entry(b"a"), entry(b"a" * 60_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        directory(SHORT, 100_001),
+        directory(SHORT, 100_001, said=1),
+        directory(SHORT, 100_001, said=1, wide=False),
+        directory(SHORT, 1_000_000, said=99_999),
+        directory(LONG, 1_000),
+        directory(LONG, 1_000, wide=False),
+    ],
+    ids=["honest", "lies", "lies in 16 bits", "largest", "long names", "long names in 16 bits"],
+)
+def test_too_large_a_directory_is_refused_before_it_takes_memory(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with (
+            pytest.raises(BadInput, match=r"more than 100,000 files .*divide it"),
+            archive.opened(io.BytesIO(content)),
+        ):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < min(len(content), 50 << 20) + (1 << 20)
+
+
+def test_as_many_files_as_are_possible_are_read() -> None:
+    with archive.opened(io.BytesIO(directory(SHORT, MAX_FILES))) as opened:
+        assert len(archive.members(opened)) == MAX_FILES

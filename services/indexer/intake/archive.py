@@ -12,10 +12,9 @@ from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from services.indexer.intake.record import BadInput
-from services.indexer.intake.zip_stream import ZipStream
+from services.indexer.intake.zip_stream import ENTRY, ZipStream
 from services.indexer.streams import ReadStream
 
-MAX_FILES = 100_000
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 _IGNORED = re.compile(r"(?:^|/)(?:__MACOSX/|\.|~\$|(?:Thumbs\.db|desktop\.ini)$)", re.IGNORECASE)
@@ -31,8 +30,6 @@ _FAILURES = (
 )
 """Errors of a damaged zip: also those of the decoders, of a name that is not UTF-8, of a position
 outside the zip, and of kinds of files that the library does not read."""
-_ENTRY = b"PK\x01\x02"
-"""First bytes of each entry of the directory."""
 _UNREADABLE = "The zip is damaged or cut off: its directory cannot be read; pack it again."
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -55,7 +52,8 @@ class Member:
 
 @contextmanager
 def opened(stream: IO[bytes]) -> Iterator[ZipFile]:
-    """The archive in a seekable stream. Raises BadInput for one that cannot be read."""
+    """The archive in a seekable stream. Raises BadInput for one that cannot be read, and for one of
+    too many files before it takes memory for each of them."""
     zipped = ZipStream(stream)
     try:
         archive = ZipFile(zipped)
@@ -64,7 +62,7 @@ def opened(stream: IO[bytes]) -> Iterator[ZipFile]:
     with archive:
         # An entry with a damaged length takes in the next ones, and the library does not notice.
         zipped.seek(archive.start_dir)
-        if zipped.read().count(_ENTRY) != len(archive.infolist()):
+        if zipped.read().count(ENTRY) != len(archive.infolist()):
             raise BadInput(_UNREADABLE)
         yield archive
 
@@ -78,8 +76,6 @@ def members(archive: ZipFile) -> list[Member]:
     ]
     if not found:
         raise BadInput("The zip holds no files.")
-    if len(found) > MAX_FILES:
-        raise BadInput(f"The zip holds {len(found):,} files, at most {MAX_FILES:,} are possible.")
     return found
 
 

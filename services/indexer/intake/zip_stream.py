@@ -1,14 +1,25 @@
-"""The stream of a zip, which the standard library reads wherever the zip tells it to."""
+"""The stream of a zip, whose reader, the standard library's, trusts what the zip says of itself."""
 
 import io
 from typing import IO
 
+from services.indexer.intake.record import BadInput
+
+MAX_FILES = 100_000
+ENTRY = b"PK\x01\x02"
+"""First bytes of each entry of the directory."""
+_SHORTEST_ENTRY = 46
+_USUAL_ENTRY = 512
+"""Most bytes of an entry with its name on average: 140 Chinese characters and some extras."""
+
 
 class ZipStream:
-    """A seekable stream that can be moved only within itself, as its library expects of a file.
+    """A seekable stream that can be moved only within itself, and that gives no directory with more
+    entries than MAX_FILES.
 
-    What a damaged zip tells may lie outside. A disk or an object store would fail there, and that
-    would be taken for a failure of the storage.
+    A position outside makes a disk or an object store fail, which would be taken for a failure of
+    the storage. The directory is read at once, and then takes ten times its size in memory. Its
+    entries are counted here, since the number that the zip tells may be wrong.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -32,5 +43,18 @@ class ZipStream:
         return self._stream.seek(place)
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes from the position on, by default all."""
-        return self._stream.read(size)
+        """At most `size` bytes from the position on, by default all. Raises BadInput."""
+        if size > MAX_FILES * _USUAL_ENTRY:
+            raise _too_many()
+        content = self._stream.read(size)
+        # Of files only pieces are read, which are too short to be such a directory.
+        if len(content) > MAX_FILES * _SHORTEST_ENTRY and content.count(ENTRY) > MAX_FILES:
+            raise _too_many()
+        return content
+
+
+def _too_many() -> BadInput:
+    return BadInput(
+        f"The zip holds more than {MAX_FILES:,} files and folders, with those that macOS adds, or"
+        " their names are very long; divide it into several."
+    )
