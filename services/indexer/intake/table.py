@@ -26,7 +26,9 @@ def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
     number = 0
     try:
         source = _opened(stream)
+        names = _names(source.schema_arrow)
         for batch in source.iter_batches(batch_size=_BATCH_ROWS):
+            batch = batch.rename_columns(names)
             objects = [item.name for item in batch.schema if _is_json(item.type)]
             vectors = None if vector is None else _vectors(batch, vector)
             if vectors is not None:
@@ -52,10 +54,7 @@ def columns(stream: IO[bytes]) -> dict[str, Any]:
         raise BadInput(
             "The Parquet file is damaged or cut off: its footer cannot be read. Write it again."
         ) from error
-    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if twice:
-        raise BadInput(f"The Parquet file has the column {', '.join(twice)} twice; rename one.")
-    return {item.name: item.type for item in schema}
+    return dict(zip(_names(schema), schema.types, strict=True))
 
 
 def unfit(kind: Any) -> str:
@@ -99,6 +98,21 @@ def _opened(stream: IO[bytes]) -> Any:
             "The Parquet file is damaged: the name of a column is not UTF-8. Write it again."
         ) from error
     return file
+
+
+def _names(schema: Any) -> list[str]:
+    """The names of the columns, without the spaces around them. Raises BadInput if two columns have
+    one name or a column has none."""
+    names = [name.strip() for name in schema.names]
+    if "" in names:
+        raise BadInput(
+            f"The column {names.index('') + 1} of the Parquet file has no name; name it or remove"
+            " it."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadInput(f"The Parquet file has the column {', '.join(twice)} twice; rename one.")
+    return names
 
 
 def _vectors(batch: Any, name: str) -> Any:
