@@ -1,7 +1,9 @@
-"""Parquet: names of columns with spaces around them."""
+"""Parquet: names of columns with spaces around them, and values that cannot be read."""
 
+import base64
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +73,95 @@ def test_a_name_that_two_columns_have_or_one_lacks_is_told(
     plan = case.plan()
     assert (plan.documents, plan.rejected) == (1, 1)
     assert re.search(says, case.rejected()[0].reason)
+
+
+def not_utf8() -> pa.Array:
+    """Three texts, of which the second is not UTF-8 and the others are absent."""
+    ends = b"".join(end.to_bytes(4, "little") for end in (0, 0, 1, 1))
+    buffers = [pa.py_buffer(each) for each in (b"\x02", ends, b"\xff")]
+    return pa.Array.from_buffers(pa.string(), 3, buffers)
+
+
+def _times(unit: str, zone: str | None, value: int = 0) -> pa.Array:
+    return pa.array([None, value, None], pa.timestamp(unit, zone))
+
+
+def _viewed(value: int, whole: Any, kind: Any) -> pa.Array:
+    return pa.array([0, value, 0], whole).view(kind)
+
+
+HUGE = 2**62
+UNREADABLE: dict[str, pa.Array] = {
+    "a zone of no such place": _times("us", "Asia/Beijing"),
+    "a zone of no such place, in nanoseconds": _times("ns", "Asia/Beijing"),
+    "a zone that is a folder": _times("us", "Asia"),
+    "a zone that is a path": _times("us", "../../etc/passwd"),
+    "a zone of 99 hours": _times("us", "+99:99"),
+    "a zone in Chinese": _times("us", "北京"),
+    "a zone in a list": pa.array([None, [0], None], pa.list_(pa.timestamp("us", "Asia/Beijing"))),
+    "a zone in an object": pa.array(
+        [None, {"a": 0}, None], pa.struct([("a", pa.timestamp("us", "Asia/Beijing"))])
+    ),
+    "a time after the year 9999": _times("ms", None, HUGE),
+    "a time before the year 1": _times("ms", None, -HUGE),
+    "a time after the year 9999 in its zone": _times("us", "Asia/Shanghai", 253402300799999999),
+    "a time before the year 1 in its zone": _times("us", "America/New_York", -62135596800000000),
+    "a day after the year 9999": _viewed(2**31 - 1, pa.int32(), pa.date32()),
+    "a day before the year 1": _viewed(-(2**31), pa.int32(), pa.date32()),
+    "a day after the year 9999, in 64 bits": _viewed(
+        HUGE - HUGE % 86_400_000, pa.int64(), pa.date64()
+    ),
+    "a time of day of many hours": _viewed(HUGE, pa.int64(), pa.time64("us")),
+    "a long duration": _viewed(HUGE, pa.int64(), pa.duration("s")),
+    "a text that is not UTF-8": not_utf8(),
+    "a text in a list that is not UTF-8": pa.ListArray.from_arrays(
+        pa.array([0, 1, 2, 3], pa.int32()), not_utf8()
+    ),
+    "JSON that is not UTF-8": pa.ExtensionArray.from_storage(pa.json_(), not_utf8()),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_a_value_that_cannot_be_read_costs_its_row_only(what: str) -> None:
+    content = written(id=["1", "2", "3"], title=["a", "b", "c"], when=UNREADABLE[what])
+    first, second, third = rows(content)
+    assert (first.problem, third.problem) == ("", "")
+    assert [each.values and each.values["id"] for each in (first, third)] == ["1", "3"]
+    assert second == Record(
+        2,
+        None,
+        "has a value in when that cannot be read as text, number or date",
+        '{"id": "2", "title": "b"}',
+    )
+
+
+def test_a_zone_whose_name_is_no_text_is_told_in_each_row() -> None:
+    content = written(id=["1", "2", "3"], when=_times("ns", "Zone/Unknown"))
+    [kept] = re.findall(rb"/////[A-Za-z0-9+/]+=*", content)
+    schema = base64.b64decode(kept).replace(b"Unknown", b"Unkn\xffwn")
+    damaged = content.replace(kept, base64.b64encode(schema))
+    assert [each.problem[:19] for each in rows(damaged)] == ["has a value in when"] * 3
+
+
+def test_decimals_of_every_size_are_read() -> None:
+    digits = [Decimal("9" * 76), Decimal("0." + "3" * 76), Decimal("1.5")]
+    wide = [pa.array([each], pa.decimal256(76, 76 if each < 1 else 0)) for each in digits[:2]]
+    content = written(id=["1"], large=wide[0], small=wide[1], usual=[digits[2]])
+    assert rows(content)[0].values == {
+        "id": "1",
+        "large": int("9" * 76),
+        "small": "0." + "3" * 76,
+        "usual": 1.5,
+    }
+
+
+def test_json_of_every_depth_is_read_or_told(tmp_path: Path) -> None:
+    """There is a depth at which a text can just be read and no longer be written."""
+    depths = range(900, 1_010)
+    texts = [f'{{"a":{"[" * depth}{"]" * depth}}}' for depth in depths]
+    fields = pa.ExtensionArray.from_storage(pa.json_(), pa.array([*texts, '{"a":1}']))
+    ids = [str(number) for number in range(len(fields))]
+    content = written(id=ids, title=ids, fields=fields)
+    case = Case(tmp_path, content, 1_000, format=InputFormat.PARQUET)
+    plan = case.plan()
+    assert (plan.documents, plan.rejected) == (1, len(depths))

@@ -14,6 +14,9 @@ from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record
 _BATCH_ROWS = 256
 _EXACT_DIGITS = 15
 """Number of significant digits that a float keeps exactly."""
+_UNREADABLE = (ValueError, LookupError, ArithmeticError)
+"""Errors of a single value, such as a text that is not UTF-8, a time in a zone that does not exist
+and a date beyond the year 9999."""
 
 
 def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
@@ -33,7 +36,7 @@ def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
             vectors = None if vector is None else _vectors(batch, vector)
             if vectors is not None:
                 batch = batch.drop_columns([vector])
-            for place, (values, problem) in enumerate(_rows(_without_nanoseconds(batch))):
+            for place, (values, problem) in enumerate(_rows(batch)):
                 number += 1
                 problem = problem or _read_objects(values, objects)
                 shown = _shown(values, vector)
@@ -130,37 +133,36 @@ def _vectors(batch: Any, name: str) -> Any:
     return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
-def _without_nanoseconds(batch: Any) -> Any:
-    """The batch with times in microseconds, since Python knows no finer ones."""
-    for place, item in enumerate(batch.schema):
-        if pa.types.is_timestamp(item.type) and item.type.unit == "ns":
-            coarse = pa.timestamp("us", item.type.tz)
-            batch = batch.set_column(place, item.name, batch.column(place).cast(coarse, safe=False))
-    return batch
-
-
 def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
     """The rows of a batch, each with the reason why it cannot be read, or an empty one."""
+    names = batch.schema.names
     try:
-        rows = batch.to_pylist()
-    # Examples are a date beyond the year 9999 and a text that is not UTF-8.
-    except (ValueError, OverflowError):
+        columns = [_values(column) for column in batch.columns]
+    except _UNREADABLE:
         for place in range(batch.num_rows):
             yield _row(batch.slice(place, 1))
         return
-    for row in rows:
-        yield {name: _plain(value) for name, value in row.items()}, ""
+    for cells in zip(*columns, strict=True):
+        yield dict(zip(names, cells, strict=True)), ""
 
 
 def _row(one: Any) -> tuple[dict[str, Any], str]:
     row: dict[str, Any] = {}
     problem = ""
-    for name in one.schema.names:
+    for name, column in zip(one.schema.names, one.columns, strict=True):
         try:
-            row[name] = _plain(one.column(name).to_pylist()[0])
-        except (ValueError, OverflowError):
+            [row[name]] = _values(column)
+        except _UNREADABLE:
             problem = f"has a value in {name} that cannot be read as text, number or date"
     return row, problem
+
+
+def _values(column: Any) -> list[Any]:
+    """The values of a column. Raises the errors of _UNREADABLE."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python knows no finer times than microseconds.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return [_plain(value) for value in column.to_pylist()]
 
 
 def _read_objects(values: dict[str, Any], names: list[str]) -> str:
@@ -191,5 +193,8 @@ def _plain(value: Any) -> Any:
 
 def _shown(values: dict[str, Any], vector: str | None) -> str:
     values = {name: value for name, value in values.items() if name != vector}
-    shown = json.dumps(values, ensure_ascii=False, default=str)[:EXCERPT_CHARS]
+    try:
+        shown = json.dumps(values, ensure_ascii=False, default=str)[:EXCERPT_CHARS]
+    except RecursionError:  # JSON of a column can be as deep as can just be read.
+        return ""
     return shown.encode("utf-8", "replace").decode()
