@@ -1,5 +1,5 @@
 """Zips that are damaged or too large: refused in words, or a damaged file of them is told and the
-others are read."""
+others are read in little memory."""
 
 import io
 import json
@@ -219,3 +219,32 @@ def test_too_large_a_directory_is_refused_before_it_takes_memory(content: bytes)
 def test_as_many_files_as_are_possible_are_read() -> None:
     with archive.opened(io.BytesIO(directory(SHORT, MAX_FILES))) as opened:
         assert len(archive.members(opened)) == MAX_FILES
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_file_is_read_in_little_memory_however_well_it_is_packed(method: str) -> None:
+    size = 96 << 20
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", METHODS[method]) as packed, packed.open("a.csv", "w") as file:
+        for _ in range(size >> 20):
+            file.write(b"\n" * (1 << 20))
+    with archive.opened(sink) as opened:
+        [member] = archive.members(opened)
+        tracemalloc.start()
+        try:
+            with archive.content(opened, member) as stream:
+                assert stream.read(4) == b"\n" * 4
+                stream.seek(0)
+                read = sum(len(block) for block in iter(partial(stream.read, 1 << 20), b""))
+                _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert read == size
+    assert peak < size // 4
+
+
+def test_a_file_whose_packing_asks_for_much_memory_is_told(tmp_path: Path) -> None:
+    content = changed(LZMA, BEHIND_NAME + 5, b"\xff" * 4)
+    case = Case(tmp_path, content, format=InputFormat.ZIP)
+    plan = case.plan()
+    assert (plan.documents, plan.rejected) == (6, 1)

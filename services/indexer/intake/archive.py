@@ -12,6 +12,7 @@ from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from services.indexer.intake.record import BadInput
+from services.indexer.intake.zip_decoding import DECODERS, decoded
 from services.indexer.intake.zip_stream import ENTRY, ZipStream
 from services.indexer.streams import ReadStream
 
@@ -83,14 +84,20 @@ def members(archive: ZipFile) -> list[Member]:
 def content(archive: ZipFile, member: Member) -> Iterator[IO[bytes]]:
     """A seekable stream of the content of a file. Raises BadInput, also at reads."""
     try:
-        inner = archive.open(member.info)
+        opening = decoded if member.info.compress_type in DECODERS else ZipFile.open
+        inner = opening(archive, member.info)
     except _FAILURES as error:
         raise _damaged(error) from error
     with inner:
         yield io.BufferedReader(ReadStream(inner, _FAILURES, _damaged))
 
 
-def _damaged(_: Exception) -> BadInput:
+def _damaged(error: Exception) -> BadInput:
+    if isinstance(error, NotImplementedError):
+        return BadInput(
+            "The file is packed in a way that is not read; pack it again with the usual method,"
+            " Deflate."
+        )
     return BadInput("The file is damaged in the zip; pack it again.")
 
 
