@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
@@ -22,6 +22,7 @@ from services.common.probes import Check, probe_router
 from services.common.problem import MEDIA_TYPE, Problem, install_problem_handlers
 from services.common.settings import ServiceSettings, read_settings
 from services.common.tracing import tracing
+from services.common.unknown_parameters import refuse_unknown
 
 Resources = Mapping[str, Any]
 """Resources of a lifespan by name; routes get one by `resources.opened(name)`."""
@@ -49,14 +50,17 @@ def create_service_app(
     version: str,
     routers: list[APIRouter],
     lifespan: Lifespan,
+    foreign_routers: Sequence[APIRouter] = (),
     internal_token: str | None = None,
     layers: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A FastAPI application with request context, problem+json, probes and metrics.
 
-    `title` and `version` stand in its OpenAPI document. With `internal_token` it answers only
-    requests that carry that token. `layers` are middleware between the request's context and the
-    routes, the outermost first.
+    `title` and `version` stand in its OpenAPI document. The routes of `routers` refuse query
+    parameters that they do not have. `foreign_routers` speak the protocols of other services, whose
+    clients may send parameters of their own; these are ignored, as those of probes are. With
+    `internal_token` it answers only requests that carry that token. `layers` are middleware between
+    the request's context and the routes, the outermost first.
     """
     metrics = HttpMetrics(CollectorRegistry())
     checks: dict[str, Check] = {}
@@ -98,6 +102,8 @@ def create_service_app(
         probe_router(metrics, lambda: checks, lambda: optional_checks, lambda: vital_checks)
     )
     for router in routers:
+        app.include_router(router, dependencies=[Depends(refuse_unknown)])
+    for router in foreign_routers:
         app.include_router(router)
     app.add_middleware(RequestContextMiddleware, metrics=metrics, internal_token=internal_token)
     return app

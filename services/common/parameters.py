@@ -1,9 +1,9 @@
-"""Values that a query parameter holds as text, and the types that read them."""
+"""Query parameters: what one holds as text, the types that read it, and those of a whole call."""
 
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 
 from services.common.field_names import NAME
 
@@ -79,3 +79,22 @@ ObjectsParameter = Annotated[
 
 NamesParameter = ListParameter[FieldName]
 """Names of fields, written with commas between them."""
+
+
+class Parameters(BaseModel):
+    """The query parameters of a call, which the gateway takes and hands on as they were given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def params(self) -> dict[str, str]:
+        """The parameters that were given, as text."""
+        given = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        return {name: _as_text(value) for name, value in given.items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

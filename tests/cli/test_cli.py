@@ -70,6 +70,7 @@ def test_nobody_answers(xunwen: Xunwen) -> None:
         ("search", "a", "--mode", "magic"),
         ("docs", "put", "-c", "notes", "{"),
         ("docs", "delete", "-c", "notes"),
+        ("jobs", "list", "--state", "done"),
         ("index", "a.csv"),
         ("nonsense",),
     ],
@@ -111,6 +112,13 @@ def test_jobs_of_one_collection(gateway: ScriptedGateway, xunwen: Xunwen) -> Non
     ran = xunwen("jobs", "list", "-c", "notes")
     assert gateway.asked[0].path == "/v1/index-jobs?collection=notes"
     assert "06610ed3319eda3f1234" in ran.out, "an id must be there whole, to be copied"
+
+
+def test_jobs_in_some_states(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    gateway.answer(200, {"jobs": [job("failed")], "next": None})
+    ran = xunwen("jobs", "list", "--state", "failed", "--state", "cancelled")
+    assert gateway.asked[0].path == "/v1/index-jobs?state=failed%2Ccancelled"
+    assert "failed" in ran.out
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ import gzip
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 from zipfile import ZipFile
 
@@ -13,6 +14,7 @@ from tests.client.conftest import Do
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.ids import NASTY, REFUSED
 from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
+from xunwen.client import JobState
 from xunwen.client.retries import Retries
 
 
@@ -182,6 +184,24 @@ def test_jobs_are_iterated_over_pages(gateway: ScriptedGateway, do: Do) -> None:
     assert gateway.asked[1].path == "/v1/index-jobs?after=b"
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {}),
+        ({"collection": "notes"}, {"collection": "notes"}),
+        ({"state": "failed"}, {"state": "failed"}),
+        ({"state": JobState.FAILED}, {"state": "failed"}),
+        ({"state": ("failed", JobState.QUEUED)}, {"state": "failed,queued"}),
+    ],
+)
+def test_jobs_of_a_collection_or_a_state(
+    given: dict[str, Any], sent: dict[str, str], gateway: ScriptedGateway, do: Do
+) -> None:
+    gateway.answer(200, {"jobs": [], "next": None})
+    assert do("jobs", **given) == []
+    assert dict(parse_qsl(gateway.asked[0].path.partition("?")[2])) == sent
+
+
 def test_a_document_id_is_quoted_into_the_path(gateway: ScriptedGateway, do: Do) -> None:
     gateway.answer(200, {"id": "a/b ?", "collection": "notes", "index_version": "1"})
     do("put", Document(id="a/b ?", title="标题"), collection="notes")
@@ -241,6 +261,8 @@ def test_what_cannot_be_sent_is_said_in_words(gateway: ScriptedGateway, do: Do) 
         ("search", ("a",), {"filter": {"year": {1}}}),
         ("embed", (["\udfff"],), {}),
         ("jobs", (), {"collection": "\ud800"}),
+        ("jobs", (), {"state": "done"}),
+        ("jobs", (), {"state": []}),
         ("index", (), {"collection": "notes"}),
         ("index", ([],), {"collection": "notes", "source": "s3://a/b"}),
         ("index", ([],), {"collection": "No Name"}),

@@ -14,6 +14,7 @@ from xunwen.cli.context import (
     print_json_lines,
 )
 from xunwen.cli.following import follow, outcome
+from xunwen.client import JobState
 
 group = typer.Typer(help="Bulk-index jobs: list, watch, cancel, retry.", no_args_is_help=True)
 
@@ -33,12 +34,16 @@ def list_jobs(
         str | None,
         typer.Option("--collection", "-c", help="List the jobs of this collection only."),
     ] = None,
+    state: Annotated[
+        list[JobState] | None,
+        typer.Option(help="List the jobs in this state only; may be given more than once."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most jobs to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     with client_of(ctx) as client:
-        jobs = list(islice(client.jobs(collection=collection), limit))
+        jobs = list(islice(client.jobs(collection=collection, state=state or None), limit))
     if as_json:
         print_json_lines(jobs)
         return

@@ -413,11 +413,17 @@ class AsyncClient:
         """One job as it is now."""
         return await self._send(calls.job(job_id))
 
-    async def jobs(self, *, collection: str | None = None) -> AsyncIterator[Job]:
-        """All jobs, or those of one collection, newest first, read page by page."""
+    async def jobs(
+        self, *, collection: str | None = None, state: str | Sequence[str] | None = None
+    ) -> AsyncIterator[Job]:
+        """All jobs, or those of one collection or in certain states, newest first, read page by
+        page.
+
+        `state` is one of JobState, or several of them.
+        """
         after: str | None = None
         while True:
-            page = await self._send(calls.jobs(collection, after))
+            page = await self._send(calls.jobs(collection, state, after))
             for job in page.jobs:
                 yield job
             after = page.next

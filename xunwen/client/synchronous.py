@@ -400,11 +400,17 @@ class Client:
         """One job as it is now."""
         return self._send(calls.job(job_id))
 
-    def jobs(self, *, collection: str | None = None) -> Iterator[Job]:
-        """All jobs, or those of one collection, newest first, read page by page."""
+    def jobs(
+        self, *, collection: str | None = None, state: str | Sequence[str] | None = None
+    ) -> Iterator[Job]:
+        """All jobs, or those of one collection or in certain states, newest first, read page by
+        page.
+
+        `state` is one of JobState, or several of them.
+        """
         after: str | None = None
         while True:
-            page = self._send(calls.jobs(collection, after))
+            page = self._send(calls.jobs(collection, state, after))
             yield from page.jobs
             after = page.next
             if after is None:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
@@ -12,7 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.common.documents import BYTES, Content, Document, FieldValue, Scalar
 from services.common.errors import InvalidRequest
 from services.common.field_types import FieldKind
-from services.common.parameters import CONDITIONS, MAX_FIELDS, FilterParameter, NamesParameter
+from services.common.parameters import (
+    CONDITIONS,
+    MAX_FIELDS,
+    FilterParameter,
+    NamesParameter,
+    Parameters,
+)
 from services.common.validation import first_reason
 
 MAX_PAGE = 1_000
@@ -20,26 +25,7 @@ MOST_COUNTED = 100_000
 """Documents that the statistics of a collection are counted over, at most."""
 
 
-class _Parameters(BaseModel):
-    """Query parameters, which the gateway takes and hands on as they were given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def params(self) -> dict[str, str]:
-        """The parameters that were given, as text."""
-        given = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-        return {name: _as_text(value) for name, value in given.items()}
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(value)
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-class PageOptions(_Parameters):
+class PageOptions(Parameters):
     """The documents of a collection that a page lists."""
 
     limit: int = Field(default=100, ge=1, le=MAX_PAGE, description="Documents of a page")
@@ -103,7 +89,7 @@ class ExportFormat(StrEnum):
         return "application/x-ndjson" if jsonl else "application/vnd.apache.parquet"
 
 
-class ExportOptions(_Parameters):
+class ExportOptions(Parameters):
     """The content of an export."""
 
     format: ExportFormat = ExportFormat.JSONL

@@ -6,8 +6,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
-from services.common.parameters import PartitionName
+from services.common.parameters import ListParameter, Parameters, PartitionName
 from services.common.wire.input_formats import Charset, InputFormat
+
+MAX_PAGE = 200
 
 
 class JobState(StrEnum):
@@ -44,7 +46,7 @@ class JobMode(StrEnum):
 class JobOptions(BaseModel):
     """The query parameters of a job, as the gateway takes them and hands them to the indexer."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     collection: str = Field(
         pattern=NAME_PATTERN,
@@ -160,6 +162,25 @@ class JobAccepted(BaseModel):
 
     job_id: str
     state: JobState
+
+
+class JobPageOptions(Parameters):
+    """The jobs that a page lists."""
+
+    collection: str | None = Field(
+        default=None, pattern=NAME_PATTERN, description="Lists the jobs of this collection only"
+    )
+    state: ListParameter[JobState] = Field(
+        default=None,
+        min_length=1,
+        description="Lists the jobs in these states only, with commas between them:"
+        f" {', '.join(JobState)}",
+        examples=["failed,succeeded_with_errors"],
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Jobs of a page")
+    after: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="`next` of the page before"
+    )
 
 
 class JobPage(BaseModel):

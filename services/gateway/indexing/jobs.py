@@ -7,11 +7,10 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from services.common.collection import NAME_PATTERN
 from services.common.errors import JobNotFound, UnsupportedFormat
 from services.common.paths import segment
 from services.common.wire.input_formats import InputFormat
-from services.common.wire.jobs import Job, JobAccepted, JobPage
+from services.common.wire.jobs import Job, JobAccepted, JobPage, JobPageOptions
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.indexing.proxy import follow, pass_on, upload
 from services.gateway.indexing.schemas import JOB_BODY, InlineDocuments, PublicJobOptions
@@ -113,20 +112,12 @@ async def _lines(inline: InlineDocuments) -> AsyncIterator[bytes]:
 
 @router.get("", response_model=JobPage, summary="Jobs, the newest first")
 async def jobs(
-    indexer: Indexer,
-    caller: Caller,
-    collection: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
+    indexer: Indexer, caller: Caller, options: Annotated[JobPageOptions, Query()]
 ) -> Response:
     """Lists jobs, the newest first, page by page."""
-    params = {"limit": str(limit)}
-    if collection is not None:
-        check_sees(caller, collection)
-        params["collection"] = collection
-    if after is not None:
-        params["after"] = after
-    answer = await pass_on(indexer, "GET", "/index-jobs", params=params)
+    if options.collection is not None:
+        check_sees(caller, options.collection)
+    answer = await pass_on(indexer, "GET", "/index-jobs", params=options.params())
     if caller.collections is None:
         return answer
     page = JobPage.model_validate_json(bytes(answer.body))

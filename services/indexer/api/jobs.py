@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from services.common.errors import InvalidRequest, UnsupportedFormat
 from services.common.validation import first_reason
 from services.common.wire.input_formats import Compression, InputFormat
-from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobState
+from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobPageOptions
 from services.indexer.api.dependencies import AcceptanceDep, BookDep, SourcesDep
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.book import JobBook
+from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.rejections import rejections_of
 from services.indexer.jobs.submission import Submission
 
@@ -69,24 +70,23 @@ async def submit(
 
 
 @router.get("/index-jobs")
-async def page(
-    book: BookDep,
-    state: Annotated[list[JobState] | None, Query()] = None,
-    collection: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    after: Annotated[str | None, Query(description="`next` of the page before")] = None,
-) -> JobPage:
+async def page(book: BookDep, options: Annotated[JobPageOptions, Query()]) -> JobPage:
     """Jobs, newest first, page by page."""
     book.check()
-    chosen = [
-        ledger
-        for ledger in book.all()
-        if (not state or ledger.state in state)
-        and (collection is None or ledger.manifest.collection == collection)
-        and (after is None or ledger.manifest.id < after)
-    ]
+    limit = options.limit
+    chosen = [ledger for ledger in book.all() if _lists(options, ledger)]
     more = chosen[limit - 1].manifest.id if len(chosen) > limit else None
     return JobPage(jobs=[book.report(ledger) for ledger in chosen[:limit]], next=more)
+
+
+def _lists(options: JobPageOptions, ledger: JobLedger) -> bool:
+    """Whether a list with these options has a job."""
+    manifest = ledger.manifest
+    return (
+        (options.state is None or ledger.state in options.state)
+        and (options.collection is None or manifest.collection == options.collection)
+        and (options.after is None or manifest.id < options.after)
+    )
 
 
 @router.get("/index-jobs/{job_id}")

@@ -1,7 +1,13 @@
 """Calls on bulk-index jobs."""
 
-from services.common.wire.jobs import Job, JobPage
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from services.common.validation import first_reason
+from services.common.wire.jobs import Job, JobPage, JobPageOptions
 from xunwen.client.calls.call import Call, given, job_path
+from xunwen.client.errors import XunwenError
 
 
 def job(job_id: str) -> Call[Job]:
@@ -9,10 +15,18 @@ def job(job_id: str) -> Call[Job]:
     return Call("GET", job_path(job_id), Job)
 
 
-def jobs(collection: str | None, after: str | None) -> Call[JobPage]:
-    """A page of the list of jobs."""
-    params = given(collection=collection, after=after)
-    return Call("GET", "/v1/index-jobs", JobPage, params=params)
+def jobs(
+    collection: str | None, state: str | Sequence[str] | None, after: str | None
+) -> Call[JobPage]:
+    """A page of the list of jobs. Raises XunwenError for a list that there cannot be."""
+    states = [state] if isinstance(state, str) else state and list(state)
+    try:
+        options = JobPageOptions.model_validate(
+            given(collection=collection, state=states, after=after)
+        )
+    except ValidationError as error:
+        raise XunwenError(f"Jobs: {first_reason(error)}.") from error
+    return Call("GET", "/v1/index-jobs", JobPage, params=options.params())
 
 
 def cancel(job_id: str) -> Call[Job]:

@@ -1,0 +1,108 @@
+"""What the gateway hands on of the calls on jobs, and what it refuses, before an indexer of its
+own."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from services.common.service_client import ServiceClient
+from services.common.wire.jobs import JobState
+from services.gateway.app import create_app
+from services.gateway.settings import GatewaySettings
+
+APP = create_app(GatewaySettings())
+LINES = b'{"id": "1", "title": "a"}\n'
+
+
+@dataclass
+class Indexer:
+    """An indexer that takes every call and remembers it."""
+
+    asked: list[httpx.Request] = field(default_factory=list)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        self.asked.append(request)
+        if request.method == "GET":
+            return httpx.Response(200, json={"jobs": [], "next": None})
+        return httpx.Response(202, json={"job_id": "j1", "state": "queued"})
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters of the last call."""
+        return dict(self.asked[-1].url.params)
+
+
+@asynccontextmanager
+async def gateway(indexer: Indexer) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.MockTransport(indexer.answer)
+    async with ServiceClient("indexer", "http://indexer", timeout=5, transport=transport) as client:
+        state: Mapping[str, Any] = {"indexer": client}
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            await APP({**scope, "state": dict(state)}, receive, send)
+
+        way = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
+            yield http
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("colection=mine&mode=rebuild&format=jsonl", "colection"),
+        ("collection=mine&max_error=0&format=jsonl", "max_error"),
+        ("collection=mine&format=jsonl&partitions=a", "partitions"),
+    ],
+)
+async def test_a_job_with_an_unknown_option_is_not_submitted(query: str, names: str) -> None:
+    indexer = Indexer()
+    async with gateway(indexer) as http:
+        answer = await http.post(f"/v1/index-jobs?{query}", content=LINES)
+    assert answer.status_code == 422
+    assert f"query.{names}: there is no such parameter" in answer.json()["detail"]
+    assert indexer.asked == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "collection=mine",
+        "state=failed",
+        "state=failed,succeeded_with_errors&limit=3",
+        "collection=mine&state=queued&limit=200&after=j1",
+    ],
+)
+async def test_a_list_of_jobs_is_asked_for_as_it_was_asked(query: str) -> None:
+    indexer = Indexer()
+    async with gateway(indexer) as http:
+        answer = await http.get(f"/v1/index-jobs?{query}")
+    assert answer.status_code == 200, answer.text
+    assert indexer.params == dict(parse_qsl(query))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("colection=mine", "colection"),
+        ("state=", "state"),
+        ("state=done", JobState.SUCCEEDED_WITH_ERRORS),
+        ("state=failed,done", JobState.FAILED),
+        ("limit=201", "200"),
+        ("after=..", "after"),
+    ],
+)
+async def test_a_list_of_jobs_that_there_is_not_is_refused(query: str, says: str) -> None:
+    indexer = Indexer()
+    async with gateway(indexer) as http:
+        answer = await http.get(f"/v1/index-jobs?{query}")
+    assert answer.status_code == 422, answer.text
+    assert says in answer.json()["detail"]
+    assert indexer.asked == []
