@@ -18,6 +18,7 @@ from services.gateway.settings import GatewaySettings
 
 APP = create_app(GatewaySettings())
 LINES = b'{"id": "1", "title": "a"}\n'
+SOURCE = "/data/papers.jsonl"
 
 
 @dataclass
@@ -68,6 +69,32 @@ async def test_a_job_with_an_unknown_option_is_not_submitted(query: str, names: 
     assert answer.status_code == 422
     assert f"query.{names}: there is no such parameter" in answer.json()["detail"]
     assert indexer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/octet-stream", LINES),
+        ("application/x-ndjson", LINES),
+        ("application/json", b'{"documents": [{"id": "1", "title": "a"}]}'),
+        ("multipart/form-data; boundary=x", b"--x--\r\n"),
+        ("text/plain", b" "),
+    ],
+)
+async def test_a_source_with_a_body_is_refused(kind: str, body: bytes) -> None:
+    indexer = Indexer()
+    asked = {"collection": "mine", "format": "jsonl", "source": SOURCE}
+    async with gateway(indexer) as http:
+        answer = await http.post(
+            "/v1/index-jobs", params=asked, content=body, headers={"content-type": kind}
+        )
+        assert answer.status_code == 422
+        assert "send either a body or `source`" in answer.json()["detail"]
+        assert indexer.asked == []
+        answer = await http.post("/v1/index-jobs", params=asked)
+    assert answer.status_code == 202, answer.text
+    assert indexer.params["source"] == SOURCE
+    assert indexer.asked[-1].content == b""
 
 
 @pytest.mark.parametrize(

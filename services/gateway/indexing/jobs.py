@@ -83,7 +83,7 @@ async def create_job(
         )
 
     if options.source is not None:
-        return await send(of_source(options.source, options.format))
+        return await send(await of_source(request, options.source, options.format))
     if kind == "application/json" and options.format in (None, InputFormat.JSONL):
         if encoding not in ("", "identity"):
             raise UnsupportedFormat("Documents in JSON come uncompressed; compress a jsonl file.")

@@ -45,9 +45,15 @@ class Upload:
     """Name of the file, as far as it is known."""
 
 
-def of_source(address: str, stated: InputFormat | None) -> Upload:
+async def of_source(request: Request, address: str, stated: InputFormat | None) -> Upload:
     """An upload without a body: the indexer reads the input from an address, whose name may tell
-    the format."""
+    the format. Raises InvalidRequest if the request has a body all the same."""
+    async for block in request.stream():
+        if block:
+            raise InvalidRequest(
+                "source: the input is read from that address, so the body would not be read; send"
+                " either a body or `source`."
+            )
     kind = stated or format_of_name(address)[0] or InputFormat.JSONL
     return Upload(_nothing(), kind, name=address.rsplit("/", 1)[-1] or None)
 
