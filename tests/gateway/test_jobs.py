@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.service_client import ServiceClient
 from services.common.wire.jobs import JobState
+from services.gateway.access import keys
+from services.gateway.access.keys import ApiKey
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 
@@ -40,11 +42,22 @@ class Indexer:
         return dict(self.asked[-1].url.params)
 
 
+@dataclass(frozen=True)
+class Admits:
+    """A check of keys that takes each caller for the owner of one key."""
+
+    key: ApiKey
+
+    async def admit(self, _authorization: str | None, _method: str, _path: str) -> ApiKey:
+        return self.key
+
+
 @asynccontextmanager
-async def gateway(indexer: Indexer) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway(indexer: Indexer, key: ApiKey | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A gateway before `indexer`, called with `key`; without one it asks for no keys."""
     transport = httpx.MockTransport(indexer.answer)
     async with ServiceClient("indexer", "http://indexer", timeout=5, transport=transport) as client:
-        state: Mapping[str, Any] = {"indexer": client}
+        state: Mapping[str, Any] = {"indexer": client, "doorkeeper": key and Admits(key)}
 
         async def served(scope: Scope, receive: Receive, send: Send) -> None:
             await APP({**scope, "state": dict(state)}, receive, send)
@@ -133,3 +146,39 @@ async def test_a_list_of_jobs_that_there_is_not_is_refused(query: str, says: str
     assert answer.status_code == 422, answer.text
     assert says in answer.json()["detail"]
     assert indexer.asked == []
+
+
+def key_of(tenant: str) -> ApiKey:
+    _, record = keys.new_key("writer", frozenset({keys.Scope.INDEX}), tenant=tenant)
+    return record
+
+
+async def handed_on(key: ApiKey | None, idempotency_key: str | None) -> str | None:
+    """The idempotency key that the indexer gets for one of a caller."""
+    indexer = Indexer()
+    headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+    async with gateway(indexer, key) as http:
+        asked = {"collection": "mine", "format": "jsonl"}
+        answer = await http.post("/v1/index-jobs", params=asked, content=LINES, headers=headers)
+    assert answer.status_code == 202, answer.text
+    given: str | None = indexer.asked[0].headers.get("idempotency-key")
+    return given
+
+
+async def test_an_idempotency_key_is_one_of_its_tenant() -> None:
+    tenants = ("alpha", "beta", "alpha-nightly", "a" * 64)
+    sent = [(tenant, key) for tenant in tenants for key in ("nightly", "-nightly", "k" * 128)]
+    given = [await handed_on(key_of(tenant), key) for tenant, key in sent]
+    assert len(set(given)) == len(sent), "two tenants share a key"
+    assert given == [await handed_on(key_of(tenant), key) for tenant, key in sent]
+    assert max(len(key or "") for key in given) <= 200, "more than the indexer takes"
+
+
+@pytest.mark.parametrize("key", [None, key_of("-")])
+async def test_without_tenants_an_idempotency_key_stays_as_it_is(key: ApiKey | None) -> None:
+    assert await handed_on(key, "nightly-2026.11_30") == "nightly-2026.11_30"
+    assert await handed_on(key, None) is None
+
+
+async def test_a_tenant_that_sends_no_idempotency_key_gets_none() -> None:
+    assert await handed_on(key_of("alpha"), None) is None

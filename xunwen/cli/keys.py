@@ -56,7 +56,10 @@ def create(
         ),
     ] = None,
     tenant: Annotated[
-        str, typer.Option(help="Tenant of the key; keys of one tenant share cached answers.")
+        str,
+        typer.Option(
+            help="Tenant of the key; keys of one tenant share cached answers and idempotency keys."
+        ),
     ] = "-",
     rate: Annotated[
         float | None, typer.Option(help="Most requests per second; no limit if left out.")

@@ -21,6 +21,8 @@ from services.common.errors import InvalidRequest
 
 _FORM = re.compile(r"xw_(?P<id>[0-9a-f]{16})_(?P<secret>[A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NO_TENANT = "-"
+"""Tenant of the keys that were made without one, and of callers if no keys are asked for."""
 
 
 class Scope(StrEnum):
@@ -43,8 +45,8 @@ class ApiKey:
     """SHA-256 of the whole key, in hex digits."""
     collections: frozenset[str] | None = None
     """Names of the only collections that the key sees; None for all."""
-    tenant: str = "-"
-    """Name of the tenant; keys of one tenant share cached answers."""
+    tenant: str = NO_TENANT
+    """Name of the tenant; keys of one tenant share cached answers and idempotency keys."""
     rate: float | None = None
     """Requests per second on average; None for no limit."""
     created_at: float = field(default_factory=time.time)
@@ -117,7 +119,7 @@ def new_key(
     scopes: frozenset[Scope],
     *,
     collections: frozenset[str] | None = None,
-    tenant: str = "-",
+    tenant: str = NO_TENANT,
     rate: float | None = None,
 ) -> tuple[str, ApiKey]:
     """A new key, which is shown once, and its record. Raises InvalidRequest."""

@@ -12,6 +12,7 @@ from services.common.paths import segment
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobAccepted, JobPage, JobPageOptions
 from services.gateway.access.caller import Caller, check_sees
+from services.gateway.access.keys import NO_TENANT, ApiKey
 from services.gateway.indexing.proxy import follow, pass_on, upload
 from services.gateway.indexing.schemas import JOB_BODY, InlineDocuments, PublicJobOptions
 from services.gateway.indexing.uploads import Upload, charset_of, of_multipart, of_raw, of_source
@@ -73,7 +74,9 @@ async def create_job(
     encoding = request.headers.get("content-encoding", "").strip().lower()
 
     async def send(sent: Upload) -> Response:
-        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        headers = {}
+        if idempotency_key is not None:
+            headers["idempotency-key"] = _of_tenant(caller, idempotency_key)
         if sent.compression is not None:
             headers["content-encoding"] = sent.compression.value
         found = {"format": sent.format, "charset": charset, "name": options.name or sent.name}
@@ -92,6 +95,14 @@ async def create_job(
         async with of_multipart(request, options.format) as sent:
             return await send(sent)
     return await send(of_raw(request, kind, encoding, options))
+
+
+def _of_tenant(caller: ApiKey, idempotency_key: str) -> str:
+    """An idempotency key as the indexer gets it, which knows no tenants: equal keys of two tenants
+    differ by the tenant's name. Neither a name nor a key holds a colon."""
+    if caller.tenant == NO_TENANT:
+        return idempotency_key
+    return f"{caller.tenant}:{idempotency_key}"
 
 
 async def _inline(request: Request) -> InlineDocuments:
