@@ -127,7 +127,7 @@ def gathered(
         if name not in own and not (merged and name == "fields")
     }
     members: dict[str, Any] = {name: values.get(named) for name, named in names.items()}
-    members["id"] = _identity(members["id"])
+    members["id"] = id_of(members["id"])
     if isinstance(nested, Mapping):
         members["fields"] = _present({**fields, **nested})
     elif nested is not None and merged:
@@ -137,7 +137,8 @@ def gathered(
     return _present(members)
 
 
-def _identity(value: object) -> object:
+def id_of(value: object) -> object:
+    """The digits of an integer, which is an id written as a number; any other value as it is."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
+from services.common.documents import id_of
+from services.common.validation import first_reason
 from services.common.wire.collections import Collection
+from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat, format_of_name
 from xunwen.cli import fields
 from xunwen.cli.context import (
@@ -17,6 +21,7 @@ from xunwen.cli.context import (
     json_object,
     print_json,
     print_json_lines,
+    read_text,
     write_file,
 )
 from xunwen.cli.following import follow
@@ -249,16 +254,31 @@ def _golden_lines(file: Path) -> list[dict[str, Any]]:
     Raises XunwenError.
     """
     right: dict[str, list[str]] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-            ids = item["ids"] if "ids" in item else [item["clicked"]]
-            right.setdefault(str(item["query"]), []).extend(map(str, ids))
-        except (ValueError, TypeError, KeyError) as error:
-            raise XunwenError(
-                f"{file.name}, line {number}: a JSON object with `query` and `ids` (or `clicked`)"
-                " is needed."
-            ) from error
+    for number, line in enumerate(read_text(file).split("\n"), 1):
+        if line.strip():
+            golden = _golden(line, f"{file.name}, line {number}")
+            right.setdefault(golden.query, []).extend(golden.ids)
     return [{"query": query, "ids": list(dict.fromkeys(ids))} for query, ids in right.items()]
+
+
+def _golden(line: str, where: str) -> GoldenQuery:
+    """The query of a line with the documents that answer it; other members are not read.
+
+    Raises XunwenError.
+    """
+    try:
+        item = json.loads(line)
+    except ValueError:
+        item = None
+    if not isinstance(item, dict) or not item.keys() & {"ids", "clicked"}:
+        raise XunwenError(
+            f"{where}: a JSON object with `query` and `ids` (or `clicked`) is needed."
+        )
+    ids = item["ids"] if "ids" in item else [item["clicked"]]
+    members = {"ids": [*map(id_of, ids)] if isinstance(ids, list) else ids}
+    if "query" in item:
+        members["query"] = item["query"]
+    try:
+        return GoldenQuery.model_validate(members)
+    except ValidationError as error:
+        raise XunwenError(f"{where}: {first_reason(error)}.") from error

@@ -102,6 +102,22 @@ def write_file(file: Path, blocks: Iterable[bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
+def read_text(file: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark. Raises XunwenError."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise XunwenError(f"{file} cannot be read: {error.strerror}.") from error
+    return _decoded(content, file.name)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise XunwenError(f"{name} is no text in UTF-8; save it as UTF-8.") from error
+
+
 def json_object(text: str | None, what: str) -> dict[str, Any] | None:
     """The JSON object in the text of an option. Raises BadParameter for any other text."""
     if text is None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from services.common.validation import first_reason
 from services.common.wire.query_rules import QueryPins, QueryRules, StoredRules, Synonyms
 from xunwen.cli import words
-from xunwen.cli.context import AsJson, client_of, console, print_json
+from xunwen.cli.context import AsJson, client_of, console, print_json, read_text
 from xunwen.client import XunwenError
 
 group = typer.Typer(
@@ -65,7 +65,7 @@ def set_rules(
 ) -> None:
     """Replace all rules of a collection by those of a file."""
     try:
-        rules = json.loads(_read(file))
+        rules = json.loads(read_text(file))
     except ValueError as error:
         raise XunwenError(f"{file.name} is not JSON: {error}.") from error
     if not isinstance(rules, dict):
@@ -90,7 +90,7 @@ def synonyms(
     """Replace the synonyms of a collection by those of a file; the other rules stay."""
     groups = [
         _group(line, f"{file.name}, line {number}")
-        for number, line in enumerate(_read(file).splitlines(), 1)
+        for number, line in enumerate(read_text(file).splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     with client_of(ctx) as client:
@@ -143,16 +143,6 @@ def pin(
         given = {"query": query, "pinned": ids or [], "hidden": hide or []}
         others.append(_valid(QueryPins, given))
     _write(ctx, name, rules.model_copy(update={"queries": others}), as_json)
-
-
-def _read(file: Path) -> str:
-    """The text of a file. Raises XunwenError."""
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise XunwenError(f"{file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise XunwenError(f"{file.name} is no text in UTF-8.") from error
 
 
 def _valid(kind: type[Rule], given: dict[str, Any]) -> Rule:

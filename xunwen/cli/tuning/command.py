@@ -17,7 +17,7 @@ from services.common.errors import SearchError
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.settings import read_settings
 from services.recall.settings import RecallSettings
-from xunwen.cli.context import console, refuse_other_gateway
+from xunwen.cli.context import console, read_text, refuse_other_gateway
 from xunwen.cli.tuning.measure import (
     Reading,
     all_vectors,
@@ -128,10 +128,7 @@ def _texts(file: Path | None, titles: list[str], sample: int) -> list[str]:
     The choice of titles is random and the same each time.
     """
     if file is not None:
-        try:
-            lines = file.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise XunwenError(f"{file} cannot be read as text.") from error
+        lines = read_text(file).splitlines()
         texts = [line.strip() for line in lines if line.strip()][:sample]
         if not texts:
             raise XunwenError(f"{file} holds no query.")
