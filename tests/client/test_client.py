@@ -14,7 +14,7 @@ from tests.client.conftest import Do
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.ids import NASTY, REFUSED
 from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
-from xunwen.client import JobState
+from xunwen.client import NOT_GIVEN, JobState
 from xunwen.client.retries import Retries
 
 
@@ -207,6 +207,30 @@ def test_a_document_id_is_quoted_into_the_path(gateway: ScriptedGateway, do: Do)
     do("put", Document(id="a/b ?", title="标题"), collection="notes")
     assert gateway.asked[0].path == "/v1/collections/notes/documents/a%2Fb%20%3F"
     assert gateway.asked[0].json == {"title": "标题", "text": "", "body": "", "fields": {}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "甲"},
+        {"title": "", "text": "乙"},
+        {"title": None},
+        {"text": None, "body": None},
+        {"fields": {"year": 2021, "draft": None}},
+        {"fields": None},
+        {},
+    ],
+)
+def test_a_change_names_what_it_removes(
+    change: dict[str, Any], gateway: ScriptedGateway, do: Do
+) -> None:
+    gateway.answer(200, {"id": "1", "collection": "notes", "index_version": "1"})
+    do("patch", "1", collection="notes", **change)
+    assert gateway.asked[0].json == change
+    gateway.asked.clear()
+    left = {name: NOT_GIVEN for name in ("title", "text", "body", "fields") if name not in change}
+    do("patch", "1", collection="notes", **change, **left)
+    assert gateway.asked[0].json == change
 
 
 def test_readiness_that_is_not_ready_is_an_answer(gateway: ScriptedGateway, do: Do) -> None:

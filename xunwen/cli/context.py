@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,3 +130,12 @@ def json_object(text: str | None, what: str) -> dict[str, Any] | None:
     if not isinstance(parsed, dict):
         raise typer.BadParameter(f"the {what} is not a JSON object")
     return parsed
+
+
+def given_object(argument: str, what: str) -> dict[str, Any]:
+    """The JSON object in an argument, or on standard input if that is `-`.
+
+    Raises BadParameter for what is no object, and XunwenError for what is no text.
+    """
+    text = _decoded(sys.stdin.buffer.read(), "Standard input") if argument == "-" else argument
+    return json_object(text, what) or {}

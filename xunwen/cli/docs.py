@@ -1,6 +1,5 @@
 """The commands `xunwen docs`: single documents, and lists of them."""
 
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +8,12 @@ import typer
 
 from services.common.citations.forms import CitationForm
 from services.common.documents import Document
+from services.common.wire.contents import DocumentPatch
 from xunwen.cli.context import (
     AsJson,
     client_of,
     console,
+    given_object,
     json_object,
     print_json,
     write_file,
@@ -83,9 +84,9 @@ def put(
 
     Example: xunwen docs put -c notes '{"id": "1", "title": "标题", "text": "正文"}'
     """
-    body = json_object(sys.stdin.read() if document == "-" else document, "document")
+    content = Document.model_validate(given_object(document, "document"))
     with client_of(ctx) as client:
-        written = client.put(Document.model_validate(body), collection=collection)
+        written = client.put(content, collection=collection)
     if as_json:
         print_json(written)
     else:
@@ -129,7 +130,8 @@ def patch(
     change: Annotated[
         str,
         typer.Argument(
-            help="Title, text and fields as JSON; null removes a field; `-` reads stdin."
+            help="Title, text, body, fields or single metadata as JSON; null removes one; `-` reads"
+            " stdin."
         ),
     ] = "-",
     as_json: AsJson = False,
@@ -138,12 +140,10 @@ def patch(
 
     Example: xunwen docs patch 1 -c notes '{"fields": {"year": 2021, "draft": null}}'
     """
-    body = json_object(sys.stdin.read() if change == "-" else change, "change") or {}
-    unknown = sorted(set(body) - {"title", "text", "fields"})
-    if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r}: a change has title, text and fields")
+    changes = DocumentPatch.model_validate(given_object(change, "change"))
+    named = changes.model_dump(exclude_unset=True)
     with client_of(ctx) as client:
-        written = client.patch(document_id, collection=collection, **body)
+        written = client.patch(document_id, collection=collection, **named)
     if as_json:
         print_json(written)
     else:

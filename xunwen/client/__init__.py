@@ -22,10 +22,12 @@ from xunwen.client.answers import (
     SearchOptions,
 )
 from xunwen.client.asynchronous import AsyncClient
+from xunwen.client.calls import NOT_GIVEN, NotGiven
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 from xunwen.client.synchronous import Client
 
 __all__ = [
+    "NOT_GIVEN",
     "ApiError",
     "AsyncClient",
     "BatchItem",
@@ -40,6 +42,7 @@ __all__ = [
     "JobCounts",
     "JobMode",
     "JobState",
+    "NotGiven",
     "Readiness",
     "RejectedLine",
     "RerankedDocument",

@@ -175,12 +175,13 @@ class Client:
         document_id: str,
         *,
         collection: str,
-        title: str | None = None,
-        text: str | None = None,
-        body: str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        title: str | calls.NotGiven | None = calls.NOT_GIVEN,
+        text: str | calls.NotGiven | None = calls.NOT_GIVEN,
+        body: str | calls.NotGiven | None = calls.NOT_GIVEN,
+        fields: Mapping[str, Any] | calls.NotGiven | None = calls.NOT_GIVEN,
     ) -> DocumentWritten:
-        """Changes parts of a document; a field whose value is None is removed, others stay.
+        """Changes the parts of a document that are named; None removes a part, or within `fields`
+        a field.
 
         Without a new title, text or body nothing is encoded again.
         """

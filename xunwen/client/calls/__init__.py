@@ -1,6 +1,6 @@
 """The calls of the REST API as values; both clients send them."""
 
-from xunwen.client.calls.call import Call, Nothing, Text
+from xunwen.client.calls.call import NOT_GIVEN, Call, NotGiven, Nothing, Text
 from xunwen.client.calls.collection_calls import (
     collection,
     collections,
@@ -53,7 +53,9 @@ from xunwen.client.calls.search_calls import (
 )
 
 __all__ = [
+    "NOT_GIVEN",
     "Call",
+    "NotGiven",
     "Nothing",
     "Text",
     "cancel",

@@ -6,7 +6,8 @@ as it is, such a call would reach another route.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -42,6 +43,16 @@ class Text(BaseModel):
     """The answer of a call that returns text."""
 
     text: str
+
+
+class NotGiven(Enum):
+    """The type of NOT_GIVEN."""
+
+    NOT_GIVEN = "not given"
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+"""Stands for what the caller does not name, where None has a meaning of its own."""
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from typing import Any
 from services.common.documents import BYTES, Content
 from services.common.wire.collections import DocumentsDeleted, DocumentWritten
 from services.common.wire.contents import DocumentPage, PageOptions, StoredDocument, StoredVector
-from xunwen.client.calls.call import Call, collection_path, document_path, given
+from xunwen.client.calls.call import (
+    NOT_GIVEN,
+    Call,
+    NotGiven,
+    collection_path,
+    document_path,
+    given,
+)
 
 PAGE_DOCUMENTS = 500
 """Documents that a client reads at a time when it lists a collection."""
@@ -21,15 +28,15 @@ def put(document: Content, collection: str) -> Call[DocumentWritten]:
 def patch(
     document_id: str,
     collection: str,
-    title: str | None,
-    text: str | None,
-    body: str | None,
-    fields: Mapping[str, Any] | None,
+    title: str | NotGiven | None,
+    text: str | NotGiven | None,
+    body: str | NotGiven | None,
+    fields: Mapping[str, Any] | NotGiven | None,
 ) -> Call[DocumentWritten]:
-    """The change of parts of a document."""
-    changes = given(
-        title=title, text=text, body=body, fields=None if fields is None else dict(fields)
-    )
+    """The change of parts of a document; None removes a part."""
+    named = dict(fields) if isinstance(fields, Mapping) else fields
+    members = {"title": title, "text": text, "body": body, "fields": named}
+    changes = {name: value for name, value in members.items() if value is not NOT_GIVEN}
     return Call("PATCH", document_path(collection, document_id), DocumentWritten, json=changes)
 
 
