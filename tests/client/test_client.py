@@ -303,6 +303,32 @@ def test_what_cannot_be_sent_is_said_in_words(gateway: ScriptedGateway, do: Do) 
     assert gateway.asked == []
 
 
+@pytest.mark.parametrize(
+    ("method", "args", "options", "name"),
+    [
+        ("search_batch", ("水稻",), {}, "queries"),
+        ("similar", ("1",), {"collection": "notes", "fields": "title"}, "fields"),
+        ("cite", ("paper-1",), {"collection": "notes"}, "ids"),
+        ("embed", ("水稻",), {}, "texts"),
+        ("rerank", ("水稻", "水稻病害"), {}, "documents"),
+        ("documents", (), {"collection": "notes", "fields": "title"}, "fields"),
+        ("delete_documents", (), {"collection": "notes", "ids": "paper-1"}, "ids"),
+        ("put_dictionary", ("notes", "水稻病害"), {}, "words"),
+    ],
+)
+def test_a_text_is_no_list_of_its_letters(
+    method: str,
+    args: tuple[str, ...],
+    options: dict[str, str],
+    name: str,
+    gateway: ScriptedGateway,
+    do: Do,
+) -> None:
+    with pytest.raises(XunwenError, match=rf"^`{name}` is a list of texts.*write \["):
+        do(method, *args, **options)
+    assert gateway.asked == []
+
+
 NO_ADDRESSES = ["", "localhost:8000", "127.0.0.1", "ftp://a", "http://", "http://[::1"]
 
 

@@ -4,7 +4,7 @@ The functions that make a path raise XunwenError for a name or an id that the pa
 as it is, such a call would reach another route.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -58,6 +58,16 @@ NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 def given(**values: Any) -> dict[str, Any]:
     """The values that the caller has set; the server has defaults for the others."""
     return {key: value for key, value in values.items() if value is not None}
+
+
+def listed(values: Sequence[str], name: str) -> list[str]:
+    """The texts of an argument as a list. Raises XunwenError for a single text, whose letters would
+    be taken for texts otherwise."""
+    if isinstance(values, str):
+        raise XunwenError(
+            f"`{name}` is a list of texts and not one text; write [{values[:_SHOWN]!r}]."
+        )
+    return list(values)
 
 
 def collection_path(name: str) -> str:

@@ -13,6 +13,7 @@ from xunwen.client.calls.call import (
     collection_path,
     document_path,
     given,
+    listed,
 )
 
 PAGE_DOCUMENTS = 500
@@ -59,7 +60,7 @@ def delete_documents(
     collection: str, ids: Sequence[str] | None, filter: Mapping[str, Any] | None
 ) -> Call[DocumentsDeleted]:
     """The deletion of documents by ids or by a filter."""
-    body = given(ids=None if ids is None else list(ids), filter=filter)
+    body = given(ids=None if ids is None else listed(ids, "ids"), filter=filter)
     return Call(
         "POST", f"{collection_path(collection)}/documents:delete", DocumentsDeleted, json=body
     )
@@ -76,7 +77,7 @@ def documents(
         limit=PAGE_DOCUMENTS,
         after=after,
         filter=None if filter is None else dict(filter),
-        fields=None if fields is None else list(fields),
+        fields=None if fields is None else listed(fields, "fields"),
     )
     path = f"{collection_path(collection)}/documents"
     return Call("GET", path, DocumentPage, params=options.params())

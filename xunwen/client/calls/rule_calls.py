@@ -17,7 +17,7 @@ from services.common.wire.query_rules import (
     RulesWritten,
     StoredRules,
 )
-from xunwen.client.calls.call import Call, collection_path
+from xunwen.client.calls.call import Call, collection_path, listed
 from xunwen.client.errors import XunwenError
 
 
@@ -41,8 +41,9 @@ def put_query_rules(name: str, rules: QueryRulesUpdate) -> Call[RulesWritten]:
 
 def put_dictionary(name: str, words: Sequence[str]) -> Call[DictionaryWritten]:
     """The replacement of the words of a collection's dictionary. Raises XunwenError."""
+    whole = listed(words, "words")
     try:
-        body = DictionaryUpdate(words=list(words))
+        body = DictionaryUpdate(words=whole)
     except ValidationError as error:
         raise XunwenError(f"Dictionary: {first_reason(error)}.") from error
     path = f"{collection_path(name)}/dictionary"

@@ -13,7 +13,7 @@ from xunwen.client.answers import (
     SimilarAnswer,
     Suggestions,
 )
-from xunwen.client.calls.call import Call, Text, collection_path, given
+from xunwen.client.calls.call import Call, Text, collection_path, given, listed
 
 
 def search(query: str | None, options: SearchOptions) -> Call[SearchAnswer]:
@@ -23,7 +23,12 @@ def search(query: str | None, options: SearchOptions) -> Call[SearchAnswer]:
 
 def search_batch(queries: Sequence[str], options: SearchOptions) -> Call[BatchAnswer]:
     """Several searches in one call."""
-    return Call("POST", "/v1/search:batch", BatchAnswer, json={"queries": list(queries), **options})
+    return Call(
+        "POST",
+        "/v1/search:batch",
+        BatchAnswer,
+        json={"queries": listed(queries, "queries"), **options},
+    )
 
 
 def similar(
@@ -40,7 +45,7 @@ def similar(
         collection=collection,
         top_k=top_k,
         filter=filter,
-        fields=None if fields is None else list(fields),
+        fields=None if fields is None else listed(fields, "fields"),
         partition=partition,
     )
     return Call("POST", "/v1/similar", SimilarAnswer, json=body)
@@ -48,7 +53,7 @@ def similar(
 
 def cite(ids: Sequence[str], collection: str, form: str) -> Call[Text]:
     """Documents as citations."""
-    body = {"ids": list(ids), "collection": collection, "form": form}
+    body = {"ids": listed(ids, "ids"), "collection": collection, "form": form}
     return Call("POST", "/v1/citations", Text, json=body)
 
 
@@ -61,12 +66,12 @@ def cite_search(query: str | None, form: str, options: SearchOptions) -> Call[Te
 
 def embed(texts: Sequence[str]) -> Call[Embeddings]:
     """Vectors of texts."""
-    return Call("POST", "/v1/embeddings", Embeddings, json={"input": list(texts)})
+    return Call("POST", "/v1/embeddings", Embeddings, json={"input": listed(texts, "texts")})
 
 
 def rerank(query: str, documents: Sequence[str], top_n: int | None) -> Call[Reranked]:
     """The relevance of documents to a query."""
-    body = given(query=query, documents=list(documents), top_n=top_n)
+    body = given(query=query, documents=listed(documents, "documents"), top_n=top_n)
     return Call("POST", "/v1/rerank", Reranked, json=body)
 
 
