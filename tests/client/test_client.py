@@ -233,6 +233,23 @@ def test_a_change_names_what_it_removes(
     assert gateway.asked[0].json == change
 
 
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, {}),
+        ({"input_type": "query"}, {"input_type": "query"}),
+        ({"input_type": "document"}, {"input_type": "document"}),
+    ],
+)
+def test_texts_are_embedded_as_queries_or_as_documents(
+    options: dict[str, Any], sent: dict[str, str], gateway: ScriptedGateway, do: Do
+) -> None:
+    vectors = [{"index": 1, "embedding": [0.0, 1.0]}, {"index": 0, "embedding": [1.0, 0.0]}]
+    gateway.answer(200, {"data": vectors})
+    assert do("embed", ["甲", "乙"], **options) == [[1.0, 0.0], [0.0, 1.0]]
+    assert gateway.asked[0].json == {"input": ["甲", "乙"], **sent}
+
+
 def test_readiness_that_is_not_ready_is_an_answer(gateway: ScriptedGateway, do: Do) -> None:
     gateway.answer(503, {"ready": False, "checks": {"rank": {"ok": False, "detail": "away"}}})
     readiness = do("readiness")

@@ -16,6 +16,9 @@ from services.common.wire.passages import Passage, PassagePlace
 from services.common.wire.stages import Stage
 from services.common.wire.suggest import Suggested
 
+InputType = Literal["query", "document"]
+"""What a text is, so that it is embedded in the form in which the encoder compares it."""
+
 
 class SearchOptions(TypedDict, total=False):
     """The options of a search besides its query; those left out have the server's defaults."""

@@ -30,6 +30,7 @@ from services.common.wire.query_rules import QueryRules, RulesWritten, StoredRul
 from xunwen.client import calls, exchange
 from xunwen.client.answers import (
     BatchItem,
+    InputType,
     Readiness,
     RejectedLine,
     RerankedDocument,
@@ -150,9 +151,15 @@ class AsyncClient:
         answer = await self._send(calls.cite_search(query, form, options))
         return answer.text
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector for each text, normalised to length 1."""
-        embeddings = await self._send(calls.embed(texts))
+    async def embed(
+        self, texts: Sequence[str], *, input_type: InputType | None = None
+    ) -> list[list[float]]:
+        """One vector for each text, normalised to length 1.
+
+        The encoder has a form of its own for queries, so a vector that is compared with those of
+        documents needs `input_type="query"`; without it a text is embedded as a document.
+        """
+        embeddings = await self._send(calls.embed(texts, input_type))
         return [item.embedding for item in sorted(embeddings.data, key=lambda item: item.index)]
 
     async def rerank(

@@ -6,6 +6,7 @@ from typing import Any
 from xunwen.client.answers import (
     BatchAnswer,
     Embeddings,
+    InputType,
     Readiness,
     Reranked,
     SearchAnswer,
@@ -64,9 +65,10 @@ def cite_search(query: str | None, form: str, options: SearchOptions) -> Call[Te
     )
 
 
-def embed(texts: Sequence[str]) -> Call[Embeddings]:
+def embed(texts: Sequence[str], input_type: InputType | None) -> Call[Embeddings]:
     """Vectors of texts."""
-    return Call("POST", "/v1/embeddings", Embeddings, json={"input": listed(texts, "texts")})
+    body = given(input=listed(texts, "texts"), input_type=input_type)
+    return Call("POST", "/v1/embeddings", Embeddings, json=body)
 
 
 def rerank(query: str, documents: Sequence[str], top_n: int | None) -> Call[Reranked]:
