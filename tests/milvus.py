@@ -10,7 +10,6 @@ from typing import TypeVar
 from pymilvus import MilvusClient
 
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
-from services.common.milvus.connection import CHANNEL_OPTIONS
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
@@ -25,7 +24,7 @@ def plain_client(url: str) -> MilvusClient:
     With pymilvus's own settings it shares one connection a server and pings every ten seconds, and
     the server hangs up: "too many pings".
     """
-    return MilvusClient(url, dedicated=True, grpc_options=CHANNEL_OPTIONS)
+    return MilvusClient(**MilvusAddress(url).options(), dedicated=True)
 
 
 def on_connection(url: str, question: Callable[[MilvusConnection], Awaitable[Answer]]) -> Answer:

@@ -8,7 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.common.proxies import asks_proxies
 from services.common.settings import ServiceSettings
+
+_CHANNEL_OPTIONS = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    # A longer backoff would notice the end of a long outage minutes late.
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    # A server hangs up on a client that pings more often: "too many pings".
+    "grpc.keepalive_time_ms": 300_000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,9 @@ class MilvusAddress:
 
     def options(self) -> dict[str, Any]:
         """The arguments of pymilvus's clients."""
+        proxies = {"grpc.enable_http_proxy": int(asks_proxies(self.uri))}
         options: dict[str, Any] = {"uri": self.uri, "token": self.token or ""}
+        options["grpc_options"] = _CHANNEL_OPTIONS | proxies
         if self.database:
             options["db_name"] = self.database
         if self.certificate:

@@ -6,11 +6,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.e2e.foreground import foreground
+from tests.proxies import DEAD_PROXIES
 from tests.stack import DOCUMENTS, START_SECONDS, XUNWEN, Stack
 from xunwen import Client
 from xunwen.embedded.leftovers import leftovers
@@ -89,3 +91,18 @@ def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
     assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts)
     with Client(stopped.url) as client:
         assert client.collection("literature").count == DOCUMENTS
+
+
+def test_proxies_of_the_environment_are_not_asked(stopped: Stack, tmp_path: Path) -> None:
+    proxied = Stack(stopped.home, {**stopped.env, **DEAD_PROXIES})
+    file = tmp_path / "one.jsonl"
+    file.write_text('{"id": "1", "title": "水文站的日均径流"}', encoding="utf-8")
+    for words in (
+        ["up", "--detach"],
+        ["index", str(file), "--collection", "proxied"],
+        ["search", "日均径流", "--collection", "proxied"],
+        ["status"],
+        ["down"],
+    ):
+        ran = proxied.xunwen(*words)
+        assert ran.returncode == 0, f"{words}\n{ran.stdout}{ran.stderr}"

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from services.common.certificates import trusted
+from services.common.proxies import asks_proxies
 from xunwen.client.calls import Call, Text
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 
@@ -35,6 +36,7 @@ def settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
         "base_url": address,
         "headers": headers,
         "verify": trusted(str(address)),
+        "trust_env": asks_proxies(str(address)),
         "timeout": httpx.Timeout(timeout, connect=5.0),
     }
 

@@ -16,10 +16,12 @@ import httpx
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.common.certificates import trusted
 from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
 from services.common.errors import ModelUnavailable
+from services.common.proxies import asks_proxies
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,12 @@ class RemotePredictor:
         self._model, self._endpoint = model, endpoint
         key = os.environ.get(endpoint.key_variable) if endpoint.key_variable else None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(timeout=endpoint.timeout_seconds, headers=headers)
+        self._client = httpx.Client(
+            timeout=endpoint.timeout_seconds,
+            headers=headers,
+            verify=trusted(endpoint.url),
+            trust_env=asks_proxies(endpoint.url),
+        )
         self._close = finalize(self, self._client.close)
         # A request costs far more than its tokens, so a pass is as large as the server allows.
         self.passes = Passes(

@@ -27,14 +27,6 @@ from services.common.milvus_address import MilvusAddress
 _CONNECT_SECONDS = 5.0
 _LOAD_SECONDS = 300.0
 _LOG_SECONDS = 60.0
-CHANNEL_OPTIONS = {
-    "grpc.initial_reconnect_backoff_ms": 100,
-    # A longer backoff would notice the end of a long outage minutes late.
-    "grpc.max_reconnect_backoff_ms": 1_000,
-    # A server hangs up on a client that pings more often: "too many pings".
-    "grpc.keepalive_time_ms": 300_000,
-    "grpc.keepalive_permit_without_calls": 0,
-}
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +70,7 @@ class MilvusConnection:
 
     def __init__(self, address: MilvusAddress) -> None:
         self._client = AsyncMilvusClient(
-            **address.options(),
-            timeout=_CONNECT_SECONDS,
-            dedicated=True,
-            grpc_options=CHANNEL_OPTIONS,
+            **address.options(), timeout=_CONNECT_SECONDS, dedicated=True
         )
         self._address = address
         self._engine: Engine | None = None

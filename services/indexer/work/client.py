@@ -47,6 +47,7 @@ class IndexerClient:
             base_url=url,
             headers=headers,
             verify=trusted(url),
+            trust_env=False,  # Calls between services ask no proxies.
             timeout=httpx.Timeout(120, connect=2),
         )
         self.worker = worker
