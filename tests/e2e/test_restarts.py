@@ -93,8 +93,10 @@ def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
         assert client.collection("literature").count == DOCUMENTS
 
 
-def test_proxies_of_the_environment_are_not_asked(stopped: Stack, tmp_path: Path) -> None:
-    proxied = Stack(stopped.home, {**stopped.env, **DEAD_PROXIES})
+def test_another_address_and_proxies_of_the_environment(stopped: Stack, tmp_path: Path) -> None:
+    """The system starts and works on another address than 127.0.0.1, and asks no proxies."""
+    elsewhere = {"XUNWEN_GATEWAY_HOST": "127.0.0.2"}
+    proxied = Stack(stopped.home, {**stopped.env, **DEAD_PROXIES, **elsewhere})
     file = tmp_path / "one.jsonl"
     file.write_text('{"id": "1", "title": "水文站的日均径流"}', encoding="utf-8")
     for words in (
@@ -106,3 +108,4 @@ def test_proxies_of_the_environment_are_not_asked(stopped: Stack, tmp_path: Path
     ):
         ran = proxied.xunwen(*words)
         assert ran.returncode == 0, f"{words}\n{ran.stdout}{ran.stderr}"
+    assert proxied.url.startswith("http://127.0.0.2:")

@@ -13,19 +13,29 @@ from xunwen.embedded.settings import PORTS, EmbeddedSettings
 
 
 def test_a_taken_port_is_named_with_its_setting(settings: EmbeddedSettings) -> None:
-    check_ports(settings, parts(settings))
+    check_ports(parts(settings))
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", settings.rank_port))
         holder.listen()
         with pytest.raises(EmbeddedError, match="XUNWEN_RANK_PORT") as caught:
-            check_ports(settings, parts(settings))
+            check_ports(parts(settings))
     assert f"Port {settings.rank_port} " in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.77", "2001:db8::77", "[::1]", "nobody.invalid"])
+def test_an_address_of_another_machine_is_named_with_its_setting(
+    settings: EmbeddedSettings, host: str
+) -> None:
+    elsewhere = settings.model_copy(update={"gateway_host": host})
+    with pytest.raises(EmbeddedError, match="set XUNWEN_GATEWAY_HOST to") as caught:
+        check_ports(parts(elsewhere))
+    assert f"The gateway cannot listen on {host}:" in str(caught.value)
 
 
 def test_two_parts_with_one_port_are_both_named(settings: EmbeddedSettings) -> None:
     clash = settings.model_copy(update={"cache_port": settings.state_port})
     with pytest.raises(EmbeddedError, match="XUNWEN_STATE_PORT and XUNWEN_CACHE_PORT"):
-        check_ports(clash, parts(clash))
+        check_ports(parts(clash))
 
 
 def test_zero_ports_become_distinct_ones(settings: EmbeddedSettings) -> None:

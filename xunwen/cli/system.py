@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xunwen.cli.context import AsJson, console, print_json, print_json_lines
@@ -67,7 +68,7 @@ def up(
         if as_json:
             _address(last, "")
         else:
-            console.print(f"It answers at {last.gateway_url}")
+            console.print(f"It answers at {last.gateway_url}", markup=False)
 
 
 def down(as_json: AsJson = False) -> None:
@@ -142,7 +143,8 @@ def _address(settings: "EmbeddedSettings", _: str) -> None:
 
 def _welcome(settings: "EmbeddedSettings", last: str) -> None:
     url = settings.gateway_url
-    console.print(f"\n[bold green]Xunwen is ready:[/] {url}   API: {url}/docs")
+    shown = escape(url)  # An IPv6 address stands in brackets, as markup does.
+    console.print(f"\n[bold green]Xunwen is ready:[/] {shown}   API: {shown}/docs")
     console.print("Try next:")
     console.print('  xunwen search "国有企业引入非国有资本对创新绩效的影响"', markup=False)
     console.print(
@@ -164,7 +166,7 @@ def _status_table(parts: "list[PartStatus]") -> Table:
             str(part.pid or ""),
             _duration(part.uptime_seconds) if part.pid else "",
             "[green]yes[/]" if part.ready else f"[red]no[/] {part.detail}",
-            part.address or "",
+            escape(part.address or ""),
         )
     return table
 

@@ -92,7 +92,7 @@ def _started(
         end_leftovers(settings)
         check_models(settings)
         all_parts = parts(settings)
-        check_ports(settings, all_parts)
+        check_ports(all_parts)
         try:
             remember(settings)
             process = supervisor.start(all_parts, addresses(settings), detach=detach)

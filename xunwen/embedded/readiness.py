@@ -19,14 +19,13 @@ def not_ready(part: Part) -> str:
     if part.port is None or part.probe == "process":
         return ""
     if part.probe == "http":
-        return _readyz(part.port)
+        return _readyz(f"http://{part.address}/readyz")
     if part.probe == "redis":
-        return _ping(part.port)
-    return _connects(part.port)
+        return _ping(part.host, part.port)
+    return _connects(part.host, part.port)
 
 
-def _readyz(port: int) -> str:
-    url = f"http://127.0.0.1:{port}/readyz"
+def _readyz(url: str) -> str:
     try:
         answer = httpx.get(url, timeout=_SECONDS, verify=trusted(url), trust_env=False)
         checks = answer.json()["checks"]
@@ -39,10 +38,10 @@ def _readyz(port: int) -> str:
     )
 
 
-def _ping(port: int) -> str:
+def _ping(host: str, port: int) -> str:
     try:
         with redis.Redis(
-            port=port, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
+            host, port, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
         ) as client:
             client.ping()
     except redis.RedisError as error:
@@ -50,9 +49,9 @@ def _ping(port: int) -> str:
     return ""
 
 
-def _connects(port: int) -> str:
+def _connects(host: str, port: int) -> str:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS):
+        with socket.create_connection((host, port), timeout=_SECONDS):
             return ""
     except OSError as error:
         return error.strerror or "does not answer"

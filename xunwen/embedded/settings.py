@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.precision import WantedPrecision
 from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.hosts import reached_host
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +42,8 @@ class EmbeddedSettings(BaseSettings):
     first start."""
 
     gateway_host: str = "127.0.0.1"
-    """Address on which the gateway listens; beyond loopback it asks for API keys."""
+    """Address on which the gateway listens; `0.0.0.0` or `::` means all addresses of the machine.
+    Beyond loopback it asks for API keys."""
     gateway_port: int = Field(default=8000, ge=0, le=65535)
     """Port of the gateway and the web page. For this and all ports below, 0 takes any free
     one, and `xunwen status` shows which."""
@@ -109,7 +111,7 @@ class EmbeddedSettings(BaseSettings):
     @property
     def gateway_url(self) -> str:
         """The address of the gateway on this machine."""
-        return f"http://127.0.0.1:{self.gateway_port}"
+        return f"http://{reached_host(self.gateway_host)}:{self.gateway_port}"
 
 
 def last_settings(settings: EmbeddedSettings) -> EmbeddedSettings:

@@ -39,7 +39,7 @@ def part_statuses(settings: EmbeddedSettings) -> list[PartStatus]:
                 uptime_seconds=process.uptime_seconds,
                 ready=running and not detail,
                 detail=detail,
-                address=None if part.port is None else f"127.0.0.1:{part.port}",
+                address=part.address,
             )
         )
     return found
