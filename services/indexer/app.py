@@ -126,7 +126,7 @@ async def _open(
     queue = TaskQueue(celery_app(address, settings.queue), redis, settings.queue)
     stack.callback(queue.close)
 
-    book = JobBook(JobFiles(store))
+    book = JobBook(JobFiles(store), lambda: role.terms)
     clock = VersionClock()
     known = Collections(index, store, versions, clock, encoders, analyzers, book.newest)
     originals = Originals(store)

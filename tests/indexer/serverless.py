@@ -156,7 +156,7 @@ class Serverless:
         self.encoders = encoders
         self.now = 0.0
         self.collections = collections_of(self.index, self.store, encoders)
-        self.book = JobBook(JobFiles(self.store), clock=lambda: self.now)
+        self.book = JobBook(JobFiles(self.store), lambda: self.role.terms, lambda: self.now)
         role, versions = cast("Any", self.role), cast("Any", Versions())
         originals = Originals(self.store)
         self.writer = IndexWriter(

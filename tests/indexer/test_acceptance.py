@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,30 @@ async def test_submissions_at_the_same_time_are_one_job(
 ) -> None:
     system = await opened(tmp_path, encoders)
     assert len(set(await asyncio.gather(*(sent(system, mode=mode) for _ in range(5))))) == 1
+
+
+async def test_a_caller_who_goes_away_while_the_job_is_recorded_leaves_nothing(
+    tmp_path: Path, encoders: EncoderDirectories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage may record the job after its input was removed, and nobody could plan it then."""
+    system = await opened(tmp_path, encoders)
+    begun, go_on, write = threading.Event(), threading.Event(), system.store.write
+
+    def slow(key: str, content: bytes) -> None:
+        begun.set()
+        go_on.wait(20)
+        write(key, content)
+
+    monkeypatch.setattr(system.store, "write", slow)
+    call = asyncio.create_task(sent(system))
+    await asyncio.to_thread(begun.wait)
+    call.cancel()
+    await asyncio.wait([call], timeout=0.3)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await system.book.load()  # which waits for writes
+    assert (system.store.names("jobs"), system.book.all()) == ([], [])
 
 
 async def test_an_encoder_that_was_chosen_for_the_caller_is_no_other_request(

@@ -129,6 +129,10 @@ async def retry(book: BookDep, acceptance: AcceptanceDep, job_id: str) -> Job:
 async def _progress(book: JobBook, job_id: str) -> AsyncIterator[str]:
     sent = ""
     while True:
+        if not book.loaded:
+            await book.change(_KEEPALIVE_SECONDS)
+            yield ": the jobs are read back\n\n"
+            continue
         job = book.report(book.get(job_id))
         text = job.model_dump_json()
         changed = json.dumps([job.state, job.counts.model_dump(), job.message])
@@ -140,7 +144,7 @@ async def _progress(book: JobBook, job_id: str) -> AsyncIterator[str]:
         if job.state.final:
             return
         await asyncio.sleep(_EVENT_SECONDS)
-        if book.report(book.get(job_id)) == job:
+        if book.loaded and book.report(book.get(job_id)) == job:
             await book.change(_KEEPALIVE_SECONDS)
 
 

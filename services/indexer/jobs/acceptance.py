@@ -151,8 +151,7 @@ class JobAcceptance:
         meanwhile beside which it may not run."""
         async with self._lock_of(manifest.collection):
             self._check_free(manifest.collection, manifest.mode)
-            await asyncio.to_thread(self.book.files.write_manifest, manifest)
-            return self.book.add(manifest)
+            return await self.book.accept(manifest)
 
     def _lock_of(self, collection: str) -> asyncio.Lock:
         return self._adding.setdefault(collection, asyncio.Lock())

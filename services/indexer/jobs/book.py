@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import ParamSpec
 
 from services.common.errors import Conflict, JobNotFound, Unavailable
 from services.common.wire.jobs import Job, JobMode, JobState
@@ -25,8 +26,11 @@ from services.indexer.jobs.manifest import (
 from services.indexer.jobs.parts import Lease
 from services.indexer.jobs.recovery import recovered
 from services.indexer.jobs.report import report_of
+from services.indexer.jobs.writes import Writes
 
 logger = logging.getLogger(__name__)
+
+_Arguments = ParamSpec("_Arguments")
 
 
 class JobBook:
@@ -35,36 +39,49 @@ class JobBook:
     Every such method raises Unavailable.
     """
 
-    def __init__(self, files: JobFiles, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        files: JobFiles,
+        terms: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`terms` gives the number of times that the writer's role was taken over from another
+        process."""
         self.files = files
         self.clock = clock
         self.stalled = ""
         """The reason why no job proceeds, as a sentence; empty while they do."""
         self._ledgers: dict[str, JobLedger] = {}
         self._changes = Changes()
-        self._loaded = False
+        self._writes = Writes(terms)
 
     async def load(self) -> None:
-        """Reads all jobs back.
+        """Reads all jobs back, as a restart does: a change that is under way becomes durable first,
+        and none begins before all jobs are read.
 
         The first time, uploads that were never accepted are removed. Later, after another indexer
         had the writer's role, such an upload may be one that this process is receiving, so it
         stays.
         """
-        ledgers = await asyncio.to_thread(recovered, self.files, remove=not self._loaded)
-        self._ledgers = {ledger.manifest.id: ledger for ledger in ledgers}
-        self._loaded = True
+        async with self._writes.held():
+            first = not self._writes.begun
+            ledgers = await asyncio.to_thread(recovered, self.files, remove=first)
+            self._ledgers = {ledger.manifest.id: ledger for ledger in ledgers}
         self.touch()
 
     @property
     def loaded(self) -> bool:
-        """Whether the jobs have been read back."""
-        return self._loaded
+        """Whether the jobs have been read back since the writer's role was taken over."""
+        return self._writes.allowed
 
     def check(self) -> None:
         """Raises Unavailable until the jobs are read back."""
-        if not self._loaded:
-            raise Unavailable("The indexer is starting; try again shortly.", retry_after=1)
+        self._writes.check()
+
+    async def accept(self, manifest: JobManifest) -> JobLedger:
+        """Adds a job, which is accepted when this returns."""
+        await self._writes.make(self.files.write_manifest, manifest)
+        return self.add(manifest)
 
     def add(self, manifest: JobManifest) -> JobLedger:
         """Adds an accepted job, whose manifest is durable already."""
@@ -167,24 +184,24 @@ class JobBook:
         if (one := ledger.open.get(part)) is not None:
             attempts = Attempts(attempts=one.attempts, token=token, reason=one.reason)
             job = ledger.manifest.id
-            await asyncio.to_thread(self.files.write_attempts, job, part, attempts)
+            await self._change(ledger, self.files.write_attempts, job, part, attempts)
 
     async def planned(self, ledger: JobLedger, plan: Plan) -> None:
         """Records the plan of a job, whose input is then removed."""
-        await asyncio.to_thread(self.files.write_plan, ledger.manifest.id, plan)
+        await self._change(ledger, self.files.write_plan, ledger.manifest.id, plan)
         ledger.planned(plan)
         await asyncio.to_thread(self.files.drop_input, ledger.manifest.id)
         self.touch()
 
     async def finish(self, ledger: JobLedger, part: PartKey, result: PartResult) -> None:
         """Records the result of a part."""
-        await asyncio.to_thread(self.files.write_result, ledger.manifest.id, part, result)
+        await self._change(ledger, self.files.write_result, ledger.manifest.id, part, result)
         ledger.finish(part, result, self.clock())
         self.touch()
 
     async def split(self, ledger: JobLedger, part: PartKey) -> None:
         """Halves a part that keeps failing."""
-        await asyncio.to_thread(self.files.write_split, ledger.manifest.id, part)
+        await self._change(ledger, self.files.write_split, ledger.manifest.id, part)
         ledger.split(part)
         self.touch()
 
@@ -194,13 +211,13 @@ class JobBook:
             if ledger.end.state is JobState.CANCELLED:
                 return
             raise Conflict(f"The job has ended already ({ledger.end.state}).")
-        await asyncio.to_thread(self.files.write_cancel, ledger.manifest.id)
+        await self._change(ledger, self.files.write_cancel, ledger.manifest.id)
         ledger.cancelling, ledger.waiting = True, None
         self.touch()
 
     async def finalise(self, ledger: JobLedger, end: JobEnd) -> None:
         """Records the end of a job."""
-        await asyncio.to_thread(self.files.write_end, ledger.manifest.id, end)
+        await self._change(ledger, self.files.write_end, ledger.manifest.id, end)
         ledger.end = end
         ledger.open = {}
         self.touch()
@@ -229,7 +246,7 @@ class JobBook:
                 "Nothing of this job can be retried: what was rejected would be rejected again."
                 " Correct the lines and send them as a new job."
             )
-        await asyncio.to_thread(self.files.reopen, ledger.manifest.id, failed)
+        await self._change(ledger, self.files.reopen, ledger.manifest.id, failed)
         for key in failed:
             del ledger.results[key]
         splits = await asyncio.to_thread(self.files.splits, ledger.manifest.id)
@@ -240,9 +257,9 @@ class JobBook:
     async def restart(self, ledger: JobLedger, version: int) -> None:
         """Opens all parts of a cancelled or failed rebuild again, with a newer version."""
         manifest = ledger.manifest.model_copy(update={"version": version})
-        await asyncio.to_thread(self.files.write_manifest, manifest)
+        await self._change(ledger, self.files.write_manifest, manifest)
         ledger.manifest = manifest
-        await asyncio.to_thread(self.files.reopen, manifest.id, list(ledger.results))
+        await self._change(ledger, self.files.reopen, manifest.id, list(ledger.results))
         ledger.results.clear()
         splits = await asyncio.to_thread(self.files.splits, manifest.id)
         ledger.end, ledger.cancelling = None, False
@@ -251,8 +268,21 @@ class JobBook:
 
     async def forget(self, ledger: JobLedger) -> None:
         """Removes a job with all its objects."""
-        await asyncio.to_thread(self.files.forget, ledger.manifest.id)
+        await self._change(ledger, self.files.forget, ledger.manifest.id)
         self._ledgers.pop(ledger.manifest.id, None)
+
+    async def _change(
+        self,
+        ledger: JobLedger,
+        write: Callable[_Arguments, None],
+        *arguments: _Arguments.args,
+        **more: _Arguments.kwargs,
+    ) -> None:
+        """Makes a change of a job durable. Raises Unavailable if the jobs were read back since the
+        ledger was asked for, which then is not the job's any more."""
+        if self._ledgers.get(ledger.manifest.id) is not ledger:
+            raise Unavailable("The jobs were read back meanwhile; try again.", retry_after=1)
+        await self._writes.make(write, *arguments, **more)
 
     def touch(self) -> None:
         """Wakes all tasks that wait for a change."""

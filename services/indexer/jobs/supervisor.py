@@ -58,7 +58,6 @@ class JobSupervisor:
         """Jobs whose beginning was prepared, with their versions, which change when a rebuild
         starts over."""
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._term = 0
 
     async def run(self) -> None:
         """Looks at the jobs until it is cancelled."""
@@ -87,16 +86,16 @@ class JobSupervisor:
     async def stop(self) -> None:
         """Cancels the steps that are under way; the next start repeats them."""
         await ended(self._busy.values())
+        self._busy.clear()  # A step that was cancelled before it began has not left by itself.
 
     async def _turn(self) -> None:
         if not self._role.holds:
             return
-        if not self._book.loaded or self._role.terms != self._term:
-            term = self._role.terms
+        if not self._book.loaded:
+            await self.stop()  # Another indexer may have done, or undone, what these steps do.
             await self._book.load()
             self._collections.forget_states()
             self._begun.clear()
-            self._term = term
         await self._writer.settle()
         lost = await self._messages.lost()
         now = self._book.clock()

@@ -255,8 +255,6 @@ class PartLeases:
         return (await self.collections.analyzer(manifest.collection)).identity
 
     def _ledger(self, job_id: str, part: str) -> tuple[JobLedger, PartKey]:
-        if not self.book.loaded:
-            raise Unavailable("The indexer is starting.", retry_after=1)
         key = PLANNING if part == "plan" else PartKey.parse(part)
         if key is None:
             raise MalformedRequest(f"{part[:80]!r} names no part.")
