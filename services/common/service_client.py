@@ -1,7 +1,8 @@
 """The client by which one service calls another over HTTP.
 
 Connections are pooled; each call is bounded in time; a broken connection is tried once more as
-long as the budget of retries lasts; a service that keeps failing is not called for a while.
+long as the budget of retries lasts; a service that keeps failing is not called for a while. A
+stream may last for ever, so streams have connections of their own, and there are only so many.
 Exceptions of httpx end here, so a caller sees only the error tree: an error that the other
 service reported as problem+json is raised as the same class.
 """
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
 from services.common.certificates import trusted
 from services.common.errors import DeadlineExceeded, SearchError, ServiceUnavailable
+from services.common.places import Places
 from services.common.request_context import (
     DEADLINE_HEADER,
     INTERNAL_TOKEN_HEADER,
@@ -38,6 +40,8 @@ class ServiceClient:
 
     `name` stands in messages, metrics and traces. `timeout` bounds each call in seconds; a
     deadline that ends earlier goes first. `token` is the internal token that the service asks for.
+    `connections` bounds the calls at once; further ones wait. `streams` bounds the streamed answers
+    at once, and the streamed bodies; further ones are refused.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class ServiceClient:
         timeout: float,
         token: str | None = None,
         connections: int = 64,
+        streams: int = 64,
         breaker: CircuitBreaker | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -56,10 +61,26 @@ class ServiceClient:
         self.breaker = breaker or CircuitBreaker()
         self.retries = RetryBudget()
         self._token = token
+        certificates = trusted(base_url)
         self._http = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(timeout, connect=min(1.0, timeout)),
-            transport=transport or ServiceTransport(trusted(base_url), connections),
+            transport=transport or ServiceTransport(certificates, connections),
+        )
+        self._streaming = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=httpx.Timeout(None, connect=1.0),
+            transport=transport or ServiceTransport(certificates, 2 * streams),
+        )
+        self._answers = Places(
+            streams,
+            f"The {name} service sends {streams} followed jobs and downloads already, which is the"
+            " most at once; end one of them, or ask for a job's state instead of following it.",
+        )
+        self._uploads = Places(
+            streams,
+            f"The {name} service receives {streams} uploads already, which is the most at once; try"
+            " again when one has ended.",
         )
 
     async def __aenter__(self) -> Self:
@@ -67,6 +88,7 @@ class ServiceClient:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
+        await self._streaming.aclose()
 
     async def ask(
         self,
@@ -169,17 +191,18 @@ class ServiceClient:
     ) -> AsyncIterator[httpx.Response]:
         """A call whose bodies pass through without being held in memory. It is never retried.
 
-        Raises as `ask` does; only connecting is bounded in time.
+        Raises as `ask` does, and Overloaded if too many streams are open; only connecting is
+        bounded in time.
         """
         call = ServiceCall(method, path, content, params, headers or {})
-        with self._guard():
-            unbounded = httpx.Timeout(None, connect=1.0)
+        places = self._answers if content is None else self._uploads
+        with places.taken(), self._guard():
             try:
                 # The span ends with the head of the answer. The body may be read by another task,
                 # and only the task that made a span the current one can end that.
                 with call.span(self.name):
-                    request = call.request(self._http, self._headers(None, None), timeout=unbounded)
-                    response = await self._http.send(request, stream=True)
+                    request = call.request(self._streaming, self._headers(None, None))
+                    response = await self._streaming.send(request, stream=True)
                 async with aclosing(response):
                     if response.is_error:
                         await response.aread()

@@ -14,7 +14,7 @@ from tests.client.conftest import Do
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.ids import NASTY, REFUSED
 from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
-from xunwen.client import NOT_GIVEN, JobState
+from xunwen.client import NOT_GIVEN, JobState, exchange
 from xunwen.client.retries import Retries
 
 
@@ -175,6 +175,25 @@ def test_watch_follows_the_events_and_survives_a_broken_stream(
         *("j1", "events"),
         *("j1", "events"),
     ]
+
+
+def test_watch_asks_for_the_state_where_no_more_jobs_can_be_followed(
+    gateway: ScriptedGateway, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "CROWDED_SECONDS", 0.01)
+    gateway.answer(200, job("running"))
+    gateway.answer(503, problem(503, "overloaded", "End one of them."), retry_after="5")
+    gateway.answer(200, job("running", 1))
+    gateway.answer(503, problem(503, "overloaded", "End one of them."), retry_after="5")
+    gateway.answer(200, job("succeeded", 2))
+    assert [item.counts.indexed for item in do("watch", "j1")] == [0, 1, 2]
+
+
+def test_watch_tells_another_refusal_of_the_events(gateway: ScriptedGateway, do: Do) -> None:
+    gateway.answer(200, job("running"))
+    gateway.answer(403, problem(403, "forbidden", "This key may not."))
+    with pytest.raises(ApiError, match="This key may not"):
+        do("watch", "j1")
 
 
 def test_jobs_are_iterated_over_pages(gateway: ScriptedGateway, do: Do) -> None:

@@ -2,12 +2,23 @@
 
 import asyncio
 import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, nullcontext
 
+import httpx
 import pytest
 from pydantic import BaseModel
 
 from services.common.breaker import CircuitBreaker
-from services.common.errors import CollectionNotFound, DeadlineExceeded, ServiceUnavailable
+from services.common.errors import (
+    CollectionNotFound,
+    DeadlineExceeded,
+    InvalidRequest,
+    JobNotFound,
+    Overloaded,
+    ServiceUnavailable,
+)
 from services.common.request_context import Deadline
 from services.common.service_client import ServiceClient
 from tests.common.raw_server import answering, server
@@ -157,3 +168,162 @@ async def test_a_service_that_refuses_us_is_not_our_callers_fault() -> None:
     ):
         with pytest.raises(ServiceUnavailable, match="INTERNAL_TOKEN"):
             await client.ask("GET", "/x", Answer)
+
+
+STREAMS = 3
+_CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
+
+
+class Streaming:
+    """A server whose streams last until the caller leaves, or end as their path says."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        """The path of each request."""
+        self.uploads = asyncio.Semaphore(0)
+        """Released by each upload that begins."""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+                self.asked.append(path)
+                if path == "/held":
+                    writer.write(_CHUNKED)
+                    await reader.read(-1)
+                    return
+                if path == "/broken":
+                    writer.write(_CHUNKED)
+                    return
+                if path == "/upload":
+                    self.uploads.release()
+                    await reader.readuntil(b"0\r\n\r\n")
+                if path == "/short":
+                    writer.write(_CHUNKED + b"0\r\n\r\n")
+                elif path == "/refused":
+                    body = b'{"code": "job_not_found", "detail": "There is no such job."}'
+                    head = f"HTTP/1.1 404 Not Found\r\ncontent-length: {len(body)}\r\n\r\n"
+                    writer.write(head.encode() + body)
+                else:
+                    writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"value": 7}')
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+
+
+async def hold(stack: AsyncExitStack, client: ServiceClient, count: int) -> None:
+    """Opens streams that last as long as the stack."""
+    for _ in range(count):
+        await stack.enter_async_context(client.stream("GET", "/held"))
+
+
+async def test_streams_that_last_leave_room_for_calls() -> None:
+    async with (
+        server(Streaming()) as url,
+        ServiceClient("indexer", url, timeout=2, connections=1, streams=STREAMS) as client,
+        AsyncExitStack() as stack,
+    ):
+        await hold(stack, client, STREAMS)
+        for _ in range(3):
+            assert (await client.ask("GET", "/x", Answer)).value == 7
+
+
+async def test_as_many_streams_as_a_gateway_holds_leave_room_for_calls() -> None:
+    async with (
+        server(Streaming()) as url,
+        ServiceClient("indexer", url, timeout=2) as client,
+        AsyncExitStack() as stack,
+    ):
+        await hold(stack, client, 64)
+        assert (await client.ask("GET", "/x", Answer)).value == 7
+
+
+async def test_a_stream_too_many_is_refused_at_once() -> None:
+    service = Streaming()
+    breaker = CircuitBreaker(failures=1)
+    async with (
+        server(service) as url,
+        ServiceClient("indexer", url, timeout=2, streams=STREAMS, breaker=breaker) as client,
+        AsyncExitStack() as stack,
+    ):
+        await hold(stack, client, STREAMS)
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(Overloaded, match="3 followed jobs") as full:
+                await hold(stack, client, 1)
+        assert time.monotonic() - began < 1
+        assert full.value.retry_after is not None
+        assert len(service.asked) == STREAMS
+        assert not breaker.open
+
+
+async def read(client: ServiceClient, path: str) -> None:
+    async with client.stream("GET", path) as response:
+        await response.aread()
+
+
+async def leave(client: ServiceClient, path: str) -> None:
+    async with client.stream("GET", path):
+        pass
+
+
+async def wait_too_long(client: ServiceClient, path: str) -> None:
+    async with asyncio.timeout(0.05):
+        await read(client, path)
+
+
+@pytest.mark.parametrize(
+    ("end", "path", "error"),
+    [
+        pytest.param(read, "/short", None, id="read to its end"),
+        pytest.param(leave, "/held", None, id="left"),
+        pytest.param(wait_too_long, "/held", TimeoutError, id="cancelled"),
+        pytest.param(read, "/broken", ServiceUnavailable, id="broken"),
+        pytest.param(read, "/refused", JobNotFound, id="refused by the service"),
+        pytest.param(read, "/a/../b", InvalidRequest, id="not sent"),
+    ],
+)
+async def test_a_stream_that_ended_makes_room(
+    end: Callable[[ServiceClient, str], Awaitable[None]],
+    path: str,
+    error: type[Exception] | None,
+) -> None:
+    async with (
+        server(Streaming()) as url,
+        ServiceClient("indexer", url, timeout=2, streams=STREAMS) as client,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(STREAMS + 1):
+            with pytest.raises(error) if error else nullcontext():
+                await end(client, path)
+        await hold(stack, client, STREAMS)
+        with pytest.raises(Overloaded):
+            await hold(stack, client, 1)
+
+
+async def test_answers_that_last_leave_room_for_uploads_and_the_other_way_round() -> None:
+    service = Streaming()
+    ended = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await ended.wait()
+
+    async def upload(client: ServiceClient) -> httpx.Response:
+        async with client.stream("POST", "/upload", content=body()) as response:
+            await response.aread()
+            return response
+
+    async with (
+        server(service) as url,
+        ServiceClient("indexer", url, timeout=2, streams=STREAMS) as client,
+        AsyncExitStack() as stack,
+    ):
+        uploads = [asyncio.create_task(upload(client)) for _ in range(STREAMS)]
+        for _ in uploads:
+            await service.uploads.acquire()
+        with pytest.raises(Overloaded, match="receives 3 uploads already"):
+            await upload(client)
+        await hold(stack, client, STREAMS)
+        assert (await client.ask("GET", "/x", Answer)).value == 7
+        ended.set()
+        assert [response.status_code for response in await asyncio.gather(*uploads)] == [200] * 3

@@ -9,24 +9,31 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.types import Message
 
+from services.common.problem import install_problem_handlers
 from services.common.service_client import ServiceClient
 from services.gateway.indexing.proxy import follow
 
 EVENTS = (b"data: 1\n\n", b"data: 2\n\n")
 
 
-def following(upstream: httpx.AsyncByteStream) -> FastAPI:
-    """An application that passes the answer of one other service on."""
+def following(upstream: httpx.AsyncByteStream, streams: int = 64) -> FastAPI:
+    """An application that passes the answer of one other service on, to so many callers at once."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, stream=upstream, headers={"content-type": "text/event-stream"})
 
     app = FastAPI()
+    install_problem_handlers(app)
+    client = ServiceClient(
+        "indexer",
+        "http://indexer",
+        timeout=5,
+        streams=streams,
+        transport=httpx.MockTransport(answer),
+    )
 
     @app.get("/events")
     async def events() -> Response:
-        transport = httpx.MockTransport(answer)
-        client = ServiceClient("indexer", "http://indexer", timeout=5, transport=transport)
         return await follow(client, "/events")
 
     return app
@@ -63,22 +70,64 @@ async def test_a_stream_is_passed_on_and_logs_no_failure(caplog: pytest.LogCaptu
     assert failures(caplog) == []
 
 
-async def test_a_caller_that_goes_away_closes_the_stream(caplog: pytest.LogCaptureFixture) -> None:
-    upstream = Events(held=True)
-    begun, gone = asyncio.Event(), asyncio.Event()
+class Caller:
+    """A caller of /events, who stays until `gone` is set."""
 
-    async def receive() -> Message:
-        await gone.wait()
+    def __init__(self) -> None:
+        self.begun, self.gone = asyncio.Event(), asyncio.Event()
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+
+    async def call(self, app: FastAPI) -> None:
+        scope = {"type": "http", "method": "GET", "path": "/events", "query_string": b""}
+        await app({**scope, "headers": []}, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        await self.gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Message) -> None:
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], dict(message["headers"])
         if message.get("body"):
-            begun.set()
+            self.begun.set()
 
-    scope = {"type": "http", "method": "GET", "path": "/events", "query_string": b"", "headers": []}
+
+async def test_a_caller_that_goes_away_closes_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    upstream, caller = Events(held=True), Caller()
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        tasks.create_task(following(upstream)(scope, receive, send))
-        await begun.wait()
-        gone.set()
+        tasks.create_task(caller.call(following(upstream)))
+        await caller.begun.wait()
+        caller.gone.set()
     await asyncio.wait_for(upstream.closed.wait(), 5)
     assert failures(caplog) == []
+
+
+async def test_one_caller_too_many_is_told_when_to_come_again() -> None:
+    app, first, second = following(Events(held=True), streams=1), Caller(), Caller()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(first.call(app))
+        await first.begun.wait()
+        await second.call(app)
+        assert (second.status, second.headers[b"retry-after"]) == (503, b"5")
+        first.gone.set()
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_caller_that_went_away_makes_room(early: bool) -> None:
+    """Also one that was gone before the head of the answer came."""
+    upstream = Events(held=True)
+    app = following(upstream, streams=1)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            upstream.closed.clear()
+            caller = Caller()
+            if early:
+                caller.gone.set()
+            tasks.create_task(caller.call(app))
+            if not early:
+                await caller.begun.wait()
+                caller.gone.set()
+            await upstream.closed.wait()
+            await asyncio.sleep(0)
+            assert caller.status != 503

@@ -475,13 +475,18 @@ class AsyncClient:
             yield RejectedLine.model_validate_json(line)
 
     async def _events(self, job_id: str) -> AsyncIterator[Job]:
-        """Progress as the server sends it; ends early when the connection is lost."""
+        """Progress as the server sends it; ends early when the connection is lost, or after a pause
+        if the server follows too many jobs already."""
         try:
             async for line in self._lines(calls.events_path(job_id)):
                 if line.startswith("data:"):
                     yield Job.model_validate_json(line.removeprefix("data:"))
         except ConnectionFailed:
             return
+        except ApiError as error:
+            if error.code != "overloaded":
+                raise
+            await asyncio.sleep(exchange.CROWDED_SECONDS)
 
     async def _lines(self, path: str) -> AsyncIterator[str]:
         try:

@@ -17,6 +17,8 @@ T = TypeVar("T", bound=BaseModel)
 DEFAULT_URL = "http://127.0.0.1:8000"
 PAUSE_SECONDS = 0.5
 """Seconds of pause before a broken stream of events is opened again."""
+CROWDED_SECONDS = 5.0
+"""Seconds of pause if the gateway follows too many jobs already to send the events of one more."""
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 

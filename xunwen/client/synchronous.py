@@ -461,13 +461,18 @@ class Client:
             yield RejectedLine.model_validate_json(line)
 
     def _events(self, job_id: str) -> Iterator[Job]:
-        """Progress as the server sends it; ends early when the connection is lost."""
+        """Progress as the server sends it; ends early when the connection is lost, or after a pause
+        if the server follows too many jobs already."""
         try:
             for line in self._lines(calls.events_path(job_id)):
                 if line.startswith("data:"):
                     yield Job.model_validate_json(line.removeprefix("data:"))
         except ConnectionFailed:
             return
+        except ApiError as error:
+            if error.code != "overloaded":
+                raise
+            time.sleep(exchange.CROWDED_SECONDS)
 
     def _lines(self, path: str) -> Iterator[str]:
         try:
