@@ -33,17 +33,18 @@ class CircuitBreaker:
         """Whether so many calls in a row have failed that further ones are refused."""
         return self._failed >= self.failures
 
-    def allow(self) -> bool:
+    def allow(self, *, probe: bool = True) -> bool:
         """Whether a call may go out now.
 
         A caller that was allowed must report the end by `succeeded`, `failed` or `abandoned`;
-        `Guarded` does so.
+        `Guarded` does so. A call that may last for ever is no `probe`: others do not wait for its
+        end.
         """
         if not self.open:
             return True
         if self._probing or self.clock() - self._opened_at < self.rest_seconds:
             return False
-        self._probing = True
+        self._probing = probe
         return True
 
     def succeeded(self) -> None:

@@ -196,7 +196,7 @@ class ServiceClient:
         """
         call = ServiceCall(method, path, content, params, headers or {})
         places = self._answers if content is None else self._uploads
-        with places.taken(), self._guard():
+        with places.taken(), self._guard(probe=False):
             try:
                 # The span ends with the head of the answer. The body may be read by another task,
                 # and only the task that made a span the current one can end that.
@@ -211,8 +211,8 @@ class ServiceClient:
             except httpx.HTTPError as error:
                 raise self._away() from error
 
-    def _guard(self) -> Guarded:
-        if not self.breaker.allow():
+    def _guard(self, *, probe: bool = True) -> Guarded:
+        if not self.breaker.allow(probe=probe):
             raise self._away()
         return Guarded(self.breaker)
 

@@ -327,3 +327,36 @@ async def test_answers_that_last_leave_room_for_uploads_and_the_other_way_round(
         assert (await client.ask("GET", "/x", Answer)).value == 7
         ended.set()
         assert [response.status_code for response in await asyncio.gather(*uploads)] == [200] * 3
+
+
+@pytest.mark.parametrize("upload", [False, True])
+async def test_a_stream_is_no_probe_of_a_breaker(upload: bool) -> None:
+    """Calls would be refused as long as the stream lasts, while the service answers."""
+    service, ended = Streaming(), asyncio.Event()
+    breaker = CircuitBreaker(failures=1, rest_seconds=0.05)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await ended.wait()
+
+    async def stream(client: ServiceClient) -> None:
+        content = body() if upload else None
+        async with client.stream("POST", "/upload" if upload else "/held", content=content):
+            await ended.wait()
+
+    async with (
+        server(service) as url,
+        ServiceClient("indexer", url, timeout=2, breaker=breaker) as client,
+    ):
+        breaker.failed()
+        with pytest.raises(ServiceUnavailable):
+            await stream(client)
+        await asyncio.sleep(0.06)
+        lasting = asyncio.create_task(stream(client))
+        await asyncio.sleep(0.05)
+        assert not lasting.done()
+        assert breaker.open
+        assert (await client.ask("GET", "/x", Answer)).value == 7
+        assert not breaker.open
+        ended.set()
+        await lasting
