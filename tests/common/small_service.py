@@ -150,7 +150,10 @@ def main() -> None:
         async with ServiceClient("itself", url, timeout=5) as itself:
             yield {"itself": itself, "left": [], "made": []}
 
-    app = create_service_app(title="small", version="0", routers=[router], lifespan=lifespan)
+    # Requests of tests have parameters of their own.
+    app = create_service_app(
+        title="small", version="0", routers=[], foreign_routers=[router], lifespan=lifespan
+    )
     serve(app, settings, "small")
 
 

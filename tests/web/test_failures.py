@@ -36,7 +36,7 @@ def test_error_state_without_recall(
         expect(problem.get_by_role("link", name="查看各部件状态")).to_be_visible()
         expect(problem.get_by_role("button", name="重试")).to_be_visible()
         screenshots.take(page, "error")
-    problem.get_by_role("button", name="重试").click()
+    # The button presses itself when the time is up that the gateway names, here perhaps already.
     expect(page.locator(".hit").first).to_be_visible()
 
 
