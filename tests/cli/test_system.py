@@ -20,7 +20,9 @@ def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: 
     file.write_text(f"id,title\n{rows}", encoding="utf-8")
     index = [str(XUNWEN), "index", str(file), "--collection", COLLECTION]
     with Client(stack.url) as client:
-        process = subprocess.Popen(index, env=stack.env, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            index, env=stack.env, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
+        )
         job_id = _running(client)
         with stack.held("worker"):  # A slow command would otherwise see the end of its job first.
             process.send_signal(signal.SIGINT)
@@ -31,6 +33,11 @@ def test_interrupted_while_it_watches_and_watched_again(stack: Stack, tmp_path: 
         assert watched.returncode == 0, watched.stderr
         assert "succeeded: 2,500 read, 2,500 indexed" in watched.stdout
         client.delete_collection(COLLECTION)
+
+
+def _interruptible() -> None:
+    """A suite that a shell has put into the background ignores interrupts, as its children do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _running(client: Client) -> str:
