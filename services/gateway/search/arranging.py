@@ -162,6 +162,8 @@ class Arranging:
                 for hit, group in zip(course.hits, course.groups or alone, strict=True)
             ],
             passages=course.found.recalled.passages,
+            # Facets are members of the first page only.
+            degraded=[part for part in course.found.degraded if part != "facets"],
         )
         return token(await self.walks.begun(walk), shown, len(course.hits))
 
@@ -173,7 +175,8 @@ class Arranging:
         )
         following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
-        return await self.cascade.finished(ask, CascadeResult(recalled, hits), hits, counts, groups)
+        found = CascadeResult(recalled, hits, degraded=list(walk.degraded))
+        return await self.cascade.finished(ask, found, hits, counts, groups)
 
 
 def _all(found: CascadeResult) -> list[RankedHit]:

@@ -47,6 +47,8 @@ class Walk:
     """Ids of the hits that the owner put first."""
     passages: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Numbers of the passages that were found of each long document, best first."""
+    degraded: Sequence[str] = ()
+    """Parts of the cascade that did not take part when the order was made."""
 
     def page(self, start: int, size: int) -> tuple[list[RankedHit], dict[str, Any] | None]:
         """The hits from an index on, and their groups by id if the walk has groups."""

@@ -1,0 +1,134 @@
+"""The pages of a search whose first page was made without a part of the cascade."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from services.common.errors import Unavailable
+from services.common.request_context import Deadline
+from services.gateway.search import render
+from services.gateway.search.answers import Ask
+from services.gateway.search.arranging import Arranging
+from services.gateway.search.cascade import Cascade
+from services.gateway.search.hits import RecallAnswer
+from services.gateway.search.kept import Kept
+from services.gateway.search.key import Keys
+from services.gateway.search.request import Arrangement, Search
+from services.gateway.search.rules import RulesMembers
+from services.gateway.search.walks import Walks
+from services.gateway.stores.redis_client import GuardedRedis
+from tests.gateway.cascades import CountingRecall, PlainRank, ask, search
+from tests.gateway.chains import levels
+
+FACETS = ({"field": "year", "size": 10},)
+
+
+@dataclass(slots=True)
+class SixFound(CountingRecall):
+    """Finds six documents."""
+
+    async def recall(
+        self,
+        search: Search,
+        deadline: Deadline,
+        *,
+        texts: bool,
+        version: str | None,
+        rules: RulesMembers | None,
+    ) -> RecallAnswer:
+        every = [(f"d{number}", 1, 1 - number / 10, None, 1.0) for number in range(6)]
+        candidates = [{"id": one[0], "version": 1, "title": "", "text": ""} for one in every]
+        return RecallAnswer(
+            [{**one, "score": 1.0} for one in candidates[: search.top_k]],
+            self.index,
+            [],
+            [],
+            self.degraded,
+            found=len(every),
+            every=every,
+        )
+
+
+class NoFields:
+    """Recall that does not count the fields of documents in time."""
+
+    async def arrange(
+        self,
+        arrangement: Arrangement,
+        index: str,
+        rows: Sequence[tuple[str, int]],
+        deadline: Deadline,
+        *,
+        version: str | None,
+    ) -> Mapping[str, Any]:
+        raise Unavailable("Fields are away.")
+
+    async def listed(
+        self, search: Search, most: int, deadline: Deadline, *, version: str | None
+    ) -> Mapping[str, Any]:
+        raise Unavailable("Fields are away.")
+
+
+def page(cursor: str, facets: Sequence[Mapping[str, Any]]) -> Ask:
+    arrangement = Arrangement(facets=facets, cursor=cursor)
+    return replace(ask(version="v", rules=""), search=search(top_k=2, arrangement=arrangement))
+
+
+@pytest.mark.parametrize(
+    ("lost", "facets", "first", "later"),
+    [
+        ((), (), [], []),
+        (("dense",), (), ["dense"], ["dense"]),
+        (("rank",), (), ["rank"], ["rank"]),
+        (("lexical", "rank"), (), ["lexical", "rank"], ["lexical", "rank"]),
+        (("boosts",), FACETS, ["boosts", "facets"], ["boosts"]),
+        ((), FACETS, ["facets"], []),
+    ],
+)
+async def test_every_page_names_what_its_order_was_made_without(
+    redis: GuardedRedis,
+    keys: Keys,
+    lost: Sequence[str],
+    facets: Sequence[Mapping[str, Any]],
+    first: list[str],
+    later: list[str],
+) -> None:
+    """And is kept by the cache only if nothing is missing from it."""
+    cache = levels(redis)
+    ranker = PlainRank(Unavailable("away") if "rank" in lost else None)
+    recall = SixFound(degraded=[part for part in lost if part != "rank"])
+    arranging = Arranging(Cascade(recall, ranker, 0.85), NoFields(), Walks(cache, 900))
+    kept = Kept(arranging, cache, keys)
+    cursor, seen = "*", list[str]()
+    for wanted in (first, later, later):
+        asked = page(cursor, facets)
+        before = len(cache.local)
+        answered = await kept.answer(asked)
+        assert list(answered.degraded) == wanted
+        walks = 1 if cursor == "*" else 0
+        assert len(cache.local) - before - walks == (0 if wanted else 1)
+        shown = json.loads(render.answer(asked, answered))
+        assert shown["degraded"] == wanted
+        seen += [hit["id"] for hit in shown["hits"]]
+        cursor = shown["next_cursor"]
+    assert cursor is None
+    assert sorted(seen) == [f"d{number}" for number in range(6)]
+
+
+async def test_a_walk_that_does_not_say_what_was_lost_goes_on(redis: GuardedRedis) -> None:
+    """A replica of another release may have stored it."""
+    cache = levels(redis)
+    arranging = Arranging(Cascade(SixFound(), PlainRank(), 0.85), NoFields(), Walks(cache, 900))
+    asked = page("*", ())
+    cursor = json.loads(render.answer(asked, await arranging.answer(asked)))["next_cursor"]
+    key = f"walk:{cursor.split('.')[0]}"
+    entry = cache.local.get(key)
+    assert entry is not None
+    members: dict[str, Any] = json.loads(zlib.decompress(entry.body))
+    members.pop("degraded", None)
+    cache.local.put(key, replace(entry, body=zlib.compress(json.dumps(members).encode())))
+    assert list((await arranging.answer(page(cursor, ()))).degraded) == []
