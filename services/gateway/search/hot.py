@@ -1,6 +1,7 @@
 """Finds the most frequent queries: counts in this process, summed in Redis over two days."""
 
 import asyncio
+import logging
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import orjson
 from services.common.errors import Unavailable
 from services.gateway.search.request import Search
 from services.gateway.stores.redis_client import GuardedRedis
+
+logger = logging.getLogger(__name__)
 
 _PREFIX = "xunwen:hot:"
 _FLUSH_SECONDS = 2.0
@@ -78,12 +81,27 @@ class HotQueries:
             return
 
     async def top(self, collection: str, n: int) -> list[HotQuery]:
-        """The n most frequent searches, the most frequent first. Raises Unavailable."""
+        """The n most frequent searches, the most frequent first, without those that this release
+        cannot read. Raises Unavailable."""
         weights = {_key(collection, 0): 1.0, _key(collection, 1): 0.5}
         command: Any = self.cache.redis.zunion(weights, withscores=True)
         counted: list[tuple[bytes, float]] = await self.cache.call(command)
         counted.sort(key=lambda pair: (-pair[1], pair[0]))
-        return [_hot_query(member, count) for member, count in counted[:n]]
+        readable: list[HotQuery] = []
+        unreadable = 0
+        for member, count in counted:
+            if len(readable) >= n:
+                break
+            if (query := _hot_query(member, count)) is None:
+                unreadable += 1
+            else:
+                readable.append(query)
+        if unreadable:
+            logger.info(
+                "frequent queries that another release stored were left out",
+                extra={"collection": collection, "queries": unreadable},
+            )
+        return readable
 
 
 def _key(collection: str, days_ago: int) -> str:
@@ -91,6 +109,13 @@ def _key(collection: str, days_ago: int) -> str:
     return f"{_PREFIX}{{{collection}}}:{int(time.time()) // _DAY - days_ago}"
 
 
-def _hot_query(member: bytes, count: float) -> HotQuery:
-    tenant, members = orjson.loads(member)
-    return HotQuery(Search.from_members(members), tenant, count)
+def _hot_query(member: bytes, count: float) -> HotQuery | None:
+    """The counted search; None for what this release does not know how to read."""
+    try:
+        tenant, members = orjson.loads(member)
+        search = Search.from_members(members)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    if not isinstance(tenant, str) or not isinstance(search.query, str):
+        return None
+    return HotQuery(search, tenant, count)

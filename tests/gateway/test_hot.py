@@ -1,0 +1,73 @@
+"""The counts of frequent queries that replicas of several releases share."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from services.gateway.search.frequent import FrequentQueries
+from services.gateway.search.hot import HotQueries
+from services.gateway.search.warming import Warmer
+from services.gateway.stores.redis_client import GuardedRedis
+from tests.gateway.cascades import CountingRecall, search
+from tests.gateway.chains import replica
+
+KNOWN: Mapping[str, Any] = orjson.loads(search("未知").canonical)
+ODD = {
+    "a new member": ["-", {**KNOWN, "newer": None}],
+    "a new member of the arrangement": ["-", {**KNOWN, "arrangement": {"newer": 1}}],
+    "a new member of the wording": ["-", {**KNOWN, "wording": {"newer": 1}}],
+    "an arrangement of another form": ["-", {**KNOWN, "arrangement": "by year"}],
+    "a new mode": ["-", {**KNOWN, "mode": "newer"}],
+    "no mode": ["-", {name: one for name, one in KNOWN.items() if name != "mode"}],
+    "no query": ["-", {name: one for name, one in KNOWN.items() if name != "query"}],
+    "a query that is no text": ["-", {**KNOWN, "query": ["未知"]}],
+    "a tenant that is no text": [{"name": "-"}, KNOWN],
+    "a list of members": ["-", [*KNOWN]],
+    "no members": ["-", None],
+    "a third part": ["-", KNOWN, 1],
+    "one part": ["-"],
+    "no list": 7,
+}
+
+
+async def counted(redis: GuardedRedis, member: bytes) -> HotQueries:
+    """Counts of two searches, and of a member that is more frequent than both."""
+    hot = HotQueries(redis)
+    for query, times in (("甲", 3), ("乙", 2)):
+        for _ in range(times):
+            hot.count(search(query), "-")
+    await hot.flush()
+    await redis.redis.zadd(f"xunwen:hot:{{notes}}:{int(time.time()) // 86_400}", {member: 9})
+    return hot
+
+
+@pytest.mark.parametrize("member", [*map(orjson.dumps, ODD.values()), b"{"], ids=[*ODD, "no JSON"])
+async def test_what_cannot_be_read_hides_nothing_else(
+    redis: GuardedRedis, member: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    hot = await counted(redis, member)
+    with caplog.at_level(logging.INFO, "services.gateway.search.hot"):
+        top = await hot.top("notes", 2)
+    assert [(each.search.query, each.count) for each in top] == [("甲", 3), ("乙", 2)]
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    suggested = await FrequentQueries(hot).of("notes", "-")
+    assert [one.text for one in suggested] == ["甲", "乙"]
+
+
+async def test_what_a_release_without_a_later_option_counted_is_read(redis: GuardedRedis) -> None:
+    optional = {"arrangement", "wording", "boosts", "partition"}
+    members = {name: one for name, one in KNOWN.items() if name not in optional}
+    hot = await counted(redis, orjson.dumps(["-", members]))
+    assert [each.search for each in await hot.top("notes", 1)] == [search("未知")]
+
+
+@pytest.mark.usefixtures("version")
+async def test_warming_computes_what_can_be_read(redis: GuardedRedis) -> None:
+    async with replica(redis, redis, CountingRecall()) as one:
+        hot = await counted(redis, orjson.dumps(ODD["a new member"]))
+        assert await Warmer(one.cached, one.keys.versions, hot, redis, 10, 10).look("notes") == 1
+        assert one.recall.calls == 1
