@@ -3,14 +3,16 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from services.common.errors import IndexUnavailable
+from services.common.errors import IndexUnavailable, Overloaded, RateLimited, SearchError
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
-from services.gateway.search.answers import Ask, CacheState
+from services.gateway.search.answers import Answered, Ask, Asker, CacheState
 from services.gateway.search.key import cache_key
 from services.gateway.search.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
@@ -208,3 +210,87 @@ async def test_the_lock_is_released_when_the_process_ends(redis: GuardedRedis) -
     assert not locked
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@dataclass(slots=True)
+class Turning(CountingLink):
+    """Refuses searches on some terms, by key and whether they are patient."""
+
+    refused: Mapping[tuple[str, bool], SearchError] = field(default_factory=dict)
+
+    async def answer(self, ask: Ask) -> Answered:
+        answered = await CountingLink.answer(self, ask)
+        if (error := self.refused.get((ask.asker.key, ask.patience > 0))) is not None:
+            raise error
+        return answered
+
+
+def of(key: str, patience: float = 0.0, cached: str | None = "k") -> Ask:
+    return replace(ask(version="v", key=cached, patience=patience), asker=Asker("-", key))
+
+
+@pytest.mark.parametrize("cached", ["k", None])
+@pytest.mark.parametrize("error", [RateLimited("many"), Overloaded("full", retry_after=1.0)])
+@pytest.mark.parametrize("first", [("a", 0.0), ("b", 5.0)])
+async def test_a_refusal_belongs_to_the_terms_of_the_first_caller(
+    redis: GuardedRedis, cached: str | None, error: SearchError, first: tuple[str, float]
+) -> None:
+    """Callers on others share one more computation for each key and kind."""
+    key, patience = first
+    joining = ("b", 5.0) if not patience else ("c", 5.0)
+    inner = Turning(seconds=0.1, refused={(key, patience > 0): error})
+    shared = shared_before(inner, redis)
+    asks = [of(key, patience, cached)] * 3 + [of(*joining, cached)] * 20
+    answers = await asyncio.gather(*map(shared.answer, asks), return_exceptions=True)
+    assert answers[:3] == [error] * 3
+    assert {title_of(one) for one in answers[3:] if isinstance(one, Answered)} == {"第2次"}
+    assert len([one for one in answers if isinstance(one, Answered)]) == 20
+    assert inner.calls == 2
+    await shared.aclose()
+
+
+async def test_who_is_refused_on_its_own_terms_tries_no_third_time(redis: GuardedRedis) -> None:
+    mine = RateLimited("mine")
+    inner = Turning(seconds=0.1, refused={("a", False): RateLimited("a"), ("b", False): mine})
+    shared = shared_before(inner, redis)
+    asks = [of("a"), *[of("b")] * 5]
+    answers = await asyncio.gather(*map(shared.answer, asks), return_exceptions=True)
+    assert answers[1:] == [mine] * 5
+    assert inner.calls == 2
+    await shared.aclose()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_an_urgent_search_does_not_wait_for_a_patient_one(
+    redis: GuardedRedis, elsewhere: bool
+) -> None:
+    """Whichever replica computes that; urgent callers, and patient ones after them, share one."""
+    slow, quick = CountingLink(seconds=3.0), CountingLink(seconds=0.1)
+    shared = shared_before(slow, redis)
+    urgent = shared_before(quick, redis) if elsewhere else shared
+    waiting = asyncio.create_task(shared.answer(of("a", 10.0)))
+    await asyncio.sleep(0.1)
+    shared.inner = quick
+    asks = [*[of("b")] * 20, *([] if elsewhere else [of("c", 9.0)] * 20)]
+    async with asyncio.timeout(2):
+        await asyncio.gather(*map(urgent.answer, asks))
+    assert (slow.calls, quick.calls) == (1, 1)
+    assert not waiting.done()
+    await shared.aclose()
+    await urgent.aclose()
+
+
+async def test_patient_searches_of_two_replicas_are_one_computation(redis: GuardedRedis) -> None:
+    inner = CountingLink(seconds=0.2)
+    one, other = shared_before(inner, redis), shared_before(inner, redis)
+    holder = asyncio.create_task(one.answer(of("a", 10.0)))
+    await asyncio.sleep(0.05)
+    following = asyncio.create_task(other.answer(of("a", 9.9)))
+    await asyncio.sleep(0.05)
+    assert inner.calls == 1
+    await other.redis.put("k", Entry(b'{"hits":[{"title":"kept"}]', time.time(), 100, 1000), 60)
+    assert title_of(await following) == "kept"
+    await holder
+    assert inner.calls == 1
+    await one.aclose()
+    await other.aclose()

@@ -15,7 +15,8 @@ from services.gateway.stores.redis_client import GuardedRedis
 
 # The braces put the entry and the lock of a key on one node of a Redis Cluster.
 _ENTRY = "xunwen:answer:{%s}"
-_LOCK = "xunwen:flight:{%s}"
+_LOCKS = {False: "xunwen:flight:{%s}", True: "xunwen:flight:{%s}:patient"}
+"""By whether the holder is patient: who is not need not wait for one that lets others pass."""
 
 # Only the holder releases a lock: after its lock has ended, another one may hold the key.
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
@@ -82,12 +83,14 @@ class RedisCache:
         if storing:
             await asyncio.wait(storing)
 
-    async def lock(self, key: str, seconds: float) -> tuple[str | NotLocked, Entry | None]:
+    async def lock(
+        self, key: str, seconds: float, *, patient: bool = False
+    ) -> tuple[str | NotLocked, Entry | None]:
         """The token of a lock that ends by itself after `seconds`, or why there is none; and what
         was kept when it was given."""
         token = secrets.token_hex(16)
         pipe = self.cache.redis.pipeline(transaction=False)
-        pipe.set(_LOCK % key, token, nx=True, px=max(1, int(seconds * 1000)))
+        pipe.set(_LOCKS[patient] % key, token, nx=True, px=max(1, int(seconds * 1000)))
         pipe.get(_ENTRY % key)
         try:
             locked, packed = await self.cache.call(pipe.execute())
@@ -96,20 +99,20 @@ class RedisCache:
         entry = None if packed is None else Entry.unpack(packed)
         return (token if locked else NotLocked.BUSY), entry
 
-    async def unlock(self, key: str, token: str) -> None:
+    async def unlock(self, key: str, token: str, *, patient: bool = False) -> None:
         """Ends a lock before its time, after its entry is stored: who waits for it looks then."""
         await self.stored(key)
-        command: Any = self.cache.redis.eval(_UNLOCK, 1, _LOCK % key, token)
+        command: Any = self.cache.redis.eval(_UNLOCK, 1, _LOCKS[patient] % key, token)
         try:
             await self.cache.call(command)
         except Unavailable:
             return  # the lock ends by itself
 
-    async def look(self, key: str) -> tuple[Entry | None, bool]:
+    async def look(self, key: str, *, patient: bool = False) -> tuple[Entry | None, bool]:
         """The entry, and whether the key is locked."""
         pipe = self.cache.redis.pipeline(transaction=False)
         pipe.get(_ENTRY % key)
-        pipe.exists(_LOCK % key)
+        pipe.exists(_LOCKS[patient] % key)
         try:
             packed, locked = await self.cache.call(pipe.execute())
         except Unavailable:

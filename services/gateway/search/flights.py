@@ -22,6 +22,7 @@ budget grants an answer that is on its way."""
 class _Flight(Generic[Result]):
     task: "asyncio.Task[Result]"
     deadline: Deadline
+    patient: bool
     began: float
     """By the performance counter."""
 
@@ -40,26 +41,37 @@ class Flights(Generic[Result]):
         deadline: Deadline,
         compute: Callable[[], Awaitable[Result]],
         *,
+        patient: bool = False,
         since: float | None = None,
     ) -> tuple[Result, bool]:
         """The result, and whether a computation gave it that had much less time than the caller.
 
         A caller whose deadline is much earlier than that of the running computation computes for
-        itself, since it would otherwise wait for an answer that is cut to a larger budget. With
+        itself, since it would otherwise wait for an answer that is cut to a larger budget. A
+        caller that is not patient does not join a patient computation, which lets others pass; it
+        starts one that further callers join. With
         `since`, a time of the performance counter, a caller joins only what began after it. Raises
         what `compute` raises.
         """
         flight = self._flights.get(key)
-        if flight is not None and (since is None or since <= flight.began):
+        if (
+            flight is not None
+            and (patient or not flight.patient)
+            and (since is None or since <= flight.began)
+        ):
             tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * deadline.remaining())
             if deadline.at < flight.deadline.at - tolerance:
                 return await compute(), False
             hurried = flight.deadline.at < deadline.at - tolerance
             return await asyncio.shield(flight.task), hurried
-        return await asyncio.shield(self._start(key, deadline, compute)), False
+        return await asyncio.shield(self._start(key, deadline, compute, patient)), False
 
     def _start(
-        self, key: str, deadline: Deadline, compute: Callable[[], Awaitable[Result]]
+        self,
+        key: str,
+        deadline: Deadline,
+        compute: Callable[[], Awaitable[Result]],
+        patient: bool,
     ) -> "asyncio.Task[Result]":
         """Starts a computation in a task of its own, which others may join."""
 
@@ -67,7 +79,7 @@ class Flights(Generic[Result]):
             return await compute()
 
         task = asyncio.create_task(run())
-        flight = _Flight(task, deadline, time.perf_counter())
+        flight = _Flight(task, deadline, patient, time.perf_counter())
         self._flights[key] = flight
         self._tasks.add(task)
 

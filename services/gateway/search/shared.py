@@ -1,8 +1,10 @@
 """The link that computes equal searches once, in one task of this process and one replica of all.
 
-Further callers wait for that answer. Two bounds keep the waiting harmless: a caller with much less
-time than a running computation has does not join it, and after half of its time a caller computes
-for itself, whatever the other replica does.
+Further callers wait for that answer. Bounds keep the waiting harmless: a caller with much less time
+than a running computation has does not join it, an urgent one does not join a patient one, and
+after half of its time a caller computes for itself, whatever the other replica does. A computation
+has its place on the terms of the caller who began it; one who has others and joined it does not
+take over its refusal.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from services.common.errors import SearchError
+from services.common.errors import Overloaded, RateLimited, SearchError
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Phase
 from services.gateway.cache.redis import NotLocked, RedisCache
@@ -24,6 +26,14 @@ _LOCK_GRACE_SECONDS = 1.0
 """Seconds after the budget at which the lock of a process that died ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What became of a computation that got no place."""
+
+    error: Overloaded | RateLimited
+    terms: tuple[str, bool]
+
+
 @dataclass(slots=True)
 class Shared:
     """Passes on the searches that no other task and no other replica computes."""
@@ -31,7 +41,7 @@ class Shared:
     inner: Answers
     local: LocalCache
     redis: RedisCache
-    _flights: Flights[Answered] = field(default_factory=Flights, init=False)
+    _flights: Flights[Answered | _Refused] = field(default_factory=Flights, init=False)
     _unlocking: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
 
     async def answer(self, ask: Ask) -> Answered:
@@ -43,19 +53,19 @@ class Shared:
         if ask.use is not CacheUse.NORMAL:
             return await self.inner.answer(ask)
 
-        async def compute() -> Answered:
-            return await (self.inner.answer(ask) if ask.key is None else self._once(ask.key, ask))
-
-        if ask.key is None:
-            key, since = f"{ask.asker.tenant} {ask.search.canonical!r}", ask.started
-        else:
-            key, since = ask.key, None
-        answered, hurried = await self._flights.join(key, ask.deadline, compute, since=since)
+        key = f"{ask.asker.tenant} {ask.search.canonical!r}" if ask.key is None else ask.key
+        answered, hurried = await self._joined(key, ask)
+        if isinstance(answered, _Refused):
+            if answered.terms == _terms(ask):
+                raise answered.error
+            # Callers with the same terms share the one attempt that is made on them.
+            answered, _ = await self._joined(f"{key} {_terms(ask)}", ask)
+            return _granted(answered)
         if not (hurried and answered.degraded):
             return answered
         # It may be incomplete for want of time, of which the callers who joined have more.
         try:
-            return (await self._flights.join(key, ask.deadline, compute, since=since))[0]
+            return _granted((await self._joined(key, ask))[0])
         except SearchError:
             return answered
 
@@ -64,6 +74,22 @@ class Shared:
         await self._flights.aclose()
         await asyncio.gather(*self._unlocking)
 
+    async def _joined(self, name: str, ask: Ask) -> tuple[Answered | _Refused, bool]:
+        """What the flight of this name gives, and whether it had much less time than the caller."""
+
+        async def compute() -> Answered | _Refused:
+            try:
+                if ask.key is None:
+                    return await self.inner.answer(ask)
+                return await self._once(ask.key, ask)
+            except (Overloaded, RateLimited) as error:
+                return _Refused(error, _terms(ask))
+
+        since = ask.started if ask.key is None else None
+        return await self._flights.join(
+            name, ask.deadline, compute, patient=ask.patience > 0, since=since
+        )
+
     async def _once(self, key: str, ask: Ask) -> Answered:
         """Computes unless the answer was kept meanwhile or another replica computes it.
 
@@ -71,24 +97,25 @@ class Shared:
         """
         if (entry := self.local.fresh(key)) is not None:
             return _answered(entry)
+        patient = ask.patience > 0
         give_up = time.monotonic() + ask.deadline.remaining() * _WAIT_SHARE
         while True:
             seconds = ask.deadline.remaining() + _LOCK_GRACE_SECONDS
-            token, entry = await self.redis.lock(key, seconds)
+            token, entry = await self.redis.lock(key, seconds, patient=patient)
             if token is not NotLocked.BUSY:
                 return await self._locked(key, token, entry, ask)
             if time.monotonic() >= give_up:
                 return await self.inner.answer(ask)
-            if (entry := await self._awaited(key, give_up)) is not None:
+            if (entry := await self._awaited(key, give_up, patient)) is not None:
                 return _answered(entry)
 
-    async def _awaited(self, key: str, give_up: float) -> Entry | None:
+    async def _awaited(self, key: str, give_up: float, patient: bool) -> Entry | None:
         """The answer that the other replica stores; None if it ends without one, or at the time
         `give_up`."""
         locked = True
         while locked and time.monotonic() < give_up:
             await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
-            entry, locked = await self.redis.look(key)
+            entry, locked = await self.redis.look(key, patient=patient)
             if entry is not None and entry.phase(time.time()) is not Phase.KEPT:
                 self.local.put(key, entry)
                 return entry
@@ -105,13 +132,26 @@ class Shared:
             return await self.inner.answer(ask)
         finally:
             if isinstance(token, str):
-                self._unlock(key, token)
+                self._unlock(key, token, ask.patience > 0)
 
-    def _unlock(self, key: str, token: str) -> None:
+    def _unlock(self, key: str, token: str, patient: bool) -> None:
         """Releases the lock, also if the computation was cancelled. Nobody waits for it."""
-        task = asyncio.create_task(self.redis.unlock(key, token))
+        task = asyncio.create_task(self.redis.unlock(key, token, patient=patient))
         self._unlocking.add(task)
         task.add_done_callback(self._unlocking.discard)
+
+
+def _terms(ask: Ask) -> tuple[str, bool]:
+    """The terms on which a search gets its place: the key whose share it uses, and whether it is
+    patient."""
+    return ask.asker.key, ask.patience > 0
+
+
+def _granted(answered: Answered | _Refused) -> Answered:
+    """The answer. Raises the refusal if there is none."""
+    if isinstance(answered, _Refused):
+        raise answered.error
+    return answered
 
 
 def _answered(entry: Entry) -> Answered:
