@@ -6,11 +6,10 @@ begins or ends with a Latin letter or a digit must match a whole word: RAIN does
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.common.request_context import Deadline
-from services.common.text.analyzer import fold
-from services.common.text.normalise import normalise
+from services.common.text.analyzer import compared
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import DocumentIndex, Index, Key, Wanted
 from services.recall.fused import Fused
@@ -23,8 +22,8 @@ class Phrases:
     """The phrases that documents must hold, and those that they must not."""
 
     def __init__(self, wanted: Wanted) -> None:
-        self._held = [_pattern(phrase) for phrase in wanted.phrases]
-        self._left_out = [_pattern(phrase) for phrase in wanted.exclude]
+        self._held = _patterns(wanted.phrases)
+        self._left_out = _patterns(wanted.exclude)
 
     def accept(self, title: str, text: str) -> bool:
         """Whether the whole document holds all the phrases that it must and none that it must
@@ -69,11 +68,16 @@ async def _whole(
 
 
 def _folded(title: str, text: str) -> str:
-    return fold(normalise(title)) + "\n" + fold(normalise(text))
+    return compared(title) + "\n" + compared(text)
 
 
-def _pattern(phrase: str) -> re.Pattern[str]:
-    folded = fold(normalise(phrase))
+def _patterns(phrases: Iterable[str]) -> list[re.Pattern[str]]:
+    """The patterns of phrases; one of invisible characters or markup, which every text would hold,
+    has none."""
+    return [_pattern(folded) for folded in map(compared, phrases) if folded]
+
+
+def _pattern(folded: str) -> re.Pattern[str]:
     before = r"(?<![a-z0-9])" if re.match("[a-z0-9]", folded) else ""
     after = r"(?![a-z0-9])" if re.search("[a-z0-9]$", folded) else ""
     return re.compile(before + re.escape(folded) + after)

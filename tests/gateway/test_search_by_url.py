@@ -11,7 +11,7 @@ from services.common.errors import InvalidRequest
 from services.common.parameters import CONDITIONS
 from services.common.problem import install_problem_handlers
 from services.gateway.app import create_app
-from services.gateway.search.request import normalise
+from services.gateway.search.request import normalise, search_of
 from services.gateway.search.schemas import SearchByUrl, SearchOptions
 from services.gateway.settings import GatewaySettings
 
@@ -87,6 +87,29 @@ async def test_what_cannot_be_read_is_named(parameter: str, field: str) -> None:
 def test_a_query_of_invisible_characters_is_refused(query: str) -> None:
     with pytest.raises(InvalidRequest, match="no character to search for"):
         normalise(query)
+
+
+@pytest.mark.parametrize("nothing", ["\u200b", "<p>", "<sub></sub>", "&shy;", "\ufeff\u2060"])
+@pytest.mark.parametrize(
+    ("query", "options", "field"),
+    [
+        ("水稻", {"exclude": ["综述", "{}"]}, "exclude"),
+        ("水稻", {"phrases": ["{}"]}, "phrases"),
+        (None, {"phrases": ["{}"]}, "phrases"),
+        ('水稻 -"{}"', {"syntax": "fields"}, "exclude"),
+        ('水稻 "{}"', {"syntax": "fields"}, "phrases"),
+    ],
+)
+def test_a_phrase_of_invisible_characters_is_refused(
+    nothing: str, query: str | None, options: dict[str, Any], field: str
+) -> None:
+    filled = {
+        name: [one.format(nothing) for one in value] if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    asked = query and query.format(nothing)
+    with pytest.raises(InvalidRequest, match=f"^{field}: .*no character to search for"):
+        search_of(asked, SearchOptions.model_validate(filled))
 
 
 def test_the_description_of_the_api_says_what_a_filter_takes() -> None:

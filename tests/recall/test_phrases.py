@@ -44,6 +44,14 @@ def test_a_phrase_does_not_reach_from_the_title_into_the_text() -> None:
     assert not Phrases(Wanted(1, 1, phrases=["神经网络"])).accept("神经", "网络")
 
 
+@pytest.mark.parametrize("nothing", ["\u200b", "<p>", "<sub></sub>", "&shy;", "\u3000\ufeff"])
+def test_a_phrase_of_no_character_selects_nothing_and_drops_nothing(nothing: str) -> None:
+    assert Phrases(Wanted(1, 1, exclude=[nothing])).accept("水稻", "")
+    assert not Phrases(Wanted(1, 1, exclude=[nothing, "水稻"])).accept("水稻", "")
+    assert Phrases(Wanted(1, 1, phrases=[nothing])).accept("-AI-", "")
+    assert not Phrases(Wanted(1, 1, phrases=[nothing, "小麦"])).accept("水稻", "")
+
+
 @dataclass
 class Texts(FakeIndex):
     """Documents whose texts are given; rank reads only their beginnings."""

@@ -111,9 +111,17 @@ def normalise(query: str) -> str:
     query in their own characters. Raises InvalidRequest if no character is left.
     """
     folded = " ".join(unicodedata.normalize("NFKC", query).split())
-    if not normal_form(folded):  # Invisible characters are not searched for.
-        raise InvalidRequest("query: it holds no character to search for")
+    _check_visible("query", folded)
     return folded
+
+
+def _check_visible(name: str, *texts: str) -> None:
+    """Raises InvalidRequest for a text that is empty in normal form: invisible characters and
+    markup are not searched for."""
+    if not all(map(normal_form, texts)):
+        raise InvalidRequest(
+            f"{name}: there is no character to search for; write at least one that can be seen."
+        )
 
 
 def search_of(
@@ -167,6 +175,8 @@ def _meant(
         read = understood(query, fields)
     phrases = [*read.phrases, *map(str.strip, options.phrases or [])]
     exclude = [*read.exclude, *map(str.strip, options.exclude or [])]
+    _check_visible("phrases", *phrases)
+    _check_visible("exclude", *exclude)
     words = read.query or " ".join(options.phrases or [])
     if exclude and not words:
         raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
