@@ -12,16 +12,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from services.common.documents import Content
+from services.common.documents import Content, FieldValue
 from services.common.ending import ended
 from services.common.errors import SearchError
 
 logger = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 24_000_000
-"""Most characters of titles and texts that are kept, about 50 MB of Chinese."""
-_ROW_CHARACTERS = 200
-"""Characters that stand for the metadata of a row and for what Python needs to keep it."""
+"""Most characters of the members of rows that are kept, about 50 MB of Chinese."""
+_ROW_CHARACTERS = 400
+"""Characters that stand for what Python needs to keep a row."""
+_VALUE_CHARACTERS = 32
+"""Characters that stand for what Python needs to keep a name, a value or an item of a list."""
 _AGAIN_SECONDS = 60.0
 """Least seconds between two readings ahead of a collection."""
 _PAUSE_SECONDS = 0.05
@@ -40,14 +42,16 @@ class KeptContents:
     def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most_characters
         self._characters = 0
-        self._kept: OrderedDict[Key, Content] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Content, int]] = OrderedDict()
+        """Contents, each with its size in characters."""
 
     def get(self, key: Key) -> Content | None:
         """The content of a row, if it is in memory."""
-        content = self._kept.get(key)
-        if content is not None:
-            self._kept.move_to_end(key)
-        return content
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(key)
+        return kept[0]
 
     def of(self, physical: str, rows: Iterable[tuple[str, int | None]]) -> dict[str, Content]:
         """The contents that are in memory of the rows with these ids and versions, by id."""
@@ -61,11 +65,12 @@ class KeptContents:
         """Keeps the content of a row."""
         if key in self._kept:
             return
-        self._kept[key] = content
-        self._characters += _size(content)
+        size = _size(content)
+        self._kept[key] = (content, size)
+        self._characters += size
         while self._characters > self._most:
-            _, oldest = self._kept.popitem(last=False)
-            self._characters -= _size(oldest)
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._characters -= oldest
 
     def half_full(self) -> bool:
         """Whether reading ahead would soon push out what searches asked for."""
@@ -119,4 +124,15 @@ class ReadAhead:
 
 
 def _size(content: Content) -> int:
-    return len(content.title) + len(content.text) + _ROW_CHARACTERS
+    """The characters that a row counts for, what Python needs beside them included."""
+    texts = len(content.id) + len(content.title) + len(content.text) + len(content.body)
+    fields = content.fields.items()
+    return _ROW_CHARACTERS + texts + sum(_of_value(name) + _of_value(one) for name, one in fields)
+
+
+def _of_value(value: FieldValue) -> int:
+    if isinstance(value, str):
+        return _VALUE_CHARACTERS + len(value)
+    if isinstance(value, list):
+        return _VALUE_CHARACTERS + sum(map(_of_value, value))
+    return _VALUE_CHARACTERS

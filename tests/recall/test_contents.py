@@ -1,7 +1,12 @@
 """Contents that are kept in memory, and reading ahead."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
 
 from services.common.documents import Content
 from services.common.errors import IndexUnavailable
@@ -54,6 +59,40 @@ async def test_no_more_is_read_than_half_of_the_memory_holds() -> None:
     assert not ahead._tasks
 
 
+RICH: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "chinese text": {"text": "水稻产量" * 50},
+    "ascii text": {"text": "rice yield " * 200},
+    "long texts": {"fields": {f"f{n}": "摘" * 1_300 for n in range(10)}},
+    "many names": {"fields": {f"name_{n}": n + 0.5 for n in range(1_500)}},
+    "long names": {"fields": {f"{n}" + "名" * 60: True for n in range(200)}},
+    "lists": {"fields": {"references": ["r" * 60 for _ in range(300)]}},
+    "short items": {"fields": {"keywords": ["水稻"] * 3_000}},
+    "numbers": {"fields": {"years": list(range(1_000, 4_000))}},
+    "wide": {"fields": {"emoji": "😀" * 5_000}},
+    "body": {"body": "正文" * 5_000},
+}
+
+
+@pytest.mark.parametrize("members", RICH.values(), ids=RICH)
+def test_the_memory_is_bounded_by_what_contents_really_take(members: dict[str, Any]) -> None:
+    most = 1_000_000
+    kept = KeptContents(most_characters=most)
+    # Each row is read from the index, so that rows share no text.
+    row = orjson.dumps({"title": "题", **members})
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        for number in range(20_000):
+            kept.put(("c", f"d{number}", 1), Content(id=f"d{number}", **orjson.loads(row)))
+            if ("c", "d0", 1) not in kept._kept:
+                break
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert most < taken < 4 * most  # two bytes a character, within a factor of two
+
+
 async def test_a_collection_that_answers_slowly_is_not_read_on() -> None:
     kept = KeptContents()
     ahead, large = ReadAhead(kept), _Collection(kept, 100)
@@ -91,7 +130,7 @@ async def test_the_end_of_the_service_ends_the_reading() -> None:
 
 
 def test_the_longest_unused_rows_are_dropped_first() -> None:
-    kept = KeptContents(most_characters=3_100)
+    kept = KeptContents(most_characters=3_700)
     for number in range(3):
         kept.put(("c", f"d{number}", 1), _content(number, "文" * 800))
     assert kept.get(("c", "d0", 1))
