@@ -8,14 +8,15 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
 from services.common.text.analyzer import compared
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import DocumentIndex, Index, Key, Wanted
 from services.recall.fused import Fused
 
-_AT_ONCE = 50
-"""Number of documents that are compared between two turns of other tasks."""
+BLOCK = 100
+"""Number of documents that are read and compared at once; each may have a body of 5 MB."""
 
 
 class Phrases:
@@ -24,6 +25,16 @@ class Phrases:
     def __init__(self, wanted: Wanted) -> None:
         self._held = _patterns(wanted.phrases)
         self._left_out = _patterns(wanted.exclude)
+
+    def of_beginning(self, title: str, text: str) -> bool | None:
+        """Whether a document is accepted, whatever follows this title and text; None if that
+        depends on what follows."""
+        folded = _folded(title, text)
+        if any(pattern.search(folded) for pattern in self._left_out):
+            return False
+        if not self._left_out and all(pattern.search(folded) for pattern in self._held):
+            return True
+        return None
 
     def accept(self, title: str, text: str) -> bool:
         """Whether the whole document holds all the phrases that it must and none that it must
@@ -41,20 +52,46 @@ async def holding(
     Raises IndexUnavailable, DeadlineExceeded.
     """
     phrases = Phrases(wanted)
+    kept: list[Fused] = []
+    for start in range(0, len(fused), BLOCK):
+        if start and deadline.expired:
+            raise DeadlineExceeded(
+                "The candidates were not compared with the phrases within the budget."
+            )
+        kept += await _of_block(source, index, fused[start : start + BLOCK], phrases, deadline)
+        await asyncio.sleep(0)
+    return kept
+
+
+async def _of_block(
+    source: DocumentIndex,
+    index: Index,
+    fused: Sequence[Fused],
+    phrases: Phrases,
+    deadline: Deadline,
+) -> list[Fused]:
+    """Those of a block of documents that are accepted, in their order."""
     found = await source.with_texts(index, [one.document for one in fused], deadline)
     long = [(one.id, one.version) for one in found if len(one.text) >= MAX_TEXT_CHARS]
-    whole = await _whole(source, index, long, deadline)
-    bodies = await source.bodies(index, [one.id for one in found], deadline)
-    kept = []
-    for place, (one, document) in enumerate(zip(fused, found, strict=True)):
-        if place % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
-        title, text = whole.get(document.id, (document.title, document.text))
-        if document.id in bodies:
-            text = f"{text}\n{bodies[document.id]}"
-        if (title or text) and phrases.accept(title, text):
-            kept.append(one._replace(document=document))
-    return kept
+    texts = {one.id: (one.title, one.text) for one in found}
+    texts |= await _whole(source, index, long, deadline)
+    accepted = {
+        identity: phrases.of_beginning(*members) if any(members) else None
+        for identity, members in texts.items()
+    }
+    undecided = [identity for identity, decided in accepted.items() if decided is None]
+    bodies = await source.bodies(index, undecided, deadline) if undecided else {}
+    for identity in undecided:
+        title, text = texts[identity]
+        if identity in bodies:
+            await asyncio.sleep(0)  # A body of 5 MB takes a while.
+            text = f"{text}\n{bodies[identity]}"
+        accepted[identity] = bool(title or text) and phrases.accept(title, text)
+    return [
+        one._replace(document=document)
+        for one, document in zip(fused, found, strict=True)
+        if accepted[document.id]
+    ]
 
 
 async def _whole(

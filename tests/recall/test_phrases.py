@@ -1,16 +1,20 @@
 """Which documents hold a phrase, and what a search with phrases answers."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.common.documents import Content
+from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Wanted
 from services.recall.fused import Fused
-from services.recall.phrases import Phrases, holding
+from services.recall.phrases import BLOCK, Phrases, holding
 from tests.recall.test_recaller import FakeIndex
 
 
@@ -84,3 +88,116 @@ async def test_a_long_text_is_read_to_its_end() -> None:
     wanted = Wanted(10, 10, phrases=["深度学习"])
     kept = await holding(Texts(whole=whole), index, fused, wanted, Deadline.after(10))
     assert [one.document.id for one in kept] == ["end", "short"]
+
+
+@dataclass
+class Bodies(FakeIndex):
+    """Documents of title, text and body, with a record of what each read asked for."""
+
+    members: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    read: list[int] = field(default_factory=list)
+    """Number of documents of each read."""
+    bodies_of: list[str] = field(default_factory=list)
+    """Ids of the documents whose bodies were asked for."""
+
+    async def with_texts(
+        self, index: Index, found: Sequence[Found], deadline: Deadline
+    ) -> list[Found]:
+        self.read.append(len(found))
+        return [
+            one._replace(title=self.members[one.id][0], text=self.members[one.id][1][:2_000])
+            for one in found
+        ]
+
+    async def documents(
+        self,
+        physical: str,
+        keys: Sequence[tuple[str, int | None]],
+        server_time: int | None,
+        deadline: Deadline,
+    ) -> list[Content]:
+        self.read.append(len(keys))
+        members = self.members
+        return [Content(id=one, title=members[one][0], text=members[one][1]) for one, _ in keys]
+
+    async def bodies(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> Mapping[str, str]:
+        self.read.append(len(ids))
+        self.bodies_of.extend(ids)
+        return {one: body for one in ids if (body := self.members[one][2])}
+
+    async def kept(self, wanted: Wanted, seconds: float = 10) -> list[str]:
+        fused = [Fused(Found(one, 1.0), 1.0, None, 1.0) for one in self.members]
+        index = Index("p", "e", "1", lexical=True)
+        kept = await holding(self, index, fused, wanted, Deadline.after(seconds))
+        return [one.document.id for one in kept]
+
+
+SHORT = st.text("水稻 ab1\n", max_size=5)
+SOUGHT = st.lists(st.text("水稻 ab1", min_size=1, max_size=2), max_size=2)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(SHORT, SHORT, SHORT), max_size=8), SOUGHT, SOUGHT)
+async def test_what_is_kept_is_what_the_whole_documents_hold(
+    documents: list[tuple[str, str, str]], phrases: list[str], exclude: list[str]
+) -> None:
+    source = Bodies(members={f"d{place}": one for place, one in enumerate(documents)})
+    wanted = Wanted(10, 10, phrases=phrases, exclude=exclude)
+    plain = [
+        identity
+        for identity, (title, text, body) in source.members.items()
+        if (title or text or body)
+        and Phrases(wanted).accept(title, f"{text}\n{body}" if body else text)
+    ]
+    assert await source.kept(wanted) == plain
+
+
+async def test_no_read_asks_for_more_than_a_block_of_documents() -> None:
+    bodies = {
+        f"d{place}": ("题", "文" * (place % 2 * 3_000), "水稻" if place % 3 else "小麦")
+        for place in range(3 * BLOCK + 7)
+    }
+    source = Bodies(members=bodies)
+    kept = await source.kept(Wanted(10, 10, phrases=["水稻"]))
+    assert kept == [one for one, members in bodies.items() if members[2] == "水稻"]
+    assert max(source.read) <= BLOCK
+    assert source.bodies_of == [*bodies]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "exclude", "asked"),
+    [
+        (["水稻"], [], ["wheat", "neither"]),
+        (["水稻", "小麦"], [], ["rice", "wheat", "neither"]),
+        ([], ["水稻"], ["wheat", "neither"]),
+        (["小麦"], ["水稻"], ["wheat", "neither"]),
+    ],
+)
+async def test_bodies_are_read_of_undecided_documents_only(
+    phrases: list[str], exclude: list[str], asked: list[str]
+) -> None:
+    source = Bodies(
+        members={
+            "rice": ("水稻", "", "体"),
+            "wheat": ("题", "小麦", "体"),
+            "neither": ("", "", "体"),
+        }
+    )
+    await source.kept(Wanted(10, 10, phrases=phrases, exclude=exclude))
+    assert source.bodies_of == asked
+
+
+async def test_a_deadline_that_passes_between_blocks_is_told() -> None:
+    class Slow(Bodies):
+        async def with_texts(
+            self, index: Index, found: Sequence[Found], deadline: Deadline
+        ) -> list[Found]:
+            await asyncio.sleep(0.05)
+            return await super().with_texts(index, found, deadline)
+
+    source = Slow(members={f"d{place}": ("水稻", "", "") for place in range(3 * BLOCK)})
+    with pytest.raises(DeadlineExceeded):
+        await source.kept(Wanted(10, 10, phrases=["水稻"]), seconds=0.02)
+    assert source.read == [BLOCK]
