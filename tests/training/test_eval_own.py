@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from services.common.documents import text_id
 from tests.stack import PAPERS, Stack
+from tests.training.literature import write_literature
 from training.cli.evaluate import app
+from training.evaluation import legs
 from training.evaluation.comparison import SavedRun, compare, holm, losses, randomisation
 from training.evaluation.judgements import read_judged
 from training.evaluation.metrics import per_query
@@ -119,6 +121,62 @@ def test_a_worse_run_is_told_and_exits_with_1(folder: Path, models: Path) -> Non
     assert "No row lost more than is tolerated." in report
     code, printed = run("--against", str(folder / "pairs.tsv"))
     assert (code, "is no run that --save wrote" in printed) == (1, True)
+
+
+def test_one_file_is_compared_with_and_then_written_anew(folder: Path) -> None:
+    saved = folder / "saved.json"
+
+    def run(*options: str) -> int:
+        return CliRunner().invoke(app, ["own", str(folder / "beir"), *options]).exit_code
+
+    assert run("--save", str(saved)) == 0
+    before = saved.read_text("utf-8")
+    _write(
+        folder / "beir" / "qrels" / "test.tsv",
+        ["query-id\tcorpus-id\tscore", "q1\td1\t1", "q2\td2\t1"],
+    )
+    assert run("--save", str(saved), "--against", str(saved)) == 1
+    assert saved.read_text("utf-8") != before
+    assert run("--save", str(saved), "--against", str(saved)) == 0
+    assert [path.name for path in folder.glob("*saved*")] == ["saved.json"], "no draft is left"
+
+
+def test_one_folder_is_compared_with_and_then_written_anew(tmp_path: Path) -> None:
+    write_literature(tmp_path)
+    kept = tmp_path / "kept"
+    command = ["offline", "--data-dir", str(tmp_path), "--tasks", "keywords_to_title"]
+    command += ["--save", str(kept)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    saved = kept / "keywords_to_title.json"
+    content = json.loads(saved.read_text("utf-8"))
+    for values in content["rows"]["BM25"].values():
+        values[:] = [1.5] * len(values)
+    saved.write_text(json.dumps(content), "utf-8")
+    command += ["--against", str(kept)]
+    assert CliRunner().invoke(app, command).exit_code == 1
+    assert CliRunner().invoke(app, command).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["own", "offline"])
+def test_a_wrong_earlier_run_ends_before_anything_is_measured(
+    command: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_given: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(legs, "rank_with_words", measured)
+    write_literature(tmp_path)
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    file = earlier / "keywords_to_title.json"
+    file.write_text("no run", "utf-8")
+    given, against = {
+        "own": ([str(folder / "beir")], file),
+        "offline": (["--data-dir", str(tmp_path), "--tasks", "keywords_to_title"], earlier),
+    }[command]
+    result = CliRunner().invoke(app, [command, *given, "--against", str(against)])
+    assert result.exit_code == 1
+    assert "is no run that --save wrote" in result.output
 
 
 def test_a_collection_is_asked_phase_by_phase(stack: Stack, tmp_path: Path) -> None:

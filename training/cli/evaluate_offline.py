@@ -18,10 +18,11 @@ from training.cli.outcomes import Outcomes, ToleranceOption
 from training.data.splits import Split
 from training.evaluation import legs, report
 from training.evaluation.auc import Discrimination, ranker_auc
+from training.evaluation.comparison import load_run
 from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.selection import load_tasks
 from training.evaluation.tables import tables
-from training.evaluation.tasks import TASKS, DataMissing
+from training.evaluation.tasks import TASKS, DataMissing, Task
 from training.failures import plain_errors
 
 
@@ -80,13 +81,15 @@ def main(
     figures: dict[str, object] = {}
     outcomes = Outcomes(tolerance)
     with plain_errors(), ExitStack() as stack:
+        chosen = load_tasks(tasks, data_dir, split, sample)
+        earlier = {task.name: load_run(against / _file(task)) for task in chosen if against}
         vectors: Encoder | None = None
         if encoder:
             vectors = stack.enter_context(encoder_at(encoder, precision))
         network: Ranker | None = None
         if ranker:
             network = stack.enter_context(ranker_at(ranker, precision))
-        for task in load_tasks(tasks, data_dir, split, sample):
+        for task in chosen:
             if vectors is None:
                 rankings = legs.rank_with_words(task, analyzer)
             else:
@@ -102,13 +105,12 @@ def main(
             for name, rows, queries in tables(task, rankings):
                 typer.echo(report.markdown(name, queries, len(task.corpus), rows) + "\n")
                 figures[name] = report.as_json(rows)
-            file = f"{task.name}.json"
             outcomes.add(
                 task,
                 legs.qrels_of(task),
                 rankings,
-                save=save and save / file,
-                against=against and against / file,
+                save=save and save / _file(task),
+                against=earlier.get(task.name),
                 table=False,
             )
         if network is not None and (found := _discrimination(network, data_dir, sample)):
@@ -117,6 +119,11 @@ def main(
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     outcomes.end(page)
+
+
+def _file(task: Task) -> str:
+    """Name of the file of a task in a folder of saved runs."""
+    return f"{task.name}.json"
 
 
 def _discrimination(network: Ranker, data_dir: Path, sample: int | None) -> Discrimination | None:

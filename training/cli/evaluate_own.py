@@ -15,6 +15,7 @@ from services.common.text import WordAnalyzer
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ReportOption, ToleranceOption
 from training.evaluation import legs
+from training.evaluation.comparison import load_run
 from training.evaluation.judgements import JudgedQueries, read_judged
 from training.evaluation.legs import Rankings
 from training.evaluation.models import encoder_at, ranker_at
@@ -76,6 +77,7 @@ def main(
     collection, and each phase of the cascade is a row.
     """
     with plain_errors():
+        earlier = load_run(against) if against else None
         judged = read_judged(queries, qrels, corpus)
         if collection is None:
             if not len(judged.task.corpus):
@@ -91,7 +93,7 @@ def main(
                 internal_token,
             )
         outcomes = Outcomes(tolerance)
-        outcomes.add(judged.task, judged.qrels, rankings, save=save, against=against)
+        outcomes.add(judged.task, judged.qrels, rankings, save=save, against=earlier)
     outcomes.end(report)
 
 

@@ -34,7 +34,7 @@ class Outcomes:
         rankings: Rankings,
         *,
         save: Path | None,
-        against: Path | None,
+        against: SavedRun | None,
         table: bool = True,
     ) -> None:
         """Takes in a run: prints its table and the changes. Raises DataInvalid."""
@@ -47,10 +47,9 @@ class Outcomes:
             queries = len(task.queries)
             typer.echo(report.markdown(task.name, queries, section.documents, section.rows()))
         if save is not None:
-            save.parent.mkdir(parents=True, exist_ok=True)
             comparison.save_run(save, run)
         if against is not None:
-            verdict = comparison.judge(comparison.load_run(against), run, self._tolerance)
+            verdict = comparison.judge(against, run, self._tolerance)
             typer.echo("\n" + report.comparison_markdown(verdict))
             section = Section(task.name, section.documents, run, verdict)
         self._sections.append(section)

@@ -75,7 +75,7 @@ class Verdict:
 
 
 def save_run(path: Path, run: SavedRun) -> None:
-    """Write queries and measures as JSON."""
+    """Writes queries and measures as JSON; an earlier file stays whole until all is written."""
     content = {
         "format": _FORMAT,
         "queries": [[key, text] for key, text in run.queries.items()],
@@ -84,7 +84,10 @@ def save_run(path: Path, run: SavedRun) -> None:
             for row, values in run.values.items()
         },
     }
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.partial")
+    draft.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
+    draft.replace(path)
 
 
 def load_run(path: Path) -> SavedRun:
