@@ -62,7 +62,7 @@ def test_a_matrix_with_its_texts(stack: Stack, tmp_path: Path) -> None:
         client.delete_collection("matrix")
     texts.write_text("一行\n", "utf-8")
     wrong = stack.xunwen(*given, "--encoder", str(ENCODER))
-    assert (wrong.returncode, "another number of documents" in wrong.stderr) == (1, True)
+    assert (wrong.returncode, "a row for each line" in wrong.stderr) == (1, True)
 
 
 def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -> None:

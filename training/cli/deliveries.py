@@ -58,7 +58,9 @@ def of_shard(shards: ShardFolder, shard: Shard) -> Delivery:
 def of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
     """Blocks of the rows of a matrix, each row brought to length 1, with their documents.
 
-    Raises ExtractionError if the numbers of documents and rows differ.
+    The row of a text on a line of its own is that of its line, as `xunwen predict vectors` writes a
+    vector for blank lines too. Raises ExtractionError before the first block if the numbers of
+    documents and rows differ.
     """
     try:
         matrix = np.load(source, mmap_mode="r")
@@ -66,13 +68,19 @@ def of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
         raise ExtractionError(f"{source} is no .npy matrix; numpy.save writes one") from error
     if matrix.ndim != 2 or matrix.dtype.kind != "f":
         raise ExtractionError(f"{source} must be a float matrix [documents, dimension]")
+    rows = file.rows()
+    if not rows == len(matrix) > 0:
+        raise ExtractionError(
+            f"{source} has {len(matrix):,} rows and {file.path} is for {rows:,}, a row for each"
+            f" {file.row_of}: nothing is loaded; give the file that the matrix was made of, or make"
+            " the matrix again"
+        )
     with file.records() as records:
         start = number = 0
         while block := [*islice(records, _BLOCK)]:
-            rows = np.array(matrix[start : start + len(block)], dtype=np.float32)
-            if len(rows) < len(block):
-                break
+            places = [file.row(record, at) for at, record in enumerate(block, start)]
             start += len(block)
+            vectors = matrix[places].astype(np.float32)
             kept, documents = [], []
             for place, record in enumerate(block):
                 try:
@@ -81,13 +89,7 @@ def of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
                     typer.echo(f"line {record.line} is left out: {reason}", err=True)
                     continue
                 kept.append(place)
-            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-            unit = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            unit = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
             yield Delivery("block", number, documents, unit[kept])
             number += 1
-        more = start < len(matrix) or next(records, None) is not None
-    if more or not start:
-        raise ExtractionError(
-            f"{source} has {len(matrix):,} rows and {file.path} another number of documents;"
-            f" the first {start:,} of both belong together"
-        )

@@ -16,7 +16,7 @@ from services.indexer.intake.charsets import beginning_as_utf8
 from services.indexer.intake.compression import beginning
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Rejected
-from services.indexer.intake.record import BadInput, Record
+from services.indexer.intake.record import BadInput, Record, bounded_lines
 from services.indexer.intake.sniff import check_beginning
 from services.indexer.intake.sources import SEEKING, Source, check_stored
 from training.failures import DataInvalid
@@ -79,6 +79,27 @@ class DocumentFile:
             with source.records() as records:
                 yield records
 
+    @property
+    def row_of(self) -> str:
+        """What each row of a matrix of this file belongs to."""
+        return "line, also a blank one" if self._by_line else "document"
+
+    def rows(self) -> int:
+        """The number of rows of a matrix of this file. Raises DataInvalid."""
+        if not self.size:
+            return 0
+        with self._opened() as source:
+            if self._by_line:
+                with source.content() as stream:
+                    return sum(1 for _ in bounded_lines(stream))
+            with source.records() as records:
+                return sum(1 for _ in records)
+
+    def row(self, record: Record, number: int) -> int:
+        """The row of a matrix of this file that belongs to a record, which has this number among
+        the records, from 0."""
+        return record.line - 1 if self._by_line else number
+
     def document(self, record: Record) -> Document:
         """The document of a record of this file. Raises Rejected."""
         if record.values is None or self._mapper is None:
@@ -93,6 +114,11 @@ class DocumentFile:
                     yield self.document(record)
                 except Rejected:
                     continue
+
+    @property
+    def _by_line(self) -> bool:
+        """Whether blank lines have a row, as in a matrix that `xunwen predict vectors` wrote."""
+        return self.format is InputFormat.LINES
 
     @contextmanager
     def _opened(self) -> Iterator[Source]:

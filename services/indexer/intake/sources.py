@@ -52,12 +52,19 @@ class Source:
         if self.problem:
             yield iter([Record(0, None, self.problem, self.member)])
             return
+        with self.content() as stream:
+            yield READERS[self.about.format](stream, self.about)
+
+    @contextmanager
+    def content(self) -> Iterator[IO[bytes]]:
+        """The file from its beginning, decompressed, and in UTF-8 if its format is one of lines.
+        Raises BadInput, also while it is read."""
         about = self.about
         with ExitStack() as stack:
             stream = stack.enter_context(decompressed(stack.enter_context(self.open())))
             if not about.format.binary and not about.format.whole:
                 stream = stack.enter_context(as_utf8(stream, about.charset or Charset.UTF8))
-            yield READERS[about.format](stream, about)
+            yield stream
 
     def mapper(self, check: Callable[[], None]) -> DocumentMapper:
         """Makes documents of the records, of a table without types after a look at all of them:
