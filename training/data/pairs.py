@@ -128,5 +128,6 @@ def _frequent_terms(text: str, most: int = 6) -> list[str]:
 
 
 def _some(terms: Sequence[str], rng: np.random.Generator) -> list[str]:
-    count = int(rng.integers(2, min(len(terms), 5) + 1))
+    """Two to five of the terms in random order, or the only one."""
+    count = int(rng.integers(min(len(terms), 2), min(len(terms), 5) + 1))
     return [terms[index] for index in rng.permutation(len(terms))[:count]]

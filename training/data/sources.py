@@ -16,7 +16,7 @@ from training.data.lines import LineFile, Lines, Parts, lines_by_kind
 from training.data.pairs import Pair, abstract_pairs, normal, pair_parser, texts_of, title_pairs
 from training.data.readers import columns, read_lines
 from training.data.splits import held_out_query
-from training.data.texts import held_back, read_rows
+from training.data.texts import held_back, read_abstracts, read_rows
 from training.failures import DataInvalid, RecipeInvalid
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def read_pair_source(
 ) -> PairSource:
     """The pairs and rows of all files of an in-batch recipe. Raises DataInvalid."""
     held_out = texts_of(files.exclude)
-    abstracts = read_rows(files.abstracts, "abstract", held_out)
+    abstracts = read_abstracts(files.abstracts, held_out)
     titles = read_rows(files.titles, "title", held_out)
     fixed = [pair for file in _pair_files(files, held_out) for pair in file.read()]
     for path in files.natural:

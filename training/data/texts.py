@@ -2,10 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.indexer.intake.columns import keywords_of
 from training.data.lines import LineFile, LinesById, lines_by_kind
 from training.data.pairs import normal, texts_of
 from training.data.readers import Malformed, read_lines, read_texts, record, text_parser
@@ -71,7 +72,31 @@ def read_rows(paths: Iterable[Path], member: str, held_out: frozenset[str]) -> l
 
     Raises DataInvalid.
     """
-    rows = [row for path in paths for row in read_lines(path, record("id", member))[0]]
+    return _own_rows(paths, record("id", member), member, held_out)
+
+
+def read_abstracts(paths: Iterable[Path], held_out: frozenset[str]) -> list[dict[str, Any]]:
+    """The jsonl rows with `id`, `abstract` and a list of `keywords`, which is empty if there are
+    none, without those whose abstract is a held-out text. Raises DataInvalid."""
+    return _own_rows(paths, _abstract, "abstract", held_out)
+
+
+def _abstract(line: str) -> dict[str, Any]:
+    row = record("id", "abstract")(line)
+    given = row.get("keywords") or []
+    words = keywords_of(given) if isinstance(given, str) else given
+    if not isinstance(words, list) or not all(isinstance(w, str) and w.strip() for w in words):
+        raise Malformed("'keywords' is neither a list of texts nor a text with signs between them")
+    return row | {"keywords": words}
+
+
+def _own_rows(
+    paths: Iterable[Path],
+    parse: Callable[[str], dict[str, Any]],
+    member: str,
+    held_out: frozenset[str],
+) -> list[dict[str, Any]]:
+    rows = [row for path in paths for row in read_lines(path, parse)[0]]
     kept = [row for row in rows if normal(row[member]) not in held_out]
     if len(kept) < len(rows):
         log.info("%d rows were left out; they are evaluation papers", len(rows) - len(kept))

@@ -114,8 +114,7 @@ class ColumnKinds:
         if isinstance(cell, bool | list | dict):
             return cell
         if isinstance(cell, str) and declared is None and (signs := self._signs(column)):
-            items = [item.strip() for item in re.split(f"[{re.escape(signs)}]", cell)]
-            return [item for item in items if item]
+            return _items(cell, signs)
         if declared == "text":
             return str(cell)
         kind = self._seen[column].kind if column in self._seen else None
@@ -138,6 +137,17 @@ class ColumnKinds:
         if seen.semicolons:
             return SEMICOLONS
         return _COMMAS if name in _KEYWORDS and 2 * seen.commas >= max(seen.texts, 1) else ""
+
+
+def keywords_of(cell: str) -> list[str]:
+    """The keywords of a cell that is looked at by itself: between semicolons if it has any, else
+    between commas."""
+    return _items(cell, SEMICOLONS if any(sign in cell for sign in SEMICOLONS) else _COMMAS)
+
+
+def _items(cell: str, signs: str) -> list[str]:
+    items = [item.strip() for item in re.split(f"[{re.escape(signs)}]", cell)]
+    return [item for item in items if item]
 
 
 def _number(cell: str) -> int | float | None:
