@@ -1,14 +1,15 @@
 """What a user of the training commands can mend, and how it is said.
 
 TrainingError
-├── RecipeInvalid     a setting is missing or wrong
-├── DataInvalid       a file without a usable line
-├── ModelUnknown      neither a directory nor a model that paddlenlp knows
-├── RunMismatch       the run directory belongs to other settings
-├── RunDiverged       the loss is no number any more
-├── ProgramUnknown    the network has an operator that the export cannot write
-├── ParityError       an exported program computes something else
-└── ExtractionError   an extraction cannot start, go on or be loaded (training.extract.shards)
+├── RecipeInvalid      a setting is missing or wrong
+├── DataInvalid        a file without a usable line
+├── ModelUnknown       neither a directory nor a model that paddlenlp knows
+├── PositionsExceeded  a text may be longer than the network reads
+├── RunMismatch        the run directory belongs to other settings
+├── RunDiverged        the loss is no number any more
+├── ProgramUnknown     the network has an operator that the export cannot write
+├── ParityError        an exported program computes something else
+└── ExtractionError    an extraction cannot start, go on or be loaded (training.extract.shards)
 """
 
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ class DataInvalid(TrainingError):
 
 class ModelUnknown(TrainingError):
     """The source of a model is neither a directory nor a name that paddlenlp knows."""
+
+
+class PositionsExceeded(TrainingError):
+    """A setting asks for more tokens of a text than the network has positions."""
 
 
 class RunMismatch(TrainingError):

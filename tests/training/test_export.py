@@ -20,9 +20,14 @@ from training.export.directory import ExportOptions, export, round_to_bfloat16
 from training.export.parity import PROBE
 from training.export.quantisation import int8
 from training.export.quantisation.int8 import INT8
+from training.failures import PositionsExceeded
 from training.networks.directory import load_encoder, load_ranker, save_network
 from training.networks.encoder import Encoder, mean_of
 from training.networks.tokenization import TextCodec, load_tokenizer, save_tokenizer
+from training.objectives.base import prepared
+from training.objectives.inbatch import InbatchRecipe
+from training.objectives.simcse import SimcseRecipe
+from training.run.recipe import Recipe
 
 # Paddle warns while it traces.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -188,6 +193,43 @@ def test_a_folder_without_a_network_is_one_clear_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "model_state.pdparams is missing" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "max_tokens is 256, and the network reads at most 128 tokens"),
+        (["--max-tokens", "129"], "max_tokens is 129"),
+        (["--max-tokens", "128", "--query-max-tokens", "129"], "query_max_tokens is 129"),
+    ],
+)
+def test_more_tokens_than_positions_are_refused(
+    options: list[str], message: str, ernie: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "model"
+    result = CliRunner().invoke(app, [str(ernie), str(target), *options])
+    assert (result.exit_code, result.stderr.startswith(message)) == (1, True), result.output
+    assert "of at most 128" in result.stderr
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [
+        (SimcseRecipe, "max_tokens"),
+        (InbatchRecipe, "max_tokens"),
+        (InbatchRecipe, "query_max_tokens"),
+    ],
+)
+def test_a_recipe_of_longer_texts_than_the_network_reads_is_refused(
+    recipe: type[Recipe], name: str, ernie: Path, tmp_path: Path
+) -> None:
+    files = {"texts": [tmp_path / "a"]} if recipe is SimcseRecipe else {"pairs": [tmp_path / "a"]}
+    given = {"output": tmp_path, "model": {"source": str(ernie)}, "steps": 1, **files}
+    network = load_encoder(ernie, dimension=8)
+    prepared(network, recipe.model_validate(given | {name: 128}))
+    with pytest.raises(PositionsExceeded, match=f"^{name} is 129, .* at most 128"):
+        prepared(network, recipe.model_validate(given | {name: 129}))
 
 
 class Masked(Encoder):

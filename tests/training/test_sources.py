@@ -308,7 +308,8 @@ def test_a_model_directory_is_a_start(tmp_path: Path) -> None:
     first = SimcseObjective.build(load_recipe(recipe, SimcseRecipe))
     first.save(tmp_path / "saved")
     target = tmp_path / "model"
-    done = CliRunner().invoke(export.app, [str(tmp_path / "saved"), str(target)])
+    given = [str(tmp_path / "saved"), str(target), "--max-tokens", "128"]
+    done = CliRunner().invoke(export.app, given)
     assert done.exit_code == 0, done.output
     again = SimcseObjective.build(
         load_recipe(recipe, SimcseRecipe, [f"model.source={target}", "document_prefix=null"])

@@ -24,6 +24,7 @@ from services.common.model_dir.manifest import Templates
 from training.export.parity import correlation, cosine, probe_pairs
 from training.export.program import PROGRAM, WEIGHTS, save_program
 from training.failures import ParityError
+from training.networks.body import check_positions
 from training.networks.directory import Ranker, describe
 from training.networks.encoder import Encoder
 from training.networks.exported import write_architecture
@@ -58,8 +59,11 @@ def export(
 
     The manifest allows bfloat16 only if it agrees well enough. Packing the weights, which takes a
     minute, is left to the caller. The network's weights are rounded to bfloat16 in place, so that
-    the packed ones in git are exact. Raises ParityError.
+    the packed ones in git are exact. Raises ParityError, and PositionsExceeded before anything is
+    written.
     """
+    limits = {"max_tokens": options.max_tokens, "query_max_tokens": options.query_max_tokens}
+    check_positions(network.body, limits)
     directory.mkdir(parents=True, exist_ok=True)
     network.eval()
     round_to_bfloat16(network)

@@ -1,11 +1,12 @@
 """The transformer under every network: an ERNIE body, or one of another family in its form."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from paddle import nn
 from paddlenlp.transformers import ErnieConfig, ErnieModel
 
-from training.failures import ModelUnknown
+from training.failures import ModelUnknown, PositionsExceeded
 from training.networks.source import Source, read_source
 from training.networks.weights import State, fill
 
@@ -40,6 +41,17 @@ def build_body(source: Source, *, dropout: float, layers: Layers = None) -> Erni
 def load_body(source: str | Path, *, dropout: float, layers: Layers = None) -> ErnieModel:
     """The body of a directory or of a model that paddlenlp knows. Raises ModelUnknown."""
     return build_body(read_source(source), dropout=dropout, layers=layers)
+
+
+def check_positions(body: ErnieModel, lengths: Mapping[str, int]) -> None:
+    """Checks the most tokens of a text by the names of their settings. Raises PositionsExceeded."""
+    most: int = body.config.max_position_embeddings
+    for name, tokens in lengths.items():
+        if tokens > most:
+            raise PositionsExceeded(
+                f"{name} is {tokens:,}, and the network reads at most {most:,} tokens;"
+                f" give {name} of at most {most:,}"
+            )
 
 
 def _kept(source: Source, layers: Layers) -> list[int]:

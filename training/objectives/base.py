@@ -12,6 +12,7 @@ from paddle import Tensor
 
 from training.data.stream import Batching
 from training.failures import DataInvalid
+from training.networks.body import check_positions
 from training.networks.directory import Network, load_codec, save_with_tokenizer
 from training.networks.tokenization import TextCodec
 from training.run.objective import StepResult
@@ -88,7 +89,12 @@ class NetworkObjective(ABC, Generic[E, R]):
 
 
 def prepared(network: Network, recipe: Recipe) -> TextCodec:
-    """Gives a loaded network the recipe's prefixes and frozen weights; returns its tokenizer."""
+    """Gives a loaded network the recipe's prefixes and frozen weights; returns its tokenizer.
+
+    Raises PositionsExceeded if the recipe's texts may be longer than the network reads.
+    """
+    limits = {"max_tokens", "query_max_tokens"}
+    check_positions(network.body, recipe.model_dump(include=limits))
     network.prefixes = network.prefixes.replaced(recipe.query_prefix, recipe.document_prefix)
     body, model = network.body, recipe.model
     frozen = [body.embeddings] if model.freeze_embeddings else []
