@@ -12,6 +12,7 @@ import typer
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from training.cli.options import ENCODER, EncoderOption, PrecisionOption
+from training.data.readers import text_of_line
 from training.extract.prediction import relevances, similarities
 from training.failures import plain_errors
 
@@ -78,10 +79,10 @@ def vectors(
 
 
 def _lines(source: Path) -> Iterator[str]:
-    stream = sys.stdin if str(source) == "-" else source.open(encoding="utf-8")
-    with stream if stream is not sys.stdin else nullcontext(stream) as lines:
-        for line in lines:
-            yield line.rstrip("\r\n")
+    opened = nullcontext(sys.stdin.buffer) if str(source) == "-" else source.open("rb")
+    with opened as lines:
+        for number, raw in enumerate(lines):
+            yield text_of_line(raw, first=number == 0)
 
 
 def _pairs(source: Path, bad: list[int]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.readers import LineReport, Malformed, missing, read_lines
+from training.data.readers import LineReport, Malformed, missing, read_lines, text_of_line
 from training.failures import DataInvalid
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ class _Files(Generic[E]):
     def example(self, place: int) -> E:
         number = place >> _FILE_BITS
         stream = self._streams[number]
-        stream.seek(place & ((1 << _FILE_BITS) - 1))
-        return self._parsers[number](stream.readline().decode("utf-8").rstrip("\r\n"))
+        offset = place & ((1 << _FILE_BITS) - 1)
+        stream.seek(offset)
+        return self._parsers[number](text_of_line(stream.readline(), first=offset == 0))
 
 
 class Lines(Sequence[E]):
@@ -195,7 +196,7 @@ def _placed(files: Sequence[LineFile[E]]) -> Iterator[tuple[int, E]]:
             offset = 0
             for line, raw in enumerate(stream, start=1):
                 try:
-                    text = raw.decode("utf-8").rstrip("\r\n")
+                    text = text_of_line(raw, first=line == 1)
                     if text.strip():
                         example = file.parse(text)
                         report.read += 1

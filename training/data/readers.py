@@ -83,9 +83,15 @@ def _numbered(path: Path, report: LineReport) -> Iterator[tuple[int, str]]:
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             try:
-                yield number, raw.decode("utf-8").rstrip("\r\n")
+                yield number, text_of_line(raw, first=number == 1)
             except UnicodeDecodeError:
                 report.malformed.append((number, "not UTF-8"))
+
+
+def text_of_line(raw: bytes, *, first: bool) -> str:
+    """The text of a line of a file. The byte order mark that editors on Windows write before the
+    first line is no part of it. Raises UnicodeDecodeError."""
+    return raw.decode("utf-8-sig" if first else "utf-8").rstrip("\r\n")
 
 
 def missing(path: Path) -> str:
