@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.training.literature import write_literature
 from training.cli.evaluate import app
 from training.evaluation import legs
 from training.evaluation.comparison import SavedRun, compare, holm, losses, randomisation
-from training.evaluation.judgements import read_judged
+from training.evaluation.judgements import read_corpus, read_judged
 from training.evaluation.metrics import per_query
 from training.failures import DataInvalid
 
@@ -52,6 +53,10 @@ def folder(tmp_path: Path) -> Path:
 
 def _write(path: Path, lines: list[str]) -> None:
     path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_forms_of_the_field_say_the_same(folder: Path) -> None:
@@ -92,6 +97,79 @@ def test_what_does_not_fit_is_one_line(
         (folder / queries).write_text("a line without a tab\n", "utf-8")
     with pytest.raises(DataInvalid, match=message):
         read_judged(folder / queries, *given)
+
+
+@pytest.mark.parametrize(
+    ("qrels", "said"),
+    [
+        (["q1 0 d1 1", "q2 0 d3 1", "q3 0 d2 0"], None),
+        (["q1 0 d1 1", "q3 0 d2 0"], "queries: 1 of 3 queries have no judgements"),
+        (
+            ["q1 0 d1 1", "q1 0 gone 0", "q2 0 other 1", "q3 0 other 1"],
+            "queries: 2 of 3 judged documents are not in the corpus",
+        ),
+        (
+            ["q1 0 d1 1", "q1 0 gone 1"],
+            "queries: 2 of 3 queries have no judgements;"
+            " 1 of 2 judged documents are not in the corpus",
+        ),
+    ],
+)
+def test_what_the_judgements_leave_out_is_said(
+    qrels: list[str], said: str | None, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _write(folder / "qrels.trec", qrels)
+    read_judged(folder / "queries.tsv", folder / "qrels.trec", folder / "beir" / "corpus.jsonl")
+    assert _warnings(caplog) == ([said] if said else [])
+
+
+@pytest.mark.parametrize("qrels", [["q1 0 1 1", "q2 0 3 2"], ["q1 0 d1 0", "q2 0 3 1"]])
+def test_judgements_of_another_corpus_are_refused(qrels: list[str], folder: Path) -> None:
+    _write(folder / "qrels.trec", qrels)
+    given = [str(folder / name) for name in ("queries.tsv", "qrels.trec", "beir/corpus.jsonl")]
+    options = ["own", given[0], "--qrels", given[1], "--corpus", given[2]]
+    result = CliRunner().invoke(app, options)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "no judgement above 0 in" in result.output
+    # Without a corpus the documents are those of a collection, which are not known here.
+    assert len(read_judged(folder / "queries.tsv", folder / "qrels.trec", None).qrels) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("whole.csv", "id,title\nd1,甲\nd2,乙\n", []),
+        (
+            "table.csv",
+            "id,title\nd1,甲\n,乙\nd2,\nd1,丙\n",
+            ["1 of 2 ids are repeated", "table.csv: 2 read, 2 malformed (line 3: "],
+        ),
+        (
+            "rows.jsonl",
+            '{"id": "d1", "title": "甲"}\n{"id": "d2"}\n{"id": "d1", "title": "丙"}\n',
+            ["1 of 2 ids are repeated", "rows.jsonl: 2 read, 1 malformed (line 2: "],
+        ),
+        ("texts.txt", "甲文\n乙文\n甲文\n", ["texts.txt: 1 of 3 ids are repeated"]),
+    ],
+)
+def test_rows_that_a_corpus_loses_are_said(
+    name: str, content: str, said: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / name).write_text(content, "utf-8")
+    corpus = read_corpus(tmp_path / name)
+    warnings = _warnings(caplog)
+    assert len(warnings) == len(said)
+    for part in said:
+        assert any(part in message for message in warnings), warnings
+    if len(said) == 2:
+        assert (corpus.ids, corpus.titles) == (("d1",), ("丙",))
+
+
+def test_a_corpus_without_documents_is_refused(tmp_path: Path) -> None:
+    for name, content in {"none.csv": "id,title\n,甲\n", "empty.txt": ""}.items():
+        (tmp_path / name).write_text(content, "utf-8")
+        with pytest.raises(DataInvalid, match="no usable line"):
+            read_corpus(tmp_path / name)
 
 
 def test_a_worse_run_is_told_and_exits_with_1(folder: Path, models: Path) -> None:

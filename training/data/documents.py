@@ -19,6 +19,7 @@ from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Reject
 from services.indexer.intake.record import BadInput, Record, bounded_lines
 from services.indexer.intake.sniff import check_beginning
 from services.indexer.intake.sources import SEEKING, Source, check_stored
+from training.data.readers import LineReport
 from training.failures import DataInvalid
 
 __all__ = ["DocumentFile", "Rejected"]
@@ -107,13 +108,19 @@ class DocumentFile:
         return self._mapper.document(record.values)
 
     def documents(self) -> Iterator[Document]:
-        """All records that are documents; other records are left out. Raises DataInvalid."""
+        """All records that are documents; the log counts and names the others. Raises
+        DataInvalid, also if there is no document."""
+        report = LineReport(self.path)
         with self.records() as records:
             for record in records:
                 try:
-                    yield self.document(record)
-                except Rejected:
-                    continue
+                    document = self.document(record)
+                except Rejected as reason:
+                    report.malformed.append((record.line, str(reason)))
+                else:
+                    report.read += 1
+                    yield document
+        report.say()
 
     @property
     def _by_line(self) -> bool:

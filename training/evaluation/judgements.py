@@ -12,10 +12,11 @@ index` reads, also one with a text on each line; the id of a plain text is a has
 
 import csv
 import io
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from training.data.documents import DocumentFile
 from training.data.pairs import normal
@@ -23,6 +24,10 @@ from training.data.readers import Malformed, read_lines, record
 from training.evaluation.metrics import Qrels
 from training.evaluation.tasks import Corpus, Query, Task
 from training.failures import DataInvalid
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 EMPTY = Corpus((), (), ())
 _HEADERS = ("query-id", "query_id", "qid\t")
@@ -47,13 +52,19 @@ def read_judged(queries: Path, qrels: Path | None, corpus: Path | None) -> Judge
     name = (queries.parent.name if queries.name == "queries.jsonl" else queries.stem) or "queries"
     if qrels is None:
         return _of_pairs(name, queries, documents)
-    texts = dict(_read(queries, _query))
+    texts = _by_id(queries, _read(queries, _query))
     grades: dict[str, dict[str, int]] = {}
     for query, document, grade in _read(qrels, _judgement, header=True):
         grades.setdefault(query, {})[document] = grade
     judged = {query: grades[query] for query in texts if query in grades}
     if not judged:
         raise DataInvalid(f"no query of {queries} is judged in {qrels}: the ids have to agree")
+    left_out = len(texts) - len(judged)
+    said = [f"{left_out} of {len(texts)} queries have no judgements"] if left_out else []
+    if corpus is not None:
+        said += _not_in_corpus(judged, documents, qrels, corpus)
+    if said:
+        log.warning("%s: %s", name, "; ".join(said))
     return JudgedQueries(
         _task(name, documents, {key: texts[key] for key in judged}, judged), judged
     )
@@ -63,14 +74,46 @@ def read_corpus(path: Path) -> Corpus:
     """All documents of a file. Raises DataInvalid."""
     if not path.is_file():
         raise DataInvalid(f"{path} does not exist")
+    rows: Iterable[tuple[str, tuple[str, str]]]
     if path.suffix == ".jsonl":
-        rows = {key: (title, text) for key, title, text in _read(path, _document)}
+        rows = _read(path, _document)
     else:
-        rows = {each.id: (each.title, each.text) for each in DocumentFile(path).documents()}
-    if not rows:
-        raise DataInvalid(f"{path} holds no document")
-    titles, texts = zip(*rows.values(), strict=True)
-    return Corpus(tuple(rows), titles, texts)
+        rows = ((each.id, (each.title, each.text)) for each in DocumentFile(path).documents())
+    contents = _by_id(path, rows)
+    titles, texts = zip(*contents.values(), strict=True)
+    return Corpus(tuple(contents), titles, texts)
+
+
+def _by_id(path: Path, rows: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """The rows of a file by id. Of several with one id the last counts; the log tells how many
+    others there are."""
+    by_id: dict[str, T] = {}
+    count = 0
+    for key, row in rows:
+        by_id[key] = row
+        count += 1
+    if repeated := count - len(by_id):
+        log.warning(
+            "%s: %d of %d ids are repeated; the last row of an id counts",
+            path.name,
+            repeated,
+            count,
+        )
+    return by_id
+
+
+def _not_in_corpus(judged: Qrels, documents: Corpus, qrels: Path, corpus: Path) -> list[str]:
+    """Says how many judged documents the corpus does not have, if there are any. Raises
+    DataInvalid if no answer is in it."""
+    known = frozenset(documents.ids)
+    named = {key for grades in judged.values() for key in grades}
+    answers = {key for grades in judged.values() for key, grade in grades.items() if grade > 0}
+    if not answers & known:
+        raise DataInvalid(
+            f"no judgement above 0 in {qrels} names a document of {corpus}: the ids have to agree"
+        )
+    absent = len(named - known)
+    return [f"{absent} of {len(named)} judged documents are not in the corpus"] if absent else []
 
 
 def _of_pairs(name: str, path: Path, corpus: Corpus) -> JudgedQueries:
@@ -159,13 +202,13 @@ def _judgement(line: str) -> tuple[str, str, int]:
         raise Malformed(f"{cells[-1]!r} is no grade") from None
 
 
-def _document(line: str) -> tuple[str, str, str]:
+def _document(line: str) -> tuple[str, tuple[str, str]]:
     row = _object(line)
     title = str(row.get("title") or "").strip()
     text = str(row.get("text") or row.get("abstract") or "").strip()
     if not title and not text:
         raise Malformed("neither title nor text")
-    return str(_member(row, "_id", "id")), title, text
+    return str(_member(row, "_id", "id")), (title, text)
 
 
 def _member(row: dict[str, Any], *names: str) -> object:
