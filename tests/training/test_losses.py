@@ -11,7 +11,7 @@ from training.data.masking import IGNORED, mask_words, words_of_tokens
 from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
 from training.data.pairs import Pair
 from training.networks.tokenization import load_tokenizer
-from training.objectives.contrastive import contrastive_loss
+from training.objectives.contrastive import FAR, contrastive_loss
 from training.objectives.rank import graded_loss, listwise_loss, margin_loss
 from training.objectives.simcse import CROP_CHARS, crop
 
@@ -28,24 +28,85 @@ def test_contrastive_loss_with_margin_and_scale() -> None:
     # Cosines [[1, .6], [0, .8]]; the margin .2 comes off the diagonal; times 10.
     rows = np.array([[8, 6], [0, 6]])
     expected = np.mean([np.log(np.exp(row).sum()) - row[at] for at, row in enumerate(rows)])
-    loss = contrastive_loss(queries, titles, ["a", "b"], margin=0.2, scale=10)
+    loss = contrastive_loss(queries, titles, ["a", "b"], ["甲", "乙"], margin=0.2, scale=10)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
     columns = np.mean([np.log(np.exp(row).sum()) - row[at] for at, row in enumerate(rows.T)])
-    both = contrastive_loss(queries, titles, ["a", "b"], margin=0.2, scale=10, symmetric=True)
+    both = contrastive_loss(
+        queries, titles, ["a", "b"], ["甲", "乙"], margin=0.2, scale=10, symmetric=True
+    )
     assert float(both) == pytest.approx((expected + columns) / 2, rel=1e-5)
 
 
 def test_titles_of_the_same_key_are_no_negatives() -> None:
     queries, titles = _tensor([[1, 0], [1, 0]]), _tensor([[1, 0], [1, 0]])
-    assert float(contrastive_loss(queries, titles, ["a", "a"], 0.0, 20)) == pytest.approx(0)
-    apart = contrastive_loss(queries, titles, ["a", "b"], 0.0, 20)
+    assert float(
+        contrastive_loss(queries, titles, ["a", "a"], ["甲", "乙"], 0.0, 20)
+    ) == pytest.approx(0)
+    apart = contrastive_loss(queries, titles, ["a", "b"], ["甲", "乙"], 0.0, 20)
     assert float(apart) == pytest.approx(np.log(2), rel=1e-5)
 
 
 def test_mined_negatives_count_in_every_row() -> None:
     queries, titles = _tensor([[1, 0]]), _tensor([[1, 0], [0, 1]])
-    loss = contrastive_loss(queries, titles, ["a"], 0.0, 1)
+    loss = contrastive_loss(queries, titles, ["a"], ["甲", "乙"], 0.0, 1)
     assert float(loss) == pytest.approx(np.log(np.e + 1) - 1, rel=1e-5)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize(
+    ("keys", "texts", "wrong"),
+    [
+        ("abc", ["甲", "乙", "丙"], {0: [1, 2], 1: [0, 2], 2: [0, 1]}),
+        ("abc", ["甲。", "甲", "丙"], {0: [2], 1: [2], 2: [0, 1]}),
+        ("ab", ["甲", "乙", "甲", "丁"], {0: [1, 3], 1: [0, 2, 3]}),
+        # Both texts of the key answer its query, wherever they stand.
+        ("aab", ["甲", "乙", "甲", "乙"], {0: [], 1: [], 2: [1, 3]}),
+        ("ab", ["?", "!", "…"], {0: [1, 2], 1: [0, 2]}),
+    ],
+)
+def test_a_text_that_answers_is_never_wrong(
+    keys: str, texts: list[str], wrong: dict[int, list[int]], symmetric: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    queries, documents = rng.normal(size=(len(keys), 4)), rng.normal(size=(len(texts), 4))
+    logits = queries @ documents.T
+
+    def choice(right: float, others: list[float]) -> float:
+        return float(np.log(np.exp([right, *others]).sum()) - right)
+
+    rows = [choice(logits[at, at], [logits[at, j] for j in wrong[at]]) for at in wrong]
+    expected = np.mean(rows)
+    if symmetric:
+        columns = [
+            choice(logits[at, at], [logits[i, at] for i in wrong if at in wrong[i]]) for at in wrong
+        ]
+        expected = (expected + np.mean(columns)) / 2
+    loss = contrastive_loss(
+        _tensor(queries), _tensor(documents), [*keys], texts, 0.0, 1, symmetric=symmetric
+    )
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("extra", [0, 5])
+def test_without_repeated_texts_keys_alone_count_to_the_bit(extra: int, symmetric: bool) -> None:
+    rng = np.random.default_rng(5)
+    count = 12
+    queries, documents = _tensor(rng.normal(size=(count, 8))), rng.normal(size=(count + extra, 8))
+    keys = [f"k{at // 2}" for at in range(count)]
+    texts = [f"text {at}" for at in range(count + extra)]
+    given = _tensor(documents)
+    loss = contrastive_loss(queries, given, keys, texts, 0.2, 30.0, symmetric=symmetric)
+    own = np.eye(count, count + extra, dtype=np.float32)
+    same = np.zeros_like(own)
+    same[:, :count] = np.array(keys)[:, None] == np.array(keys)
+    logits = (paddle.matmul(queries, given, transpose_y=True) - 0.2 * paddle.to_tensor(own)) * 30.0
+    logits = logits + paddle.to_tensor((same - own) * FAR)
+    choose, answers = paddle.nn.functional.cross_entropy, paddle.arange(count)
+    expected = choose(logits, answers)
+    if symmetric:
+        expected = (expected + choose(logits[:, :count].t(), answers)) / 2
+    assert float(loss) == float(expected)
 
 
 def test_ranker_losses() -> None:
@@ -108,3 +169,7 @@ def test_negatives_leave_out_the_answer_and_what_may_be_one(tmp_path: Path) -> N
     queries, twice = [("问", "a"), ("问 ", "d")], np.concatenate([query, query])
     (by_id,) = mine_ids(queries, twice, ids, vectors, replace(two, count=9, least=1))
     assert by_id == ("问", "a", "c")
+    # So too where the lines hold texts.
+    twins = [Pair("问", "答案", "k", "g"), Pair("问？", "较难", "k", "g")]
+    texts = mine_texts(twins, twice, corpus, vectors, replace(two, count=9, least=1, ceiling=1.0))
+    assert texts == [("问", "答案", "几乎答案", "难")]

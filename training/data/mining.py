@@ -84,8 +84,8 @@ def mine_texts(
         corpus_vectors,
         [rows[0] if rows else None for rows in own],
         [
-            frozenset([*rows, *rows_of.get(normal(pair.query), [])])
-            for pair, rows in zip(pairs, own, strict=True)
+            right.union(rows_of.get(normal(pair.query), []))
+            for pair, right in zip(pairs, _right([pair.query for pair in pairs], own), strict=True)
         ],
         options,
     )
@@ -106,17 +106,23 @@ def mine_ids(
     """(query, answer id, negative id...) of the (query, answer id) that have enough negatives."""
     row_of = {key: row for row, key in enumerate(ids)}
     answers = [row_of[key] for _, key in queries]
-    # A document that answers another query of the same words is no negative of this one.
-    rows_of: dict[str, list[int]] = {}
-    for (query, _), row in zip(queries, answers, strict=True):
-        rows_of.setdefault(normal(query), []).append(row)
-    same = [frozenset(rows_of[normal(query)]) for query, _ in queries]
+    same = _right([query for query, _ in queries], [[row] for row in answers])
     mined = hard_negatives(query_vectors, vectors, answers, same, options)
     return [
         (query, key, *(ids[row] for row in negatives))
         for (query, key), negatives in zip(queries, mined, strict=True)
         if negatives
     ]
+
+
+def _right(queries: Sequence[str], rows: Sequence[Sequence[int]]) -> list[frozenset[int]]:
+    """For each query the rows of all its answers: a document that answers another query of the
+    same words is no negative of this one."""
+    rows_of: dict[str, set[int]] = {}
+    for query, own in zip(queries, rows, strict=True):
+        rows_of.setdefault(normal(query), set()).update(own)
+    right = {query: frozenset(own) for query, own in rows_of.items()}
+    return [right[normal(query)] for query in queries]
 
 
 def write_lists(path: Path, lists: Iterable[Sequence[str]]) -> int:

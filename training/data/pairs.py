@@ -19,8 +19,8 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A query with a text that answers it. Pairs of the same `key` are never each other's
-    negatives."""
+    """A query with a text that answers it. Pairs of the same `key`, and of the same text, are
+    never each other's negatives."""
 
     query: str
     title: str
@@ -31,7 +31,7 @@ class Pair:
 
 
 def normal(text: str) -> str:
-    """The form in which texts are compared with held-out ones: the letters and digits of the text
+    """The form in which texts are compared: the letters and digits of the text
     after NFKC, in lower case."""
     return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower())
 

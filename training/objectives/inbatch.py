@@ -164,13 +164,14 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
         return self._source.split(rng)[0]
 
     def loss(self, batch: list[Pair], rng: np.random.Generator) -> tuple[Tensor, int]:
-        vectors, tokens = forward(self.network, self.codec, self._encode(batch, rng))
-        return self._loss(batch, vectors), tokens
+        texts = self._texts(batch, rng)
+        vectors, tokens = forward(self.network, self.codec, self._encode(batch, texts))
+        return self._loss(batch, texts, vectors), tokens
 
     def backward(self, batch: list[Pair], rng: np.random.Generator) -> StepResult:
         if self.recipe.chunk is None:
             return super().backward(batch, rng)
-        return self._backward_cached(batch, self._encode(batch, rng), self.recipe.chunk)
+        return self._backward_cached(batch, self._texts(batch, rng), self.recipe.chunk)
 
     def save(self, directory: Path) -> None:
         kept = self.recipe.average_with_start
@@ -184,33 +185,37 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
         super().save(directory)
         self.network.set_state_dict(trained)
 
-    def _encode(self, batch: list[Pair], rng: np.random.Generator) -> list[Sequenced]:
-        """The token sequences of the queries, then of their documents, then of mined negatives."""
-        recipe = self.recipe
+    def _texts(self, batch: list[Pair], rng: np.random.Generator) -> list[str]:
+        """The documents of the pairs, then mined negatives."""
         texts = [pair.title for pair in batch]
         for pair in batch:
-            drawn = rng.permutation(len(pair.negatives))[: recipe.negatives]
+            drawn = rng.permutation(len(pair.negatives))[: self.recipe.negatives]
             texts += [pair.negatives[index] for index in drawn]
+        return texts
+
+    def _encode(self, batch: list[Pair], texts: list[str]) -> list[Sequenced]:
+        """The token sequences of the queries, then of `texts`."""
+        recipe = self.recipe
         queries = self.codec.queries([pair.query for pair in batch], recipe.query_max_tokens)
         return queries + self.codec.documents(texts, recipe.max_tokens)
 
-    def _loss(self, batch: list[Pair], vectors: Tensor) -> Tensor:
+    def _loss(self, batch: list[Pair], texts: list[str], vectors: Tensor) -> Tensor:
         return contrastive_loss(
             vectors[: len(batch)],
             vectors[len(batch) :],
             [pair.key for pair in batch],
+            texts,
             self.recipe.margin,
             self.recipe.scale,
             symmetric=self.recipe.symmetric,
         )
 
-    def _backward_cached(
-        self, batch: list[Pair], items: Sequence[Sequenced], chunk: int
-    ) -> StepResult:
+    def _backward_cached(self, batch: list[Pair], texts: list[str], chunk: int) -> StepResult:
         """Gradient cache: the loss's gradient by vectors first, then chunk by chunk by weights.
 
         Dropout must fall alike in both passes of a chunk, so each starts from the same seed.
         """
+        items = self._encode(batch, texts)
         starts = range(0, len(items), chunk)
         states, blocks, tokens = [], [], 0
         with paddle.no_grad():
@@ -221,7 +226,7 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
                 tokens += read
         vectors = paddle.concat(blocks)
         vectors.stop_gradient = False
-        loss = self._loss(batch, vectors)
+        loss = self._loss(batch, texts, vectors)
         loss.backward()
         gradient, after = cast("Tensor", vectors.grad), paddle.get_rng_state()
         for start, state in zip(starts, states, strict=True):

@@ -78,7 +78,7 @@ class SimcseObjective(NetworkObjective[str, SimcseRecipe]):
         items = self.codec.documents(texts, self.recipe.max_tokens)
         vectors, tokens = forward(self.network, self.codec, items)
         first, second = vectors[: len(batch)], vectors[len(batch) :]
-        loss = contrastive_loss(first, second, batch, margin=0.0, scale=self.recipe.scale)
+        loss = contrastive_loss(first, second, batch, batch, margin=0.0, scale=self.recipe.scale)
         return loss, tokens
 
 
