@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
 from services.common.certificates import trusted
-from services.common.errors import DeadlineExceeded, SearchError, ServiceUnavailable
+from services.common.errors import DeadlineExceeded, ServiceUnavailable
 from services.common.places import Places
 from services.common.request_context import (
     DEADLINE_HEADER,
@@ -152,8 +152,12 @@ class ServiceClient:
                     response = await self._http.send(request)
             except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError) as error:
                 raise BrokenConnection from error
-            except (TimeoutError, httpx.TimeoutException) as error:
-                raise self._late(deadline) from error
+            except TimeoutError as error:
+                # Timers may end some milliseconds early, so the deadline need not have passed yet.
+                raise (self._exceeded() if seconds < self.timeout else self._away()) from error
+            except httpx.TimeoutException as error:
+                expired = deadline is not None and deadline.expired
+                raise (self._exceeded() if expired else self._away()) from error
             except httpx.HTTPError as error:
                 raise self._away() from error
         if response.is_error:
@@ -233,7 +237,5 @@ class ServiceClient:
             retry_after=max(1.0, self.breaker.retry_after()),
         )
 
-    def _late(self, deadline: Deadline | None) -> SearchError:
-        if deadline is not None and deadline.expired:
-            return DeadlineExceeded(f"The {self.name} service did not answer within the budget.")
-        return self._away()
+    def _exceeded(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"The {self.name} service did not answer within the budget.")

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, nullcontext
 
 import httpx
 import pytest
+import uvloop
 from pydantic import BaseModel
 
 from services.common.breaker import CircuitBreaker
@@ -138,6 +139,27 @@ async def test_a_budget_that_runs_out_is_not_the_callees_failure() -> None:
         with pytest.raises(DeadlineExceeded):
             await client.ask("GET", "/x", Answer, deadline=Deadline.after(0.05))
         assert not breaker.open
+
+
+def test_a_timer_that_ends_early_is_the_budget_too() -> None:
+    """uvloop counts whole milliseconds, and may be nearly half of one early."""
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def asked() -> None:
+        breaker = CircuitBreaker(failures=1)
+        async with (
+            server(hang) as url,
+            ServiceClient("rank", url, timeout=5, breaker=breaker) as client,
+        ):
+            for _ in range(50):
+                with pytest.raises(DeadlineExceeded):
+                    await client.ask("GET", "/x", Answer, deadline=Deadline.after(0.0104))
+            assert not breaker.open
+
+    uvloop.run(asked())
 
 
 async def test_retries_are_a_share_of_the_calls() -> None:
