@@ -151,7 +151,9 @@ export function mount(root) {
   box.set(state.query);
   run();
   learnCollections();
-  if (!state.query && matchMedia("(hover: hover)").matches) box.focus();
+  // The view may come late: what has the focus by then keeps it.
+  const free = document.activeElement === document.body;
+  if (free && !state.query && matchMedia("(hover: hover)").matches) box.focus();
   return {
     follow,
     leave() {
