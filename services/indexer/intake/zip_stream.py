@@ -47,7 +47,7 @@ class ZipStream:
         if size > MAX_FILES * _USUAL_ENTRY:
             raise _too_many()
         content = self._stream.read(size)
-        # Of files only pieces are read, which are too short to be such a directory.
+        # Contents of files are read in pieces, which are too short to be such a directory.
         if len(content) > MAX_FILES * _SHORTEST_ENTRY and content.count(ENTRY) > MAX_FILES:
             raise _too_many()
         return content
