@@ -48,6 +48,11 @@ class Ask:
     key: str | None = None
     """Key of the answer in the caches; None if the caches must not be asked."""
 
+    @property
+    def patient(self) -> bool:
+        """Whether more urgent searches go before this one."""
+        return self.patience > 0
+
 
 class CacheState(StrEnum):
     """The part of the cache in an answer; the value of the header X-Cache."""

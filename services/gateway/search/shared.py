@@ -87,7 +87,7 @@ class Shared:
 
         since = ask.started if ask.key is None else None
         return await self._flights.join(
-            name, ask.deadline, compute, patient=ask.patience > 0, since=since
+            name, ask.deadline, compute, patient=ask.patient, since=since
         )
 
     async def _once(self, key: str, ask: Ask) -> Answered:
@@ -97,16 +97,15 @@ class Shared:
         """
         if (entry := self.local.fresh(key)) is not None:
             return _answered(entry)
-        patient = ask.patience > 0
         give_up = time.monotonic() + ask.deadline.remaining() * _WAIT_SHARE
         while True:
             seconds = ask.deadline.remaining() + _LOCK_GRACE_SECONDS
-            token, entry = await self.redis.lock(key, seconds, patient=patient)
+            token, entry = await self.redis.lock(key, seconds, patient=ask.patient)
             if token is not NotLocked.BUSY:
                 return await self._locked(key, token, entry, ask)
             if time.monotonic() >= give_up:
                 return await self.inner.answer(ask)
-            if (entry := await self._awaited(key, give_up, patient)) is not None:
+            if (entry := await self._awaited(key, give_up, ask.patient)) is not None:
                 return _answered(entry)
 
     async def _awaited(self, key: str, give_up: float, patient: bool) -> Entry | None:
@@ -132,7 +131,7 @@ class Shared:
             return await self.inner.answer(ask)
         finally:
             if isinstance(token, str):
-                self._unlock(key, token, ask.patience > 0)
+                self._unlock(key, token, ask.patient)
 
     def _unlock(self, key: str, token: str, patient: bool) -> None:
         """Releases the lock, also if the computation was cancelled. Nobody waits for it."""
@@ -144,7 +143,7 @@ class Shared:
 def _terms(ask: Ask) -> tuple[str, bool]:
     """The terms on which a search gets its place: the key whose share it uses, and whether it is
     patient."""
-    return ask.asker.key, ask.patience > 0
+    return ask.asker.key, ask.patient
 
 
 def _granted(answered: Answered | _Refused) -> Answered:
