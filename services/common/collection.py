@@ -61,10 +61,15 @@ class PassageField(StrEnum):
     COUNT = "count"
     """Number of passages of the document."""
     START = "start"
-    """Place of the passage's first character in the body, from 0."""
+    """Place of the passage's first character in the body or text, from 0."""
     PAGE = "page"
-    """Number of the page that the passage begins on, from 1; 0 where the body tells no pages."""
+    """Number of the page that the passage begins on, from 1; 0 where the body tells no pages, and
+    OF_TEXT where the passage is one of the text."""
     SECTION = "section"
+
+
+OF_TEXT = -1
+"""The page of the passages of a long text, which belong to no body."""
 
 
 class ColumnType(StrEnum):

@@ -31,8 +31,10 @@ __all__ = [
     "FieldValue",
     "Scalar",
     "gathered",
+    "has_body",
     "lead",
     "lexical_source",
+    "long_part",
     "repeated_sources",
 ]
 
@@ -56,6 +58,9 @@ OWN = ("id", *BYTES)
 PASSAGE_COUNT = "passage_count"
 """The member that an answer has beside those of a document. An object that comes in may hold it, so
 that what was read can be written back; it is not stored."""
+LONG_TEXT_BYTES = 2_400
+"""A longer text is searched in passages as a body is. Nearly all abstracts are shorter: the longest
+of the sample's thousand has 2,382 bytes."""
 _LEAD_CHARS = 4_000
 """Characters of a body's beginning that an encoder may read; no model reads more."""
 MAX_FIELDS = 64
@@ -175,7 +180,8 @@ class Content(BaseModel):
     id: str
     title: str = ""
     text: str = ""
-    """The abstract, or the whole of a short document."""
+    """The abstract, or the whole of a short document. Without a body, a text of more than
+    LONG_TEXT_BYTES is searched in passages too."""
     body: str = ""
     """The full text of a long document, which is searched in passages."""
     fields: dict[str, FieldValue] = Field(default_factory=dict)
@@ -248,6 +254,19 @@ def lead(document: Content) -> str:
     """The part of a document that a model reads beside its title: the text, or else the beginning
     of the body."""
     return document.text if document.text.strip() else document.body[:_LEAD_CHARS].lstrip()
+
+
+def has_body(document: Content) -> bool:
+    """Whether a document has a body that is not blank."""
+    return bool(document.body.strip())
+
+
+def long_part(document: Content) -> str:
+    """The part of a document that is searched in passages: the body, or else a long text; empty if
+    there is neither."""
+    if has_body(document):
+        return document.body
+    return document.text if len(document.text.encode()) > LONG_TEXT_BYTES else ""
 
 
 def lexical_source(document: Content, types: Mapping[str, FieldType] | None = None) -> str:

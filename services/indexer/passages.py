@@ -1,4 +1,4 @@
-"""The passages of documents' bodies in the form in which they travel to the index."""
+"""The passages of long documents in the form in which they travel to the index."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from services.common.documents import Content
+from services.common.documents import Content, has_body, long_part
 from services.common.field_types import FieldType, weight_of
 from services.common.model_dir import ModelManifest
 from services.common.text import WordAnalyzer
@@ -62,9 +62,9 @@ class Cut:
         It is the document's title and the nearest heading, which tell what it is about, and the
         passage.
         """
-        title, body = self.document.title, self.document.body
+        title, whole = self.document.title, long_part(self.document)
         return [
-            manifest.document_text(_headed(title, span), body[span.start : span.end].strip())
+            manifest.document_text(_headed(title, span), whole[span.start : span.end].strip())
             for span in self.spans
         ]
 
@@ -81,11 +81,16 @@ def cut(
     size: int = SIZE_BYTES,
     overlap: int = OVERLAP_BYTES,
 ) -> Cut:
-    """The passages of a document's body; none if it has no body. `types` have the weights of title
-    and body."""
-    spans = passages(document.body, size=size, overlap=overlap)
-    times = weight_of("title", types), weight_of("body", types)
-    return Cut(document, spans, [_words(document, span, analyzer, times) for span in spans])
+    """The passages of a document's body or long text; none if it has neither. `types` have the
+    weights of title, text and body."""
+    whole = long_part(document)
+    spans = passages(whole, size=size, overlap=overlap)
+    times = weight_of("title", types), weight_of("body" if has_body(document) else "text", types)
+    words = [
+        _words(document.title, span, whole[span.start : span.end], analyzer, times)
+        for span in spans
+    ]
+    return Cut(document, spans, words)
 
 
 def _headed(title: str, span: Span) -> str:
@@ -93,15 +98,17 @@ def _headed(title: str, span: Span) -> str:
     return f"{title} {heading}".strip() if heading else title
 
 
-def _words(document: Content, span: Span, analyzer: WordAnalyzer, times: tuple[int, int]) -> str:
-    """The words of a passage under its title; none if the body has the weight 0, so that a title
-    is not found once for each passage."""
-    title, body = times
-    if not body:
+def _words(
+    title: str, span: Span, passage: str, analyzer: WordAnalyzer, times: tuple[int, int]
+) -> str:
+    """The words of a passage under its title, which count so many times; none if those of the
+    passage count nothing, so that a title is not found once for each passage."""
+    of_title, of_passage = times
+    if not of_passage:
         return ""
-    own = f"{span.section}\n{document.body[span.start : span.end]}"
-    words = analyzer.document_words(f"{document.title}\n{own}" if title else own)
-    for part, count in ((document.title, title), (own, body)):
+    own = f"{span.section}\n{passage}"
+    words = analyzer.document_words(f"{title}\n{own}" if of_title else own)
+    for part, count in ((title, of_title), (own, of_passage)):
         if count > 1:
             words += analyzer.words(part) * (count - 1)
     return fitting(words)

@@ -42,7 +42,8 @@ class Row:
     version: int | None = None
     """Version of the row; None takes the version of the write."""
     passages: Passages | None = None
-    """The passages of the body; None if there is no body, or if they were not read back."""
+    """The passages of the body or of a long text; None if there is neither, or if they were not
+    read back."""
     analyzer: str = ""
     """Identity of the analysis that cut the words; empty in a row that was read back."""
 
@@ -60,7 +61,7 @@ A document that is written while its collection is rebuilt with another encoder 
 
 
 def document_row(document: Content, vector: Vector, analyzer: WordAnalyzer) -> Row:
-    """The row of a document without a body. Raises InvalidRequest."""
+    """The row of a document without passages. Raises InvalidRequest."""
     words = document_words(document, analyzer)
     return Row(document, words, vector, analyzer=analyzer.identity)
 
@@ -76,11 +77,12 @@ def recut(row: Row, analyzer: WordAnalyzer, types: Mapping[str, FieldType]) -> R
     return replace(row, words=words, passages=parts, analyzer=analyzer.identity)
 
 
-def without_body(row: Row) -> Row:
+def without_passages(row: Row) -> Row:
     """The part of a row that is not written as passages."""
-    if not row.document.body:
-        return row
-    return replace(row, document=row.document.model_copy(update={"body": ""}), passages=None)
+    document = row.document
+    if document.body:
+        document = document.model_copy(update={"body": ""})
+    return replace(row, document=document, passages=None)
 
 
 def document_words(

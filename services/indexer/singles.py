@@ -120,7 +120,7 @@ class SingleDocuments:
             raise PayloadTooLarge(
                 f"The body has {len(parts.spans):,} passages, and a document that is written while"
                 f" its caller waits has at most {MOST_PASSAGES:,}; send it as a job,"
-                f" POST /v1/collections/{name}/documents."
+                f" POST /v1/index-jobs?collection={name}."
             )
         rows = {}
         for encoder in await self.writer.encoders(name, version):

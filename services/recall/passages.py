@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.common.collection import (
+    OF_TEXT,
     Field,
     PassageField,
     PassageKey,
@@ -113,9 +114,9 @@ class PassageReader:
     async def shown(
         self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
     ) -> dict[str, ShownPassages]:
-        """Passages by document: those of the given numbers, or else the first one.
+        """Passages of bodies by document: those of the given numbers, or else the first one.
 
-        Documents without passages are left out.
+        Documents without a body are left out.
         """
         if not numbers or await self._collections.kind(index, deadline) is None:
             return {}
@@ -133,7 +134,8 @@ class PassageReader:
         stored: dict[str, dict[int, dict[str, Any]]] = {}
         for row in rows:
             key = PassageKey.parse(row[Field.ID])
-            stored.setdefault(key.document, {})[key.number] = row
+            if row[PassageField.PAGE] != OF_TEXT:
+                stored.setdefault(key.document, {})[key.number] = row
         return {one: _shown(numbers[one], several) for one, several in stored.items()}
 
     async def bodies(self, index: Index, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
@@ -147,7 +149,7 @@ class PassageReader:
             passages_name(index.physical),
             "",
             sys.maxsize,
-            f"{PassageField.DOCUMENT} in [{literals}]",
+            f"{PassageField.DOCUMENT} in [{literals}] and {PassageField.PAGE} > {OF_TEXT}",
             [Field.ID, Field.TEXT, PassageField.START],
             index.server_time,
             deadline,

@@ -102,6 +102,43 @@ def test_it_is_found_by_its_middle_and_replaced_as_a_whole(client: httpx.Client)
     assert count(client) == 1
 
 
+def test_a_long_text_is_found_by_its_middle_and_comes_back_as_text(client: httpx.Client) -> None:
+    text = "各观测站的常规巡检没有异常。" * 60 + SENTENCE + "各观测站的常规巡检没有异常。" * 60
+    path = "/v1/collections/long_reports/documents/text"
+    put(client, "text", title="巡检年报", text=text, fields={"year": 1999})
+    put(client, "brief", title="巡检", body=SENTENCE, fields={"year": 1998})
+    only = {"filter": {"year": 1999}}
+
+    # The whole text has one vector, and its middle has one of its own.
+    dense = search(client, SENTENCE, mode="dense", explain=True, **only)["hits"][0]
+    put(client, "text", title="巡检年报", text=text.replace(SENTENCE, ""), fields={"year": 1999})
+    without = search(client, SENTENCE, mode="dense", explain=True, **only)["hits"][0]
+    assert dense["scores"]["dense"] > without["scores"]["dense"]
+    put(client, "text", title="巡检年报", text=text, fields={"year": 1999})
+
+    hit = search(client, "多年冻土融化使路基沉降", **only)["hits"][0]
+    assert (hit["id"], hit["text"]) == ("text", text)
+    assert {"passage", "passages", "passage_count"}.isdisjoint(hit)
+    assert "<em>多年冻土</em>" in "".join(hit["highlights"]["text"])
+    stored = client.get(path).json()
+    assert stored["text"] == text
+    assert {"body", "passage_count"}.isdisjoint(stored)
+    exported = client.get("/v1/collections/long_reports/export").text.splitlines()
+    [line] = [line for line in map(json.loads, exported) if line["id"] == "text"]
+    assert (line["text"], line["body"]) == (text, "")
+    for phrases, found in (([SENTENCE], 1), (["没有的句子"], 0)):
+        assert len(search(client, "巡检", phrases=phrases, **only)["hits"]) == found
+
+    assert client.patch(path, json={"fields": {"year": 2001}}).status_code == 200
+    moved = search(client, SENTENCE, mode="dense", explain=True, filter={"year": 2001})["hits"][0]
+    assert moved["scores"]["dense"] == pytest.approx(dense["scores"]["dense"], abs=1e-5)
+    assert client.patch(path, json={"text": text.replace(SENTENCE, "")}).status_code == 200
+    after = search(client, SENTENCE, mode="dense", explain=True, filter={"year": 2001})["hits"][0]
+    assert after["scores"]["dense"] == pytest.approx(without["scores"]["dense"], abs=1e-5)
+    for one in ("text", "brief"):
+        assert client.delete(f"/v1/collections/long_reports/documents/{one}").status_code == 200
+
+
 def test_a_job_an_export_and_a_rebuild_keep_it_whole(
     client: httpx.Client, local: ClusterSystem
 ) -> None:
@@ -127,7 +164,7 @@ def test_a_body_too_long_for_a_put_is_refused_with_the_way(client: httpx.Client)
         "/v1/collections/long_reports/documents/huge", json={"body": "长。" * 300_000}
     )
     assert answer.status_code == 413
-    assert "send it as a job" in answer.json()["detail"]
+    assert "send it as a job, POST /v1/index-jobs" in answer.json()["detail"]
     answer = client.put(
         "/v1/collections/long_reports/documents/huge", json={"body": "长" * 2_000_000}
     )

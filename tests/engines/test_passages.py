@@ -107,6 +107,24 @@ def test_a_body_comes_back_as_it_was_with_its_places(
     np.testing.assert_allclose(found.passages.vectors, given.passages.vectors, atol=1e-6)
 
 
+def test_a_long_text_has_passages_and_stays_a_text(engine: Server, physical: PhysicalName) -> None:
+    document = Content(id="t", title="题", text=LONG * 2)
+    parts = cut(document, ANALYZER)
+    assert len(parts.spans) > 4
+    given = Row(document, "题", unit(0), passages=parts.encoded([unit(1) for _ in parts.spans]))
+
+    async def use(index: MilvusVectorIndex) -> tuple[list[Row], list[Row]]:
+        await index.upsert(physical, [given, long("b", PAGES)], 5)
+        return await whole(index, physical, ["t"]), await whole(index, physical, ["b"])
+
+    [text], [body] = on_index(engine.url, use)
+    assert (text.document.text, text.document.body) == (LONG * 2, "")
+    assert (body.document.text, body.document.body) == ("", PAGES)
+    assert text.passages is not None
+    assert text.passages.spans == parts.spans
+    assert stored(engine.url, physical) == {("t", 5), ("b", 5)}
+
+
 def test_a_replaced_or_deleted_document_leaves_no_passage(
     engine: Server, physical: PhysicalName
 ) -> None:

@@ -94,6 +94,29 @@ def test_words_count_as_often_as_their_weight_says(
     assert counted(document_words(whole, ANALYZER, types)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("members", "part"),
+    [
+        ({"text": "冻" * 801}, "text"),
+        ({"text": "冻" * 801, "body": " \n"}, "text"),
+        ({"text": "冻" * 801, "body": "正文。"}, "body"),
+        ({"text": "冻" * 800}, None),
+        ({"text": "冻" * 800, "body": " \n"}, None),
+        ({"body": "短。"}, "body"),
+    ],
+)
+def test_a_body_or_else_a_long_text_is_cut_into_passages(
+    members: dict[str, str], part: str | None
+) -> None:
+    document = Content.model_validate({"id": "1", "title": "题", **members})
+    weights = weighed(text=0) if part == "text" else weighed(body=0)
+    cut = passages_of(document, ANALYZER)
+    whole = "" if part is None else members[part]
+    assert "".join(whole[span.start : span.end] for span in cut.spans) == whole
+    assert bool(cut.spans) == (part is not None)
+    assert set(passages_of(document, ANALYZER, weights).words) <= {""}
+
+
 def test_a_word_does_not_join_its_own_repetition() -> None:
     document = Content(id="1", title="冻", body="土")
     words = counted(document_words(document, ANALYZER, weighed(title=3, body=2)))

@@ -46,11 +46,11 @@ async def patch(singles: SinglesDep, name: Name, id: Id, body: DocumentPatch) ->
 async def get(singles: SinglesDep, name: Name, id: Id) -> StoredDocument:  # noqa: A002
     """The document as it is stored."""
     row = await singles.stored(name, id)
-    document, passages = row.document.model_dump(), row.passages
-    if passages is None:
+    document = row.document.model_dump()
+    if row.passages is None or not row.document.body:
         del document["body"]
         return StoredDocument(**document)
-    return StoredDocument(**document, passage_count=len(passages))
+    return StoredDocument(**document, passage_count=len(row.passages))
 
 
 @router.delete("/documents/{id:path}")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from services.common.collection import Field, PassageField, PassageKey, stored_id
+from services.common.collection import OF_TEXT, Field, PassageField, PassageKey, stored_id
+from services.common.documents import has_body, long_part
 from services.common.filters import facets
 from services.common.text.passages import Span
 from services.common.typed_columns import typed_columns, typed_values
@@ -21,6 +22,7 @@ def passage_entities(row: Row, version: int, columns: Collection[str]) -> list[d
     if several is None:
         return []
     document, written = row.document, version if row.version is None else row.version
+    whole, of_text = long_part(document), not has_body(document)
     marks, typed = facets(document.fields), typed_values(document.fields, typed_columns(columns))
     entities: list[dict[Any, Any]] = [
         {
@@ -28,9 +30,9 @@ def passage_entities(row: Row, version: int, columns: Collection[str]) -> list[d
             PassageField.DOCUMENT: stored_id(row.id),
             PassageField.NUMBER: number,
             PassageField.COUNT: len(several),
-            Field.TEXT: document.body[span.start : span.end],
+            Field.TEXT: whole[span.start : span.end],
             PassageField.START: span.start,
-            PassageField.PAGE: span.page or 0,
+            PassageField.PAGE: OF_TEXT if of_text else span.page or 0,
             PassageField.SECTION: span.section,
             Field.FIELDS: document.fields,
             Field.FACETS: marks,
@@ -46,7 +48,8 @@ def passage_entities(row: Row, version: int, columns: Collection[str]) -> list[d
 
 
 def with_body(row: Row, stored: list[dict[str, Any]]) -> Row:
-    """A row with the body and the passages that Milvus gave for it, in any order."""
+    """A row with the passages that Milvus gave for it, in any order, and with its body if they are
+    of one."""
     if not stored:
         return row
     stored.sort(key=lambda one: PassageKey.parse(one[Field.ID]).number)
@@ -57,11 +60,10 @@ def with_body(row: Row, stored: list[dict[str, Any]]) -> Row:
         start, text = int(one[PassageField.START]), one[Field.TEXT]
         pieces.append(text[length - start :])
         length = start + len(text)
-        page = int(one[PassageField.PAGE]) or None
-        spans.append(Span(start, length, page, one[PassageField.SECTION]))
+        page = int(one[PassageField.PAGE])
+        spans.append(Span(start, length, page if page > 0 else None, one[PassageField.SECTION]))
     vectors = np.array([one.get(Field.VECTOR, ()) for one in stored], dtype=np.float32)
-    return replace(
-        row,
-        document=row.document.model_copy(update={"body": "".join(pieces)}),
-        passages=Passages(spans, [], vectors),
-    )
+    document = row.document
+    if stored[0][PassageField.PAGE] != OF_TEXT:
+        document = document.model_copy(update={"body": "".join(pieces)})
+    return replace(row, document=document, passages=Passages(spans, [], vectors))

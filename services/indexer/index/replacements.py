@@ -10,7 +10,7 @@ from contextlib import suppress
 from services.common.collection import PhysicalName
 from services.common.milvus import Missing
 from services.indexer.index.journal import Journal, Replacement
-from services.indexer.rows import Row, without_body
+from services.indexer.rows import Row, without_passages
 
 Upsert = Callable[[PhysicalName, Sequence[Row], int], Awaitable[None]]
 
@@ -29,7 +29,7 @@ class Replacements:
     async def make(self, physical: PhysicalName, rows: Sequence[Row], version: int) -> None:
         """Replaces rows that exist."""
         self._torn = True
-        noted = Replacement(physical, [*map(without_body, rows)], version)
+        noted = Replacement(physical, [*map(without_passages, rows)], version)
         async with self._journal.noted(noted):
             await self._upsert(physical, rows, version)
         self._torn = False

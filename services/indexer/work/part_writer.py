@@ -2,15 +2,15 @@
 
 from collections.abc import Set as AbstractSet
 
-from services.common.documents import Content
+from services.common.documents import Content, long_part
 from services.indexer.jobs.files import JobFiles
 from services.indexer.rows import PlannedDocument
 from services.indexer.tables import pack_planned, unpack_planned
 
 _PART_BYTES = 8 << 20
 _BODY_WEIGHT = 24
-"""How much more a character of a body counts than a byte: it is stored with its passages' vectors
-and takes as long to encode as an abstract's."""
+"""How much more a character of a body or a long text counts than a byte: it is stored with its
+passages' vectors and takes as long to encode as an abstract's."""
 
 
 class PartWriter:
@@ -66,4 +66,4 @@ class PartWriter:
 def _size(document: Content) -> int:
     """About how many bytes a document takes, its vectors left out."""
     own = 3 * (len(document.title) + len(document.text)) + 256
-    return own + _BODY_WEIGHT * len(document.body)
+    return own + _BODY_WEIGHT * len(long_part(document))
