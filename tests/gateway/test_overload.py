@@ -107,6 +107,26 @@ async def test_who_went_away_takes_no_place() -> None:
         assert admission.in_flight == 1
 
 
+@pytest.mark.parametrize("patience", [0.0, 5.0])
+async def test_a_place_goes_on_if_who_got_it_leaves_in_that_moment(patience: float) -> None:
+    admission = control(1)
+    served: list[str] = []
+
+    async def wait(key: str) -> None:
+        async with admission.slot(key, "kind", Deadline.after(60), patience):
+            served.append(key)
+
+    async with admission.slot("a", "kind", Deadline.after(60)):
+        leaver, others = (asyncio.create_task(wait(key)) for key in ("b", "c"))
+        await asyncio.sleep(0)
+    leaver.cancel()
+    async with asyncio.timeout(5):
+        await others
+        await wait("d")
+    assert (leaver.cancelled(), served) == (True, ["c", "d"])
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
 async def test_a_patient_caller_waits_for_what_hurried_ones_leave() -> None:
     admission = control(1)
     order: list[str] = []

@@ -128,14 +128,18 @@ class AdmissionControl:
             self._hurried.setdefault(key, deque()).append(waiter)
             if self._crowded():
                 waiter.hurry()
+        enters = False
         try:
             async with asyncio.timeout_at(waiter.until) as waiter.timeout:
                 await waiter.granted
+            enters = True
         except TimeoutError:
             raise self._refusal(key) from None
         finally:
             self._forget(waiter)
             self._give_back(waiter)
+            if not enters:
+                self._grant()  # A place that it got in this moment is the next one's.
 
     def _waiter(self, key: str, kind: str, deadline: Deadline, patience: float) -> _Waiter:
         loop = asyncio.get_running_loop()
