@@ -6,10 +6,14 @@ from urllib.parse import quote
 import pytest
 from fastapi import FastAPI, Query
 from httpx import ASGITransport, AsyncClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.common.errors import InvalidRequest
 from services.common.parameters import CONDITIONS
 from services.common.problem import install_problem_handlers
+from services.common.text.normalise import normalise as normal_form
+from services.common.wire.recall import MAX_PHRASES, MAX_QUERY_CHARS, RecallRequest
 from services.gateway.app import create_app
 from services.gateway.search.request import normalise, search_of
 from services.gateway.search.schemas import SearchByUrl, SearchOptions
@@ -87,6 +91,46 @@ async def test_what_cannot_be_read_is_named(parameter: str, field: str) -> None:
 def test_a_query_of_invisible_characters_is_refused(query: str) -> None:
     with pytest.raises(InvalidRequest, match="no character to search for"):
         normalise(query)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        (" ＡＢＣ　检索\n模型 ", "ABC 检索 模型"),
+        ("1×10⁶ 个细胞", "1×10⁶ 个细胞"),
+        ("10³", "10³"),
+        ("10⁻³ mol", "10⁻³ mol"),
+        ("m² 与 ＣＯ₂", "m2 与 CO2"),
+        ("i＜b＞a", "i＜b＞a"),
+        ("R＆amp;D", "R＆amp;D"),
+        ("㍿" * 600, "㍿" * 600),
+        ("ﷺ" * MAX_QUERY_CHARS, "ﷺ" * MAX_QUERY_CHARS),
+    ],
+    ids=lambda text: text[:9],
+)
+def test_a_query_keeps_its_meaning_and_fits(typed: str, asked: str) -> None:
+    assert normalise(typed) == asked
+
+
+_PIECES = st.sampled_from(
+    ["10", "⁶", "⁻³", "²", "＜", "＞", "<", ">", "sub", "ｂ", "＆", "&", "amp", ";", "；", "#",
+     "＃", "65", "微積分", "Ａ", "ﬁ", "e", "\u0301", " ", "\u3000", "\u200b", "½", "㎏", "–", "ﷺ"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=12).map("".join))
+@settings(deadline=None)
+def test_the_form_of_a_query_changes_nothing_that_the_models_and_the_index_read(typed: str) -> None:
+    if normal_form(typed):
+        assert normal_form(normalise(typed)) == normal_form(typed)
+
+
+def test_phrases_alone_are_a_query_that_recall_takes() -> None:
+    options = SearchOptions(phrases=["控制" * 100] * MAX_PHRASES)
+    search = search_of(None, options)
+    RecallRequest(query=search.query, collection="notes")
+    assert search.wording is not None
+    assert search.wording.phrases == ["控制" * 100]
 
 
 @pytest.mark.parametrize("nothing", ["\u200b", "<p>", "<sub></sub>", "&shy;", "\ufeff\u2060"])

@@ -13,7 +13,7 @@ from services.common.filters import compile_filter
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.boosts import MAX_BOOSTS, Boost
-from services.common.wire.recall import Mode
+from services.common.wire.recall import MAX_QUERY_CHARS, Mode
 from services.gateway.search.schemas import SearchOptions
 from services.gateway.search.syntax import ParsedQuery, understood
 
@@ -107,12 +107,17 @@ _MEMBERS = tuple(member.name for member in fields(Search) if member.init)
 def normalise(query: str) -> str:
     """The query in the form in which it is cached, searched and answered: NFKC, with single spaces.
 
-    The models and the index bring it into the full normal form themselves, so that users see their
-    query in their own characters. Raises InvalidRequest if no character is left.
+    It stays without NFKC where that would change what is searched for (10³ would become 103, and
+    ＜b＞ a tag) or make it longer than a query may be. The models and the index bring it into the
+    full normal form themselves, so that users see their query in their own characters. Raises
+    InvalidRequest if no character is left.
     """
-    folded = " ".join(unicodedata.normalize("NFKC", query).split())
-    _check_visible("query", folded)
-    return folded
+    spaced = " ".join(query.split())
+    _check_visible("query", spaced)
+    folded = " ".join(unicodedata.normalize("NFKC", spaced).split())
+    if folded == spaced or len(folded) > MAX_QUERY_CHARS:
+        return spaced
+    return folded if normal_form(folded) == normal_form(spaced) else spaced
 
 
 def _check_visible(name: str, *texts: str) -> None:
@@ -177,7 +182,8 @@ def _meant(
     exclude = [*read.exclude, *map(str.strip, options.exclude or [])]
     _check_visible("phrases", *phrases)
     _check_visible("exclude", *exclude)
-    words = read.query or " ".join(options.phrases or [])
+    # Phrases may be longer together than a query; hits must hold all of them in any case.
+    words = read.query or " ".join(options.phrases or [])[:MAX_QUERY_CHARS]
     if exclude and not words:
         raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
     boosts = [*read.boosts, *(options.boosts or [])]
