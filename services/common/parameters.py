@@ -10,14 +10,17 @@ from services.common.field_names import NAME
 MAX_FIELDS = 64
 
 
-def _condition(text: object) -> object:
-    """The filter that a JSON text holds."""
-    if not isinstance(text, str):
-        return text
+def _json(text: str, example: str) -> object:
+    """The value of a JSON text. Raises ValueError with an example of what to write."""
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise ValueError('it is no JSON; write it as {"year": {"gte": 2015}}') from error
+    except (ValueError, RecursionError) as error:  # The latter is raised for thousands of brackets.
+        raise ValueError(f"it cannot be read as JSON; write it as {example}") from error
+
+
+def _condition(text: object) -> object:
+    """The filter that a JSON text holds."""
+    return _json(text, '{"year": {"gte": 2015}}') if isinstance(text, str) else text
 
 
 def _objects(given: object) -> object:
@@ -26,12 +29,8 @@ def _objects(given: object) -> object:
         return None
     objects: list[object] = []
     for text in given if isinstance(given, list) else [given]:
-        try:
-            value = json.loads(text) if isinstance(text, str) else text
-        except ValueError as error:
-            raise ValueError(
-                'it is no JSON; write it as [{"field": "year", "recency": "5y"}]'
-            ) from error
+        example = '[{"field": "year", "recency": "5y"}]'
+        value = _json(text, example) if isinstance(text, str) else text
         objects += value if isinstance(value, list) else [value]
     return objects
 

@@ -73,6 +73,8 @@ async def test_every_option_of_the_body_is_a_parameter() -> None:
         ("diversity=nan", "diversity"),
         ("diversity=2", "diversity"),
         ("filter=year", "filter"),
+        (f"filter={'[' * 20_000}", "filter"),
+        (f"boosts={'[' * 20_000}", "boosts"),
         ("filter=3", "filter"),
         ("fields=*x", "fields"),
         ("boosts=year", "boosts"),
@@ -85,6 +87,14 @@ async def test_what_cannot_be_read_is_named(parameter: str, field: str) -> None:
     status, problem = await read(f"q=a&{parameter}")
     assert status == 422
     assert field in problem["errors"][0]["field"]
+
+
+@pytest.mark.parametrize("edge", [2**63, -(2**63) - 1, 10**30])
+def test_a_bound_beyond_64_bits_is_one_of_decimals(edge: int) -> None:
+    facets = [{"field": "year", "edges": [edge]}]
+    arrangement = search_of("a", SearchOptions.model_validate({"facets": facets})).arrangement
+    assert arrangement is not None
+    assert arrangement.facets[0]["edges"] == [float(edge)]
 
 
 @pytest.mark.parametrize("query", ["\u200b", "　\u00ad ", "\ufeff\u2060"])

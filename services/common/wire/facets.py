@@ -13,13 +13,14 @@ from pydantic import (
 )
 
 from services.common.field_names import NAME
-from services.common.values import Scalar
+from services.common.values import MAX_INTEGER, MIN_INTEGER, Scalar
 
 MAX_FACETS = 20
 MAX_FACET_VALUES = 1_000
 MAX_EDGES = 100
 
-Edge = StrictInt | StrictFloat | StrictStr
+Edge = Annotated[StrictInt, Field(ge=MIN_INTEGER, le=MAX_INTEGER)] | StrictFloat | StrictStr
+"""A bound of a range. A whole number beyond 64 bits, which no document holds, becomes a decimal."""
 
 
 def _named(given: object) -> object:
