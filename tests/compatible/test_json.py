@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,3 +38,12 @@ def test_a_reranking_with_and_without_its_documents() -> None:
         assert [(each.index, each.relevance_score) for each in answer.results] == best
         told = [each.document for each in answer.results]
         assert [each if each is None else dict(each) for each in told] == expected
+
+
+def test_documents_come_back_whatever_json_they_hold() -> None:
+    deep: Any = 7
+    for _ in range(500):
+        deep = [deep]
+    document = {"text": "甲", "large": 10**30, "deep": deep, "sign": "\u2028"}
+    content = rerank_json.reranked([(0, 0.5)], [document], 5, "r")
+    assert json.loads(content)["results"][0]["document"] == document

@@ -1,9 +1,9 @@
 """The JSON of a reranking, with the members of Jina's, Cohere's and vLLM's APIs."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.request_context import request_id_var
@@ -43,7 +43,8 @@ def reranked(
 ) -> bytes:
     """A RerankAnswer: indexes in the request with their scores, the most relevant first.
 
-    With `given`, the documents of the request, each result holds its document.
+    With `given`, the documents of the request, each result holds its document, whatever JSON that
+    is: orjson would fail at numbers beyond 64 bits and at values nested 255 deep.
     """
     results: list[dict[str, Any]] = [
         {"index": index, "relevance_score": score} for index, score in best
@@ -59,4 +60,4 @@ def reranked(
         "usage": {"total_tokens": tokens},
         "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
     }
-    return orjson.dumps(answer)
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
