@@ -255,8 +255,11 @@ class MilvusDocumentIndex:
         return index, str(vectors["index_type"])
 
     async def _leg(self, index: Index, leg: Leg, deadline: Deadline) -> Sequence[Found]:
+        known = self._known.get(index.physical)
+        if known is None:  # Another leg has found out meanwhile that the collection is gone.
+            raise self._replaced(index.physical)
         try:
-            return await self._legs.found(index, leg, self._known[index.physical][1], deadline)
+            return await self._legs.found(index, leg, known[1], deadline)
         except Missing as error:
             raise self._replaced(index.physical) from error
 
