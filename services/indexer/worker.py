@@ -23,7 +23,7 @@ from celery import current_task, signals
 from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.common.engine import PredictorOptions, open_encoder
+from services.common.engine import PredictorOptions, open_described
 from services.common.engine.metrics import EngineMetrics
 from services.common.errors import DictionaryInvalid, ModelInvalid, SearchError
 from services.common.garbage import set_apart
@@ -63,7 +63,7 @@ def main() -> int:
     try:
         options = PredictorOptions(threads=settings.threads, precision=settings.precision)
         directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
-        encoder = open_encoder(settings.model_dir, options)
+        encoder = open_described(directories.default, options)
         analyzers = Analyzers(settings.dictionaries)
     except (ModelInvalid, DictionaryInvalid) as error:
         sys.stderr.write(f"worker: {error.detail}\n")

@@ -9,7 +9,7 @@ if __name__ == "__main__":
 from fastapi import FastAPI
 
 from services.common.app import start
-from services.common.engine import open_encoder
+from services.common.engine import open_described
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.recall.app import create_app
@@ -20,7 +20,7 @@ def create(settings: RecallSettings) -> FastAPI:
     """Reads encoders and dictionaries and creates the application. Raises StartFailed."""
     directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
     analyzers = Analyzers(settings.dictionaries)
-    default = open_encoder(settings.model_dir, settings.predictor_options())
+    default = open_described(directories.default, settings.predictor_options())
     return create_app(settings, directories, default, analyzers)
 
 

@@ -12,7 +12,7 @@ from services.common.engine import (
     Encoder,
     PredictorOptions,
     batched_encoder,
-    open_encoder,
+    open_described,
 )
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.shelf import Shelf
@@ -140,7 +140,7 @@ class Encoders:
                 task = asyncio.create_task(closed.close())
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
-            encoder = await asyncio.to_thread(open_encoder, directory.directory, self._options)
+            encoder = await asyncio.to_thread(open_described, directory, self._options)
             opened = _Open(self._batched(encoder))
             await opened.open()
             self._shelf.put(directory.fingerprint, opened, directory.bytes)

@@ -13,6 +13,7 @@ from services.common.errors import EncoderMismatch, ModelUnavailable
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.request_context import Deadline
 from services.common.text import Analyzers
+from services.indexer.work.encode import WorkerEncoders
 from services.recall.app import create_app
 from services.recall.encoders import Encoders
 from services.recall.settings import RecallSettings
@@ -101,3 +102,25 @@ async def test_those_not_used_make_room_for_others(
             np.testing.assert_allclose(found, expected[1], atol=1e-6)
         with pytest.raises(EncoderMismatch):
             await encoders.encode_query("0" * 16, "企业", soon)
+
+
+async def test_another_model_in_the_directory_of_an_encoder_is_not_taken_for_it(
+    encoder_dir: Path, encoder: Encoder, tmp_path: Path
+) -> None:
+    """It was replaced while the services run: its vectors would be compared with those before."""
+    replaced = tiny_encoder(tmp_path / "other", seed=1)
+    known = EncoderDirectories.read(encoder_dir, [replaced])
+    (before,) = known.others
+    tiny_encoder(replaced, seed=2)
+    room = 10 * before.bytes + known.default.bytes
+    worker = WorkerEncoders(known, encoder, OPTIONS, room)
+    with (
+        pytest.raises(ModelUnavailable, match=before.fingerprint),
+        worker.using(before.fingerprint),
+    ):
+        pass
+    async with Encoders(known, encoder, OPTIONS, most_bytes=room, queued_tokens=1000) as encoders:
+        with pytest.raises(ModelUnavailable, match=before.fingerprint):
+            await encoders.encode_query(before.fingerprint, "企业", Deadline.after(60))
+        tiny_encoder(replaced, seed=1)
+        await encoders.encode_query(before.fingerprint, "企业", Deadline.after(60))

@@ -11,7 +11,13 @@ from services.common.engine.batched import (
     batched_ranker,
 )
 from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
-from services.common.engine.models import Encoder, Ranker, open_encoder, open_ranker
+from services.common.engine.models import (
+    Encoder,
+    Ranker,
+    open_described,
+    open_encoder,
+    open_ranker,
+)
 from services.common.engine.predictor import PredictorOptions
 from services.common.engine.tokens import Tokens
 
@@ -27,6 +33,7 @@ __all__ = [
     "Tokens",
     "batched_encoder",
     "batched_ranker",
+    "open_described",
     "open_encoder",
     "open_ranker",
 ]

@@ -13,6 +13,7 @@ from services.common.engine.remote_directory import is_remote, open_remote
 from services.common.engine.tokens import TextTokenizer, Tokens
 from services.common.errors import ModelInvalid
 from services.common.model_dir import ModelKind, ModelManifest, load_manifest
+from services.common.model_dir.encoders import EncoderDirectory
 from services.common.precision import Precision
 
 
@@ -111,6 +112,19 @@ def open_encoder(directory: Path | str, options: PredictorOptions | None = None)
         TextTokenizer(tokenizer, manifest.query_max_tokens),
         precision,
     )
+
+
+def open_described(described: EncoderDirectory, options: PredictorOptions | None = None) -> Encoder:
+    """Loads an encoder whose directory was read before. Raises ModelInvalid, also if the directory
+    holds another encoder by now: its vectors would be compared with those of the one before."""
+    encoder = open_encoder(described.directory, options)
+    if encoder.manifest.fingerprint != described.fingerprint:
+        raise ModelInvalid(
+            f"model {described.directory.name}: it is the encoder {encoder.manifest.fingerprint}"
+            f" now and was {described.fingerprint} when this process started; put its files back,"
+            " or restart the services"
+        )
+    return encoder
 
 
 def open_ranker(directory: Path | str, options: PredictorOptions | None = None) -> Ranker:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from services.common.documents import Content, lead
-from services.common.engine import Encoder, PredictorOptions, open_encoder
+from services.common.engine import Encoder, PredictorOptions, open_described
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.predictor import FloatArray
 from services.common.engine.shelf import Shelf
@@ -63,7 +63,7 @@ class WorkerEncoders:
             if encoder is None:
                 self._shelf.make_room(directory.bytes)
                 try:
-                    opened = open_encoder(directory.directory, self._options)
+                    opened = open_described(directory, self._options)
                 except ModelInvalid as error:
                     logger.exception("an encoder cannot be opened")
                     raise ModelUnavailable(
