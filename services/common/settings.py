@@ -21,6 +21,20 @@ OptionalServiceUrl = Annotated[str, AfterValidator(lambda url: url and _service_
 """Address of another service; an empty one means that there is none."""
 
 
+def _secret_of_header(given: SecretStr) -> SecretStr:
+    secret = given.get_secret_value().strip()
+    if not secret and given.get_secret_value():
+        raise ValueError("the secret is blank; leave it out if there is to be none")
+    if not (secret.isascii() and secret.isprintable()):
+        raise ValueError("a secret that is sent in a header has printable ASCII characters only")
+    return SecretStr(secret)
+
+
+HeaderSecret = Annotated[SecretStr, AfterValidator(_secret_of_header)]
+"""A secret that travels in a header, which cannot hold the line end of a file that it comes from:
+white space around it is left out."""
+
+
 class ServiceSettings(BaseSettings):
     """The base of all settings. They are read once at start and handed to `create_app`.
 
@@ -36,9 +50,9 @@ class ServiceSettings(BaseSettings):
     """TCP port to listen on; 0 lets the system choose a free one."""
     log_level: str = "INFO"
     """Lowest level of log lines that are written: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
-    internal_token: SecretStr | None = None
+    internal_token: HeaderSecret | None = None
     """Token that calls between services must carry, the same in all services. Without one, the
-    services answer everybody who can reach them."""
+    services answer everybody who can reach them. White space around it is left out."""
     drain_seconds: float = Field(default=32.0, gt=0)
     """Seconds for which a stopping service waits for requests in flight. The longest budget of a
     search is 30 s."""

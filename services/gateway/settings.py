@@ -3,11 +3,11 @@
 import ipaddress
 import re
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.redis_address import CacheRedisUrl, StateRedisUrl
-from services.common.settings import ServiceSettings, ServiceUrl
+from services.common.settings import HeaderSecret, ServiceSettings, ServiceUrl
 
 MIB = 1024 * 1024
 MIN_OPERATOR_KEY = 32
@@ -80,7 +80,7 @@ class GatewaySettings(ServiceSettings):
     require_keys: bool | None = None
     """Whether calls must carry an API key. If it is not set, keys are needed unless the
     gateway listens on loopback only."""
-    operator_key: SecretStr | None = None
+    operator_key: HeaderSecret | None = None
     """An API key with all rights, of at least 32 characters, that works without the state
     store."""
     cors_origins: list[str] = Field(default_factory=list)

@@ -113,11 +113,12 @@ def _import(url: str, target: Path, protocol: str) -> Any:
 
 
 async def test_an_encoder_is_served_as_a_local_one(
-    remote: tuple[_Server, str], tmp_path: Path
+    remote: tuple[_Server, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, url = remote
     made = _import(f"{url}/v1", tmp_path / "encoder", "openai")
     assert made.exit_code == 0, made.output
+    monkeypatch.setenv("TEST_REMOTE_KEY", f"{_KEY}\n")  # as it is in a file
     encoder = open_encoder(tmp_path / "encoder")
     assert encoder.dimension == _DIMENSION
     texts = [f"文档{at}" for at in range(11)]

@@ -48,3 +48,41 @@ def test_an_address_of_a_service(address: str, monkeypatch: pytest.MonkeyPatch) 
 def test_no_ranker_is_possible_where_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XUNWEN_INDEXER_RANK_URL", "")
     assert read_settings(IndexerSettings, "indexer").rank_url == ""
+
+
+_SECRET = "0123456789abcdef" * 2
+_SECRETS = [
+    ("gateway", GatewaySettings, "XUNWEN_GATEWAY_INTERNAL_TOKEN"),
+    ("gateway", GatewaySettings, "XUNWEN_GATEWAY_OPERATOR_KEY"),
+    ("indexer", IndexerSettings, "XUNWEN_INDEXER_INTERNAL_TOKEN"),
+]
+
+
+@pytest.mark.parametrize(("service", "kind", "variable"), _SECRETS)
+def test_a_secret_does_not_have_the_line_end_of_its_file(
+    service: str,
+    kind: type[GatewaySettings | IndexerSettings],
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, f" {_SECRET}\r\n")
+    name = variable.removeprefix(kind.model_config["env_prefix"]).lower()
+    assert getattr(read_settings(kind, service), name).get_secret_value() == _SECRET
+
+
+@pytest.mark.parametrize(("service", "kind", "variable"), _SECRETS)
+@pytest.mark.parametrize("secret", ["\n", "  ", f"{_SECRET}\n{_SECRET}", f"密{_SECRET}"])
+def test_a_secret_that_no_header_can_hold(
+    service: str,
+    kind: type[GatewaySettings | IndexerSettings],
+    variable: str,
+    secret: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, secret)
+    with pytest.raises(SystemExit):
+        read_settings(kind, service)
+    said = capsys.readouterr().err
+    assert said.startswith(f"{service}: {variable}: ")
+    assert _SECRET not in said

@@ -98,6 +98,7 @@ class RemotePredictor:
     def __init__(self, model: RemoteModel, endpoint: Endpoint) -> None:
         self._model, self._endpoint = model, endpoint
         key = os.environ.get(endpoint.key_variable) if endpoint.key_variable else None
+        key = key and key.strip()  # A key that comes from a file may end with that of its line.
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.Client(
             timeout=endpoint.timeout_seconds,
