@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
+from unicodedata import category
 
 from services.common.text import WordAnalyzer
 from services.common.text.expressions import EXPRESSION, expression_words
@@ -40,9 +41,9 @@ class Outline:
     """The parts of a document that decide whether it is a copy of another one."""
 
     grams: Shingles
-    """3-grams of the letters and digits in the title and the beginning of the text."""
+    """3-grams of the letters in the title and the beginning of the text."""
     title: str = ""
-    """Letters and digits of the title, folded."""
+    """Letters of the title, folded."""
     has_text: bool = False
     marks: frozenset[str] = frozenset()
     """Parts of the title that distinguish similar titles: numbers, versions, signs, short names."""
@@ -54,14 +55,21 @@ def outline(candidate: RankCandidate, analyzer: WordAnalyzer) -> Outline:
     """The parts of a candidate that `distinguishable` and `similarity` compare."""
     title = analyzer.fold(candidate.title)
     text = analyzer.fold(candidate.text[:_TEXT_CHARS])
-    bare = "".join(filter(str.isalnum, title + text))
+    bare = _letters(title + text)
     return Outline(
         grams=frozenset(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1))),
-        title="".join(filter(str.isalnum, title)),
+        title=_letters(title),
         has_text=bool(text),
         marks=frozenset((*_short_names(title), *_SIGNS.findall(title), *_PART.findall(title))),
         numbers=frozenset(word for word in _expressions(text) if _has_digit(word)),
     )
+
+
+def _letters(text: str) -> str:
+    """Letters and digits of a text with the marks upon them, which make other words in Hindi and
+    Thai. A text without any, such as emoji, is compared by its signs."""
+    letters = "".join(each for each in text if each.isalnum() or category(each)[0] == "M")
+    return letters or "".join(text.split())
 
 
 @dataclass(frozen=True, slots=True)
