@@ -1,9 +1,10 @@
 """What of a hit is marked, and which passages are shown."""
 
 import re
+import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.common.text import WordAnalyzer
@@ -153,6 +154,30 @@ def test_a_word_at_the_border_of_a_passage_stays_whole() -> None:
     text = "水稻" + "甲" * (PASSAGE_CHARS - 3) + "水稻" + "乙" * PASSAGE_CHARS
     passages = marked("水稻", "", text)["text"]
     assert passages == ["<em>水稻</em>" + "甲" * (PASSAGE_CHARS - 3) + "<em>水稻</em>…"]
+
+
+_MARKS = st.sampled_from(["<", "em", ">", "</", "<em>", "</em>", "<EM x>", " ", "x", "/", "稻"])
+
+
+@settings(deadline=None)
+@given(st.lists(_MARKS, max_size=20).map("".join))
+@example("<<em>em>")
+@example("</<em x></em>em>")
+@example("<<<EM/>em><em>em x>")
+def test_every_mark_is_a_match(raw: str) -> None:
+    """A text's own marks are left out, also those that others leave: <<em>em>."""
+    for mark in marked("水稻", f"{raw}水稻{raw}", f"{raw}水稻{raw}").values():
+        assert len(re.findall(r"<em>|<em\s[^<>]*>", mark[0], re.IGNORECASE)) == 1
+        assert mark[0].count("<em>水稻</em>") == 1
+        assert len(re.findall("</em[^<>]*>", mark[0], re.IGNORECASE)) == 1
+
+
+def test_long_rows_of_tags_take_no_time() -> None:
+    text = "<q>" * 5_000 + "甲" + "<b>水</b>稻乙" * 30
+    started = time.process_time()
+    (passage,) = marked("水稻", "", text)["text"]
+    assert passage.endswith("甲" + "<em><b>水</b>稻</em>乙" * 30)
+    assert time.process_time() - started < 2
 
 
 def test_nothing_to_mark() -> None:

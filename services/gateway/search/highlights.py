@@ -32,8 +32,9 @@ _FUNCTION_WORDS = frozenset(
 
 _PART = re.compile(r"[^,:~*×]+")
 """A part of an expression that lists several: CO2,SO2 is one expression."""
-_OPENING_TAGS = re.compile(r"(?:<[A-Za-z][^<>]*>)+$")
-_OWN_MARKS = re.compile(r"</?em(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_OPENING_TAG = re.compile(r"<[A-Za-z][^<>]*>")
+_OWN_MARK = re.compile(r"/?em(?:\s[^<>]*)?/?>", re.IGNORECASE)
+"""One of a text's own <em> tags, without the bracket that begins it."""
 _CLOSING_TAGS = re.compile(r"(?:</[A-Za-z][^<>]*>)+")
 
 
@@ -163,14 +164,23 @@ def _marked(
 
 
 def _unmarked(raw: str) -> str:
-    """A part of a text without the text's own <em> tags."""
-    return _OWN_MARKS.sub("", raw) if "<" in raw else raw
+    """A part of a text without the text's own <em> tags, those included that others leave when they
+    go: <<em>em>."""
+    pieces: list[str] = []
+    for piece in raw.split("<"):
+        pieces.append(piece)
+        while len(pieces) > 1 and (mark := _OWN_MARK.match(pieces[-1])):
+            rest = pieces.pop()[mark.end() :]
+            pieces[-1] += rest
+    return "<".join(pieces)
 
 
 def _with_tags(raw: str, start: int, end: int) -> Span:
     """The span with the tags that belong to tags inside it: CO<sub>2</sub>, <sup>13</sup>C."""
-    if "</" in raw[start:end] and (before := _OPENING_TAGS.search(raw, 0, start)):
-        start = before.start()
+    if "</" in raw[start:end]:
+        # From tag to tag: a pattern of them all would be tried at each one of a long row.
+        while (tag := raw.rfind("<", 0, start)) >= 0 and _OPENING_TAG.fullmatch(raw, tag, start):
+            start = tag
     if "<" in raw[start:end] and (after := _CLOSING_TAGS.match(raw, end)):
         end = after.end()
     return start, end
