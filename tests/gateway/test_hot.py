@@ -58,6 +58,16 @@ async def test_what_cannot_be_read_hides_nothing_else(
     assert [one.text for one in suggested] == ["甲", "乙"]
 
 
+async def test_a_search_of_megabytes_is_not_counted(redis: GuardedRedis) -> None:
+    """A thousand of them would be kept in Redis, and be read whenever somebody types."""
+    hot = HotQueries(redis)
+    for _ in range(2):
+        hot.count(search("长", filter={"keywords": {"any": ["深" * 20_000] * 100}}), "-")
+        hot.count(search("短", filter={"keywords": {"any": ["深度"] * 100}}), "-")
+    await hot.flush()
+    assert [each.search.query for each in await hot.top("notes", 9)] == ["短"]
+
+
 async def test_what_a_release_without_a_later_option_counted_is_read(redis: GuardedRedis) -> None:
     optional = {"arrangement", "wording", "boosts", "partition"}
     members = {name: one for name, one in KNOWN.items() if name not in optional}

@@ -22,6 +22,9 @@ _KEPT = 1_000
 """Most queries that Redis keeps for each collection and day."""
 _MAX_COUNTED = 10_000
 """Most distinct searches that are counted between two flushes; further ones are not counted."""
+_MOST_BYTES = 4_096
+"""Longest search, with its filter and options, that is counted. Nobody asks a longer one often, and
+each that is counted is kept for two days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class HotQueries:
     _distinct: int = 0
 
     def count(self, search: Search, tenant: str) -> None:
-        """Counts one search; Redis learns of it with the next flush."""
+        """Counts one search, unless it is very long; Redis learns of it with the next flush."""
+        if len(search.canonical) > _MOST_BYTES:
+            return
         counts = self._counts[search.collection]
         counted = (tenant, search.canonical)
         if counted not in counts:
