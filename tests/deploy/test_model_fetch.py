@@ -1,11 +1,14 @@
 """Models that come from an object store: checked before a service may use them."""
 
+import json
+import lzma
+import struct
 from pathlib import Path
 
 import pytest
 
 from services.common.errors import ModelInvalid
-from services.common.model_dir import load_manifest
+from services.common.model_dir import PACKED, load_manifest
 from services.common.model_dir.fetch import fetch
 from tests.models import tiny_encoder
 
@@ -14,6 +17,27 @@ def test_a_fetched_model_is_whole(tmp_path: Path) -> None:
     store = tiny_encoder(tmp_path / "store" / "encoder")
     here = fetch(f"file://{store}", tmp_path / "here")
     assert load_manifest(here) == load_manifest(store)
+
+
+def packed(directory: Path) -> Path:
+    """The directory with its weights in packed form, as git holds it."""
+    weights = directory / load_manifest(directory).files.weights.file
+    sections = [lzma.compress(each) for each in (weights.read_bytes(), b"")]
+    sizes = [*map(len, sections), 0, 0]
+    header = json.dumps({"spans": [], "coded": [], "sections": sizes}).encode()
+    whole = [b"XWPACK01", struct.pack("<I", len(header)), header, *sections]
+    (directory / PACKED).write_bytes(b"".join(whole))
+    weights.unlink()
+    return directory
+
+
+def test_a_packed_model_replaces_what_another_one_left(tmp_path: Path) -> None:
+    """A new model comes into the directory of the one before, on a volume that pods keep."""
+    here = tiny_encoder(tmp_path / "here", seed=1)
+    (here / "manifest.json").unlink()
+    store = tiny_encoder(tmp_path / "store", seed=2)
+    wanted = load_manifest(store)
+    assert load_manifest(fetch(f"file://{packed(store)}", here)) == wanted
 
 
 def test_a_second_start_downloads_nothing(tmp_path: Path) -> None:

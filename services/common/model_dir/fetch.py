@@ -12,7 +12,7 @@ import fsspec
 
 from services.common.errors import ModelInvalid
 from services.common.model_dir.files import PACKED
-from services.common.model_dir.manifest import load_manifest, read_manifest
+from services.common.model_dir.manifest import load_manifest
 from services.common.model_dir.packing import unpack
 from services.common.objects import ObjectStoreSettings
 from services.common.settings import read_settings
@@ -24,8 +24,7 @@ def fetch(url: str, directory: Path) -> Path:
         load_manifest(directory)
     except ModelInvalid:
         _download(url, directory)
-        weights = read_manifest(directory).files.weights.file
-        if (directory / PACKED).exists() and not (directory / weights).exists():
+        if (directory / PACKED).exists():
             unpack(directory)
         load_manifest(directory)
     return directory
