@@ -16,7 +16,9 @@ def first_reason(error: ValidationError, depth: int = 3) -> str:
 
 
 def every_reason(error: ValidationError) -> str:
-    """All errors as `where: what`, with semicolons between them."""
+    """All errors as `where: what`, with semicolons between them; an error of the whole object has
+    no `where`."""
     return "; ".join(
-        ".".join(str(step) for step in item["loc"]) + f": {item['msg']}" for item in error.errors()
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
+        for item in error.errors()
     )

@@ -229,6 +229,11 @@ def read_manifest(directory: Path) -> ModelManifest:
             f"model {directory.name}: there is no {MANIFEST}; a model directory is made by "
             "`xunwen export`"
         ) from None
+    except OSError as error:
+        raise ModelInvalid(
+            f"model {directory.name}: {MANIFEST} cannot be read ({error.strerror}); name a model"
+            " directory, whose files this process may read"
+        ) from None
     try:
         return ModelManifest.model_validate_json(content)
     except ValidationError as error:

@@ -34,6 +34,11 @@ from services.common.model_dir.pdiparams import FLOAT32, NotPdiparams, tensor_sp
 _MAGIC = b"XWPACK01"
 _SECTIONS_WITHOUT_CODES = 3
 """Number of sections in packed files that were written before there were codes."""
+_DAMAGES = (
+    *(struct.error, lzma.LZMAError, RecursionError),
+    *(ValueError, KeyError, TypeError, IndexError),
+)
+"""The errors by which a damaged file of packed weights shows."""
 
 FloatRow = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
@@ -141,7 +146,7 @@ def unpack(directory: Path | str) -> Path:
         )
     try:
         content = _join(packed.read_bytes(), directory)
-    except (struct.error, ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
+    except _DAMAGES as error:
         raise ModelInvalid(
             f"model {directory.name}: {PACKED} is damaged; restore it from the repository"
         ) from error
