@@ -13,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
 from services.common.certificates import trusted
@@ -104,14 +104,17 @@ class ServiceClient:
         """Sends `body` as JSON and returns the response, read as the model `answer`.
 
         Without `deadline` that of the present request holds, if there is one. Raises
-        ServiceUnavailable when the service does not answer or its breaker is open,
-        DeadlineExceeded, or the error that the service reported.
+        ServiceUnavailable when the service does not answer, its answer cannot be read, or its
+        breaker is open, DeadlineExceeded, or the error that the service reported.
         """
         content = body.model_dump_json(exclude_none=True).encode() if body is not None else None
         response = await self.send(
             method, path, content=content, params=params, idempotent=idempotent, deadline=deadline
         )
-        return answer.model_validate_json(response.content)
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            raise self._unreadable() from error
 
     async def send(
         self,
@@ -178,7 +181,7 @@ class ServiceClient:
         except httpx.HTTPError as error:
             raise self._away() from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ServiceUnavailable(f"The {self.name} service gave no readable answer.") from error
+            raise self._unreadable() from error
         if response.is_error:
             raise ServiceUnavailable(f"The {self.name} service waits for: {', '.join(away)}.")
         self.breaker.ready()
@@ -236,6 +239,9 @@ class ServiceClient:
             f"The {self.name} service does not answer; try again shortly.",
             retry_after=max(1.0, self.breaker.retry_after()),
         )
+
+    def _unreadable(self) -> ServiceUnavailable:
+        return ServiceUnavailable(f"The {self.name} service gave no readable answer.")
 
     def _exceeded(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"The {self.name} service did not answer within the budget.")

@@ -37,6 +37,17 @@ async def test_answer_is_read() -> None:
         assert (await client.ask("GET", "/x", Answer)).value == 7
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"value": null}', b'{"value": "\xff"}'])
+async def test_an_answer_of_another_form_is_told_as_an_absence(body: bytes) -> None:
+    """As a proxy gives it, or a service of another release."""
+    async with (
+        server(answering("200 OK", body)) as url,
+        ServiceClient("recall", url, timeout=2) as client,
+    ):
+        with pytest.raises(ServiceUnavailable, match="recall service gave no readable answer"):
+            await client.ask("GET", "/x", Answer)
+
+
 async def test_reported_problem_comes_back_as_its_class() -> None:
     body = b'{"code": "collection_not_found", "detail": "No collection named x."}'
     async with (
