@@ -18,6 +18,10 @@ from services.common.request_context import request_id_var
 MEDIA_TYPE = "application/problem+json"
 _MAX_ECHO = 200
 """Characters of an invalid value that a problem quotes."""
+_PASSING = (429, 503)
+"""Statuses of what passes by itself, whose answers always say when to try again."""
+_RETRY_SECONDS = 1.0
+"""Seconds that they say where the error tells none."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +56,11 @@ def problem_response(error: SearchError, headers: Mapping[str, str] | None = Non
         **error.extra,
     )
     out = dict(headers or {})
-    if error.retry_after is not None:
-        out["Retry-After"] = str(max(1, round(error.retry_after)))
+    again = error.retry_after
+    if again is None and error.status in _PASSING:
+        again = _RETRY_SECONDS
+    if again is not None:
+        out["Retry-After"] = str(max(1, round(again)))
     if error.status == 401:
         out["WWW-Authenticate"] = "Bearer"
     return JSONResponse(

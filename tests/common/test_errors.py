@@ -11,6 +11,7 @@ import services
 from services.common import errors
 from services.common.errors import InvalidRequest, SearchError, Unavailable
 from services.common.milvus.failures import Missing, NoAnswerInTime, NotEntered, NotLoaded
+from services.common.problem import problem_response
 from services.common.reported import reported_error
 from services.indexer.index.writer import OtherEncoders
 
@@ -61,6 +62,18 @@ def test_an_internal_kind_is_its_parent_to_a_client(cls: type[SearchError]) -> N
     assert parent in _all()
     for shown in ("status", "code", "title"):
         assert getattr(cls, shown) == getattr(parent, shown)
+
+
+@pytest.mark.parametrize("cls", _all(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(("seconds", "told"), [(None, "1"), (0.2, "1"), (7.0, "7")])
+def test_who_is_to_try_again_is_told_when(
+    cls: type[SearchError], seconds: float | None, told: str
+) -> None:
+    headers = problem_response(cls("x", retry_after=seconds)).headers
+    if seconds is not None or cls.status in (429, 503):
+        assert headers["retry-after"] == told
+    else:
+        assert "retry-after" not in headers
 
 
 def test_codes_are_unique_and_described() -> None:
