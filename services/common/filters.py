@@ -153,7 +153,7 @@ class _Compiler:
         check_value(name, value)
         unequal = "!=" if negated else "=="
         column = operand_column(self._columns, name, value)
-        if column is not None and _CONTROLS.isdisjoint(str(value)):
+        if column is not None and value != NO_NUMBER and _CONTROLS.isdisjoint(str(value)):
             return f"({column} {unequal} {_constant(value)})"
         return f"({_facet(_holds(name, value))} {unequal} 1)"
 
