@@ -9,7 +9,7 @@ from pymilvus import AsyncMilvusClient
 
 from services.common.collection import Field
 from services.common.errors import DeadlineExceeded
-from services.common.milvus import MilvusConnection, NoAnswerInTime, raw
+from services.common.milvus import MilvusConnection, NoAnswerInTime, NoWords, raw
 from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
@@ -73,7 +73,10 @@ class Reader:
                     **_state(server_time),
                 )
 
-        return await self.ask("search", search, name, deadline)
+        try:
+            return await self.ask("search", search, name, deadline)
+        except NoWords:
+            return [raw.Hits([], [], {column: [] for column in columns}) for _ in leg.queries]
 
     async def rows(
         self,

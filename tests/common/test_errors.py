@@ -10,12 +10,18 @@ import pytest
 import services
 from services.common import errors
 from services.common.errors import InvalidRequest, SearchError, Unavailable
-from services.common.milvus.failures import Missing, NoAnswerInTime, NotEntered, NotLoaded
+from services.common.milvus.failures import (
+    Missing,
+    NoAnswerInTime,
+    NotEntered,
+    NotLoaded,
+    NoWords,
+)
 from services.common.problem import problem_response
 from services.common.reported import reported_error
 from services.indexer.index.writer import OtherEncoders
 
-INTERNAL = (Missing, NotEntered, NotLoaded, NoAnswerInTime, OtherEncoders)
+INTERNAL = (Missing, NotEntered, NotLoaded, NoWords, NoAnswerInTime, OtherEncoders)
 """Kinds of a failure that services alone tell apart; to clients they are their parents."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress
 from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
+from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from services.recall.domain import Found
 from services.recall.fused import Fusion, fuse
@@ -84,6 +86,28 @@ async def test_a_collection_that_is_gone_is_looked_up_again(
         with pytest.raises(IndexUnavailable, match="just replaced"):
             await index.matching(known, [["企业"]], 10, "", soon())
     assert (await index.resolve("emptied", soon(), "v1")).physical == str(second)
+
+
+@pytest.mark.parametrize("words", [None, "", "企业"], ids=["no row", "no words", "all deleted"])
+async def test_a_collection_without_words_is_searched_and_has_none(
+    milvus: Server, index: MilvusDocumentIndex, encoder: Encoder, words: str | None
+) -> None:
+    name = PhysicalName("bare", encoder.manifest.fingerprint, "1", time.time_ns())
+    vector = encoder.encode(["企业"])[0]
+
+    async def made(written: MilvusVectorIndex) -> None:
+        await written.create(name, encoder.dimension, 0)
+        if words is not None:
+            await written.upsert(name, [Row(Content(id="d1", title="企业"), words, vector)], 1)
+        if words:
+            await written.delete(name, ["d1"])
+        await written.point("bare", name)
+
+    on_index(milvus.url, made)
+    bare = await index.resolve("bare", soon())
+    assert list(await index.matching(bare, [["企业"], ["公司"]], 10, "", soon())) == []
+    found = await index.nearest(bare, vector, 10, "", soon())
+    assert [one.id for one in found] == (["d1"] if words == "" else [])
 
 
 async def test_dense_scores_are_cosines_best_first(

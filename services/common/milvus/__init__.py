@@ -7,7 +7,7 @@ that the adapters of the indexer and of recall need not ask which of the two the
 """
 
 from services.common.milvus.connection import Engine, MilvusConnection, milvus_connection
-from services.common.milvus.failures import Missing, NoAnswerInTime
+from services.common.milvus.failures import Missing, NoAnswerInTime, NoWords
 from services.common.milvus_address import MilvusAddress
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "MilvusConnection",
     "Missing",
     "NoAnswerInTime",
+    "NoWords",
     "milvus_connection",
 ]

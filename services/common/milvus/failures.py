@@ -36,6 +36,11 @@ class NotLoaded(IndexUnavailable):
     """The collection is on disk and not in memory; it answers after a call of load."""
 
 
+class NoWords(IndexUnavailable):
+    """The collection never had a row, so the embedded engine cannot weigh words: it divides by the
+    number of rows."""
+
+
 class NoAnswerInTime(IndexUnavailable):
     """The server did not answer within the time of the call."""
 
@@ -43,7 +48,7 @@ class NoAnswerInTime(IndexUnavailable):
 def translated(error: Exception, what: str) -> SearchError:
     """The error of our own tree for one of `FAILURES`.
 
-    `what` names the call, such as "search". The result is Missing, NotLoaded, Overloaded,
+    `what` names the call, such as "search". The result is Missing, NotLoaded, NoWords, Overloaded,
     InvalidRequest (trying again would not help) or IndexUnavailable.
     """
     code = getattr(error, "code", None)
@@ -58,6 +63,8 @@ def translated(error: Exception, what: str) -> SearchError:
         return Missing("The index does not know the collection.")
     if code == _NOT_LOADED or "not loaded" in text or "not been loaded" in text:
         return NotLoaded("The index is loading the collection; try again shortly.", retry_after=2)
+    if "invalid sparse row: nan" in text:
+        return NoWords("The collection has no words yet.", retry_after=2)
     if code == _RATE_LIMITED or "rate limit" in text:
         return Overloaded("The index asks for less load.", retry_after=2)
     if code == _INVALID or isinstance(error, _REFUSED_BY_CLIENT):
