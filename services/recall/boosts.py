@@ -175,7 +175,7 @@ def _effects(values: Sequence[Scalar], boost: Boost, today: date) -> list[float]
         ]
     halfway = boost.halfway or 1.0
     return [
-        boost.log_odds * float(value) / (float(value) + halfway)
+        boost.log_odds / (1 + halfway / float(value))  # No value is too large for this form.
         if kind_of(value) == NUMBER and float(value) > 0
         else 0.0
         for value in values

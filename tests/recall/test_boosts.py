@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.common.errors import DeadlineExceeded, InvalidRequest, SearchError
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
-from services.common.wire.boosts import Boost
+from services.common.wire.boosts import MAX_FACTOR, MIN_FACTOR, Boost
 from services.recall.boosts import Boosted, Booster, date_of, log_odds, moved
 from services.recall.columns import Columns, Rows
 from services.recall.domain import Found, Index
@@ -96,6 +96,21 @@ def test_numbers_reach_half_of_the_effect_at_the_given_one() -> None:
     content: list[dict[str, Any]] = [{"cited": one} for one in (0, 50, 10**15, -3, "50", True)]
     effects = added(content, boost("cited", halfway=50.0, factor=4.0))
     assert effects == pytest.approx([0.0, math.log(2), math.log(4), 0.0, 0.0, 0.0])
+
+
+@given(
+    st.floats(min_value=5e-324, allow_infinity=False),
+    st.floats(min_value=5e-324, allow_infinity=False),
+    st.floats(min_value=MIN_FACTOR, max_value=MAX_FACTOR),
+)
+@example(1e308, 1e308, 100.0)
+@example(1e308, 5e-324, 0.01)
+@example(5e-324, 1e308, 100.0)
+def test_no_number_has_more_than_the_whole_effect(
+    value: float, halfway: float, factor: float
+) -> None:
+    (effect,) = added([{"cited": value}], boost("cited", halfway=halfway, factor=factor))
+    assert 0 <= effect / (math.log(factor) or 1.0) <= 1
 
 
 def test_values_are_named_as_texts() -> None:
