@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from services.common.errors import CollectionNotFound
+from services.common.milvus import Missing
 from services.common.request_context import Deadline, deadline_var
 from services.common.resources import opened
 from services.common.versions import server_time_of
@@ -106,15 +108,21 @@ async def similar_documents(
 async def documents(
     body: DocumentsRequest, recaller: RecallerDep, deadline: DeadlineDep
 ) -> DocumentsResponse:
-    """Returns documents by id, whole, in the order of the ids; those not there are left out."""
+    """Returns documents by id, whole, in the order of the ids; those not there are left out.
+
+    If the index is no longer there, it is answered with 404: trying again does not help.
+    """
     server_time = server_time_of(body.version)
     index = Index(body.index, "", "", lexical=False, version=body.version, server_time=server_time)
     numbers = {identity: body.passages.get(identity, []) for identity in body.ids}
     keys = [(identity, body.versions.get(identity)) for identity in body.ids]
-    documents, shown = await asyncio.gather(
-        recaller.index.documents(body.index, keys, server_time, deadline),
-        recaller.index.passages(index, numbers, deadline),
-    )
+    try:
+        documents, shown = await asyncio.gather(
+            recaller.index.documents(body.index, keys, server_time, deadline),
+            recaller.index.passages(index, numbers, deadline),
+        )
+    except Missing as error:
+        raise CollectionNotFound("The index is no longer there.") from error
     return DocumentsResponse(documents=in_order(body.ids, documents), shown=dict(shown))
 
 

@@ -19,9 +19,13 @@ from services.common.milvus.failures import (
 )
 from services.common.problem import problem_response
 from services.common.reported import reported_error
+from services.gateway.search.cascade import IndexReplaced
 from services.indexer.index.writer import OtherEncoders
 
-INTERNAL = (Missing, NotEntered, NotLoaded, NoWords, NoAnswerInTime, OtherEncoders)
+INTERNAL = (
+    *(Missing, NotEntered, NotLoaded, NoWords, NoAnswerInTime),
+    *(IndexReplaced, OtherEncoders),
+)
 """Kinds of a failure that services alone tell apart; to clients they are their parents."""
 
 

@@ -1,10 +1,13 @@
 """The link `Cascade` and the link `Admitted`: what the stages make of each other's answers."""
 
+from typing import Any
+
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.common.errors import (
+    CollectionNotFound,
     DeadlineExceeded,
     IndexUnavailable,
     InvalidRequest,
@@ -18,6 +21,7 @@ from services.gateway.search.admission import AdmissionControl
 from services.gateway.search.admitted import Admitted
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
+from services.gateway.search.hits import Fetched
 from services.gateway.search.metrics import SearchMetrics
 from tests.gateway.cascades import (
     CountingLink,
@@ -60,6 +64,18 @@ async def test_what_recall_reports_is_passed_on() -> None:
         )
     answered = await Cascade(CountingRecall(degraded=["dense"]), PlainRank(), 0.85).answer(ask())
     assert answered.degraded == ["dense"]
+
+
+class ReplacedIndex(CountingRecall):
+    """Its index goes between the search and the reading of the hits."""
+
+    async def documents(self, *args: Any, **options: Any) -> Fetched:
+        raise CollectionNotFound("gone")
+
+
+async def test_an_index_that_was_just_replaced_is_worth_another_try() -> None:
+    with pytest.raises(IndexUnavailable, match="just replaced"):
+        await Cascade(ReplacedIndex(), PlainRank(), 0.85).answer(ask())
 
 
 async def test_a_search_without_a_place_is_refused_and_its_place_is_given_back() -> None:

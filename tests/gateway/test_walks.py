@@ -110,3 +110,19 @@ def test_pages_have_no_duplicate_and_no_hole_under_writes(
     assert set(seen) >= there - shelf.deleted, "no document that is there is left out"
     assert set(seen) <= there, "what was written meanwhile belongs to no page"
     shelf.restore()
+
+
+def test_pages_end_with_the_index_that_they_are_of(stack: Stack) -> None:
+    """A collection is deleted and made again: its old pages are told as no longer kept."""
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
+        for again in (False, True):
+            for number in range(2):
+                paper_of = f"/v1/collections/short_walk/documents/{number}"
+                assert http.put(paper_of, json=paper(number)).status_code == 200
+            if not again:
+                body = {"collection": "short_walk", "query": "方程", "top_k": 1, "cursor": "*"}
+                body["cursor"] = http.post("/v1/search", json=body).json()["next_cursor"]
+                assert http.post("/v1/search", json=body).status_code == 200
+            assert http.delete("/v1/collections/short_walk").status_code == 204
+            answer = http.post("/v1/search", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (404, "cursor_expired")

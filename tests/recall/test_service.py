@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ async def test_documents_are_given_by_id(
     )
     assert [document.id for document in answer.documents] == ["d3", "d1"]
     assert answer.documents[1].fields["year"] == 2015
+
+
+async def test_documents_of_an_index_that_is_gone(
+    client: httpx.AsyncClient, literature: PhysicalName
+) -> None:
+    body = {"index": str(replace(literature, generation=1)), "ids": ["d1"]}
+    answer = await client.post("/documents", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "collection_not_found")
 
 
 async def test_without_texts_candidates_are_ids_and_scores(client: httpx.AsyncClient) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from services.common.errors import DeadlineExceeded, Unavailable
+from services.common.errors import CursorExpired, DeadlineExceeded, Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.rank import MAX_TOP_K, RankedHit
 from services.gateway.search.answers import Answered, Ask
-from services.gateway.search.cascade import Cascade, CascadeResult, took
+from services.gateway.search.cascade import Cascade, CascadeResult, IndexReplaced, took
 from services.gateway.search.hits import RecallAnswer, all_in_order_of_recall
 from services.gateway.search.request import Arrangement, Search
 from services.gateway.search.walks import FIRST, Walk, Walks, token
@@ -176,7 +176,10 @@ class Arranging:
         following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
         found = CascadeResult(recalled, hits, degraded=list(walk.degraded))
-        return await self.cascade.finished(ask, found, hits, counts, groups)
+        try:
+            return await self.cascade.finished(ask, found, hits, counts, groups)
+        except IndexReplaced:
+            raise CursorExpired() from None
 
 
 def _all(found: CascadeResult) -> list[RankedHit]:

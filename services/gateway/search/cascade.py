@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.common.errors import DeadlineExceeded, SearchError, Unavailable
+from services.common.errors import (
+    CollectionNotFound,
+    DeadlineExceeded,
+    IndexUnavailable,
+    SearchError,
+    Unavailable,
+)
 from services.common.request_context import Deadline
 from services.common.wire.rank import RankedHit, RankResponse
 from services.gateway.search import render
@@ -55,8 +61,13 @@ class CandidateSource(Protocol):
         """The documents of a physical collection with these ids that are there, and the passages
         of these numbers. `version` as in `recall`; `versions` are those of the rows that it found.
 
-        Raises Unavailable or DeadlineExceeded.
+        Raises CollectionNotFound if the physical collection is no longer there, Unavailable or
+        DeadlineExceeded.
         """
+
+
+class IndexReplaced(IndexUnavailable):
+    """The physical collection in which hits were found is no longer there."""
 
 
 class RuleSource(Protocol):
@@ -172,21 +183,26 @@ class Cascade:
 
         `counts` are in the form that `render.content` takes, `groups` have the members of a wire
         Group by id.
-        Raises Unavailable or DeadlineExceeded.
+        Raises IndexReplaced, Unavailable or DeadlineExceeded.
         """
         recalled, stages = found.recalled, found.stages
         fetched = Fetched(recalled.documents or (), recalled.shown)
         if chosen and recalled.documents is None:
             started = time.perf_counter()
             ids = [hit.id for hit in chosen]
-            fetched = await self.source.documents(
-                recalled.index,
-                ids,
-                Deadline.after(max(ask.deadline.remaining(), _LEAST_HITS_SECONDS)),
-                version=ask.version,
-                versions=recalled.versions(ids),
-                passages={one: recalled.passages[one] for one in ids if one in recalled.passages},
-            )
+            try:
+                fetched = await self.source.documents(
+                    recalled.index,
+                    ids,
+                    Deadline.after(max(ask.deadline.remaining(), _LEAST_HITS_SECONDS)),
+                    version=ask.version,
+                    versions=recalled.versions(ids),
+                    passages={
+                        one: recalled.passages[one] for one in ids if one in recalled.passages
+                    },
+                )
+            except CollectionNotFound as error:
+                raise IndexReplaced("The index was just replaced; try again.") from error
             stages.append(took("documents", started, len(fetched.documents)))
         hits = finished(ask.search, recalled, chosen, fetched)
         if groups is not None:

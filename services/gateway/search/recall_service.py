@@ -98,7 +98,7 @@ class RecallService:
     ) -> Fetched:
         """The stored documents with these ids, and passages of those that are long.
 
-        Raises Unavailable or DeadlineExceeded.
+        Raises CollectionNotFound, Unavailable or DeadlineExceeded.
         """
         body: dict[str, Any] = {
             "index": index,
