@@ -123,6 +123,19 @@ async def test_work_whose_caller_has_gone_is_not_computed() -> None:
     assert model.batches == [[0], [2]]
 
 
+async def test_who_has_gone_leaves_room_for_others() -> None:
+    model = Echo()
+    async with held(model, queued_tokens=32) as (batcher, first):
+        left = [send(batcher, value) for value in (1, 2)]
+        await asyncio.sleep(0)
+        for each in left:
+            each.cancel()
+        await asyncio.wait(left)
+        others = [send(batcher, value) for value in (3, 4)]
+        model.gate.set()
+        assert [(await each).tolist() for each in (first, *others)] == [[0], [3], [4]]
+
+
 async def test_work_past_its_deadline_is_not_computed() -> None:
     model = Echo()
     async with held(model) as (batcher, first):

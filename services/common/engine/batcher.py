@@ -131,7 +131,11 @@ class Batcher:
         self._queues[priority].append(unit)
         self._count(priority, unit.tokens)
         self._arrived.set()
-        return await unit.result
+        try:
+            return await unit.result
+        except asyncio.CancelledError:
+            self._leave(priority, unit)
+            raise
 
     async def _work(self) -> None:
         # Passes run in a thread of their own, so that short calls of other code do not wait behind
@@ -184,6 +188,12 @@ class Batcher:
                     return batch
                 batch.append(self._pop(priority))
         return batch
+
+    def _leave(self, priority: Priority, unit: _Unit) -> None:
+        """Makes room for others in the place of a caller who has gone."""
+        if unit in self._queues[priority]:
+            self._queues[priority].remove(unit)
+            self._count(priority, -unit.tokens)
 
     def _pop(self, priority: Priority) -> _Unit:
         unit = self._queues[priority].popleft()
