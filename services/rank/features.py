@@ -110,8 +110,8 @@ def _relative(scores: FloatArray, usual: BoolArray) -> FloatArray:
     if not found.size or found.max() <= found.min():
         return np.where(scores != 0, 1.0, 0.0)
     low, high = float(found.min()), float(found.max())
-    relative: FloatArray = np.clip((scores - low) / (high - low), 0.0, 1.0)
-    return relative
+    relative = np.clip((scores - low) / (high - low), 0.0, 1.0)
+    return np.where(scores != 0, relative, 0.0)  # The worst may be below 0, as cosines may.
 
 
 def _match(query: str, title: str) -> float:

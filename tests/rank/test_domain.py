@@ -50,6 +50,12 @@ def test_features_lie_between_0_and_1(
     assert ((matrix >= 0) & (matrix <= 1)).all()
 
 
+def test_what_a_leg_did_not_find_is_no_better_than_what_it_found_far_away() -> None:
+    cosines = (0.6, 0.1, -0.2, None)
+    found = features("企业", *(paper("x").model_copy(update={"dense": one}) for one in cosines))
+    assert found["dense_relative"].tolist() == pytest.approx([1, 0.375, 0, 0])
+
+
 def test_the_title_that_is_the_query_matches_best() -> None:
     found = features(QUERY, paper(QUERY), paper(f"论{QUERY}及其启示"), paper("水稻种植"))
     for name in ("title_match", "title_coverage", "title_share", "order"):
