@@ -1,11 +1,16 @@
 """Settings that every service has; each service adds its own under its environment prefix."""
 
+import re
 import sys
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+_FIELD = re.compile(r'field "(\w+)"')
+"""The name of a setting in the message of a SettingsError."""
 
 
 def _service_url(url: str) -> str:
@@ -30,6 +35,8 @@ def _secret_of_header(given: SecretStr) -> SecretStr:
     return SecretStr(secret)
 
 
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
 HeaderSecret = Annotated[SecretStr, AfterValidator(_secret_of_header)]
 """A secret that travels in a header, which cannot hold the line end of a file that it comes from:
 white space around it is left out."""
@@ -48,7 +55,7 @@ class ServiceSettings(BaseSettings):
     """Address to listen on; `0.0.0.0` means all addresses of the machine."""
     port: int = Field(ge=0, le=65535)
     """TCP port to listen on; 0 lets the system choose a free one."""
-    log_level: str = "INFO"
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     """Lowest level of log lines that are written: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
     internal_token: HeaderSecret | None = None
     """Token that calls between services must carry, the same in all services. Without one, the
@@ -87,4 +94,9 @@ def read_settings(kind: type[Settings], service: str) -> Settings:
             for item in error.errors()
         ]
         sys.stderr.write(f"{service}: {'; '.join(reasons)}\n")
+        raise SystemExit(1) from error
+    except SettingsError as error:  # A list is read before anything is validated.
+        named = _FIELD.search(str(error))
+        variable = f"{kind.model_config['env_prefix']}{named[1] if named else ''}".upper()
+        sys.stderr.write(f'{service}: {variable}: write a JSON list, such as ["one", "two"]\n')
         raise SystemExit(1) from error

@@ -2,9 +2,11 @@
 
 import pytest
 
-from services.common.settings import read_settings
+from services.common.settings import ServiceSettings, read_settings
 from services.gateway.settings import GatewaySettings
 from services.indexer.settings import IndexerSettings
+from services.rank.settings import RankSettings
+from services.recall.settings import RecallSettings
 
 _VARIABLES = [
     ("gateway", GatewaySettings, "XUNWEN_GATEWAY_RECALL_URL"),
@@ -86,3 +88,35 @@ def test_a_secret_that_no_header_can_hold(
     said = capsys.readouterr().err
     assert said.startswith(f"{service}: {variable}: ")
     assert _SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "variable", "value", "says"),
+    [
+        ("recall", RecallSettings, "XUNWEN_RECALL_ENCODERS", "/models/old", "write a JSON list"),
+        ("indexer", IndexerSettings, "XUNWEN_INDEXER_SOURCE_ROOTS", "a,b", "write a JSON list"),
+        ("gateway", GatewaySettings, "XUNWEN_GATEWAY_CORS_ORIGINS", "[", "write a JSON list"),
+        ("rank", RankSettings, "XUNWEN_RANK_LOG_LEVEL", "chatty", "'DEBUG', 'INFO'"),
+    ],
+)
+def test_a_value_of_another_form_is_named(
+    service: str,
+    kind: type[ServiceSettings],
+    variable: str,
+    value: str,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit):
+        read_settings(kind, service)
+    said = capsys.readouterr().err
+    assert said.startswith(f"{service}: {variable}: ")
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_a_level_of_the_log_is_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNWEN_RANK_LOG_LEVEL", "debug")
+    assert read_settings(RankSettings, "rank").log_level == "DEBUG"
