@@ -5,6 +5,7 @@ import sys
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -13,9 +14,15 @@ _FIELD = re.compile(r'field "(\w+)"')
 """The name of a setting in the message of a SettingsError."""
 
 
-def _service_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+def _service_url(given: str) -> str:
+    url = given.strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and not (parts.query or parts.fragment)
+        usable = usable and parts.port != 0 and bool(httpx.URL(url).host.encode("idna"))
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable:
         raise ValueError("this is no address of a service; write http://host:port")
     return url
 

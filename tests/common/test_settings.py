@@ -21,7 +21,11 @@ _VARIABLES = [
 @pytest.mark.parametrize(("service", "kind", "variable"), _VARIABLES)
 @pytest.mark.parametrize(
     "address",
-    ["rank:8002", "127.0.0.1:8002", "http:/rank", "ftp://rank", "http://:80", "http://[::1"],
+    [
+        *("rank:8002", "127.0.0.1:8002", "http:/rank", "ftp://rank", "http://:80", "http://[::1"),
+        *("http://rank:99999", "http://rank:-1", "http://rank:web", "http://rank..", "http://xn--"),
+        *("http://rank/?a=b", "http://rank/#a", "http://ra\nnk"),
+    ],
 )
 def test_an_address_that_no_service_has(
     service: str,
@@ -36,14 +40,19 @@ def test_an_address_that_no_service_has(
         read_settings(kind, service)
     said = capsys.readouterr().err
     assert said.startswith(f"{service}: {variable}: ")
+    assert "write http://host:port" in said
     assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "address", ["http://rank", "https://rank:8002/prefix/", "http://[::1]:8002", "http://u:p@rank"]
+    "address",
+    [
+        *("http://rank", "https://rank:8002/prefix/", "http://[::1]:8002", "http://u:p@rank"),
+        *("http://my_rank.search.svc:80", "http://中文"),
+    ],
 )
 def test_an_address_of_a_service(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XUNWEN_GATEWAY_RANK_URL", address)
+    monkeypatch.setenv("XUNWEN_GATEWAY_RANK_URL", f"{address}\n")
     assert read_settings(GatewaySettings, "gateway").rank_url == address
 
 
