@@ -14,6 +14,10 @@ LATE_SECONDS = 0.05
 """Seconds by which an answer may exceed its deadline if nothing has been found by then: a late
 answer is better than none."""
 
+_MOST_MS = 3_600_000
+_MOST_DIGITS = 12
+"""Digits of a deadline that are read; so many are more than an hour already."""
+
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -64,4 +68,5 @@ def read_deadline(header: str | None) -> Deadline | None:
     """The deadline that the caller sent, at most an hour away; None if none can be read."""
     if header is None or not header.isascii() or not header.isdigit():
         return None
-    return Deadline.after(min(int(header), 3_600_000) / 1000)
+    # Python refuses to read thousands of digits.
+    return Deadline.after(min(int(header[:_MOST_DIGITS]), _MOST_MS) / 1000)

@@ -143,7 +143,11 @@ async def test_unknown_route_and_method(client: httpx.AsyncClient) -> None:
 async def test_deadline_travels_as_remaining_time(client: httpx.AsyncClient) -> None:
     left = (await client.get("/deadline", headers={"x-deadline-ms": "500"})).json()
     assert 0 < left <= 0.5
-    assert (await client.get("/deadline", headers={"x-deadline-ms": "soon"})).json() == -1.0
+    for unread in ("soon", "-1", "²"):
+        headers = [(b"x-deadline-ms", unread.encode("latin-1"))]
+        assert (await client.get("/deadline", headers=headers)).json() == -1.0
+    far = (await client.get("/deadline", headers={"x-deadline-ms": "9" * 5_000})).json()
+    assert far == pytest.approx(3600, abs=60)
 
 
 async def test_metrics_count_by_route_template(client: httpx.AsyncClient) -> None:
