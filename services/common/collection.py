@@ -15,9 +15,14 @@ from typing import Any
 
 from services.common.documents import MAX_ID_BYTES, MAX_TITLE_BYTES, Content
 from services.common.errors import InvalidRequest
+from services.common.patterns import explained
 from services.common.values import readable
 
-NAME_PATTERN = r"^[a-z](?:[_-]?[a-z0-9]){0,47}$"
+_NAMES = (
+    "starts with a letter and has at most 48 lower-case letters and digits, with single"
+    " underscores or hyphens between"
+)
+NAME_PATTERN = explained(r"^[a-z](?:[_-]?[a-z0-9]){0,47}$", f"the name of a collection {_NAMES}")
 """Pattern of the names that users give to collections; the form in which Milvus holds them is
 allowed in every version of Milvus."""
 _NAME = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$"))
@@ -223,8 +228,5 @@ class PhysicalName:
 def check_collection_name(name: str) -> str:
     """Raises InvalidRequest unless the name can be used on every Milvus."""
     if not _NAME.fullmatch(name):
-        raise InvalidRequest(
-            f"Collection name {name[:80]!r} is not possible: it starts with a letter and has at"
-            " most 48 lower-case letters and digits, with single underscores or hyphens between."
-        )
+        raise InvalidRequest(f"Collection name {name[:80]!r} is not possible: it {_NAMES}.")
     return name

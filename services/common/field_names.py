@@ -2,6 +2,8 @@
 
 import re
 
+from services.common.patterns import explained
+
 MAX_NAME_CHARS = 64
 _INSIDE = r'\x00-\x1f\x7f-\x9f"\\'
 NAME = rf"[^\s{_INSIDE}*\-](?:[^{_INSIDE}]{{0,62}}[^\s{_INSIDE}])?"
@@ -15,6 +17,8 @@ RULE = (
     " character, no space at its ends, and does not begin with - or *"
 )
 """Description of valid names, for messages."""
+WHOLE_NAME = explained(f"^{NAME}$", RULE)
+"""Pattern of a text that is a name and nothing else."""
 
 
 def is_field_name(name: str) -> bool:

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.common.field_names import NAME
+from services.common.field_names import WHOLE_NAME
 from services.common.values import FieldValue, Scalar
 
 MAX_TYPES = 32
@@ -90,7 +90,7 @@ def _of_members(types: dict[str, FieldType]) -> dict[str, FieldType]:
 
 FieldTypes = Annotated[
     dict[
-        Annotated[str, StringConstraints(pattern=f"^{NAME}$")],
+        Annotated[str, StringConstraints(pattern=WHOLE_NAME)],
         Annotated[FieldType, BeforeValidator(_bare, json_schema_input_type=FieldType | FieldKind)],
     ],
     Field(

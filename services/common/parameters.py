@@ -5,7 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 
-from services.common.field_names import NAME
+from services.common.field_names import WHOLE_NAME
+from services.common.patterns import explained
 
 MAX_FIELDS = 64
 
@@ -43,10 +44,15 @@ def names_of(given: object) -> object:
     return [name for text in texts for name in str(text).split(",") if name]
 
 
-FieldName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+FieldName = Annotated[str, StringConstraints(pattern=WHOLE_NAME)]
 
 PartitionName = Annotated[
-    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=512,
+        pattern=explained(r"^[^\x00-\x1f]+$", "write a name without line breaks"),
+    ),
 ]
 """Name of a partition: a value of the field that a collection has as its partition key."""
 

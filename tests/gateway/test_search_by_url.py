@@ -1,5 +1,6 @@
 """The parameters of GET /v1/search: every option of POST, spelled as text."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,8 +10,10 @@ from httpx import ASGITransport, AsyncClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.documents import STORED_ID_PATTERN, Document
 from services.common.errors import InvalidRequest
 from services.common.parameters import CONDITIONS
+from services.common.patterns import what_to_write
 from services.common.problem import install_problem_handlers
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.recall import MAX_PHRASES, MAX_QUERY_CHARS, RecallRequest
@@ -164,6 +167,31 @@ def test_a_phrase_of_invisible_characters_is_refused(
     asked = query and query.format(nothing)
     with pytest.raises(InvalidRequest, match=f"^{field}: .*no character to search for"):
         search_of(asked, SearchOptions.model_validate(filled))
+
+
+CHECKED_BY_OURSELVES = {
+    STORED_ID_PATTERN,
+    Document.model_json_schema()["properties"]["id"]["anyOf"][0]["pattern"],
+}
+"""Patterns of ids: `check_id` says itself what is wrong with one."""
+
+
+def patterns(described: Any) -> Iterator[str]:
+    """The patterns in a description, at any depth."""
+    if isinstance(described, dict):
+        if isinstance(pattern := described.get("pattern"), str):
+            yield pattern
+        described = list(described.values())
+    if isinstance(described, list):
+        for part in described:
+            yield from patterns(part)
+
+
+def test_no_message_shows_a_pattern_to_people() -> None:
+    described = set(patterns(create_app(GatewaySettings()).openapi()))
+    unexplained = {one for one in described - CHECKED_BY_OURSELVES if what_to_write(one) is None}
+    assert not unexplained
+    assert len(described) > 8
 
 
 def test_the_description_of_the_api_says_what_a_filter_takes() -> None:

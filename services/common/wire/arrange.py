@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
-from services.common.field_names import NAME
+from services.common.field_names import WHOLE_NAME
 from services.common.parameters import PartitionName
 from services.common.values import Scalar
 from services.common.versions import VERSION_PATTERN
@@ -24,7 +24,7 @@ class SortKey(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     field: str = Field(
-        pattern=f"^{NAME}$",
+        pattern=WHOLE_NAME,
         description="Name of a field, or `relevance` for the given order of the documents",
     )
     descending: bool = False
@@ -37,7 +37,7 @@ class ArrangeOptions(BaseModel):
 
     facets: list[FacetWanted] = Field(default_factory=list, max_length=MAX_FACETS)
     sort: list[SortKey] = Field(default_factory=list, max_length=MAX_SORT_KEYS)
-    group_by: str | None = Field(default=None, pattern=f"^{NAME}$")
+    group_by: str | None = Field(default=None, pattern=WHOLE_NAME)
 
 
 class Timed(ArrangeOptions):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.common.field_names import NAME
+from services.common.field_names import WHOLE_NAME
 from services.common.patterns import explained
 from services.common.values import MAX_STRING_BYTES
 
@@ -25,7 +25,7 @@ class Boost(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    field: str = Field(pattern=f"^{NAME}$", description="Name of the field")
+    field: str = Field(pattern=WHOLE_NAME, description="Name of the field")
     recency: str | None = Field(
         default=None,
         pattern=explained(

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.common.dictionary_files import MAX_WORD_CHARS, MAX_WORDS
+from services.common.patterns import explained
 
 MAX_BYTES = 4 * 1024 * 1024
 """Limit of all words of a dictionary in bytes of UTF-8."""
@@ -12,7 +13,9 @@ MAX_BYTES = 4 * 1024 * 1024
 OwnWord = Annotated[
     str,
     StringConstraints(
-        min_length=1, max_length=MAX_WORD_CHARS, pattern=r"^[^\s\x00-\x1f\x7f-\x9f]+$"
+        min_length=1,
+        max_length=MAX_WORD_CHARS,
+        pattern=explained(r"^[^\s\x00-\x1f\x7f-\x9f]+$", "write a word without white space"),
     ),
 ]
 """A word without white space and control characters, which queries and documents keep whole."""

@@ -12,7 +12,8 @@ from pydantic import (
     StrictStr,
 )
 
-from services.common.field_names import NAME
+from services.common.field_names import NAME, RULE
+from services.common.patterns import explained
 from services.common.values import MAX_INTEGER, MIN_INTEGER, Scalar
 
 MAX_FACETS = 20
@@ -34,7 +35,7 @@ class FacetWanted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     field: str = Field(
-        pattern=rf"^({NAME}|\*)$",
+        pattern=explained(rf"^({NAME}|\*)$", f"{RULE}; or write * for every field"),
         description="Name of the field; `*` for every field of the documents",
     )
     top: int = Field(

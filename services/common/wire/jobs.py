@@ -7,8 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
 from services.common.parameters import ListParameter, Parameters, PartitionName
+from services.common.patterns import explained
 from services.common.wire.input_formats import Charset, InputFormat
 
+JOB_ID = explained(
+    r"^[A-Za-z0-9_-]{1,64}$", "write the id of a job, as the call that began it gave it"
+)
+"""Pattern of the ids of jobs."""
 MAX_PAGE = 200
 
 
@@ -178,9 +183,7 @@ class JobPageOptions(Parameters):
         examples=["failed,succeeded_with_errors"],
     )
     limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Jobs of a page")
-    after: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="`next` of the page before"
-    )
+    after: str | None = Field(default=None, pattern=JOB_ID, description="`next` of the page before")
 
 
 class JobPage(BaseModel):

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from services.common.errors import JobNotFound, UnsupportedFormat
 from services.common.paths import segment
+from services.common.patterns import explained
 from services.common.wire.input_formats import InputFormat
-from services.common.wire.jobs import Job, JobAccepted, JobPage, JobPageOptions
+from services.common.wire.jobs import JOB_ID, Job, JobAccepted, JobPage, JobPageOptions
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.access.keys import NO_TENANT, ApiKey
 from services.gateway.indexing.proxy import follow, pass_on, upload
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/index-jobs", tags=["index jobs"])
 async def _seen(
     indexer: Indexer,
     caller: Caller,
-    job_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+    job_id: Annotated[str, Path(pattern=JOB_ID)],
 ) -> str:
     """The id of a job whose collection the key may see.
 
@@ -62,7 +63,10 @@ async def create_job(
     idempotency_key: Annotated[
         str | None,
         Header(
-            pattern=r"^[A-Za-z0-9._-]{1,128}$",
+            pattern=explained(
+                r"^[A-Za-z0-9._-]{1,128}$",
+                "write at most 128 letters, digits, points, underscores and hyphens",
+            ),
             description="The same key and body start one job, however often they are sent",
         ),
     ] = None,

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from services.common.collection import NAME_PATTERN
-from services.common.field_names import NAME
+from services.common.field_names import NAME, RULE
 from services.common.parameters import (
     CONDITIONS,
     MAX_FIELDS,
@@ -53,7 +53,12 @@ CURSOR_PATTERN = explained(
     r"^(\*|[A-Za-z0-9_-]{16}\.[0-9]{1,5})$",
     "write `*` for the first page, and for the next one the `next_cursor` of the page before",
 )
-SortName = Annotated[str, StringConstraints(pattern=rf"^-?{NAME}$")]
+SortName = Annotated[
+    str,
+    StringConstraints(
+        pattern=explained(rf"^-?{NAME}$", f"{RULE}, unless the - means a falling order")
+    ),
+]
 
 
 class SearchOptions(BaseModel):
