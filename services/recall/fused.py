@@ -97,8 +97,8 @@ def _parts(scores: Sequence[float], fusion: Fusion, weight: float) -> list[float
     if not scores or scores[0] <= scores[-1]:
         return [weight] * len(scores)
     worst = scores[-1]
-    scale = weight / (scores[0] - worst)
-    return [(score - worst) * scale for score in scores]
+    spread = scores[0] - worst
+    return [(score - worst) / spread * weight for score in scores]
 
 
 def numbers_of(fused: Iterable[Fused]) -> dict[str, list[int]]:

@@ -1,7 +1,7 @@
 """Fusion of the two legs, checked by hand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.recall.domain import Found
@@ -38,6 +38,7 @@ def test_one_leg_alone_keeps_its_order() -> None:
     st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 50)),
     st.sampled_from([Fusion(), Fusion("reciprocal_rank"), Fusion("weighted", 0.0)]),
 )
+@example({}, {"a": 0.0, "b": 5e-324}, Fusion())
 def test_each_document_comes_once_best_first(
     dense: dict[str, float], lexical: dict[str, float], fusion: Fusion
 ) -> None:
@@ -58,8 +59,7 @@ def _slowly(dense: list[Found], lexical: list[Found], fusion: Fusion) -> list[tu
         if fusion.method == "reciprocal_rank":
             return 1 / (fusion.rank_constant + rank + 1)
         best, worst = leg[0].score, leg[-1].score
-        scale = weight / (best - worst) if best > worst else 0.0
-        return (leg[rank].score - worst) * scale if scale else weight
+        return (leg[rank].score - worst) / (best - worst) * weight if best > worst else weight
 
     scores = {
         id_: part(dense, fusion.dense_weight, id_) + part(lexical, 1 - fusion.dense_weight, id_)
