@@ -67,11 +67,6 @@ class MilvusSettings(ServiceSettings):
     milvus_key: Path | None = None
     """PEM file with the private key of that certificate."""
 
-    @field_validator("milvus_ca", "milvus_certificate", "milvus_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, path: object) -> object:
-        return path or None
-
     @field_validator("milvus_uri")
     @classmethod
     def _is_an_address(cls, uri: str) -> str:

@@ -16,7 +16,9 @@ _SCHEME = "s3://"
 class ObjectStoreSettings(BaseSettings):
     """Settings of every program that reads or writes objects, under the prefix XUNWEN_S3_."""
 
-    model_config = SettingsConfigDict(env_prefix="XUNWEN_S3_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="XUNWEN_S3_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     addressing: Literal["auto", "path", "virtual"] = "auto"
     """Where the bucket's name stands: `path` behind the host, `virtual` in front of it, as Aliyun
@@ -24,11 +26,6 @@ class ObjectStoreSettings(BaseSettings):
     ca: Path | None = None
     """PEM file with the certificates that the store's is checked against; by default those of
     AWS_CA_BUNDLE, else the public authorities."""
-
-    @field_validator("ca", mode="before")
-    @classmethod
-    def _empty_is_none(cls, path: object) -> object:
-        return path or None
 
     @field_validator("ca")
     @classmethod

@@ -56,7 +56,7 @@ class ServiceSettings(BaseSettings):
     docs/settings.md.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` means all addresses of the machine."""

@@ -1,12 +1,14 @@
 """Settings that cannot be used are named before a service starts."""
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from services.common.settings import ServiceSettings, read_settings
 from services.gateway.settings import GatewaySettings
 from services.indexer.settings import IndexerSettings
 from services.rank.settings import RankSettings
 from services.recall.settings import RecallSettings
+from xunwen.embedded.settings import EmbeddedSettings
 
 _VARIABLES = [
     ("gateway", GatewaySettings, "XUNWEN_GATEWAY_RECALL_URL"),
@@ -129,3 +131,17 @@ def test_a_value_of_another_form_is_named(
 def test_a_level_of_the_log_is_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XUNWEN_RANK_LOG_LEVEL", "debug")
     assert read_settings(RankSettings, "rank").log_level == "DEBUG"
+
+
+_KINDS: list[type[BaseSettings]] = [GatewaySettings, RecallSettings, RankSettings, IndexerSettings]
+_ALL: list[type[BaseSettings]] = [*_KINDS, EmbeddedSettings]
+
+
+@pytest.mark.parametrize("kind", _ALL)
+def test_an_empty_variable_counts_as_not_set(
+    kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = kind().model_dump()
+    for name in kind.model_fields:
+        monkeypatch.setenv(f"{kind.model_config['env_prefix']}{name}".upper(), "")
+    assert read_settings(kind, "service").model_dump() == expected

@@ -26,7 +26,9 @@ class EmbeddedSettings(BaseSettings):
     """The settings of the embedded system; the field `gateway_port` is the variable
     XUNWEN_GATEWAY_PORT."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="XUNWEN_")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_prefix="XUNWEN_", env_ignore_empty=True
+    )
 
     home: Path = Field(default_factory=lambda: _root() / "var")
     """Directory of everything that is stored: index, jobs, keys, logs."""
