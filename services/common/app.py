@@ -1,5 +1,6 @@
 """Creates, starts and serves the application of every service."""
 
+import math
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -154,7 +155,7 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
         app,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
         server_header=False,
         timeout_keep_alive=_IDLE_SECONDS,
         loop="uvloop",

@@ -1,17 +1,15 @@
 """Settings that every service has; each service adds its own under its environment prefix."""
 
+import json
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
-
-_FIELD = re.compile(r'field "(\w+)"')
-"""The name of a setting in the message of a SettingsError."""
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _service_url(given: str) -> str:
@@ -42,11 +40,31 @@ def _secret_of_header(given: SecretStr) -> SecretStr:
     return SecretStr(secret)
 
 
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-
 HeaderSecret = Annotated[SecretStr, AfterValidator(_secret_of_header)]
 """A secret that travels in a header, which cannot hold the line end of a file that it comes from:
 white space around it is left out."""
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('this is no JSON list; write ["first", "second"]') from None
+
+
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_decoded)]
+"""Texts, in the environment a JSON list."""
+PathList = Annotated[list[Path], NoDecode, BeforeValidator(_decoded)]
+"""Paths, in the environment a JSON list."""
+
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
+]
+"""Name of a level of logging, in the environment in any case."""
 
 
 class ServiceSettings(BaseSettings):
@@ -56,13 +74,15 @@ class ServiceSettings(BaseSettings):
     docs/settings.md.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` means all addresses of the machine."""
     port: int = Field(ge=0, le=65535)
     """TCP port to listen on; 0 lets the system choose a free one."""
-    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
+    log_level: LogLevel = "INFO"
     """Lowest level of log lines that are written: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
     internal_token: HeaderSecret | None = None
     """Token that calls between services must carry, the same in all services. Without one, the
@@ -72,7 +92,7 @@ class ServiceSettings(BaseSettings):
     search is 30 s."""
     head_seconds: float = Field(default=20.0, gt=0)
     """Seconds in which the head of a request must arrive; slower connections are closed."""
-    trace_endpoint: str | None = None
+    trace_endpoint: ServiceUrl | None = None
     """Base address of an OTLP/HTTP collector, such as http://collector:4318. Without one, nothing
     is traced."""
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
@@ -95,15 +115,18 @@ def read_settings(kind: type[Settings], service: str) -> Settings:
     try:
         return kind()
     except ValidationError as error:
-        prefix = kind.model_config["env_prefix"]
+        prefix = str(kind.model_config["env_prefix"])
         reasons = [
-            f"{prefix}{'_'.join(map(str, item['loc']))}".upper() + f": {item['msg']}"
+            _reason(prefix, item["loc"], item["msg"].removeprefix("Value error, "))
             for item in error.errors()
         ]
         sys.stderr.write(f"{service}: {'; '.join(reasons)}\n")
         raise SystemExit(1) from error
-    except SettingsError as error:  # A list is read before anything is validated.
-        named = _FIELD.search(str(error))
-        variable = f"{kind.model_config['env_prefix']}{named[1] if named else ''}".upper()
-        sys.stderr.write(f'{service}: {variable}: write a JSON list, such as ["one", "two"]\n')
-        raise SystemExit(1) from error
+
+
+def _reason(prefix: str, place: tuple[int | str, ...], message: str) -> str:
+    """The variable with what is wrong with it; of variables that do not fit together, the message
+    names each as `{name}`."""
+    if not place:
+        return re.sub(r"\{(\w+)\}", lambda name: f"{prefix}{name[1].upper()}", message)
+    return f"{prefix}{'_'.join(map(str, place))}".upper() + f": {message}"

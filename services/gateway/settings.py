@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.redis_address import CacheRedisUrl, StateRedisUrl
-from services.common.settings import HeaderSecret, ServiceSettings, ServiceUrl
+from services.common.settings import HeaderSecret, ServiceSettings, ServiceUrl, TextList
 
 MIB = 1024 * 1024
 MIN_OPERATOR_KEY = 32
@@ -83,7 +83,7 @@ class GatewaySettings(ServiceSettings):
     operator_key: HeaderSecret | None = None
     """An API key with all rights, of at least 32 characters, that works without the state
     store."""
-    cors_origins: list[str] = Field(default_factory=list)
+    cors_origins: TextList = Field(default_factory=list)
     """Origins whose web pages may call the API, as a JSON list such as
     ["https://library.example"]."""
 
@@ -92,15 +92,15 @@ class GatewaySettings(ServiceSettings):
         """Whether calls must carry an API key."""
         return not is_loopback(self.host) if self.require_keys is None else self.require_keys
 
-    @model_validator(mode="after")
-    def _operator_key_is_strong(self) -> "GatewaySettings":
-        key = self.operator_key
+    @field_validator("operator_key")
+    @classmethod
+    def _operator_key_is_strong(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key.get_secret_value()) < MIN_OPERATOR_KEY:
             raise ValueError(
-                f"operator_key is shorter than {MIN_OPERATOR_KEY} characters; make one with"
+                f"is shorter than {MIN_OPERATOR_KEY} characters; make one with"
                 " `openssl rand -hex 32`"
             )
-        return self
+        return key
 
     @field_validator("cors_origins")
     @classmethod
@@ -108,7 +108,7 @@ class GatewaySettings(ServiceSettings):
         for origin in origins:
             if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", origin):
                 raise ValueError(
-                    f"cors_origins: {origin!r} is no origin; write it as https://host or"
+                    f"{origin!r} is no origin; write it as https://host or"
                     " https://host:port, without a path and without *"
                 )
         return origins
@@ -117,13 +117,13 @@ class GatewaySettings(ServiceSettings):
     def _lifetimes_are_in_order(self) -> "GatewaySettings":
         if not self.cache_fresh_seconds <= self.cache_stale_seconds <= self.cache_kept_seconds:
             raise ValueError(
-                "cache_fresh_seconds, cache_stale_seconds and cache_kept_seconds each include the"
-                f" one before, but are {self.cache_fresh_seconds:g},"
+                "{cache_fresh_seconds}, {cache_stale_seconds} and {cache_kept_seconds} each include"
+                f" the one before, but are {self.cache_fresh_seconds:g},"
                 f" {self.cache_stale_seconds:g} and {self.cache_kept_seconds:g}"
             )
         if self.concurrency > self.max_concurrency:
             raise ValueError(
-                f"concurrency ({self.concurrency}) is above max_concurrency"
+                f"{{concurrency}} ({self.concurrency}) is above {{max_concurrency}}"
                 f" ({self.max_concurrency}); lower the first or raise the second"
             )
         return self
@@ -132,7 +132,8 @@ class GatewaySettings(ServiceSettings):
     def _budgets_fit(self) -> "GatewaySettings":
         if self.budget_ms > self.max_budget_ms:
             raise ValueError(
-                f"budget_ms ({self.budget_ms}) is above max_budget_ms ({self.max_budget_ms});"
+                f"{{budget_ms}} ({self.budget_ms}) is above {{max_budget_ms}}"
+                f" ({self.max_budget_ms});"
                 " lower the first or raise the second"
             )
         return self

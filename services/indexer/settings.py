@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.milvus_address import MilvusSettings
 from services.common.precision import WantedPrecision
 from services.common.redis_address import StateRedisUrl
-from services.common.settings import OptionalServiceUrl, ServiceUrl
+from services.common.settings import OptionalServiceUrl, PathList, ServiceUrl, TextList
 from services.common.wire.golden import MAX_GOLDEN
 from services.indexer.index.choice import IndexChoice, IndexKind
 
@@ -44,7 +44,7 @@ class IndexerSettings(MilvusSettings):
     """Where Milvus reads the files of a bulk import (`mode=import`): s3://bucket/prefix in the
     bucket of Milvus's own storage, or a directory that Milvus sees under the same path. With none
     such jobs are refused."""
-    source_roots: list[str] = Field(default_factory=list)
+    source_roots: TextList = Field(default_factory=list)
     """Directories or s3:// prefixes from which a job may name its input, as a JSON list; none
     by default."""
     recall_url: ServiceUrl = "http://127.0.0.1:8001"
@@ -54,7 +54,7 @@ class IndexerSettings(MilvusSettings):
     compared with the index before; without one, the order of recall is compared."""
     model_dir: Path = Path("models/literature-encoder")
     """Model directory of the encoder of collections that name none."""
-    encoders: list[Path] = Field(default_factory=list)
+    encoders: PathList = Field(default_factory=list)
     """Model directories of further encoders, as a JSON list: those of collections that were filled
     before a change of encoder, or that name their own. Recall must name the same."""
     encoder_memory_mb: int = Field(default=2048, ge=0)

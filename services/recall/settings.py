@@ -10,6 +10,7 @@ from services.common.blend import BLEND
 from services.common.engine import QUEUED_TOKENS, PredictorOptions
 from services.common.milvus_address import MilvusSettings
 from services.common.precision import WantedPrecision
+from services.common.settings import PathList
 
 
 class RecallSettings(MilvusSettings):
@@ -21,7 +22,7 @@ class RecallSettings(MilvusSettings):
     """TCP port to listen on; 0 lets the system choose a free one."""
     model_dir: Path = Path("models/literature-encoder")
     """Model directory of the encoder of collections that name none."""
-    encoders: list[Path] = Field(default_factory=list)
+    encoders: PathList = Field(default_factory=list)
     """Model directories of further encoders, as a JSON list: those of collections that were filled
     before a change of encoder, or that name their own. The indexer must name the same."""
     encoder_memory_mb: int = Field(default=2048, ge=0)

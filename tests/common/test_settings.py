@@ -1,5 +1,7 @@
 """Settings that cannot be used are named before a service starts."""
 
+from typing import get_origin
+
 import pytest
 from pydantic_settings import BaseSettings
 
@@ -135,6 +137,75 @@ def test_a_level_of_the_log_is_written_in_any_case(monkeypatch: pytest.MonkeyPat
 
 _KINDS: list[type[BaseSettings]] = [GatewaySettings, RecallSettings, RankSettings, IndexerSettings]
 _ALL: list[type[BaseSettings]] = [*_KINDS, EmbeddedSettings]
+
+
+def _refused(
+    kind: type[BaseSettings],
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """The one line with which a service ends that finds these variables."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        read_settings(kind, "service")
+    said = capsys.readouterr().err
+    assert said.startswith("service: ")
+    assert said.count("\n") == 1
+    assert "Value error" not in said
+    return said.removeprefix("service: ").rstrip()
+
+
+def _lists(kind: type[BaseSettings]) -> list[str]:
+    fields = kind.model_fields.items()
+    return [name for name, field in fields if get_origin(field.annotation) is list]
+
+
+_LISTS = [(kind, name) for kind in _ALL for name in _lists(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), _LISTS)
+def test_a_list_that_is_no_json(
+    kind: type[BaseSettings],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    variable = f"{kind.model_config['env_prefix']}{name}".upper()
+    said = _refused(kind, {variable: "a,b"}, monkeypatch, capsys)
+    assert said == f'{variable}: this is no JSON list; write ["first", "second"]'
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"BUDGET_MS": "50000"}, "XUNWEN_GATEWAY_BUDGET_MS (50000) is above"),
+        ({"CONCURRENCY": "300"}, "is above XUNWEN_GATEWAY_MAX_CONCURRENCY (256)"),
+        ({"CACHE_KEPT_SECONDS": "1"}, "and XUNWEN_GATEWAY_CACHE_KEPT_SECONDS each include"),
+        ({"OPERATOR_KEY": "short"}, "XUNWEN_GATEWAY_OPERATOR_KEY: is shorter than 32 characters"),
+        ({"CORS_ORIGINS": '["*"]'}, "XUNWEN_GATEWAY_CORS_ORIGINS: '*' is no origin"),
+        ({"LOG_LEVEL": "verbose"}, "XUNWEN_GATEWAY_LOG_LEVEL: "),
+        ({"TRACE_ENDPOINT": "collector:4318"}, "XUNWEN_GATEWAY_TRACE_ENDPOINT: "),
+        ({"DRAIN_SECONDS": "inf"}, "XUNWEN_GATEWAY_DRAIN_SECONDS: "),
+    ],
+)
+def test_the_variable_at_fault_is_named(
+    variables: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {f"XUNWEN_GATEWAY_{name}": value for name, value in variables.items()}
+    assert words in _refused(GatewaySettings, given, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_level_of_logging_is_written_in_any_case(
+    kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{kind.model_config['env_prefix']}LOG_LEVEL", "debug")
+    assert read_settings(kind, "service").model_dump()["log_level"] == "DEBUG"
 
 
 @pytest.mark.parametrize("kind", _ALL)

@@ -240,7 +240,7 @@ def test_without_keys_it_binds_to_loopback_only(stack: Stack) -> None:
     [
         ({"operator_key": "short"}, "openssl rand"),
         ({"cors_origins": '["*"]'}, "no origin"),
-        ({"cache_fresh_seconds": "100000"}, "cache_stale_seconds"),
+        ({"cache_fresh_seconds": "100000"}, "CACHE_STALE_SECONDS"),
     ],
 )
 def test_settings_that_cannot_be(stack: Stack, changes: dict[str, str], says: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.precision import WantedPrecision
+from services.common.settings import PathList
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.hosts import reached_host
 
@@ -34,7 +35,7 @@ class EmbeddedSettings(BaseSettings):
     """Directory of everything that is stored: index, jobs, keys, logs."""
     encoder: Path = Field(default_factory=lambda: _root() / "models" / "literature-encoder")
     """Model directory of the encoder of collections that name none."""
-    encoders: list[Path] = Field(default_factory=list)
+    encoders: PathList = Field(default_factory=list)
     """Model directories of further encoders, as a JSON list: those of collections that were filled
     before a change of encoder, or that name their own."""
     ranker: Path = Field(default_factory=lambda: _root() / "models" / "literature-ranker")
