@@ -60,6 +60,18 @@ PathList = Annotated[list[Path], NoDecode, BeforeValidator(_decoded)]
 """Paths, in the environment a JSON list."""
 
 
+def _fits_a_header(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError(
+            "holds a space, a line break or a character beyond ASCII, which no header can carry;"
+            " what is made from a file often ends in a line break"
+        )
+    return secret
+
+
+HeaderSecret = Annotated[SecretStr, AfterValidator(_fits_a_header)]
+"""A secret that callers show in a header."""
+
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),

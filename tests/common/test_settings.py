@@ -216,3 +216,15 @@ def test_an_empty_variable_counts_as_not_set(
     for name in kind.model_fields:
         monkeypatch.setenv(f"{kind.model_config['env_prefix']}{name}".upper(), "")
     assert read_settings(kind, "service").model_dump() == expected
+
+
+@pytest.mark.parametrize("name", ["INTERNAL_TOKEN", "OPERATOR_KEY"])
+@pytest.mark.parametrize("end", ["\n", " ", "钥"])
+def test_a_secret_that_no_header_can_carry(
+    name: str, end: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Secret that was made with `--from-file` ends in the line break of its file."""
+    variable, secret = f"XUNWEN_GATEWAY_{name}", "0123456789abcdef" * 2
+    said = _refused(GatewaySettings, {variable: secret + end}, monkeypatch, capsys)
+    assert said.startswith(f"{variable}: holds a space, a line break or")
+    assert secret not in said
