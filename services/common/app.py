@@ -1,7 +1,6 @@
 """Creates, starts and serves the application of every service."""
 
 import math
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +15,7 @@ from services.common.connection import connection
 from services.common.drain import DrainingServer, end_on_signals
 from services.common.errors import StartFailed
 from services.common.garbage import set_apart
+from services.common.listening import listener
 from services.common.logs import configure_logs
 from services.common.metrics import HttpMetrics
 from services.common.middleware import RequestContextMiddleware
@@ -110,22 +110,6 @@ def create_service_app(
     return app
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to `host` and `port`. Raises OSError if the address is taken or belongs to
-    another machine."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets that name their protocol. With it on,
-    # the body of a response waits up to 40 ms for the acknowledgement of its head.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def start(service: str, kind: type[Settings], create: Callable[[Settings], FastAPI]) -> int:
     """Reads the settings of a service, creates its application, and serves it until it is ended.
 
@@ -146,10 +130,9 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Exits 1 with one line if the port is taken."""
     configure_logs(service, settings.log_level)
     try:
-        listener = bind(settings.host, settings.port)
-    except OSError as error:
-        reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        sys.stderr.write(f"{service}: {reason}\n")
+        bound = listener(settings.host, settings.port)
+    except StartFailed as error:
+        sys.stderr.write(f"{service}: {error.detail}\n")
         raise SystemExit(1) from error
     config = uvicorn.Config(
         app,
@@ -164,4 +147,4 @@ def serve(app: FastAPI, settings: ServiceSettings, service: str) -> None:
     )
     end_on_signals()
     with tracing(service, settings.trace_endpoint, settings.trace_sample_ratio):
-        DrainingServer(config, app).run(sockets=[listener])
+        DrainingServer(config, app).run(sockets=[bound])

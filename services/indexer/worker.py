@@ -25,8 +25,9 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from services.common.engine import PredictorOptions, open_described
 from services.common.engine.metrics import EngineMetrics
-from services.common.errors import DictionaryInvalid, ModelInvalid, SearchError
+from services.common.errors import SearchError, StartFailed
 from services.common.garbage import set_apart
+from services.common.listening import listener
 from services.common.logs import configure_logs
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
@@ -61,11 +62,12 @@ def main() -> int:
         sys.stderr.write(f"worker: XUNWEN_INDEXER_OCR_COMMAND: {reason}\n")
         return 1
     try:
+        bound = listener(settings.host, settings.worker_port) if settings.worker_port else None
         options = PredictorOptions(threads=settings.threads, precision=settings.precision)
         directories = EncoderDirectories.read(settings.model_dir, settings.encoders)
         encoder = open_described(directories.default, options)
         analyzers = Analyzers(settings.dictionaries)
-    except (ModelInvalid, DictionaryInvalid) as error:
+    except StartFailed as error:
         sys.stderr.write(f"worker: {error.detail}\n")
         return 1
     name = f"{socket.gethostname()}-{os.getpid()}"
@@ -111,10 +113,8 @@ def main() -> int:
     )
     with ExitStack() as stack:
         stack.enter_context(tracing("worker", settings.trace_endpoint, settings.trace_sample_ratio))
-        if settings.worker_port:
-            stack.enter_context(
-                probe_server(settings.host, settings.worker_port, registry, lambda: parts.stuck)
-            )
+        if bound is not None:
+            stack.enter_context(probe_server(bound, registry, lambda: parts.stuck))
         set_apart()
         worker.start()
     return int(worker.exitcode or 0)

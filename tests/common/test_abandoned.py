@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from starlette.middleware import Middleware
 
 from services.common.abandoned import DropAbandoned
-from services.common.app import bind
 from services.common.connection import connection
+from services.common.listening import bind
 
 
 class Said(BaseModel):

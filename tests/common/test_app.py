@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from starlette.types import Message
 
-from services.common.app import bind, create_service_app
+from services.common.app import create_service_app
 from services.common.errors import IndexUnavailable
+from services.common.listening import bind
 from services.common.request_context import Deadline, deadline_var
 
 

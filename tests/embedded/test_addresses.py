@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.common.app import bind
+from services.common.listening import bind
 from tests.common.test_drain import PROGRAM, ROOT
 from tests.servers import free_port
 from xunwen import Client

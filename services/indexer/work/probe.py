@@ -1,5 +1,6 @@
 """A small HTTP server for a worker's /livez and /metrics; a worker serves nothing else."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 @contextmanager
 def probe_server(
-    host: str, port: int, registry: CollectorRegistry, stuck: Callable[[], bool]
+    listener: socket.socket, registry: CollectorRegistry, stuck: Callable[[], bool]
 ) -> Iterator[None]:
-    """Serves until the block ends; /livez answers 503 once `stuck` returns true."""
+    """Serves on a bound socket until the block ends; /livez answers 503 once `stuck` returns
+    true."""
 
     class Probe(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -34,7 +36,11 @@ def probe_server(
         def log_message(self, *_: object) -> None:
             """Writes nothing, since a probe comes every few seconds."""
 
-    with ThreadingHTTPServer((host, port), Probe) as server:
+    address = listener.getsockname()[:2]
+    with ThreadingHTTPServer(address, Probe, bind_and_activate=False) as server:
+        server.socket.close()
+        server.socket = listener
+        server.server_activate()
         thread = threading.Thread(target=server.serve_forever, name="probe", daemon=True)
         thread.start()
         try:
