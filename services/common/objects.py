@@ -5,12 +5,32 @@ Address and keys come by the usual AWS variables.
 
 import ssl
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+import fsspec
+from pydantic import AfterValidator, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SCHEME = "s3://"
+
+
+def _storage(url: str) -> str:
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return url
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except ImportError:
+        raise ValueError(f"the package that reads {scheme}:// is not installed") from None
+    except ValueError:
+        raise ValueError(
+            f"nothing reads {scheme}://; write a directory, or s3://bucket/prefix"
+        ) from None
+    return url
+
+
+StorageUrl = Annotated[str, AfterValidator(_storage)]
+"""A setting with the place of objects: a directory, or an address that fsspec reads."""
 
 
 class ObjectStoreSettings(BaseSettings):

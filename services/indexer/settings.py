@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.milvus_address import MilvusSettings
+from services.common.objects import StorageUrl
 from services.common.precision import WantedPrecision
 from services.common.redis_address import StateRedisUrl
 from services.common.settings import OptionalServiceUrl, PathList, ServiceUrl, TextList
@@ -37,10 +38,10 @@ class IndexerSettings(MilvusSettings):
     state_redis_url: StateRedisUrl = "redis://127.0.0.1:6379/0"
     """Redis that holds the job queue and index versions, a server or replicas behind Sentinel. It
     must be durable and evict nothing."""
-    storage_url: str = "var/indexer"
+    storage_url: StorageUrl = "var/indexer"
     """Where accepted input and results of jobs are stored: a directory, or an fsspec address
     such as s3://bucket/prefix."""
-    import_url: str = ""
+    import_url: StorageUrl = ""
     """Where Milvus reads the files of a bulk import (`mode=import`): s3://bucket/prefix in the
     bucket of Milvus's own storage, or a directory that Milvus sees under the same path. With none
     such jobs are refused."""
@@ -102,6 +103,15 @@ class IndexerSettings(MilvusSettings):
     """Arithmetic of the worker's encoder: `auto` takes the fastest that the model allows on this
     processor, `small` (the embedded system's default) int8 if the model allows it, which needs
     600 MB less than bfloat16."""
+
+    @field_validator("source_roots")
+    @classmethod
+    def _roots_are_read(cls, roots: list[str]) -> list[str]:
+        for root in roots:
+            scheme, separator, _ = root.partition("://")
+            if separator and scheme not in ("file", "s3"):
+                raise ValueError(f"{root!r} is neither a directory nor an s3:// prefix")
+        return roots
 
     def index_choice(self) -> IndexChoice:
         """The kind of vector index and its parameters."""

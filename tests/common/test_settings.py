@@ -228,3 +228,29 @@ def test_a_secret_that_no_header_can_carry(
     said = _refused(GatewaySettings, {variable: secret + end}, monkeypatch, capsys)
     assert said.startswith(f"{variable}: holds a space, a line break or")
     assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("STORAGE_URL", "foo://jobs/x", "nothing reads foo://; write a directory, or s3://"),
+        ("IMPORT_URL", "gs://jobs/x", "the package that reads gs:// is not installed"),
+        ("SOURCE_ROOTS", '["s3://a", "oss://b"]', "'oss://b' is neither a directory nor"),
+    ],
+)
+def test_a_storage_that_nothing_reads(
+    name: str,
+    value: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    variable = f"XUNWEN_INDEXER_{name}"
+    said = _refused(IndexerSettings, {variable: value}, monkeypatch, capsys)
+    assert said.startswith(f"{variable}: {words}")
+
+
+@pytest.mark.parametrize("value", ["/jobs", "var/jobs", "file:///jobs", "s3://jobs/x"])
+def test_storages(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNWEN_INDEXER_STORAGE_URL", value)
+    assert read_settings(IndexerSettings, "indexer").storage_url == value
