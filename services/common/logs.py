@@ -19,7 +19,9 @@ class _RequestId(logging.Filter):
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Sends all loggers of the process, also those of libraries, through one JSON handler.
 
-    `service` becomes a member of every line; `level` is the name of the lowest level written.
+    `service` becomes a member of every line; `level` is the name of the lowest level written. Lines
+    of libraries below INFO are never written, since some show whole requests with their
+    signatures.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(
@@ -32,7 +34,10 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         )
     )
     handler.addFilter(_RequestId())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    lowest = logging.getLevelNamesMapping()[level]
+    logging.basicConfig(level=max(lowest, logging.INFO), handlers=[handler], force=True)
+    for name in ("services", "__main__"):
+        logging.getLogger(name).setLevel(lowest)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         vendor = logging.getLogger(name)
         vendor.handlers.clear()

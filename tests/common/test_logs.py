@@ -1,0 +1,41 @@
+"""Log lines: which are written at which level."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from services.common.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    names = (None, "services", "__main__")
+    handlers = logging.root.handlers[:]
+    levels = [logging.getLogger(name).level for name in names]
+    yield
+    logging.root.handlers[:] = handlers
+    for name, level in zip(names, levels, strict=True):
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("DEBUG", ["own DEBUG", "own INFO", "library INFO", "own ERROR", "library ERROR"]),
+        ("INFO", ["own INFO", "library INFO", "own ERROR", "library ERROR"]),
+        ("ERROR", ["own ERROR", "library ERROR"]),
+    ],
+)
+def test_libraries_write_no_lines_for_developers(
+    level: str, written: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """botocore's show headers with the signatures of requests to the object store."""
+    configure_logs("indexer", level)
+    for name in ("DEBUG", "INFO", "ERROR"):
+        number = logging.getLevelNamesMapping()[name]
+        logging.getLogger("services.indexer.worker").log(number, "own %s", name)
+        logging.getLogger("botocore.auth").log(number, "library %s", name)
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["message"] for line in lines] == written
