@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.common.errors import JobNotFound, Unavailable
 from services.common.model_dir.encoders import EncoderDirectories
@@ -18,6 +19,8 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import JobEnd, PartResult, Plan, Rejection, now
 from services.indexer.jobs.recovery import recovered
+from services.indexer.jobs.workers import Workers
+from services.indexer.metrics import JobMetrics
 from tests.indexer.serverless import Serverless, manifest
 
 STATE = Callable[[Serverless], Coroutine[Any, Any, JobLedger]]
@@ -283,3 +286,20 @@ async def test_the_events_of_a_job_go_on_when_the_jobs_are_read_back(
     assert '"state":"cancelled"' in told[-1]
     with pytest.raises(JobNotFound):
         system.book.get("another")
+
+
+async def test_jobs_are_counted_once_they_are_read_back(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """A count that began with 0 at each start would look like jobs that fail at that moment."""
+    before = Serverless(tmp_path, encoders)
+    await before.book.load()
+    await end(before, await unplanned(before))
+    after, registry = Serverless(tmp_path, encoders), CollectorRegistry()
+    JobMetrics(registry, after.book, Workers(0), lambda: False)
+    failed = "xunwen_index_jobs", {"state": "failed"}
+    assert registry.get_sample_value(*failed) is None
+    assert registry.get_sample_value("xunwen_index_writer") == 0
+    await after.book.load()
+    assert registry.get_sample_value(*failed) == 1
+    assert registry.get_sample_value("xunwen_index_parts_open") == 0
