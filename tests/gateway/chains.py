@@ -59,6 +59,7 @@ class Replica:
     keys: Keys
     recall: CountingRecall
     rank: PlainRank
+    metrics: CollectorRegistry
 
     @property
     def hot(self) -> HotQueries:
@@ -109,7 +110,7 @@ async def replica(
         cached = Cached(shared, both, keys, refresh_seconds=10)
         observed = Observed(cached, HotQueries(cache), metrics, CacheMetrics(registry))
         try:
-            yield Replica(observed, cached, keys, recall, rank)
+            yield Replica(observed, cached, keys, recall, rank, registry)
         finally:
             await cached.aclose()
             await shared.aclose()

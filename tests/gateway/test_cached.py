@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from services.common.errors import IndexUnavailable, Overloaded
+from services.common.errors import IndexUnavailable, Overloaded, ServiceUnavailable
 from services.gateway.cache.policy import CacheUse, Lifetimes
 from services.gateway.search.answers import CacheState
 from services.gateway.search.cached import Cached
@@ -24,6 +24,20 @@ async def test_the_second_answer_comes_from_the_cache(redis: GuardedRedis, versi
     assert (computed["cached"], cached["cached"]) == (False, True)
     assert cached["hits"] == computed["hits"]
     assert cached["index_version"] == version
+
+
+@pytest.mark.usefixtures("version")
+async def test_the_share_of_degraded_answers_is_that_of_all_answers(redis: GuardedRedis) -> None:
+    """Cached ones count as well, else one of ten would be called all."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        for _ in range(9):
+            await one.ask()
+        one.rank.error = ServiceUnavailable("away")
+        await one.ask(query="另一个问题")
+        degraded = "xunwen_search_degraded_total", {"part": "rank"}
+        assert one.metrics.get_sample_value("xunwen_search_answers_total") == 10
+        assert one.metrics.get_sample_value("xunwen_cache_computations_total") == 2
+        assert one.metrics.get_sample_value(*degraded) == 1
 
 
 @pytest.mark.usefixtures("version")

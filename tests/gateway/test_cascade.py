@@ -85,11 +85,10 @@ async def test_a_search_without_a_place_is_refused_and_its_place_is_given_back()
     with pytest.raises(Overloaded):
         await link.answer(ask())
     assert admission.in_flight == 0
-    assert registry.get_sample_value("xunwen_search_answers_total") == 0
+    assert registry.get_sample_value("xunwen_cache_computations_total") == 0
     link.inner = CountingLink(degraded=["rank"])
     await link.answer(ask())
-    assert registry.get_sample_value("xunwen_search_answers_total") == 1
-    assert registry.get_sample_value("xunwen_search_degraded_total", {"part": "rank"}) == 1
+    assert registry.get_sample_value("xunwen_cache_computations_total") == 1
 
 
 @pytest.mark.parametrize(

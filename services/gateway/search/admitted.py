@@ -24,5 +24,5 @@ class Admitted:
             answered = await self.inner.answer(ask)
             if answered.degraded:
                 slot.untypical()
-        self.metrics.computed(answered.stages, answered.degraded)
+        self.metrics.computed(answered.stages)
         return answered

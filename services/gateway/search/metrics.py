@@ -18,7 +18,7 @@ _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
 
 class SearchMetrics:
-    """Counts computed answers and the parts of the cascade that were missing."""
+    """Counts answers, those that were computed, and the parts of the cascade that were missing."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._stages = Histogram(
@@ -51,17 +51,17 @@ class SearchMetrics:
         """Reports the breaker of a client from now on."""
         self._breakers.labels(client.name).set_function(lambda: float(client.breaker.open))
 
-    def computed(self, stages: Sequence[Mapping[str, Any]], degraded: Sequence[str]) -> None:
-        """Counts a computed answer, its stages and the parts that it went without."""
+    def computed(self, stages: Sequence[Mapping[str, Any]]) -> None:
+        """Counts a computed answer and its stages."""
         self._computed.inc()
-        self._answers.inc()
         for stage in stages:
             self._stages.labels(stage["name"]).observe(stage["took_ms"] / 1000)
-        self.degraded(degraded)
 
-    def degraded(self, parts: Sequence[str]) -> None:
-        """Counts the parts of the cascade that an answer went without."""
-        for part in parts:
+    def answered(self, degraded: Sequence[str]) -> None:
+        """Counts an answer that a caller got, computed or not, and the parts that it went
+        without."""
+        self._answers.inc()
+        for part in degraded:
             self._degraded.labels(part).inc()
 
 

@@ -29,8 +29,8 @@ class Observed:
         self._note(answered)
 
     def _note(self, answered: Answered) -> None:
+        self.metrics.answered(answered.degraded)
         if answered.cached:
             self.cache_metrics.served(answered.state, answered.age)
-            self.metrics.degraded(answered.degraded)
         else:
             self.cache_metrics.looked_up(answered.state)
