@@ -79,6 +79,29 @@ def test_a_query_names_metrics_that_exist(
     assert wanted - {"part"} <= available, f"{title} groups by {wanted - available}"
 
 
+def test_the_page_names_every_metric(metrics: dict[str, set[str]]) -> None:
+    page = (ROOT / "docs/observability.md").read_text(encoding="utf-8")
+    named = set()
+    for row in re.findall(r"^\| (`xunwen_.*?) \|", page, re.MULTILINE):
+        names = re.findall(r"`(\w+|…\w+)", row)
+        group = "_".join(names[0].split("_")[:2])
+        named |= {name.replace("…", group) for name in names}
+    families = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in metrics}
+    assert named == {name for name in families if f"{name}_total" not in families}
+
+
+@pytest.mark.parametrize("program", ["gateway", "worker"])
+def test_programs_answer_the_routes_that_the_page_names(observed: Observed, program: str) -> None:
+    url = {"gateway": observed.stack.url, "worker": observed.worker_url}[program]
+    page = (ROOT / "docs/observability.md").read_text(encoding="utf-8")
+    sentence = {"gateway": "Every service answers", "worker": "A worker answers"}[program]
+    [line] = [one for one in page.splitlines() if one.startswith(sentence)]
+    routes = re.findall(r"`(/\w+)`", line)
+    assert routes
+    for route in routes:
+        assert httpx.get(f"{url}{route}").status_code == 200, route
+
+
 def test_metrics_follow_the_conventions(metrics: dict[str, set[str]]) -> None:
     ours = {name for name in metrics if not name.endswith("_created")}
     assert ours
