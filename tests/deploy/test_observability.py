@@ -14,13 +14,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.conftest import Observed
-from tests.deploy.manifests import CHART, ROOT
+from tests.deploy.manifests import CHART, ROOT, of_kind, render, values_of, variant_manifests
 from tests.servers import free_port
 
 ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"][0]["rules"]
 DASHBOARD = json.loads((CHART / "files/dashboard.json").read_text())
 # Set when Prometheus scrapes, by deploy/monitoring/prometheus.yml and the ServiceMonitor.
-TARGET_LABELS = {"service", "instance", "job", "namespace", "le"}
+OWN_LABELS = {"service", "release"}
+TARGET_LABELS = OWN_LABELS | {"instance", "job", "namespace", "le"}
 FROM_PROMETHEUS = {"up"}
 
 
@@ -51,6 +52,45 @@ def queries() -> Iterator[tuple[str, str]]:
     scaler = (CHART / "templates/availability.yaml").read_text()
     (query,) = re.findall(r"query: (.*)", scaler)
     yield "ScaledObject", re.sub(r"\{\{.*?\}\}", '"search"', query)
+
+
+def test_rules_look_at_each_release_by_itself() -> None:
+    """Else a second installation with a writer would hide that the first has none, and another
+    encoder in it would be an alert for ever."""
+    for rule in ALERTS:
+        labels = set(TARGET_LABELS)
+        for grouped in re.findall(
+            r"\b(?:sum|max|min|avg|count)\b(?:\s+by\s*\(([^)]*)\))?", rule["expr"]
+        ):
+            labels &= {label.strip() for label in grouped.split(",")}
+        assert {"namespace", "release"} <= labels, rule["alert"]
+
+
+def test_the_dashboard_shows_the_chosen_release() -> None:
+    chosen = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
+    assert {"namespace", "release"} <= chosen
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", []):
+            for metric, compared in selectors(target["expr"].replace("$__rate_interval", "5m")):
+                assert {"namespace", "release"} <= compared, f"{panel['title']}: {metric}"
+
+
+def test_workers_are_scaled_by_the_parts_of_their_own_release() -> None:
+    values = values_of(CHART / "ci/scaled-values.yaml")
+    queries = set()
+    for release in ("one", "two"):
+        [scaled] = of_kind(render(values, release=release), "ScaledObject")
+        queries.add(scaled["spec"]["triggers"][0]["metadata"]["query"])
+    assert len(queries) == 2
+
+
+def test_prometheus_sets_the_labels_that_queries_compare() -> None:
+    [monitor] = of_kind(variant_manifests(CHART / "ci/scaled-values.yaml"), "ServiceMonitor")
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert {one["targetLabel"] for one in endpoint["relabelings"]} == OWN_LABELS
+    compose = yaml.safe_load((ROOT / "deploy/monitoring/prometheus.yml").read_text())
+    for scrape in compose["scrape_configs"]:
+        assert {one["target_label"] for one in scrape["relabel_configs"]} == OWN_LABELS
 
 
 def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
