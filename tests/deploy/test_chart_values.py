@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import helm_python as helm
@@ -390,3 +392,70 @@ def test_certificates_and_addresses_of_stores_reach_the_pods() -> None:
                 "CERTIFICATE": "certificate",
                 "KEY": "key",
             }
+
+
+_OWN_MAPS = {"env", "files", "labels", "metricsFrom", "podSecurityContext", "resources"}
+_OWN_MAPS |= {"httpGet", "tcpSocket", "probe", "rollingUpdate", "services"}
+"""Values whose members are the user's or Kubernetes' own, or fall back to other values."""
+
+_MAY_BE_NONE = {"env", "files", "labels", "storage"}
+
+
+def _members(values: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        yield (*above, key)
+        if isinstance(value, dict) and key not in _OWN_MAPS:
+            yield from _members(value, (*above, key))
+
+
+def _default_of(path: tuple[str, ...]) -> Any:
+    value = yaml.safe_load((CHART / "values.yaml").read_text())
+    for key in path:
+        value = value[key]
+    return value
+
+
+_PATHS = list(_members(yaml.safe_load((CHART / "values.yaml").read_text())))
+_OPTIONAL = [path for path in _PATHS if _default_of(path) in ("", [], {})]
+
+
+def _without_secrets(manifests: list[Manifest]) -> str:
+    text = yaml.dump_all(manifests, Dumper=DUMPER)
+    return re.sub(r"checksum/config: \w+|[A-Za-z0-9]{40}", "", text)
+
+
+@pytest.mark.parametrize("variant", ["try", "external"])
+def test_null_means_empty_where_a_value_may_be_empty(variant: str) -> None:
+    """Tools that write values files write null for what is not set."""
+    given = values_of(CHART / f"ci/{variant}-values.yaml")
+    nulls = [path for path in _OPTIONAL if path not in set(_members(given))]
+    assert len(nulls) > 20
+    values: dict[str, Any] = {}
+    for path in nulls:
+        values = _merged(values, _nested(path, None))
+    assert _without_secrets(render(_merged(values, given))) == _without_secrets(render(given))
+
+
+def test_null_is_refused_where_a_value_is_needed() -> None:
+    """Kubernetes would refuse it, or run no pod; a store without a name is refused by others."""
+    needed = [path for path in _PATHS if path not in _OPTIONAL and path[-1] not in _MAY_BE_NONE]
+    needed = [path for path in needed if path[:1] != ("stores",) or len(path) > 2]
+    assert len(needed) > 80
+    with helm.Chart.load(CHART) as chart:
+        for path in needed:
+            with pytest.raises(helm.HelmValuesError, match=f"missing property '{path[-1]}'"):
+                chart.render(_merged(TRY, _nested(path, None)), name="demo")
+
+
+def test_defaults_of_an_earlier_chart_are_refused(tmp_path: Path) -> None:
+    """`helm upgrade --reuse-values` takes the defaults of the chart before."""
+    before = tmp_path / "xunwen"
+    shutil.copytree(CHART, before)
+    values = yaml.safe_load((before / "values.yaml").read_text())
+    del values["certificates"], values["objectStore"]
+    (before / "values.yaml").write_text(yaml.dump(values))
+    with (
+        helm.Chart.load(before) as chart,
+        pytest.raises(helm.HelmValuesError, match="missing properties 'certificates', 'objectSto"),
+    ):
+        chart.render(TRY, name="demo")

@@ -97,7 +97,7 @@ priorityClassName: {{ . }}
 
 {{/* (list "secret" $svc) -> `envFrom`: the credentials of an object store, if any, and the service's own sources */}}
 {{- define "xunwen.envFrom" -}}
-{{- $sources := (last .).envFrom -}}
+{{- $sources := (last .).envFrom | default list -}}
 {{- with first . -}}
 {{- $sources = prepend $sources (dict "secretRef" (dict "name" .)) -}}
 {{- end -}}
