@@ -155,6 +155,33 @@ def test_bad_values_are_refused_in_words(values: dict[str, Any], words: str) -> 
     assert words in str(refusal.value)
 
 
+POOL = {"image": "indexer", "prefix": "XUNWEN_INDEXER_"}
+
+
+@pytest.mark.parametrize(
+    ("release", "service", "words"),
+    [
+        ("2026-search", "pool", "The release name 2026-search cannot begin"),
+        ("search.v2", "pool", "The release name search.v2 cannot begin"),
+        ("x" * 53, "a-second-pool-of-workers", "names have at most 63 characters"),
+        ("demo", "pool-", "pool-"),
+    ],
+)
+def test_names_that_kubernetes_refuses(release: str, service: str, words: str) -> None:
+    """Helm allows such releases; the Services would be refused after half of the objects."""
+    with pytest.raises((helm.HelmValuesError, helm.HelmRenderError)) as refusal:
+        render(_merged(TRY, {"services": {service: POOL}}), release=release)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("release", ["x" * 53, "s", "a" * 39 + "-b"])
+def test_names_of_any_release_are_valid(release: str) -> None:
+    manifests = render(_merged(TRY, {"services": {"second-workers": POOL}}), release=release)
+    for manifest in of_kind(manifests, "Service", "StatefulSet", "Deployment"):
+        name = manifest["metadata"]["name"]
+        assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", name), name
+
+
 @pytest.mark.parametrize(
     "path",
     [
