@@ -67,6 +67,11 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, dict[str, s
         yield manifest["metadata"]["name"], manifest["spec"], manifest["metadata"]["labels"]
 
 
+def egress_ports(policy: Manifest) -> set[int | str]:
+    """The ports to which a NetworkPolicy lets out, to wherever."""
+    return {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+
+
 def containers(spec: Manifest) -> list[Manifest]:
     return [*spec.get("initContainers", []), *spec["containers"]]
 

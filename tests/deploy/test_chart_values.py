@@ -18,6 +18,7 @@ from tests.deploy.manifests import (
     STORES,
     Manifest,
     containers,
+    egress_ports,
     of_kind,
     pods,
     render,
@@ -486,3 +487,19 @@ def test_defaults_of_an_earlier_chart_are_refused(tmp_path: Path) -> None:
         pytest.raises(helm.HelmValuesError, match="missing properties 'certificates', 'objectSto"),
     ):
         chart.render(TRY, name="demo")
+
+
+def test_the_network_policy_lets_out_to_the_addresses_of_the_values() -> None:
+    values = {
+        "stores": {
+            "milvus": {"url": "https://milvus.db:29530"},
+            "state": {"url": "rediss+sentinel://u:p:26000@[fd00::1]:26380,b/papers/0?x=y:1"},
+            "cache": {"url": "redis+cluster://:p@a:7000,b:7001"},
+        },
+        "tracing": {"endpoint": "http://collector:4319/path"},
+    }
+    for policy in of_kind(render(values), "NetworkPolicy"):
+        ports = egress_ports(policy)
+        assert {29530, 26380, 7000, 7001, 4319, 443, 6379} <= ports
+        assert not {26000, 1} & ports
+        kubernetes_validate.validate(policy, "1.34", strict=True)

@@ -15,7 +15,16 @@ import pytest
 import yaml
 
 from tests.deploy.dockerfile import read_stages
-from tests.deploy.manifests import DUMPER, Manifest, containers, pods, render, values_of
+from tests.deploy.manifests import (
+    DUMPER,
+    Manifest,
+    containers,
+    egress_ports,
+    of_kind,
+    pods,
+    render,
+    values_of,
+)
 from tests.deploy.test_dockerfile import IMAGES
 from tests.docs.blocks import ROOT, Block, blocks
 
@@ -166,3 +175,6 @@ def test_the_values_for_a_private_ca_render() -> None:
     for container in mounted:
         assert "/etc/company" in {mount["mountPath"] for mount in container["volumeMounts"]}
         assert "AWS_CA_BUNDLE" in {variable["name"] for variable in container["env"]}
+    proxy = next(v for c in mounted for v in c["env"] if v["name"] == "HTTPS_PROXY")["value"]
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        assert int(proxy.rpartition(":")[2]) in egress_ports(policy)

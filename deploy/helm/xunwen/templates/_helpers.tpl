@@ -159,3 +159,18 @@ http://{{ include "xunwen.name" . }}:{{ $svc.port }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* $ -> a JSON list of the ports outside that services call: those named, and those in addresses of the values */}}
+{{- define "xunwen.externalPorts" -}}
+{{- $addresses := list (.Values.tracing.endpoint | default "") -}}
+{{- range .Values.stores }}{{ $addresses = append $addresses (.url | default "") }}{{ end -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.externalPorts }}{{ $ports = append $ports (int64 .) }}{{ end -}}
+{{- range $addresses -}}
+{{- $authority := regexReplaceAll "[/?].*$" (last (splitList "://" .)) "" -}}
+{{- range splitList "," (last (splitList "@" $authority)) -}}
+{{- with regexFind ":[0-9]+$" . }}{{ $ports = append $ports (int64 (trimPrefix ":" .)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{ toJson (uniq $ports) }}
+{{- end -}}
