@@ -1,5 +1,6 @@
 """One input planned without servers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Case:
         )
         self.files.store.write(self.files.input_key("job"), content)
 
-    def planner(self, ocr: str = "") -> Planner:
+    def planner(self, ocr: str = "", check: Callable[[], None] = lambda: None) -> Planner:
         granted = Granted(
             token="token",
             lease_seconds=30,
@@ -59,7 +60,7 @@ class Case:
             analyzer="",
             part_documents=self._part_documents,
         )
-        return Planner(self.files, self.originals, granted, check=lambda: None, ocr=ocr)
+        return Planner(self.files, self.originals, granted, check=check, ocr=ocr)
 
     def plan(self) -> Plan:
         return self.planner().plan()

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zlib
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -19,6 +20,7 @@ from services.indexer.intake.files.columns import Piece, lines_of
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.ocr import PADDLEOCR, PAGE_SECONDS, fault
 from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.work.lease import WorkerStopping
 from tests.indexer import papers
 from tests.indexer.planning import Case
 
@@ -70,6 +72,21 @@ def test_a_scanned_file_is_indexed_with_the_program_and_rejected_without(tmp_pat
     assert [one.document.id for one in case.documents(plan)] == ["b.pdf"]
     [rejection] = case.rejected()
     assert rejection.reason.startswith("is scanned: its only page is an image without text")
+
+
+def test_a_worker_that_is_asked_to_end_waits_for_no_page(tmp_path: Path) -> None:
+    """A page may take ten minutes, and Kubernetes kills a worker after 90 seconds."""
+    case = Case(tmp_path / "job", papers.scanned_pdf(2), format=InputFormat.PDF)
+    asked = time.monotonic() + 3
+
+    def check() -> None:
+        if time.monotonic() > asked:
+            raise WorkerStopping
+
+    planner = case.planner(program(tmp_path, "import time; time.sleep(30)"), check)
+    with pytest.raises(WorkerStopping):
+        planner.plan()
+    assert time.monotonic() - asked < 10
 
 
 def test_pages_with_text_are_left_to_the_reader(tmp_path: Path) -> None:

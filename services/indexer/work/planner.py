@@ -106,7 +106,7 @@ class Planner:
     def _sources(self) -> Iterator[Iterator[Source]]:
         """The files of the input. Raises BadInput."""
         manifest = self._manifest
-        with Sandbox(ocr=self._ocr) as sandbox:
+        with Sandbox(ocr=self._ocr, check=self._check) as sandbox:
             about = About(
                 manifest.format, manifest.mapping, sandbox, manifest.name, manifest.charset
             )

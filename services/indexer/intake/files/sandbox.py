@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,8 @@ SHEET_SECONDS = 300.0
 """Seconds of computing for a workbook, which may hold a million rows."""
 _PATIENCE = 5
 """Multiple of a file's seconds of computing that it may take by the clock, beside other work."""
+_CHECK_SECONDS = 0.5
+"""Longest time between two looks whether the reading is still wanted."""
 _START_SECONDS = 120.0
 """Seconds for the start of the process."""
 _BLOCK_BYTES = 1 << 16
@@ -49,6 +51,8 @@ class Sandbox:
     ocr: str = ""
     """Command that recognises the text of a page without any; with an empty one no text is
     recognised."""
+    check: Callable[[], None] = lambda: None
+    """Is called often while a file is read, and raises to stop that."""
     _process: "subprocess.Popen[bytes] | None" = None
     _read: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
@@ -68,7 +72,7 @@ class Sandbox:
         self, kind: str, path: Path, charset: Charset | None, seconds: float = FILE_SECONDS
     ) -> Iterator[Any]:
         """The parts that the reader of this kind finds in a file. Raises Unreadable, also between
-        parts."""
+        parts, and what `check` raises."""
         if self._read >= _FILES:
             self._end()
         process = self._started()
@@ -137,7 +141,7 @@ class Sandbox:
     def _answer(
         self, process: "subprocess.Popen[bytes]", until: float, seconds: float
     ) -> dict[str, Any]:
-        """The next line of the process. Raises Unreadable."""
+        """The next line of the process. Raises Unreadable, and what `check` raises."""
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         handle = process.stdout.fileno()
         ready = select.poll()
@@ -145,9 +149,7 @@ class Sandbox:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
-            left = until - time.monotonic()
-            if left <= 0 or not ready.poll(left * 1000):
-                raise Unreadable(f"takes longer than {_PATIENCE * seconds:.0f} seconds to read")
+            self._await(ready, until, seconds)
             block = os.read(handle, _BLOCK_BYTES)
             if not block:
                 raise Unreadable(self._died(process, seconds))
@@ -158,6 +160,14 @@ class Sandbox:
         del self._buffer[: end + 1]
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _await(self, ready: "select.poll", until: float, seconds: float) -> None:
+        """Waits until there is something to read."""
+        while (left := until - time.monotonic()) > 0:
+            if ready.poll(min(left, _CHECK_SECONDS) * 1000):
+                return
+            self.check()
+        raise Unreadable(f"takes longer than {_PATIENCE * seconds:.0f} seconds to read")
 
     def _died(self, process: "subprocess.Popen[bytes]", seconds: float) -> str:
         """The reason why the process ended before it had answered."""
