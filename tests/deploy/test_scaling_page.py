@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from services.rank.settings import RankSettings
 from tests.deploy.manifests import CHART, ROOT
 
 
@@ -39,6 +40,23 @@ def test_bytes_of_documents(capacity: ModuleType) -> None:
         assert f"{means['text, bytes']:.0f} B" in page
         assert f"{means['words, bytes']:.0f} B" in page
         assert f"{means['distinct words']:.0f} words" in page
+
+
+def test_searches_of_a_core_at_the_default_depth() -> None:
+    """The table is for as many candidates as the fine phase reads by default."""
+    page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+    keep = RankSettings.model_fields["keep"].default
+    assert f"by default {keep} at most" in page
+    assert f"fine ({keep})" in (ROOT / "docs/search.md").read_text(encoding="utf-8")
+
+    def rate(work: str) -> float:
+        [row] = [line for line in page.splitlines() if line.startswith(f"| {work}")]
+        return float(row.strip("| ").split("|")[-1])
+
+    pairs = [rate("pairs with a title fine"), rate("pairs with title and abstract")]
+    for depth in (keep, 4):
+        searches = [1 / (1 / rate("queries encoded") + depth / each) for each in pairs]
+        assert f"| {depth} | {searches[0]:.0f} | {searches[1]:.1f} |" in page
 
 
 def test_one_version_everywhere() -> None:
