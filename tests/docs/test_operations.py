@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from services.common.logs import configure_logs
+from services.gateway.search.answer_schemas import SearchAnswer
 from tests.deploy.manifests import VARIANTS, Manifest, of_kind, pods, render, values_of
 from tests.docs.blocks import ROOT
 
@@ -71,3 +72,20 @@ def test_log_lines_are_found_by_the_pattern(
 @pytest.mark.parametrize("module", [m for (m,) in named(r"-- python -m\s+(services\.[\w.]+)")])
 def test_modules_exist(module: str) -> None:
     assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+
+
+def test_the_runbook_names_every_part_that_an_answer_may_miss() -> None:
+    section = TEXT[TEXT.index("### XunwenSearchDegraded") :].split("\n### ")[0]
+    described = str(SearchAnswer.model_fields["degraded"].description)
+    parts = set(described.partition(": ")[2].split(", "))
+    assert {"dense", "rank"} <= parts
+    assert {part for part in parts if f"`{part}`" not in section} == set()
+
+
+def test_messages_that_the_runbook_quotes_are_written() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "services").rglob("*.py"))
+    code = re.sub(r'"\s+"', "", code)
+    quoted = re.findall(r"`(a part [^`]+)`|\*([a-zA-Z]+ [^*\n]*INTERNAL_TOKEN|This [^*]+)\*", TEXT)
+    assert len(quoted) >= 4
+    for either in quoted:
+        assert "".join(either) in code, either
