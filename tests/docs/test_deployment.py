@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.gateway.settings import GatewaySettings
 from tests.deploy.dockerfile import read_stages
 from tests.deploy.manifests import (
     DUMPER,
@@ -91,6 +92,14 @@ def test_every_helm_line_renders() -> None:
             assert all(image.startswith("registry.example/") for image in images), block
             rendered += 1
     assert rendered >= 4
+
+
+def test_the_ingress_of_the_page_lets_uploads_through() -> None:
+    """ingress-nginx allows 1 MB unless it is told otherwise."""
+    [ingress] = of_kind(render(own_values()), "Ingress")
+    size = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    most = GatewaySettings.model_fields["max_upload_bytes"].default
+    assert int(size.removesuffix("m")) << 20 == most
 
 
 def secret_keys(manifests: list[Manifest], secret: str) -> set[str]:
