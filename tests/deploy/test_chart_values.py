@@ -48,6 +48,17 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+_DRAIN = {"drainSeconds": 61, "terminationGracePeriodSeconds": 70}
+
+
+def _budget(milliseconds: Any) -> dict[str, Any]:
+    return {"stores": STORES, "services": {"gateway": {"env": {"MAX_BUDGET_MS": milliseconds}}}}
+
+
+def test_long_budgets_fit_into_a_long_drain() -> None:
+    render({**_budget(60000), "defaults": _DRAIN})
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -87,6 +98,14 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         (
             {"stores": STORES, "services": {"rank": {"drainSeconds": 60}}},
             "services.rank.terminationGracePeriodSeconds: must be longer than",
+        ),
+        (
+            _budget("60000"),
+            "services.gateway.drainSeconds: is shorter than the longest budget",
+        ),
+        (
+            _merged(_budget(60000), {"services": {"gateway": _DRAIN}}),
+            "services.indexer.drainSeconds: is shorter than the longest budget",
         ),
         (
             {"stores": STORES, "services": {"gateway": {"calls": {"RECALL_URL": "recal"}}}},
