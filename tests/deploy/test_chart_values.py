@@ -308,6 +308,15 @@ def _environment(manifests: list[Manifest], component: str) -> dict[str, Manifes
     raise AssertionError(f"no {component}")
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_services_listen_on_the_address_of_the_defaults(host: str) -> None:
+    """The kubelet asks a pod by its own address, in some clusters one of IPv6."""
+    own = {"gateway": {"env": {"BUDGET_MS": 1500}}}
+    manifests = render({"stores": STORES, "defaults": {"env": {"HOST": host}}, "services": own})
+    for name, prefix in (("gateway", "GATEWAY"), ("rank", "RANK"), ("worker", "INDEXER")):
+        assert _environment(manifests, name)[f"XUNWEN_{prefix}_HOST"]["value"] == host
+
+
 SCHEDULING: dict[str, Any] = {
     "nodeSelector": {"pool": "search"},
     "tolerations": [{"key": "search", "operator": "Exists"}],

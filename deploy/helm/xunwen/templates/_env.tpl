@@ -3,7 +3,6 @@
 {{- $root := .root -}}
 {{- $svc := .svc -}}
 {{- $prefix := $svc.prefix -}}
-- {name: {{ $prefix }}HOST, value: "0.0.0.0"}
 - {name: {{ $prefix }}{{ $svc.portVariable }}, value: {{ include "xunwen.text" $svc.port | quote }}}
 - {name: {{ $prefix }}DRAIN_SECONDS, value: {{ include "xunwen.text" $svc.drainSeconds | quote }}}
 {{- if $svc.internalToken }}
