@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.conftest import Observed
 from tests.deploy.manifests import CHART, ROOT, of_kind, render, values_of, variant_manifests
+from tests.deploy.promql import Labels, Vector, evaluated
 from tests.servers import free_port
 
 ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"][0]["rules"]
@@ -64,6 +65,63 @@ def test_rules_look_at_each_release_by_itself() -> None:
         ):
             labels &= {label.strip() for label in grouped.split(",")}
         assert {"namespace", "release"} <= labels, rule["alert"]
+
+
+Samples = dict[str, dict[str, float | None]]
+"""Values of each metric by service; None where there is no sample."""
+
+
+def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, float]]:
+    """What Prometheus knows of an installation in which all is well but for `faults`."""
+    healthy: Samples = {
+        "up": dict.fromkeys(("gateway", "recall", "rank", "indexer", "worker"), 1),
+        "xunwen_http_requests_in_flight": {"gateway": 0, "recall": 0},
+        "xunwen_breaker_open": {"gateway": 0},
+        "xunwen_model_info": {"recall": 1, "worker": 1},
+        "xunwen_index_writer": {"indexer": 1},
+        "xunwen_index_parts_open": {"indexer": 0},
+        "xunwen_index_workers": {"indexer": 2},
+        "xunwen_index_oldest_job_seconds": {"indexer": 0},
+    }
+    for metric, samples in healthy.items():
+        for service, value in {**samples, **faults.get(metric, {})}.items():
+            labels = {"namespace": "search", "release": release, "service": service}
+            if metric == "xunwen_model_info":
+                labels |= {"kind": "encoder", "fingerprint": f"{release}-{value}"}
+            if value is not None:
+                yield metric, frozenset(labels.items()), value
+
+
+@pytest.mark.parametrize(
+    ("alert", "faults"),
+    [
+        ("XunwenServiceDown", {"up": {"rank": 0}}),
+        ("XunwenServiceCutOff", {"xunwen_breaker_open": {"gateway": 1}}),
+        ("XunwenModelsDiffer", {"xunwen_model_info": {"worker": 2}}),
+        ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": 0}}),
+        ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": None}}),
+        (
+            "XunwenNoWorkers",
+            {"xunwen_index_parts_open": {"indexer": 3}, "xunwen_index_workers": {"indexer": 0}},
+        ),
+        ("XunwenJobOld", {"xunwen_index_oldest_job_seconds": {"indexer": 30_000}}),
+        ("", {}),
+    ],
+)
+def test_an_alert_is_about_the_release_at_fault(alert: str, faults: Samples) -> None:
+    """Beside another release, and somebody else's service that is called as one of ours."""
+    foreign = frozenset({"namespace": "other", "service": "gateway"}.items())
+    series: dict[str, Vector] = {"up": {foreign: 0}}
+    for release, own in (("healthy", {}), ("faulty", faults)):
+        for metric, labels, value in _installation(release, own):
+            series.setdefault(metric, {})[labels] = value
+    fired = {
+        (rule["alert"], dict(labels)["release"])
+        for rule in ALERTS
+        if not re.search(r"(rate|delta|increase)\(", rule["expr"])
+        for labels in evaluated(rule["expr"], series)
+    }
+    assert fired == ({(alert, "faulty")} if alert else set())
 
 
 def test_the_dashboard_shows_the_chosen_release() -> None:
