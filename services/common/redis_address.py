@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator
 
@@ -105,6 +105,7 @@ class RedisAddress:
             raise ValueError(f"is no address of a Redis: {_FORMS}")
         kind = RedisKind(matched[2] or "server")
         parts = urlsplit(f"//{rest}")
+        _check_encoding(parts)
         credentials, _, hosts = parts.netloc.rpartition("@")
         username, _, password = credentials.partition(":")
         master, database = _path(parts.path, kind)
@@ -119,6 +120,20 @@ class RedisAddress:
             sentinel_username=given.get("sentinel_username"),
             sentinel_password=given.get("sentinel_password"),
             tls=_tls(given) if matched[1] else None,
+        )
+
+
+def _check_encoding(parts: SplitResult) -> None:
+    """Raises ValueError if a password ends the part of the address in which it stands. What follows
+    would be told as a host or a parameter that is wrong, and so shown in logs."""
+    known = _TLS_PARAMETERS | _SENTINEL_PARAMETERS
+    unknown = [
+        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in known
+    ]
+    if parts.fragment or "@" in parts.path or any("@" in "".join(pair) for pair in unknown):
+        raise ValueError(
+            "holds a /, ? or # that begins nothing; in a name or password, special characters are"
+            " percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
         )
 
 

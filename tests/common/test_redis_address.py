@@ -72,6 +72,28 @@ def test_what_is_no_address_is_told(text: str, reason: str) -> None:
         RedisAddress.parse(text)
 
 
+@pytest.mark.parametrize("sign", ["#", "?", "/", "#@", "?a=", "?ssl=x&"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "redis://:{}@host:6379/0",
+        "rediss://user:{}@host",
+        "redis+sentinel://:{}@a:26379,b:26379/papers/0",
+        "redis+cluster://:{}@a:6379",
+    ],
+)
+def test_no_message_shows_a_password_whose_signs_are_not_encoded(form: str, sign: str) -> None:
+    with pytest.raises(ValueError, match="percent-encoded") as refusal:
+        RedisAddress.parse(form.format(f"open{sign}sesame"))
+    assert "open" not in str(refusal.value)
+    assert "sesame" not in str(refusal.value)
+
+
+def test_a_sign_that_may_stand_in_a_parameter() -> None:
+    address = RedisAddress.parse("redis+sentinel://h/papers/0?sentinel_password=a@b")
+    assert address.sentinel_password == "a@b"
+
+
 def _start(module: str, **settings: str) -> str:
     """The one line with which a program that cannot start ends."""
     ended = subprocess.run(
