@@ -27,6 +27,8 @@ from tests.deploy.manifests import (
 
 TRY = values_of(CHART / "ci/try-values.yaml")
 ON = {"enabled": True, "host": "search.example.org"}
+CA: dict[str, Any] = {"name": "ca", "configMap": {"name": "company-ca"}}
+CA_MOUNT = {"name": "ca", "mountPath": "/etc/company", "readOnly": True}
 
 
 def _recall(**own: Any) -> dict[str, Any]:
@@ -164,6 +166,23 @@ def test_long_budgets_fit_into_a_long_drain() -> None:
         (_recall(env={"A": 1}, extraEnv=[{"name": "XUNWEN_RECALL_A"}]), "is set twice"),
         (_recall(extraVolumes=[{"name": "tmp", "emptyDir": {}}]), "is the name of a volume"),
         (_recall(extraVolumeMounts=[{"name": "ca", "mountPath": "/ca"}]), "no volume ca"),
+        (
+            {
+                **_recall(extraVolumes=[{"name": "certificates", "emptyDir": {}}]),
+                "certificates": {"existingSecret": "a"},
+            },
+            "certificates is the name of a volume of the chart",
+        ),
+        (
+            {
+                **_recall(
+                    extraVolumes=[CA],
+                    extraVolumeMounts=[{**CA_MOUNT, "mountPath": "/certificates"}],
+                ),
+                "certificates": {"existingSecret": "a"},
+            },
+            "the chart itself mounts /certificates",
+        ),
         (_recall(extraEnv=[{"name": "A B"}]), "/services/recall/extraEnv/0/name"),
         (_recall(podLabels={"app.kubernetes.io/name": "a"}), "the chart itself sets"),
         ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
@@ -362,8 +381,6 @@ def test_a_service_overrules_the_defaults() -> None:
 
 
 PROXY = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
-CA: dict[str, Any] = {"name": "ca", "configMap": {"name": "company-ca"}}
-CA_MOUNT = {"name": "ca", "mountPath": "/etc/company", "readOnly": True}
 FROM = [{"secretRef": {"name": "object-store"}}, {"configMapRef": {"name": "proxies"}}]
 
 
