@@ -35,8 +35,10 @@ def _secret_of_header(given: SecretStr) -> SecretStr:
     secret = given.get_secret_value().strip()
     if not secret and given.get_secret_value():
         raise ValueError("the secret is blank; leave it out if there is to be none")
-    if not (secret.isascii() and secret.isprintable()):
-        raise ValueError("a secret that is sent in a header has printable ASCII characters only")
+    if secret and not re.fullmatch(r"[!-~]+", secret):
+        raise ValueError(
+            "holds a space, a line break or a character beyond ASCII, which no header can carry"
+        )
     return SecretStr(secret)
 
 
@@ -59,18 +61,6 @@ TextList = Annotated[list[str], NoDecode, BeforeValidator(_decoded)]
 PathList = Annotated[list[Path], NoDecode, BeforeValidator(_decoded)]
 """Paths, in the environment a JSON list."""
 
-
-def _fits_a_header(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
-        raise ValueError(
-            "holds a space, a line break or a character beyond ASCII, which no header can carry;"
-            " what is made from a file often ends in a line break"
-        )
-    return secret
-
-
-HeaderSecret = Annotated[SecretStr, AfterValidator(_fits_a_header)]
-"""A secret that callers show in a header."""
 
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.redis_address import CacheRedisUrl, StateRedisUrl

@@ -103,38 +103,6 @@ def test_a_secret_that_no_header_can_hold(
     assert _SECRET not in said
 
 
-@pytest.mark.parametrize(
-    ("service", "kind", "variable", "value", "says"),
-    [
-        ("recall", RecallSettings, "XUNWEN_RECALL_ENCODERS", "/models/old", "write a JSON list"),
-        ("indexer", IndexerSettings, "XUNWEN_INDEXER_SOURCE_ROOTS", "a,b", "write a JSON list"),
-        ("gateway", GatewaySettings, "XUNWEN_GATEWAY_CORS_ORIGINS", "[", "write a JSON list"),
-        ("rank", RankSettings, "XUNWEN_RANK_LOG_LEVEL", "chatty", "'DEBUG', 'INFO'"),
-    ],
-)
-def test_a_value_of_another_form_is_named(
-    service: str,
-    kind: type[ServiceSettings],
-    variable: str,
-    value: str,
-    says: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit):
-        read_settings(kind, service)
-    said = capsys.readouterr().err
-    assert said.startswith(f"{service}: {variable}: ")
-    assert says in said
-    assert said.count("\n") == 1
-
-
-def test_a_level_of_the_log_is_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XUNWEN_RANK_LOG_LEVEL", "debug")
-    assert read_settings(RankSettings, "rank").log_level == "DEBUG"
-
-
 _KINDS: list[type[BaseSettings]] = [GatewaySettings, RecallSettings, RankSettings, IndexerSettings]
 _ALL: list[type[BaseSettings]] = [*_KINDS, EmbeddedSettings]
 
@@ -216,18 +184,6 @@ def test_an_empty_variable_counts_as_not_set(
     for name in kind.model_fields:
         monkeypatch.setenv(f"{kind.model_config['env_prefix']}{name}".upper(), "")
     assert read_settings(kind, "service").model_dump() == expected
-
-
-@pytest.mark.parametrize("name", ["INTERNAL_TOKEN", "OPERATOR_KEY"])
-@pytest.mark.parametrize("end", ["\n", " ", "钥"])
-def test_a_secret_that_no_header_can_carry(
-    name: str, end: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A Secret that was made with `--from-file` ends in the line break of its file."""
-    variable, secret = f"XUNWEN_GATEWAY_{name}", "0123456789abcdef" * 2
-    said = _refused(GatewaySettings, {variable: secret + end}, monkeypatch, capsys)
-    assert said.startswith(f"{variable}: holds a space, a line break or")
-    assert secret not in said
 
 
 @pytest.mark.parametrize(
