@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
@@ -188,3 +190,93 @@ def test_a_table_with_the_expected_names_is_sent_at_once(
     choose(page, "web_plain", file)
     job = page.locator(".job", has_text="web_plain").first
     expect(job.locator(".badge")).to_have_text("已完成")
+
+
+def test_an_upload_is_stopped_while_it_is_sent(open_page: OpenPage, tmp_path: Path) -> None:
+    """Its card shows new progress many times during one press."""
+    file = tmp_path / "large.jsonl"
+    file.write_text(lines(12_000), encoding="utf-8")
+    page = open_page("?view=jobs")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    choose(page, "web_stopped", file)
+    stop = page.get_by_role("button", name="停止上传")
+    expect(page.locator("[data-upload] .progress")).to_contain_text("上传中")
+    stop.focus()
+    stop.click(delay=400)
+    expect(page.locator("[data-upload]")).to_have_count(0)
+    page.context.set_offline(False)
+    assert page.request.get("v1/index-jobs?collection=web_stopped").json()["jobs"] == []
+
+
+def job_of(state: str, indexed: int) -> dict[str, Any]:
+    """A job as the API tells of it; its id is its state."""
+    counts = {"read": 999, "indexed": indexed, "rejected": 0, "deduplicated": 0}
+    about = {"id": state, "state": state, "collection": "papers", "mode": "upsert", "format": "csv"}
+    times = {"created_at": "2026-01-01T00:00:00Z", "started_at": None, "finished_at": None}
+    rest = {"message": None, "rate": None, "eta_seconds": None}
+    return {**about, **times, **rest, "counts": counts, "total": 999}
+
+
+def test_a_press_a_choice_and_the_focus_outlast_a_poll(open_page: OpenPage) -> None:
+    page = open_page()
+    polls: list[str] = []
+    cancelled: list[str] = []
+
+    def answer(route: Route) -> None:
+        polls.append(route.request.url)
+        jobs = [job_of("running", len(polls)), job_of("succeeded", 999)]
+        route.fulfill(json={"jobs": jobs, "next": None})
+
+    def cancel(route: Route) -> None:
+        cancelled.append(route.request.url)
+        route.fulfill(status=409, json={"code": "conflict", "detail": "It has ended."})
+
+    def after_polls() -> None:
+        count = len(polls)
+        while len(polls) < count + 2:
+            page.wait_for_timeout(50)
+
+    page.route("**/v1/index-jobs", answer)
+    page.route("**/v1/index-jobs/running:cancel", cancel)
+    page.goto("/?view=jobs")
+    button = page.get_by_role("button", name="取消任务")
+    button.hover()
+    page.mouse.down()
+    after_polls()
+    page.mouse.up()
+    expect(page.locator(".toast")).to_contain_text("It has ended.")
+    assert len(cancelled) == 1
+    button.focus()
+    ended = page.locator(".job[data-id=succeeded] code")
+    ended.evaluate("it => getSelection().selectAllChildren(it)")
+    after_polls()
+    expect(button).to_be_focused()
+    assert page.evaluate("getSelection().toString()") == "succeeded"
+    shown = int(page.locator(".job[data-id=running] [data-count=indexed] dd").inner_text())
+    assert shown >= len(polls) - 1
+
+
+@pytest.mark.parametrize(("view", "called"), [("jobs", "v1/index-jobs"), ("health", "readyz")])
+def test_the_focus_stays_on_the_remedy_of_an_error(
+    open_page: OpenPage, view: str, called: str
+) -> None:
+    page = open_page()
+    page.clock.install()
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route(f"**/{called}", refuse)
+    page.goto(f"/?view={view}")
+    retry = page.get_by_role("alert").get_by_role("button", name="重试")
+    retry.focus()
+    page.get_by_role("alert").evaluate("it => { it.dataset.first = '' }")
+    count = len(asked)
+    page.clock.run_for(20_000)
+    while len(asked) < count + 2:
+        page.wait_for_timeout(20)
+    expect(retry).to_be_focused()
+    expect(page.locator("[role=alert][data-first]")).to_have_count(1)

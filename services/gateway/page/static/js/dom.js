@@ -47,6 +47,38 @@ export function fill(element, ...children) {
   return append(element, children);
 }
 
+const shown = new WeakMap(); // what each element of `refresh` shows
+
+/**
+ * Brings the children of an element in step with `parts`, each {key, shows, draw(), update(element)}.
+ * A child is drawn anew only if what it shows has changed and nobody is pressing it: a new element
+ * would lose the click and the selection. The focus stays on the control with the same `data-focus`;
+ * `update`, if there is one, is called for each child.
+ */
+export function refresh(root, parts) {
+  const held = root.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const before = new Map([...root.children].filter((child) => shown.has(child))
+    .map((child) => [shown.get(child).key, child]));
+  const children = parts.map(({ key, shows, draw, update }) => {
+    const old = before.get(key);
+    const kept = old && (shown.get(old).shows === shows || old.matches(":active"));
+    const child = kept ? old : draw();
+    if (!kept) shown.set(child, { key, shows });
+    if (old && !kept) old.replaceWith(child);
+    update?.(child);
+    return child;
+  });
+  for (const child of [...root.children]) if (!children.includes(child)) child.remove();
+  let next = root.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else root.insertBefore(child, next);
+  }
+  if (held && !root.contains(document.activeElement)) {
+    root.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus();
+  }
+}
+
 /** A button with an icon, and with its label visible unless `quiet` is set. */
 export function button(label, onclick, { name, kind = "", quiet = false, ...props } = {}) {
   return h(

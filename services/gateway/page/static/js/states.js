@@ -33,7 +33,9 @@ function retryButton(problem, retry) {
     clearInterval(timer);
     retry();
   };
-  const element = button(t("problem.retry"), again, { name: "retry", kind: "primary" });
+  const element = button(t("problem.retry"), again, {
+    name: "retry", kind: "primary", data: { focus: "problem" },
+  });
   if (left === 0) return element;
   const label = element.querySelector("span");
   const tell = () => { label.textContent = t("problem.retry.in", left); };
@@ -62,12 +64,26 @@ export function problemState(problem, retry) {
         : null),
     h("div.row", {},
       problem.status === 401 || problem.status === 403
-        ? button(t("problem.key"), openKey, { name: "key", kind: "primary" })
+        ? button(t("problem.key"), openKey, {
+            name: "key", kind: "primary", data: { focus: "problem" },
+          })
         : retryButton(problem, retry),
       problem.code === "collection_not_found"
         ? h("a.button", { href: viewHref("jobs") }, t("problem.index"))
         : null,
       away ? h("a.button", { href: viewHref("health") }, t("problem.health")) : null));
+}
+
+/**
+ * An error as a part of `refresh`. One that comes again is not drawn, and so not read out, again,
+ * unless it counts down.
+ */
+export function problemPart(problem, retry) {
+  return {
+    key: "problem",
+    shows: problem.retryAfter ? problem : problem.code,
+    draw: () => problemState(problem, retry),
+  };
 }
 
 /** An error in one line, for a part of a view. */

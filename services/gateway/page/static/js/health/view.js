@@ -1,9 +1,9 @@
 // The view of health: the state of each part, asked of /readyz every few seconds.
 
 import * as api from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, refresh } from "../dom.js";
 import { messages, named, t } from "../messages.js";
-import { loading, problemState } from "../states.js";
+import { loading, problemPart } from "../states.js";
 
 const EVERY_MS = 4000;
 
@@ -37,7 +37,7 @@ export function mount(root) {
     } catch (problem) {
       if (api.isAbort(problem)) return;
       if (!(problem instanceof api.Problem)) throw problem;
-      fill(body, problemState(problem, ask));
+      refresh(body, [problemPart(problem, ask)]);
     }
     timer = setTimeout(ask, EVERY_MS);
   }

@@ -39,7 +39,14 @@ function took(job) {
   return t("job.took", duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000));
 }
 
-/** The card of a job. `actions` are {oncancel, onretry, onerrors}, each called with the job. */
+/** Says in the card of a job how long ago the job was made. */
+export function tellAge(card, job) {
+  const time = card.querySelector("time");
+  const text = ago(job.created_at);
+  if (time.textContent !== text) time.textContent = text;
+}
+
+/** The card of a job, without its age. `actions` are {oncancel, onretry, onerrors}, each called with the job. */
 export function jobCard(job, actions) {
   const can = (name, label, iconName, kind = "") =>
     button(t(label), () => actions[name](job), { name: iconName, kind, data: { focus: `${job.id} ${name}` } });
@@ -49,7 +56,7 @@ export function jobCard(job, actions) {
       h("span.badge", { className: `badge ${TONE[job.state]}` }, t(`job.state.${job.state}`)),
       h("p.small.muted", {},
         [`${t(`job.mode.${job.mode}`)} · ${job.format}`, took(job)].filter(Boolean).join(" · "),
-        " · ", h("time", { dateTime: job.created_at, title: moment(job.created_at) }, ago(job.created_at)),
+        " · ", h("time", { dateTime: job.created_at, title: moment(job.created_at) }),
         " · ", h("code", {}, job.id))),
     moving(job) ? progress(job) : null,
     job.message ? h("p.notice", { className: job.state === "failed" ? "notice bad" : "notice" }, job.message) : null,
@@ -68,19 +75,28 @@ export function jobCard(job, actions) {
           : null)));
 }
 
-/** The card of an upload that has not become a job yet. */
+/** Shows in the card of an upload how much of it is sent. */
+export function tellProgress(card, { sent, total }) {
+  const bar = card.querySelector("progress");
+  if (!bar) return; // it shows why the upload failed
+  bar.max = total || 1;
+  bar.value = sent;
+  card.querySelector(".progress span").textContent = sent < total
+    ? t("upload.sending", bytes(sent), bytes(total)) : t("upload.accepting");
+}
+
+/** The card of an upload that has not become a job yet, without its progress. */
 export function uploadCard(upload, { onstop, ondismiss, onagain }) {
-  const { file, sent, total, problem } = upload;
+  const { file, problem } = upload;
+  const focus = (name) => ({ data: { focus: `${upload.idempotencyKey} ${name}` } });
   return h("article.card.job", { data: { upload: file.name } },
     h("div.job-head", {}, h("h3", {}, file.name), h("p.small.muted", {}, bytes(file.size))),
     problem
       ? problemLine(problem)
       : h("div.progress", {},
-          h("progress", { max: total || 1, value: sent, ariaLabel: t("job.progress") }),
-          h("span.numbers.small", {}, sent < total
-            ? t("upload.sending", bytes(sent), bytes(total)) : t("upload.accepting"))),
+          h("progress", { ariaLabel: t("job.progress") }), h("span.numbers.small")),
     h("div.row.end", {}, problem
-      ? [button(t("upload.again"), () => onagain(upload), { name: "retry" }),
-         button(t("upload.dismiss"), () => ondismiss(upload))]
-      : button(t("upload.stop"), () => onstop(upload), { name: "close", kind: "danger" })));
+      ? [button(t("upload.again"), () => onagain(upload), { name: "retry", ...focus("again") }),
+         button(t("upload.dismiss"), () => ondismiss(upload), focus("dismiss"))]
+      : button(t("upload.stop"), () => onstop(upload), { name: "close", kind: "danger", ...focus("stop") })));
 }

@@ -2,11 +2,11 @@
 // Jobs are polled and not streamed, because an EventSource cannot carry an API key.
 
 import * as api from "../api.js";
-import { button, fill, h } from "../dom.js";
+import { button, h, refresh } from "../dom.js";
 import { t } from "../messages.js";
 import { announce, toast } from "../notify.js";
-import { empty, loading, problemState, problemTitle } from "../states.js";
-import { jobCard, moving, uploadCard } from "./cards.js";
+import { empty, loading, problemPart, problemTitle } from "../states.js";
+import { jobCard, moving, tellAge, tellProgress, uploadCard } from "./cards.js";
 import { dropzone } from "./dropzone.js";
 import { openErrors } from "./errors.js";
 import * as uploads from "./uploads.js";
@@ -24,8 +24,14 @@ export function mount(root) {
   let seen = new Map(); // job id -> state, to announce what ended
   let older = []; // jobs of further pages, which are not polled again
 
-  const drawUploads = () => fill(sending, uploads.list().map((upload) =>
-    uploadCard(upload, { onstop: (one) => one.abort(), ondismiss: uploads.dismiss, onagain: uploads.again })));
+  const drawUploads = () => refresh(sending, uploads.list().map((upload) => ({
+    key: upload.idempotencyKey,
+    shows: upload.problem?.code ?? "",
+    draw: () => uploadCard(upload, {
+      onstop: (one) => one.abort(), ondismiss: uploads.dismiss, onagain: uploads.again,
+    }),
+    update: (card) => tellProgress(card, upload),
+  })));
 
   async function act(task, job) {
     try {
@@ -54,7 +60,6 @@ export function mount(root) {
 
   function draw({ jobs, next }) {
     tellEnds(jobs);
-    const held = list.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     const known = new Set(jobs.map(({ id }) => id));
     const all = [...jobs, ...older.flatMap((page) => page.jobs).filter(({ id }) => !known.has(id))];
     const after = older.length ? older.at(-1).next : next;
@@ -62,11 +67,20 @@ export function mount(root) {
       older.push(await api.jobs(after, signal));
       poll();
     };
-    fill(list,
-      all.map((job) => jobCard(job, actions)),
-      all.length ? null : empty(t("jobs.none"), t("jobs.none.text")),
-      after ? h("div.row.more", {}, button(t("jobs.older"), more, { data: { focus: "older" } })) : null);
-    if (held) list.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus();
+    refresh(list, [
+      ...all.map((job) => ({
+        key: job.id,
+        shows: JSON.stringify(job),
+        draw: () => jobCard(job, actions),
+        update: (card) => tellAge(card, job),
+      })),
+      ...(all.length ? [] : [{ key: "none", draw: () => empty(t("jobs.none"), t("jobs.none.text")) }]),
+      ...(after ? [{
+        key: "older",
+        shows: after,
+        draw: () => h("div.row.more", {}, button(t("jobs.older"), more, { data: { focus: "older" } })),
+      }] : []),
+    ]);
   }
 
   async function poll() {
@@ -81,7 +95,7 @@ export function mount(root) {
     } catch (problem) {
       if (api.isAbort(problem)) return;
       if (!(problem instanceof api.Problem)) throw problem;
-      fill(list, problemState(problem, poll));
+      refresh(list, [problemPart(problem, poll)]);
     }
     clearTimeout(timer);
     timer = setTimeout(poll, wait);
