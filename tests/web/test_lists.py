@@ -116,3 +116,25 @@ def test_pages_follow_the_first_hits(open_page: OpenPage) -> None:
     ids = page.locator(".hit").evaluate_all("hits => hits.map((hit) => hit.dataset.id)")
     assert len(ids) == len(set(ids))
     assert page.locator(".hit-title").nth(50).evaluate("it => it === document.activeElement")
+
+
+def test_both_ends_of_a_range_are_typed_at_the_speed_of_a_reader(
+    open_page: OpenPage, shelf: str
+) -> None:
+    """The answer for the first end comes while the second one is being typed."""
+    page = open_page(f"{shelf}&q=抗旱")
+    low, high = page.get_by_label("年份：从"), page.get_by_label("年份：到")
+    expect(low).to_be_visible()
+    titles(page)
+    low.press_sequentially("2011", delay=60)
+    low.press("Tab")
+    expect(high).to_be_focused()
+    high.press_sequentially("201")
+    expect(page).to_have_url(re.compile(r"r\.year=2011\.\."))
+    expect(page.locator(".chip.on")).to_have_count(1)
+    page.keyboard.type("2")
+    expect(page.locator(".hit")).to_have_count(2)
+    assert set(titles(page)) == set(TITLES[1:3])
+    assert (low.input_value(), high.input_value()) == ("2011", "2012")
+    page.go_back()
+    expect(high).not_to_have_value("2012")

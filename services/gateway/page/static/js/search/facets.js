@@ -1,5 +1,6 @@
 // Offers filters with counts, made from the fields of the hits: words to choose, numbers as ranges.
 
+import { readSearch } from "../address.js";
 import { button, debounce, fill, h, icon } from "../dom.js";
 import { count } from "../format.js";
 import { named, t } from "../messages.js";
@@ -101,19 +102,26 @@ function choices({ field, values, other = 0 }, filters, onchange) {
 function range({ field, low, high }, filters, onchange) {
   const now = filters.get(field) ?? {};
   const name = named("field", field);
-  const input = (end, label, hint) => h("input.input.numbers", {
-    type: "number", value: now[end] ?? "", placeholder: String(hint), ariaLabel: label, step: "any",
-    data: { facet: `${field} ${end}` },
-    oninput: debounce((event) => {
-      const next = new Map(filters);
-      const { [end]: _, any, ...rest } = now;
-      const given = event.target.value === "" ? {} : { [end]: Number(event.target.value) };
+  const input = (end, label, hint) => {
+    const change = debounce((control) => {
+      delete control.dataset.typed;
+      const next = readSearch().filters; // the other end may have changed since this was drawn
+      const { [end]: _, any, ...rest } = next.get(field) ?? {};
+      const given = control.value === "" ? {} : { [end]: Number(control.value) };
       const bounds = { ...rest, ...given };
       if (Object.keys(bounds).length) next.set(field, bounds);
       else next.delete(field);
       onchange(next);
-    }, TYPING_MS),
-  });
+    }, TYPING_MS);
+    return h("input.input.numbers", {
+      type: "number", value: now[end] ?? "", placeholder: String(hint), ariaLabel: label, step: "any",
+      data: { facet: `${field} ${end}` },
+      oninput: ({ target }) => {
+        target.dataset.typed = "";
+        change(target);
+      },
+    });
+  };
   return h("div.range", {},
     input("gte", t("facets.from", name), low), h("span", { ariaHidden: "true" }, "–"),
     input("lte", t("facets.to", name), high));
@@ -121,7 +129,7 @@ function range({ field, low, high }, filters, onchange) {
 
 /** Draws the panel into `panel`; `onchange(filters)` gets the new choice. */
 export function drawFacets(panel, { facets, note, filters, onchange }) {
-  const held = panel.contains(document.activeElement) ? document.activeElement.dataset.facet : null;
+  const held = panel.contains(document.activeElement) ? document.activeElement : null;
   const expanded = panel.querySelector("details")?.open ?? matchMedia("(min-width: 62rem)").matches;
   const offered = new Set(facets.map(({ field }) => field));
   const lost = [...filters].filter(([field, { any }]) => any && !offered.has(field))
@@ -137,7 +145,10 @@ export function drawFacets(panel, { facets, note, filters, onchange }) {
     h("p.small.muted", {}, note),
     filters.size ? button(t("facets.clear"), () => onchange(new Map())) : null));
   panel.hidden = groups.length === 0;
-  if (held) panel.querySelector(`[data-facet="${CSS.escape(held)}"]`)?.focus();
+  if (!held?.dataset.facet) return;
+  const same = panel.querySelector(`[data-facet="${CSS.escape(held.dataset.facet)}"]`);
+  if (same && "typed" in held.dataset) same.value = held.value; // it is half typed
+  same?.focus();
 }
 
 /**
