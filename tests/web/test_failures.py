@@ -49,3 +49,21 @@ def test_gateway_out_of_reach(open_page: OpenPage) -> None:
     page.context.set_offline(False)
     page.get_by_role("button", name="重试").click()
     expect(page.locator(".hit").first).to_be_visible()
+
+
+def test_a_view_whose_code_does_not_come_says_so_and_comes_later(open_page: OpenPage) -> None:
+    page = open_page("?q=草原生态")
+    expect(page.locator(".hit").first).to_be_visible()
+    page.context.set_offline(True)
+    page.get_by_role("link", name="状态", exact=True).click()
+    problem = page.get_by_role("alert")
+    expect(problem.get_by_role("heading", name="连不上网关")).to_be_visible()
+    expect(page.locator(".hit")).to_have_count(0)
+    problem.get_by_role("button", name="重试").click()
+    expect(problem.get_by_role("heading", name="连不上网关")).to_be_visible()
+    page.get_by_role("link", name="检索", exact=True).click()
+    expect(page.get_by_role("combobox", name="检索文献")).to_be_visible()
+    page.context.set_offline(False)
+    page.get_by_role("link", name="状态", exact=True).click()
+    problem.get_by_role("button", name="重试").click()
+    expect(page.locator(".part").first).to_be_visible()

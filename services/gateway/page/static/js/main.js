@@ -3,11 +3,13 @@
 // the view, `leave` when another view takes its place.
 
 import { go, view, viewHref } from "./address.js";
+import { Problem, readiness } from "./api.js";
 import { openShortcuts } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { t } from "./messages.js";
 import { regions } from "./notify.js";
 import { header, VIEWS } from "./shell.js";
+import { problemState } from "./states.js";
 
 const content = h("main.page", { id: "content", tabIndex: -1 });
 let frame = null;
@@ -25,6 +27,19 @@ function drawFrame() {
   if (held) next.element.querySelector(`[data-tool="${held}"]`)?.focus();
 }
 
+/**
+ * Stands for a view whose code did not come. Browsers do not ask again for a module that failed, so
+ * the page is loaded anew, once the gateway answers: before, the browser's own error would replace it.
+ */
+const missing = {
+  mount(root) {
+    const draw = () => fill(root, problemState(new Problem({}), again));
+    const again = () => readiness().then(() => location.reload(), draw);
+    draw();
+    return { follow: draw, leave() {} };
+  },
+};
+
 async function show({ anew = false } = {}) {
   const turn = (turns += 1);
   const name = VIEWS.includes(view()) ? view() : "search";
@@ -33,7 +48,10 @@ async function show({ anew = false } = {}) {
     shown.follow();
     return;
   }
-  const module = await import(`./${name}/view.js`);
+  const module = await import(`./${name}/view.js`).catch((error) => {
+    if (error instanceof TypeError) return missing; // so browsers report what did not come
+    throw error;
+  });
   if (turn !== turns) return; // somebody went on while the module loaded
   document.title = `${t(`view.${name}`)} · ${t("title")}`;
   shown.leave();
