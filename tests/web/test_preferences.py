@@ -65,3 +65,19 @@ def test_key_goes_with_each_call_and_stays_in_the_tab(open_page: OpenPage) -> No
     page.get_by_role("button", name="API 密钥（已填写）").click()
     page.get_by_role("button", name="清除密钥").click()
     assert page.evaluate(stored) == [None, None]
+
+
+def test_a_key_that_no_header_can_hold_is_not_accepted(open_page: OpenPage) -> None:
+    """Each call would fail in the browser, as if the gateway were away."""
+    page = open_page("?q=农业灌溉")
+    expect(page.locator(".hit").first).to_be_visible()
+    page.get_by_role("button", name="API 密钥").click()
+    box = page.get_by_label("密钥", exact=True)
+    box.fill("密钥：xw_1")
+    page.get_by_role("button", name="使用此密钥").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert box.evaluate("it => it.validity.patternMismatch && it.title.includes('半角')")
+    box.fill(" xw_not_a_real_key ")
+    page.get_by_role("button", name="使用此密钥").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".hit").first).to_be_visible()

@@ -65,10 +65,12 @@ export function confirm(title, text, action, { danger = true } = {}) {
   });
 }
 
+const KEY = "\\s*[!-~]+\\s*"; // a browser sends no other characters in the header of the key
+
 export function openKey() {
   const input = h("input.input.mono", {
     id: "api-key", type: "password", autocomplete: "off", spellcheck: false, required: true,
-    autofocus: true, value: apiKey() ?? "",
+    autofocus: true, value: apiKey() ?? "", pattern: KEY, title: t("key.form"),
   });
   const change = (value) => {
     setApiKey(value);

@@ -20,6 +20,7 @@ export default {
     "A local start needs no key. Where keys are in force, enter yours here; it is kept in this tab only and is gone when the tab closes.",
   ],
   "key.label": ["密钥", "Key"],
+  "key.form": ["密钥由半角字母、数字和符号组成，中间没有空格", "A key consists of ASCII letters, digits and signs, without spaces"],
   "key.save": ["使用此密钥", "Use this key"],
   "key.forget": ["清除密钥", "Forget the key"],
   "key.saved": ["密钥已用于此标签页", "The key is in use in this tab"],
