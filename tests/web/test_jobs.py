@@ -1,6 +1,7 @@
 """Bulk indexing on the page: from a dropped file to a finished job."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,31 @@ def test_the_focus_stays_on_the_remedy_of_an_error(
         page.wait_for_timeout(20)
     expect(retry).to_be_focused()
     expect(page.locator("[role=alert][data-first]")).to_have_count(1)
+
+
+def test_a_file_that_was_changed_or_moved_is_named(open_page: OpenPage, tmp_path: Path) -> None:
+    """A browser does not read a file that was changed since then, and calls it a network error."""
+    file = tmp_path / "changed.csv"
+    file.write_text("编号,题目\n1,冻土\n", encoding="utf-8")
+    page = open_page("?view=jobs")
+    choose(page, "web_changed", file)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    file.write_text("编号,题目\n1,冻土\n2,水稻\n", encoding="utf-8")
+    os.utime(file, (0, 0))  # The browser compares seconds.
+    dialog.get_by_role("button", name="上传").click()
+    card = page.locator("[data-upload]")
+    expect(card.get_by_role("alert")).to_contain_text("改动过或已移走")
+    expect(card.get_by_role("button", name="重新上传")).to_have_count(0)
+    card.get_by_role("button", name="移除").click()
+    expect(card).to_have_count(0)
+    held: list[Route] = []
+    page.route("**/v1/input-formats", lambda route: held.append(route))
+    page.reload()
+    choose(page, "web_changed", file)
+    file.unlink()
+    page.wait_for_timeout(100)
+    for route in held:
+        route.continue_()
+    complaint = page.get_by_role("alert").filter(has_text="changed.csv")
+    expect(complaint).to_contain_text("改动过或已移走")

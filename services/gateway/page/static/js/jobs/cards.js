@@ -96,7 +96,8 @@ export function uploadCard(upload, { onstop, ondismiss, onagain }) {
       : h("div.progress", {},
           h("progress", { ariaLabel: t("job.progress") }), h("span.numbers.small")),
     h("div.row.end", {}, problem
-      ? [button(t("upload.again"), () => onagain(upload), { name: "retry", ...focus("again") }),
+      ? [problem.code === "file_unreadable"
+           ? null : button(t("upload.again"), () => onagain(upload), { name: "retry", ...focus("again") }),
          button(t("upload.dismiss"), () => ondismiss(upload), focus("dismiss"))]
       : button(t("upload.stop"), () => onstop(upload), { name: "close", kind: "danger", ...focus("stop") })));
 }

@@ -11,7 +11,7 @@ import { bundles, chosen, dropped } from "./bundle.js";
 import { askColumns } from "./columns.js";
 import { formats } from "./formats.js";
 import { columnsOf, speaksForItself } from "./table.js";
-import { send } from "./uploads.js";
+import { canBeRead, send } from "./uploads.js";
 
 const NAME = "[a-z]((_|-)?[a-z0-9]){0,47}"; // what the API takes as a collection's name
 const WRONG_SHOWN = 5; // complaints about files of no known format
@@ -58,6 +58,10 @@ export function dropzone() {
 
   /** Sends a file. If a table's header does not tell its columns' roles, the reader is asked first. */
   async function dispatch(file, kind, target) {
+    if (!(await canBeRead(file))) {
+      complaints.append(h("p", {}, `${file.name}：`, t("problem.file_unreadable")));
+      return;
+    }
     const columns = await columnsOf(file, kind);
     const clear = !columns || speaksForItself(columns);
     const mapping = clear ? undefined : await askColumns(file.name, columns);

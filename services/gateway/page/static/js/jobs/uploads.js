@@ -26,6 +26,21 @@ function newKey() {
     (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Whether a file, or each one of a bundle, can be read; one that was changed since it was chosen cannot. */
+export async function canBeRead(file) {
+  const files = file.form?.getAll("file") ?? [file];
+  try {
+    for (const one of files) {
+      const reader = one.stream().getReader();
+      await reader.read();
+      await reader.cancel();
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Sends a file, or a bundle of several. A repeated attempt keeps the idempotency key, so that no job is started twice. */
 export async function send(file, target, idempotencyKey = newKey()) {
   const upload = { file, target, idempotencyKey, sent: 0, total: file.size, problem: null };
@@ -45,7 +60,8 @@ export async function send(file, target, idempotencyKey = newKey()) {
       dismiss(upload);
       return;
     }
-    upload.problem = problem;
+    const unread = problem.code === "unreachable" && !(await canBeRead(file));
+    upload.problem = unread ? new api.Problem({ code: "file_unreadable" }) : problem;
     tell();
   }
 }

@@ -19,6 +19,10 @@ export default {
     "文献集由另一个编码器建立，需要重建",
     "Another encoder filled this collection; rebuild it",
   ],
+  "problem.file_unreadable": [
+    "文件在选定后改动过或已移走，请重新选择",
+    "The file was changed or moved after it was chosen; choose it again",
+  ],
   "problem.payload_too_large": ["内容过大", "The body is too large"],
   "problem.head_too_large": ["地址或请求头过长", "Address or headers are too large"],
   "problem.unsupported_format": ["不支持的文件格式", "The format is not supported"],
