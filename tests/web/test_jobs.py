@@ -309,3 +309,28 @@ def test_a_file_that_was_changed_or_moved_is_named(open_page: OpenPage, tmp_path
         route.continue_()
     complaint = page.get_by_role("alert").filter(has_text="changed.csv")
     expect(complaint).to_contain_text("改动过或已移走")
+
+
+def test_older_jobs_come_once_or_say_why_not(open_page: OpenPage) -> None:
+    page = open_page()
+    pages: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if "after=" in route.request.url:
+            pages.append(route)
+        else:
+            route.fulfill(json={"jobs": [job_of("failed", 1)], "next": "b"})
+
+    page.route("**/v1/index-jobs*", answer)
+    page.goto("/?view=jobs")
+    older = page.get_by_role("button", name="更早的任务")
+    older.click()
+    older.click()
+    page.wait_for_timeout(100)
+    assert len(pages) == 1
+    pages[0].abort()
+    expect(page.locator(".toast")).to_contain_text("连不上网关")
+    older.click()
+    page.wait_for_timeout(100)
+    pages[1].fulfill(json={"jobs": [job_of("cancelled", 1)], "next": None})
+    expect(page.locator(".job[data-id]")).to_have_count(2)

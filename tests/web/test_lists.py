@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.stack import Stack
 from tests.web.conftest import OpenPage
@@ -138,3 +138,36 @@ def test_both_ends_of_a_range_are_typed_at_the_speed_of_a_reader(
     assert (low.input_value(), high.input_value()) == ("2011", "2012")
     page.go_back()
     expect(high).not_to_have_value("2012")
+
+
+def at_the_end_of_the_first_hits(page: Page) -> Locator:
+    """The button for the hits that follow."""
+    for _ in range(4):
+        page.get_by_role("button", name=re.compile("再看")).click()
+    return page.get_by_role("button", name="下一页")
+
+
+def test_a_page_that_is_asked_for_twice_comes_once(open_page: OpenPage) -> None:
+    page = open_page("?q=控制系统设计")
+    following = at_the_end_of_the_first_hits(page)
+    page.route("**/v1/search", lambda route: None)  # it waits until the route is removed
+    following.click()
+    following.click()
+    page.unroute("**/v1/search")
+    expect(page.locator(".hit").nth(51)).to_be_visible()
+    page.wait_for_timeout(500)
+    ids = page.locator(".hit").evaluate_all("hits => hits.map((hit) => hit.dataset.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_page_that_fails_can_be_asked_for_again(open_page: OpenPage) -> None:
+    page = open_page("?q=控制系统设计")
+    following = at_the_end_of_the_first_hits(page)
+    page.context.set_offline(True)
+    following.click()
+    foot = page.locator(".more")
+    expect(foot.get_by_role("alert")).to_contain_text("连不上网关")
+    expect(foot.get_by_role("button", name="重试")).to_be_focused()
+    page.context.set_offline(False)
+    foot.get_by_role("button", name="重试").click()
+    expect(page.locator(".hit").nth(51)).to_be_visible()

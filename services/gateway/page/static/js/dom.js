@@ -89,6 +89,20 @@ export function button(label, onclick, { name, kind = "", quiet = false, ...prop
   );
 }
 
+/** An action that does nothing while it is under way. */
+export function single(task) {
+  let running = false;
+  return async () => {
+    if (running) return;
+    running = true;
+    try {
+      await task();
+    } finally {
+      running = false;
+    }
+  };
+}
+
 /** Calls `task` once calls have stopped for `ms`; `.now()` runs it at once, `.cancel()` drops it. */
 export function debounce(task, ms) {
   let timer = 0;

@@ -2,7 +2,7 @@
 // Jobs are polled and not streamed, because an EventSource cannot carry an API key.
 
 import * as api from "../api.js";
-import { button, h, refresh } from "../dom.js";
+import { button, h, refresh, single } from "../dom.js";
 import { t } from "../messages.js";
 import { announce, toast } from "../notify.js";
 import { empty, loading, problemPart, problemTitle } from "../states.js";
@@ -33,10 +33,11 @@ export function mount(root) {
     update: (card) => tellProgress(card, upload),
   })));
 
-  async function act(task, job) {
+  async function act(task) {
     try {
-      await task(job.id);
+      await task();
     } catch (problem) {
+      if (api.isAbort(problem)) return;
       if (!(problem instanceof api.Problem)) throw problem;
       toast(`${problemTitle(problem)} ${problem.detail}`);
     }
@@ -44,8 +45,8 @@ export function mount(root) {
   }
 
   const actions = {
-    oncancel: (job) => act(api.cancelJob, job),
-    onretry: (job) => act(api.retryJob, job),
+    oncancel: (job) => act(() => api.cancelJob(job.id)),
+    onretry: (job) => act(() => api.retryJob(job.id)),
     onerrors: openErrors,
   };
 
@@ -63,10 +64,7 @@ export function mount(root) {
     const known = new Set(jobs.map(({ id }) => id));
     const all = [...jobs, ...older.flatMap((page) => page.jobs).filter(({ id }) => !known.has(id))];
     const after = older.length ? older.at(-1).next : next;
-    const more = async () => {
-      older.push(await api.jobs(after, signal));
-      poll();
-    };
+    const more = single(() => act(async () => older.push(await api.jobs(after, signal))));
     refresh(list, [
       ...all.map((job) => ({
         key: job.id,

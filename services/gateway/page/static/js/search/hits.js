@@ -1,7 +1,7 @@
 // The list of hits: cards with highlights, metadata and score bars.
 
 import { Problem } from "../api.js";
-import { button, fill, h, icon } from "../dom.js";
+import { button, fill, h, icon, single } from "../dom.js";
 import { score } from "../format.js";
 import { named, t } from "../messages.js";
 import { marked, snippets } from "./highlight.js";
@@ -101,14 +101,16 @@ export function drawHits(root, hits, scale, actions) {
   const list = h("ol.hits", { ariaLabel: t("search.hits") });
   const foot = h("div.row.more");
   const { following } = actions;
-  const more = async () => {
+  const more = single(async () => {
     const from = list.children.length;
     if (from && from === hits.length) {
       try {
         hits.push(...await following.next());
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        fill(foot, problemLine(problem));
+        const gone = problem.code === "cursor_expired";
+        fill(foot, problemLine(problem), gone ? null : button(t("problem.retry"), more, { name: "retry" }));
+        foot.querySelector("button")?.focus();
         return;
       }
     }
@@ -118,7 +120,7 @@ export function drawHits(root, hits, scale, actions) {
     if (from) list.children[from]?.querySelector(".hit-title").focus();
     const further = following.left() ? button(t("search.next"), more) : null;
     fill(foot, left > 0 ? button(t("search.more", left), more) : further);
-  };
+  });
   more();
   fill(root, list, foot);
 }
