@@ -171,3 +171,18 @@ def test_a_page_that_fails_can_be_asked_for_again(open_page: OpenPage) -> None:
     page.context.set_offline(False)
     foot.get_by_role("button", name="重试").click()
     expect(page.locator(".hit").nth(51)).to_be_visible()
+
+
+def test_of_more_than_a_hundred_hits_the_first_hundred_are_cited(open_page: OpenPage) -> None:
+    page = open_page("?q=控制系统设计")
+    at_the_end_of_the_first_hits(page).click()
+    following = page.get_by_role("button", name=re.compile("下一页|再看"))
+    while page.locator(".hit").count() <= 100:
+        count = page.locator(".hit").count()
+        following.click()
+        expect(page.locator(".hit").nth(count)).to_be_visible()
+    page.get_by_role("button", name="引用全部").click()
+    dialog = page.get_by_role("dialog", name="100 条参考文献")
+    text = dialog.get_by_role("textbox", name="参考文献文本")
+    expect(text).to_have_value(re.compile(r"^\[100\] ", re.MULTILINE))
+    expect(dialog.locator(".notice")).to_contain_text("前 100 条")

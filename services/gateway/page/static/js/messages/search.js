@@ -103,6 +103,10 @@ export default {
   "cite.all": ["引用全部", "Cite all"],
   "cite.some": [(n) => `引用选中的 ${n} 条`, (n) => `Cite ${n} chosen`],
   "cite.title": [(n) => `${n} 条参考文献`, (n) => `${n} references`],
+  "cite.cut": [
+    (n, all) => `一次最多引用 ${n} 条：以下是 ${all} 条中的前 ${n} 条。其余可选取后再引用。`,
+    (n, all) => `At most ${n} can be cited at once: these are the first ${n} of ${all}. Choose the others and cite them next.`,
+  ],
   "cite.form": ["引文格式", "Form"],
   "cite.gbt7714": ["国标文本", "GB/T 7714-2015"],
   "cite.ris": ["RIS 文件", "RIS"],

@@ -7,10 +7,12 @@ import { t } from "../messages.js";
 import { copy } from "../notify.js";
 import { loading, problemLine } from "../states.js";
 
+const MOST = 100; // documents that the API cites in one call
 const FORMS = [["gbt7714", "txt"], ["ris", "ris"], ["bibtex", "bib"]];
 
-/** Opens the dialog for the documents `ids` of a collection. */
-export function openCite(collection, ids) {
+/** Opens the dialog for the documents `all` of a collection; the first 100 of more are cited. */
+export function openCite(collection, all) {
+  const ids = all.slice(0, MOST);
   const controller = new AbortController();
   const shown = h("div.stack", {});
   let address = null;
@@ -45,7 +47,8 @@ export function openCite(collection, ids) {
         onchange: () => show(form, ending),
       }),
       h("span", {}, t(`cite.${form}`)))));
-  openDialog(t("cite.title", ids.length), h("div.stack", {}, forms, shown), {
+  const cut = all.length > MOST ? h("p.notice", {}, t("cite.cut", MOST, all.length)) : null;
+  openDialog(t("cite.title", ids.length), h("div.stack", {}, forms, cut, shown), {
     kind: "wide",
     onclose: () => {
       controller.abort();
