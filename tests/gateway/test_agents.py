@@ -185,3 +185,22 @@ def test_dify_and_its_limits(url: str) -> None:
     operator = {"conditions": [{"name": "year", "comparison_operator": "start with", "value": "2"}]}
     assert asked(metadata_condition=operator).status_code == 422
     assert httpx2.post(f"{url}/retrieval", json=retrieval()).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metadata_condition": None},
+        {"metadata_condition": {"logical_operator": "and", "conditions": None}},
+        {"metadata_condition": {"logical_operator": None, "conditions": []}},
+        {"retrieval_setting": {"top_k": None, "score_threshold": None}},
+        {"retrieval_setting": {}},
+    ],
+)
+def test_nulls_that_dify_sends_are_as_if_left_out(url: str, changes: dict[str, Any]) -> None:
+    """Its server writes every member of a condition, and the settings of a dataset that has none;
+    an error is an empty answer to it."""
+    headers = {"authorization": f"Bearer {OPERATOR_KEY}"}
+    answer = httpx2.post(f"{url}/retrieval", json=retrieval(**changes), headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["records"]) == 2

@@ -5,7 +5,7 @@ knowledge.
 API. Dify appends the path to the endpoint that is registered there, the gateway's address.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Response
@@ -37,6 +37,8 @@ _OPERATORS = {
 }
 """Dify's operators with ours; the empty one compares with a plain value."""
 _NUMERIC = frozenset("=≠><≥≤")
+_TOP_K = 2
+"""Dify's own number of documents, where it sends null."""
 
 
 class RetrievalSetting(BaseModel):
@@ -44,8 +46,13 @@ class RetrievalSetting(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    top_k: Whole = Field(ge=1, description=f"Documents; more than {MAX_TOP_K} are {MAX_TOP_K}")
-    score_threshold: float = Field(default=0.0, ge=0, le=1, strict=True)
+    top_k: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None,
+        description=f"Documents, {_TOP_K} where it is null; more than {MAX_TOP_K} are {MAX_TOP_K}",
+    )
+    score_threshold: Annotated[float, Field(ge=0, le=1, strict=True)] | None = Field(
+        default=None, description="Least score of a document, none where it is null"
+    )
 
 
 class Condition(BaseModel):
@@ -65,8 +72,10 @@ class MetadataCondition(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    logical_operator: Literal["and", "or"] = "and"
-    conditions: list[Condition] = Field(default_factory=list)
+    logical_operator: Literal["and", "or"] | None = Field(
+        default=None, description="`and` where it is null"
+    )
+    conditions: list[Condition] | None = None
 
 
 class Retrieval(BaseModel):
@@ -103,14 +112,14 @@ async def retrieval(body: Retrieval, terms: TermsDep) -> Response:
     setting = body.retrieval_setting
     options = SearchOptions(
         collection=body.knowledge_id,
-        top_k=min(setting.top_k, MAX_TOP_K),
+        top_k=min(setting.top_k or _TOP_K, MAX_TOP_K),
         filter=_filter(body.metadata_condition),
     )
     _, found = await answered(body.query, options, terms)
     records = [
         _record(hit, body.knowledge_id)
         for hit in orjson.loads(found.content + b"}")["hits"]
-        if hit["score"] >= setting.score_threshold
+        if hit["score"] >= (setting.score_threshold or 0.0)
     ]
     return Response(orjson.dumps({"records": records}), media_type="application/json")
 
@@ -134,7 +143,7 @@ def _filter(condition: MetadataCondition | None) -> dict[str, Any] | None:
         names = [each.name] if isinstance(each.name, str) else each.name
         leaves = [_leaf(name, each) for name in names]
         parts.append(leaves[0] if len(leaves) == 1 else {"or": leaves})
-    return {condition.logical_operator: parts}
+    return {condition.logical_operator or "and": parts}
 
 
 def _leaf(name: str, condition: Condition) -> dict[str, Any]:
