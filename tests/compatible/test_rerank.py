@@ -83,6 +83,19 @@ def test_nulls_are_as_if_left_out(http: httpx.Client) -> None:
     assert len(rerank(http, model=None, top_n=None, return_documents=None)["results"]) == 3
 
 
+def test_null_fields_of_a_document_are_left_out(http: httpx.Client) -> None:
+    """Rows of a table have a null where a text is missing."""
+    documents = [{"title": title, "text": None} for title in DOCUMENTS]
+    fields = ["title", "text"]
+    same = rerank(http)["results"]
+    assert rerank(http, documents=documents, rank_fields=fields)["results"] == same
+    documents[1]["title"] = None
+    answer = http.post(
+        "/v1/rerank", json={"query": QUERY, "documents": documents, "rank_fields": fields}
+    )
+    assert "document 1: it has none of the `rank_fields`" in refused(answer, 422)
+
+
 def test_top_n_beyond_the_documents(http: httpx.Client) -> None:
     assert len(rerank(http, top_n=100)["results"]) == 3
 

@@ -38,7 +38,8 @@ def _documents(value: object) -> list[Given]:
 def _read(document: object, index: int, fields: list[str] | None) -> str:
     """The part of a document that the ranker reads."""
     if isinstance(document, dict) and fields is not None:
-        lines = [_line(document[name], index, name) for name in fields if name in document]
+        given = [(name, document[name]) for name in fields if document.get(name) is not None]
+        lines = [_line(value, index, name) for name, value in given]
         if not lines:
             raise refused(f"document {index}: it has none of the `rank_fields`")
         return checked_text("\n".join(lines), f"document {index}, its `rank_fields`: ")
