@@ -146,6 +146,17 @@ async def test_the_rate_holds_over_replicas(redis: GuardedRedis) -> None:
     assert await admitted(one, 5) + await admitted(other, 5) == 1
 
 
+@pytest.mark.parametrize("rate", [0.001, 0.02, 5.0])
+async def test_a_rate_is_remembered_until_the_next_request_is_due(
+    redis: GuardedRedis, rate: float
+) -> None:
+    limiter = RateLimiter(redis)
+    await limiter.admit("slow", rate)
+    (kept,) = await redis.redis.keys("*slow")
+    left = await redis.redis.pttl(kept) / 1000
+    assert 1 / rate - 1 < left <= 1 / rate + 0.001
+
+
 async def test_without_redis_each_replica_limits_by_itself(dead_redis: GuardedRedis) -> None:
     assert await admitted(RateLimiter(dead_redis), 10) == 1
 

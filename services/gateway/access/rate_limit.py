@@ -26,7 +26,8 @@ local now = clock[1] + clock[2] / 1e6
 local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local wait = due - now - tonumber(ARGV[2])
 if wait > 0 then return tostring(wait) end
-redis.call('SET', KEYS[1], string.format('%.6f', due + tonumber(ARGV[1])), 'PX', 60000)
+due = due + tonumber(ARGV[1])
+redis.call('SET', KEYS[1], string.format('%.6f', due), 'PX', math.ceil((due - now) * 1000))
 return '0'
 """
 
