@@ -83,6 +83,25 @@ def test_large_bodies_at_once_leave_the_gateway_small(http: httpx.Client, url: s
 def test_an_upload_over_its_limit_is_cut(http: httpx.Client) -> None:
     answer = http.post("/v1/index-jobs", params={"format": "lines"}, content=blocks(25))
     assert problem(answer, 413) == "payload_too_large"
+    assert "split it into several files" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_json_is_an_upload(http: httpx.Client, packed: bool) -> None:
+    """It may be larger than a body in memory, and compressed, whatever its content type is."""
+    documents = [{"id": str(number), "title": "草原" * 200} for number in range(2_000)]
+    body = json.dumps(documents, ensure_ascii=False).encode()
+    assert len(body) > 2 * LIMIT
+    encoding = {"content-encoding": "gzip"} if packed else {}
+    answer = http.post(
+        "/v1/index-jobs",
+        params={"collection": "json_file", "format": "json"},
+        content=gzip.compress(body) if packed else body,
+        headers={"content-type": "application/json", **encoding},
+    )
+    assert answer.status_code == 202, answer.text
+    address = f"/v1/index-jobs/{answer.json()['job_id']}:cancel"
+    assert http.post(address).status_code in (200, 409)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,22 @@ from services.common.errors import (
     RequestTimeout,
     UnsupportedFormat,
 )
+from services.common.wire.input_formats import InputFormat
 
 _TOGETHER = 16
 """Cap on all buffered bodies together, as a multiple of `max_body_bytes`."""
+
+
+_IN_MEMORY = "split it, or send documents as a file to /v1/index-jobs"
+_UPLOADED = "split it into several files, each a job of its own"
+"""Remedies for bodies that are too large."""
+
+
+def is_inline(kind: str, stated: str | None) -> bool:
+    """Whether the body of an index job holds its documents in the body's own JSON, which is read
+    whole. `kind` is its media type, `stated` the format that the caller names, if any: with one, it
+    is a file."""
+    return kind == "application/json" and stated in (None, InputFormat.JSONL)
 
 
 @dataclass(slots=True)
@@ -45,7 +58,7 @@ class BodyLimits:
                 "A JSON body comes uncompressed: leave Content-Encoding out. Compressed files go to"
                 " /v1/index-jobs."
             )
-        _check_length(headers, self.max_body_bytes)
+        _check_length(headers, self.max_body_bytes, _IN_MEMORY)
         blocks: list[bytes] = []
         size = 0
         try:
@@ -59,7 +72,7 @@ class BodyLimits:
                     self._held += len(block)
                     blocks.append(block)
                     if size > self.max_body_bytes:
-                        raise _too_large(self.max_body_bytes)
+                        raise _too_large(self.max_body_bytes, _IN_MEMORY)
                     if self._held > _TOGETHER * self.max_body_bytes:
                         raise Overloaded("Too many large requests at once.", retry_after=1)
                     if not message.get("more_body", False):
@@ -77,7 +90,7 @@ class BodyLimits:
         Raises PayloadTooLarge at once if the declared length is too large. The receiver raises it
         when the bytes exceed the limit, and RequestTimeout after a pause that is too long.
         """
-        _check_length(headers, self.max_upload_bytes)
+        _check_length(headers, self.max_upload_bytes, _UPLOADED)
         size = 0
 
         async def bounded() -> Message:
@@ -91,20 +104,17 @@ class BodyLimits:
                 ) from None
             size += len(message.get("body", b""))
             if size > self.max_upload_bytes:
-                raise _too_large(self.max_upload_bytes)
+                raise _too_large(self.max_upload_bytes, _UPLOADED)
             return message
 
         return bounded
 
 
-def _check_length(headers: Headers, limit: int) -> None:
+def _check_length(headers: Headers, limit: int, remedy: str) -> None:
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:19]) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, remedy)
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is larger than {limit:,} bytes; split it, or send it as a file to"
-        " /v1/index-jobs."
-    )
+def _too_large(limit: int, remedy: str) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {limit:,} bytes; {remedy}.")

@@ -20,7 +20,7 @@ from services.common.errors import (
 from services.common.problem import problem_response
 from services.common.replay import replay
 from services.common.request_context import request_id_var
-from services.gateway.access.body_limits import BodyLimits
+from services.gateway.access.body_limits import BodyLimits, is_inline
 from services.gateway.access.doorkeeper import EVERYBODY, Doorkeeper
 from services.gateway.access.keys import ApiKey
 from services.gateway.access.keystore import KeyStore
@@ -67,13 +67,13 @@ class Gate:
         if doorkeeper is not None:
             caller = await doorkeeper.admit(headers.get("authorization"), method, path)
         scope["state"]["caller"] = caller
-        _check_parameters(scope["query_string"])
+        parameters = _parameters(scope["query_string"])
         if is_audited(method, path):
             await _note(caller, scope)
         if method not in ("POST", "PUT", "PATCH", "DELETE"):
             return receive
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if path == _UPLOAD and kind != "application/json":
+        if path == _UPLOAD and not is_inline(kind, parameters.get("format")):
             return self._limits.streamed(headers, receive)
         body = await self._limits.whole(headers, receive)
         if kind.endswith("json"):
@@ -111,16 +111,17 @@ def _check_json(body: bytes) -> None:
         raise MalformedRequest(f"The body is not valid JSON: {error}.") from None
 
 
-def _check_parameters(query_string: bytes) -> None:
-    """Raises InvalidRequest for a parameter with two values, since it would be unclear which one
-    counts."""
-    if b"&" not in query_string:
-        return
-    seen: set[str] = set()
-    for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        if name in seen:
+def _parameters(query_string: bytes) -> dict[str, str]:
+    """The query parameters. Raises InvalidRequest for one with two values, since it would be
+    unclear which one counts."""
+    if not query_string:
+        return {}
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        if name in parameters:
             raise InvalidRequest(f"{name[:80]!r} is given more than once; send it once.")
-        seen.add(name)
+        parameters[name] = value
+    return parameters
 
 
 async def _note(caller: ApiKey, scope: Scope) -> None:

@@ -12,6 +12,7 @@ from services.common.paths import segment
 from services.common.patterns import explained
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import JOB_ID, Job, JobAccepted, JobPage, JobPageOptions
+from services.gateway.access.body_limits import is_inline
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.access.keys import NO_TENANT, ApiKey
 from services.gateway.indexing.proxy import follow, pass_on, upload
@@ -91,7 +92,7 @@ async def create_job(
 
     if options.source is not None:
         return await send(await of_source(request, options.source, options.format))
-    if kind == "application/json" and options.format in (None, InputFormat.JSONL):
+    if is_inline(kind, options.format):
         if encoding not in ("", "identity"):
             raise UnsupportedFormat("Documents in JSON come uncompressed; compress a jsonl file.")
         return await send(Upload(_lines(await _inline(request)), InputFormat.JSONL))
