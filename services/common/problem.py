@@ -26,6 +26,15 @@ _RETRY_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
+class ErrorMember(BaseModel):
+    """An error as OpenAI's API tells it; several of its clients read nothing else."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None = Field(description="Always null: `message` names the member")
+
+
 class Problem(BaseModel):
     """The body of every error response."""
 
@@ -38,11 +47,18 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong and what to do about it, for people")
     request_id: str
 
-    @computed_field(description="The same as `detail`; clients of OpenAI look for it here")  # type: ignore[prop-decorator]
+    @computed_field(description="The same as `detail`; clients of Cohere look for it here")  # type: ignore[prop-decorator]
     @property
     def message(self) -> str:
-        """The detail once more, where OpenAI's clients look for it."""
+        """The detail once more, where Cohere's clients look for it."""
         return self.detail
+
+    @computed_field(description="The same again; clients of OpenAI look for it here")  # type: ignore[prop-decorator]
+    @property
+    def error(self) -> ErrorMember:
+        """The detail and the code once more, where OpenAI's clients look for them."""
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return ErrorMember(message=self.detail, type=kind, code=self.code, param=None)
 
 
 def problem_response(error: SearchError, headers: Mapping[str, str] | None = None) -> Response:
