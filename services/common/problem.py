@@ -11,7 +11,12 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 from starlette.exceptions import HTTPException
 
-from services.common.errors import InvalidRequest, MalformedRequest, SearchError
+from services.common.errors import (
+    InvalidRequest,
+    MalformedRequest,
+    SearchError,
+    UnsupportedFormat,
+)
 from services.common.patterns import what_to_write
 from services.common.request_context import request_id_var
 
@@ -91,6 +96,11 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
         if item["type"] == "json_invalid":
             reason = item.get("ctx", {}).get("error", "it is not JSON")
             return MalformedRequest(f"The body is not valid JSON: {reason}")
+        if item["loc"] == ("body",) and isinstance(item.get("input"), bytes):
+            return UnsupportedFormat(
+                "The body is not declared as JSON; send it with the header"
+                " `Content-Type: application/json`."
+            )
         given = jsonable_encoder(item.get("input"), custom_encoder={bytes: lambda _: "<bytes>"})
         errors.append(
             {
@@ -108,6 +118,8 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
 
 def _message(item: Mapping[str, Any]) -> str:
     """What is wrong with a value, or what to write where a pattern is explained."""
+    if item["type"] == "model_attributes_type":
+        return "a JSON object is needed"
     written = what_to_write(str(item.get("ctx", {}).get("pattern")))
     return written or str(item["msg"]).removeprefix("Value error, ")
 

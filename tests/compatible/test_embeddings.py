@@ -129,3 +129,13 @@ def test_text_that_no_json_holds_is_refused(http: httpx.Client, body: bytes) -> 
     for path in ("/v1/embeddings", "/v1/rerank", "/v1/search"):
         answer = http.post(path, content=body, headers={"content-type": "application/json"})
         assert "not valid JSON" in refused(answer, 400)
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/rerank", "/v1/search", "/retrieval"])
+def test_a_body_that_is_no_object_is_told_in_words_of_json(http: httpx.Client, path: str) -> None:
+    """The first is what `curl -d` sends if it is told no more."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    detail = refused(http.post(path, content=b'{"input": "a"}', headers=form), 415)
+    assert "with the header `Content-Type: application/json`" in detail
+    refused(http.post(path, content=b'{"input": "a"}'), 415)
+    assert refused(http.post(path, json=["a"]), 422) == "body: a JSON object is needed"
