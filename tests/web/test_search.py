@@ -212,3 +212,13 @@ def test_documents_are_text_not_markup(open_page: OpenPage) -> None:
     page.get_by_role("combobox", name="检索文献").fill(query)
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     expect(page.locator("main img")).to_have_count(0)
+
+
+def test_filters_that_were_closed_on_a_narrow_page_open_on_a_wide_one(open_page: OpenPage) -> None:
+    """As a tablet is turned."""
+    page = open_page(f"?q={QUERY}", viewport={"width": 820, "height": 1180})
+    assert hits(page)
+    expect(page.get_by_role("group", name="学科")).to_be_hidden()
+    page.set_viewport_size({"width": 1180, "height": 820})
+    page.locator(".facets summary").click()
+    expect(page.get_by_role("group", name="学科")).to_be_visible()
