@@ -59,3 +59,15 @@ def test_tab_reaches_the_content_past_the_frame(open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="新建文献集")).to_be_focused()
+
+
+def test_the_focus_stays_on_the_link_of_a_view(open_page: OpenPage) -> None:
+    page = open_page("?view=health")
+    expect(page.locator(".part").first).to_be_visible()
+    link = page.get_by_role("link", name="文献集", exact=True)
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".collection").first).to_be_visible()
+    expect(link).to_be_focused()
+    expect(link).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("status").filter(has_text="文献集")).to_have_count(1)

@@ -7,7 +7,7 @@ import { Problem, readiness } from "./api.js";
 import { openShortcuts } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { t } from "./messages.js";
-import { regions } from "./notify.js";
+import { announce, regions } from "./notify.js";
 import { header, VIEWS } from "./shell.js";
 import { problemState } from "./states.js";
 
@@ -54,6 +54,7 @@ async function show({ anew = false } = {}) {
   });
   if (turn !== turns) return; // somebody went on while the module loaded
   document.title = `${t(`view.${name}`)} · ${t("title")}`;
+  if (shown.name && shown.name !== name) announce(t(`view.${name}`));
   shown.leave();
   content.dataset.view = name;
   shown = { name, ...module.mount(fill(content)) };

@@ -46,7 +46,7 @@ export function header() {
       h("nav.tabs", { ariaLabel: t("nav") }, VIEWS.map((name) =>
         h("a", {
           href: viewHref(name), "aria-current": view() === name ? "page" : null,
-          data: { view: name },
+          data: { view: name, tool: name },
         }, icon(name), t(`view.${name}`)))),
       h("div.tools", {},
         light.element,
