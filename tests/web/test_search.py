@@ -2,8 +2,10 @@
 
 import re
 
+import httpx
 from playwright.sync_api import Page, Route, expect
 
+from tests.stack import Stack
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
 
@@ -222,3 +224,28 @@ def test_filters_that_were_closed_on_a_narrow_page_open_on_a_wide_one(open_page:
     page.set_viewport_size({"width": 1180, "height": 820})
     page.locator(".facets summary").click()
     expect(page.get_by_role("group", name="学科")).to_be_visible()
+
+
+def test_a_title_reads_in_the_direction_of_its_script(open_page: OpenPage, stack: Stack) -> None:
+    """Uyghur and Arabic titles with Chinese words and marks in them begin on the right."""
+    address = "/v1/collections/web_scripts"
+    with httpx.Client(base_url=stack.url, timeout=60) as http:
+        title = "كتاب عن المراعي: دراسة 草原 في الصين!"
+        http.put(f"{address}/documents/a", json={"title": title, "text": title}).raise_for_status()
+        try:
+            page = open_page("?c=web_scripts&q=草原")
+            for part in (".hit-title", ".hit-text"):
+                first, last = page.locator(part).evaluate(
+                    """it => {
+                      const [range, ends] = [document.createRange(), [it.firstChild, it.lastChild]];
+                      return ends.map((node, end) => {
+                        const at = end ? node.length - 1 : 0;
+                        range.setStart(node, at);
+                        range.setEnd(node, at + 1);
+                        return range.getBoundingClientRect().x;
+                      });
+                    }"""
+                )
+                assert first > last
+        finally:
+            http.delete(address)
