@@ -67,3 +67,17 @@ def test_a_view_whose_code_does_not_come_says_so_and_comes_later(open_page: Open
     page.get_by_role("link", name="状态", exact=True).click()
     problem.get_by_role("button", name="重试").click()
     expect(page.locator(".part").first).to_be_visible()
+
+
+def test_a_countdown_is_not_read_out_at_each_second(open_page: OpenPage) -> None:
+    page = open_page()
+    refusal = {"code": "overloaded", "detail": "Too many."}
+    page.route(
+        "**/v1/search",
+        lambda route: route.fulfill(status=503, headers={"retry-after": "9"}, json=refusal),
+    )
+    page.goto("?q=草原生态")
+    retry = page.get_by_role("alert").get_by_role("button", name="重试")
+    expect(retry).to_contain_text("7 秒后自动")
+    told = "it => it.closest('[aria-live], [role=alert], [role=status]').getAttribute('aria-live')"
+    assert retry.locator("span").evaluate(told) == "off"

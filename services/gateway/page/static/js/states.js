@@ -62,7 +62,7 @@ export function problemState(problem, retry) {
       problem.requestId
         ? h("div", {}, h("dt", {}, t("problem.request")), h("dd.mono", {}, problem.requestId))
         : null),
-    h("div.row", {},
+    h("div.row", { ariaLive: "off" }, // a countdown is not read out at each second
       problem.status === 401 || problem.status === 403
         ? button(t("problem.key"), openKey, {
             name: "key", kind: "primary", data: { focus: "problem" },
