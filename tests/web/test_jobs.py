@@ -334,3 +334,34 @@ def test_older_jobs_come_once_or_say_why_not(open_page: OpenPage) -> None:
     page.wait_for_timeout(100)
     pages[1].fulfill(json={"jobs": [job_of("cancelled", 1)], "next": None})
     expect(page.locator(".job[data-id]")).to_have_count(2)
+
+
+def test_the_columns_of_a_table_of_chinese_excel_are_asked_for(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    file = tmp_path / "gbk.csv"
+    rows = "代码,文章,说明\n1,草原生态补偿研究,关于草原生态补偿的研究与思考\n2,水稻育种,若干问题\n"
+    file.write_bytes(rows.encode("gbk"))
+    page = open_page("?view=jobs")
+    choose(page, "web_gbk", file)
+    dialog = page.get_by_role("dialog", name="gbk.csv 的各列")
+    expect(dialog).to_contain_text("草原生态补偿研究")
+    for column, role in {"代码": "id", "文章": "title", "说明": "text"}.items():
+        dialog.get_by_label(f"{column} 用作").select_option(role)
+    dialog.get_by_role("button", name="上传").click()
+    job = page.locator(".job", has_text="web_gbk").first
+    expect(job.locator(".badge")).to_have_text("已完成")
+    expect(job.locator("[data-count=indexed] dd")).to_have_text("2")
+    document = page.request.get("v1/collections/web_gbk/documents/1").json()
+    assert document["text"] == "关于草原生态补偿的研究与思考"
+
+
+def test_a_table_in_big5_is_left_to_the_indexer(open_page: OpenPage, tmp_path: Path) -> None:
+    file = tmp_path / "big5.csv"
+    rows = "編號,題名,摘要\n1,草原生態補償研究,關於草原生態補償的研究與思考\n2,水稻育種,若干問題\n"
+    file.write_bytes(rows.encode("big5"))
+    page = open_page("?view=jobs")
+    choose(page, "web_big5", file)
+    job = page.locator(".job", has_text="web_big5").first
+    expect(job.locator(".badge")).to_have_text("已完成")
+    assert page.request.get("v1/collections/web_big5/documents/2").json()["title"] == "水稻育種"

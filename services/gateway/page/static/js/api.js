@@ -174,11 +174,14 @@ export async function readiness(signal) {
  * `onprogress(sent, total)` is called with bytes. Returns {done: promise of {job_id, state}, abort()}.
  */
 export function upload(blob, target, onprogress) {
-  const { collection, partition, mode, format, encoding, mapping, name, idempotencyKey } = target;
+  const {
+    collection, partition, mode, format, encoding, charset, mapping, name, idempotencyKey,
+  } = target;
   const request = new XMLHttpRequest();
   const query = new URLSearchParams({ collection, mode });
   if (partition) query.set("partition", partition);
   if (format) query.set("format", format);
+  if (charset) query.set("charset", charset);
   if (name) query.set("name", name);
   if (mapping) query.set("mapping", JSON.stringify(mapping));
   const done = new Promise((resolve, reject) => {

@@ -62,10 +62,11 @@ export function dropzone() {
       complaints.append(h("p", {}, `${file.name}：`, t("problem.file_unreadable")));
       return;
     }
-    const columns = await columnsOf(file, kind);
-    const clear = !columns || speaksForItself(columns);
-    const mapping = clear ? undefined : await askColumns(file.name, columns);
-    if (clear || mapping) send(file, { ...target, ...kind, mapping, name: file.name });
+    const table = await columnsOf(file, kind);
+    const clear = !table || speaksForItself(table.columns);
+    const mapping = clear ? undefined : await askColumns(file.name, table.columns);
+    const charset = mapping && table.charset; // the names in the mapping were read in it
+    if (clear || mapping) send(file, { ...target, ...kind, mapping, charset, name: file.name });
   }
 
   /** Takes files as [{file, path}]. Papers go together as one job, tables each as their own. */

@@ -1,6 +1,7 @@
 // Reads the beginning of a CSV or TSV file: its columns and the likely role of each.
 
 const HEAD_BYTES = 256 * 1024;
+const CHARSETS = ["utf-8", "gb18030"]; // of what Excel writes in China, and others
 /** The pattern of names that the API accepts for a field. */
 export const FIELD_NAME = "[^*\\s\\-\"\\\\](?:[^\"\\\\]{0,62}[^\\s\"\\\\])?";
 const WHOLE_FIELD_NAME = new RegExp(`^${FIELD_NAME}$`, "v");
@@ -12,13 +13,33 @@ const ROLE_NAMES = {
 
 export const isFieldName = (name) => WHOLE_FIELD_NAME.test(name);
 
-/** The columns of a table as [{name, sample}], or null if no header can be read here. */
+/**
+ * The columns of a table as {columns: [{name, sample}], charset}, or null if no header can be read
+ * here. `charset` is null for UTF-8.
+ */
 export async function columnsOf(file, { encoding, delimiter }) {
   if (!delimiter || encoding) return null;
-  const head = await file.slice(0, HEAD_BYTES).text();
-  const [header, first = []] = rows(head.replace(/\uFFFD$/, ""), delimiter, 2);
-  if (header?.some((name) => name.includes("\uFFFD"))) return null; // the API refuses what is not UTF-8, and says why
-  return header?.map((name, index) => ({ name: name.trim(), sample: first[index] ?? "" })) ?? null;
+  const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  for (const charset of frequentInGb18030(head) ? CHARSETS : ["utf-8"]) {
+    const text = new TextDecoder(charset).decode(head, { stream: true }); // the last character may be cut
+    const [header, first = []] = rows(text, delimiter, 2);
+    if (!header || [...header, ...first].some((cell) => cell.includes("\uFFFD"))) continue;
+    const columns = header.map((name, index) => ({ name: name.trim(), sample: first[index] ?? "" }));
+    return { columns, charset: charset === "utf-8" ? null : charset };
+  }
+  return null; // the API tells what it cannot read
+}
+
+/** Whether nearly all characters beyond ASCII would be frequent ones of GB18030; those of Big5 would not. */
+function frequentInGb18030(bytes) {
+  let [all, frequent] = [0, 0];
+  for (let at = 0; at + 1 < bytes.length; at += 1) {
+    if (bytes[at] < 0x80) continue;
+    all += 1;
+    if (bytes[at] >= 0xa1 && bytes[at] <= 0xd7 && bytes[at + 1] >= 0xa1) frequent += 1;
+    at += 1;
+  }
+  return frequent > 0.9 * all;
 }
 
 /** The first `count` rows. In TSV a quote is a character like any other. */
