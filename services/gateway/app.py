@@ -127,7 +127,7 @@ def _layers(settings: GatewaySettings) -> list[Middleware]:
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=["authorization", "content-type", "idempotency-key", "cache-control"],
+                allow_headers=["*"],  # Clients of OpenAI and MCP send several of their own.
                 expose_headers=["x-request-id", "x-cache", "age", "retry-after"],
                 max_age=600,
             )

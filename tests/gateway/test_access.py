@@ -222,6 +222,28 @@ def test_only_listed_origins_may_call_from_a_page(http: Http) -> None:
     assert "access-control-allow-origin" not in preflight("https://evil.example").headers
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/v1/index-jobs", "authorization, content-type, content-encoding, idempotency-key"),
+        ("/mcp", "authorization, content-type, mcp-protocol-version"),
+        ("/v1/embeddings", "authorization, content-type, x-stainless-lang, x-stainless-os"),
+    ],
+)
+def test_a_page_of_a_listed_origin_sends_the_headers_of_its_client(
+    http: Http, path: str, names: str
+) -> None:
+    """The last two are those of the clients of MCP and OpenAI in a browser."""
+    headers = {"origin": ORIGIN, "access-control-request-method": "POST"}
+    headers["access-control-request-headers"] = names
+    answer = http(None).options(path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
+    assert set(names.split(", ")) <= set(allowed)
+    strange = http(None).options(path, headers=headers | {"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in strange.headers
+
+
 def test_without_keys_it_binds_to_loopback_only(stack: Stack) -> None:
     empty = f"redis://127.0.0.1:{stack.settings.state_port}/15"
     for changes in (
