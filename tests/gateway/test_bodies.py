@@ -127,6 +127,24 @@ def test_bodies_that_mean_nothing(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", "/v1/collections/nowhere/documents/1", 404),
+        ("POST", "/v1/collections/nowhere:rollback", 404),
+        ("POST", "/v1/index-jobs/nowhere:cancel", 404),
+        ("DELETE", "/mcp", 405),
+        ("POST", "/v1/search", 422),
+    ],
+)
+def test_a_call_without_a_body_may_be_declared_as_json(
+    http: httpx.Client, method: str, path: str, status: int
+) -> None:
+    """Many clients send the same headers with every call."""
+    answer = http.request(method, path, headers={"content-type": "application/json"})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"GET /v1/search?q=%ff%fe HTTP/1.1\r\nhost: x\r\n\r\n",

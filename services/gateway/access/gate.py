@@ -76,7 +76,7 @@ class Gate:
         if path == _UPLOAD and not is_inline(kind, parameters.get("format")):
             return self._limits.streamed(headers, receive)
         body = await self._limits.whole(headers, receive)
-        if kind.endswith("json"):
+        if body and kind.endswith("json"):
             _check_json(body)
         return replay(body, receive)
 
