@@ -104,7 +104,7 @@ class _Tools:
     async def fields(self, collection: Collection = "literature") -> dict[str, Any]:
         """Show the metadata that filters can name: kinds, ranges and most frequent values."""
         answer: dict[str, Any] = await self._call(
-            "GET", f"/v1/collections/{quote(collection, safe='')}/statistics"
+            "GET", f"/v1/collections/{_segment(collection)}/statistics"
         )
         return answer
 
@@ -146,7 +146,7 @@ class _Tools:
         id: Annotated[str, Field(description="Id of the job, as index gives it")],  # noqa: A002
     ) -> dict[str, Any]:
         """Show how far an indexing job is."""
-        answer: dict[str, Any] = await self._call("GET", f"/v1/index-jobs/{quote(id, safe='')}")
+        answer: dict[str, Any] = await self._call("GET", f"/v1/index-jobs/{_segment(id)}")
         return answer
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
@@ -184,9 +184,13 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _path(collection: str, identity: str) -> str:
-    # Dots are encoded too: a client of HTTP would take `..` out of an address.
-    parts = (quote(part, safe="").replace(".", "%2E") for part in (collection, identity))
-    return "/v1/collections/{}/documents/{}".format(*parts)
+    return f"/v1/collections/{_segment(collection)}/documents/{_segment(identity)}"
+
+
+def _segment(name: str) -> str:
+    """A name as a part of an address. Dots are encoded too: a client of HTTP would take `..` out
+    of an address."""
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def _hit(hit: Mapping[str, Any], collection: str) -> dict[str, Any]:

@@ -115,6 +115,9 @@ async def test_a_key_does_by_a_tool_what_it_may_do_by_the_api(stack: Stack, url:
         assert "index" in told_why
         gone = {"id": "../../keys", "collection": NAME}
         assert "no document" in await refused(agent, "get", gone)
+        for name in (".", ".."):  # taken out of the address, they would name another route
+            assert "path.collection" in await refused(agent, "fields", {"collection": name})
+            assert "scope 'index'" in await refused(agent, "job", {"id": name})
         bad = {"query": "路基", "collection": NAME, "filter": {"year": {"near": 1}}}
         assert "near" in await refused(agent, "search", bad)
     async with httpx2.AsyncClient() as http:
