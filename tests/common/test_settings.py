@@ -5,7 +5,7 @@ from typing import get_origin
 import pytest
 from pydantic_settings import BaseSettings
 
-from services.common.settings import ServiceSettings, read_settings
+from services.common.settings import read_settings
 from services.gateway.settings import GatewaySettings
 from services.indexer.settings import IndexerSettings
 from services.rank.settings import RankSettings
