@@ -165,3 +165,30 @@ def test_json_of_every_depth_is_read_or_told(tmp_path: Path) -> None:
     case = Case(tmp_path, content, 1_000, format=InputFormat.PARQUET)
     plan = case.plan()
     assert (plan.documents, plan.rejected) == (1, len(depths))
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_a_value_that_the_mapping_leaves_out_costs_nothing(tmp_path: Path, what: str) -> None:
+    ids = ["1", "2", "3"]
+    content = written(id=ids, title=ids, when=UNREADABLE[what], year=[2015] * 3)
+    mapping = check_table(io.BytesIO(content), FieldMapping(fields=["year"]))
+    case = Case(tmp_path, content, format=InputFormat.PARQUET, mapping=mapping)
+    documents = [item.document for item in case.documents(case.plan())]
+    assert [(each.id, each.fields) for each in documents] == [(one, {"year": 2015}) for one in ids]
+
+
+def test_a_column_is_left_out_by_its_whole_name(tmp_path: Path) -> None:
+    names = ["id", "title", "a.b", "a", "a.when ", " c"]
+    values = [["1"], ["t"], ["dotted"], ["plain"], [b"\xff"], ["spaced"]]
+    content = of_columns(names, values)
+    for fields, wanted in (
+        (["a"], {"a": "plain"}),
+        (["a.b", "c"], {"a.b": "dotted", "c": "spaced"}),
+        ([], {}),
+    ):
+        mapping = check_table(io.BytesIO(content), FieldMapping(fields=fields))
+        case = Case(
+            tmp_path / str(len(wanted)), content, format=InputFormat.PARQUET, mapping=mapping
+        )
+        [planned] = case.documents(case.plan())
+        assert planned.document.fields == wanted

@@ -80,7 +80,9 @@ def _tagged(dialect: Dialect, stream: IO[bytes], _: About) -> Iterator[Record]:
 READERS: dict[InputFormat, Reader] = {
     InputFormat.JSONL: jsonl,
     InputFormat.LINES: lines,
-    InputFormat.PARQUET: lambda stream, about: table(stream, about.mapping.vector),
+    InputFormat.PARQUET: lambda stream, about: table(
+        stream, about.mapping.vector, about.mapping.taken()
+    ),
     InputFormat.XLSX: workbook.rows,
     InputFormat.XLS: workbook.rows,
     InputFormat.JSON: lambda stream, _: array(stream),

@@ -76,6 +76,11 @@ class FieldMapping(BaseModel):
         """The members of `own` whose columns have other names."""
         return {name: column for name, column in self.own().items() if column not in (name, "")}
 
+    def taken(self) -> set[str] | None:
+        """The columns that documents are made of; None for all. A column `fields` of objects holds
+        further columns."""
+        return None if self.fields is None else {*self.reserved(), *self.columns(), "fields"}
+
     def reserved(self) -> set[str]:
         """The columns whose values are no metadata: those of a document's own members and of its
         vector."""

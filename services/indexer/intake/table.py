@@ -1,7 +1,7 @@
 """Reads Apache Parquet: its columns, which are known before any row is read, and its rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import IO, Any
@@ -18,9 +18,11 @@ _UNREADABLE = (ValueError, LookupError, ArithmeticError)
 """Errors of a single value, such as a text that is not UTF-8, a time in a zone that does not exist
 and a date beyond the year 9999."""
 
-
-def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
-    """A record for each row. Raises BadInput if the file is damaged.
+def table(
+    stream: IO[bytes], vector: str | None = None, taken: Collection[str] | None = None
+) -> Iterator[Record]:
+    """A record for each row, of the columns `taken`, or of all. Raises BadInput if the file is
+    damaged.
 
     The values of the column `vector` are arrays, if they all have one length, and are not shown
     among the errors. Failures of the stream itself are not Arrow's errors and pass through as they
@@ -29,9 +31,16 @@ def table(stream: IO[bytes], vector: str | None = None) -> Iterator[Record]:
     number = 0
     try:
         source = _opened(stream)
-        names = _names(source.schema_arrow)
-        for batch in source.iter_batches(batch_size=_BATCH_ROWS):
-            batch = batch.rename_columns(names)
+        schema = source.schema_arrow
+        stored = {
+            name: column
+            for name, column in zip(_names(schema), schema.names, strict=True)
+            if taken is None or name in taken
+        }
+        columns = list(stored.values())
+        for batch in source.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            # The reader takes `a.b` for a part of `a`, and gives both.
+            batch = batch.select(columns).rename_columns(list(stored))
             objects = [item.name for item in batch.schema if _is_json(item.type)]
             vectors = None if vector is None else _vectors(batch, vector)
             if vectors is not None:
