@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -192,3 +193,69 @@ def test_a_column_is_left_out_by_its_whole_name(tmp_path: Path) -> None:
         )
         [planned] = case.documents(case.plan())
         assert planned.document.fields == wanted
+
+
+NAMED = UUID("f483d89b-9dcc-4231-a1d5-14f4f55a63db")
+
+
+def test_uuids_are_texts(tmp_path: Path) -> None:
+    uuids = pa.array([NAMED.bytes], pa.uuid())
+    several = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), uuids)
+    content = written(id=uuids, title=["a"], of=uuids, all=several)
+    mapping = check_table(io.BytesIO(content), FieldMapping())
+    case = Case(tmp_path, content, format=InputFormat.PARQUET, mapping=mapping)
+    [planned] = case.documents(case.plan())
+    assert planned.document.id == str(NAMED)
+    assert planned.document.fields == {"of": str(NAMED), "all": [str(NAMED)]}
+
+
+def _in_lists(values: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), values)
+
+
+FIT: dict[str, tuple[pa.Array, str]] = {
+    "bytes": (pa.array([b"a"]), "holds bytes"),
+    "large bytes": (pa.array([b"a"], pa.large_binary()), "holds bytes"),
+    "views of bytes": (pa.array([b"a"], pa.binary_view()), "holds bytes"),
+    "bytes of one length": (pa.array([b"ab"], pa.binary(2)), "holds bytes"),
+    "bytes by number": (pa.array([b"a"]).dictionary_encode(), "holds bytes"),
+    "lists of bytes": (pa.array([[b"a"]]), "holds lists of bytes"),
+    "lists of bytes of one length": (_in_lists(pa.array([b"ab"], pa.binary(2))), "of bytes"),
+    "durations": (pa.array([1], pa.duration("s")), "holds durations"),
+    "lists of durations": (_in_lists(pa.array([1], pa.duration("s"))), "holds lists of durations"),
+    "lists of lists": (pa.array([[[1]]]), "holds lists of lists or objects"),
+    "lists of JSON": (
+        _in_lists(pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}"]))),
+        "holds lists of lists or objects",
+    ),
+    "objects": (pa.array([{"a": 1}]), "holds objects"),
+    "pairs": (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), "holds objects"),
+    "an unknown kind of bytes": (
+        pa.ExtensionArray.from_storage(pa.opaque(pa.binary(), "x", "y"), pa.array([b"a"])),
+        "holds bytes",
+    ),
+    "an unknown kind of text": (
+        pa.ExtensionArray.from_storage(pa.opaque(pa.string(), "x", "y"), pa.array(["a"])),
+        "",
+    ),
+    "views of text": (pa.array(["a"], pa.string_view()), ""),
+    "views of lists": (pa.array([["a"]], pa.list_view(pa.string())), ""),
+    "true and false in bytes": (
+        pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8())),
+        "",
+    ),
+    "texts by number": (pa.array(["a"]).dictionary_encode(), ""),
+}
+
+
+@pytest.mark.parametrize("what", FIT)
+def test_a_kind_of_column_is_refused_at_submission_or_read(tmp_path: Path, what: str) -> None:
+    values, refused = FIT[what]
+    content = written(id=["1"], title=["a"], x=values)
+    if refused:
+        with pytest.raises(InvalidRequest, match=f"column x .*{refused}"):
+            check_table(io.BytesIO(content), FieldMapping())
+        return
+    case = Case(tmp_path, content, format=InputFormat.PARQUET)
+    plan = case.plan()
+    assert (plan.documents, plan.rejected) == (1, 0), case.rejected()

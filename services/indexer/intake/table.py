@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import IO, Any
+from uuid import UUID
 
 import pyarrow as pa
 from pyarrow import compute, parquet
@@ -17,6 +18,22 @@ _EXACT_DIGITS = 15
 _UNREADABLE = (ValueError, LookupError, ArithmeticError)
 """Errors of a single value, such as a text that is not UTF-8, a time in a zone that does not exist
 and a date beyond the year 9999."""
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+"""Questions of which Arrow's kinds of lists pass one."""
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+"""Questions of which Arrow's kinds of bytes pass one."""
+
 
 def table(
     stream: IO[bytes], vector: str | None = None, taken: Collection[str] | None = None
@@ -73,17 +90,20 @@ def unfit(kind: Any) -> str:
     """The reason why no value of a column of this Arrow type can be metadata; empty if they can."""
     if _is_json(kind):
         return "holds objects"
+    if isinstance(kind, pa.UuidType):
+        return ""
+    if isinstance(kind, pa.BaseExtensionType):
+        return unfit(kind.storage_type)
     if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return unfit(kind.value_type)
+    if any(is_list(kind) for is_list in _LISTS):
         inner = kind.value_type
-        nested = pa.types.is_nested(inner) or pa.types.is_binary(inner)
-        return "holds lists of lists or objects" if nested else ""
+        if pa.types.is_nested(inner) or _is_json(inner):
+            return "holds lists of lists or objects"
+        return unfit(inner).replace("holds ", "holds lists of ")
     if pa.types.is_nested(kind):
         return "holds objects"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return "holds bytes"
-    if pa.types.is_fixed_size_binary(kind):
+    if any(is_bytes(kind) for is_bytes in _BYTES):
         return "holds bytes"
     return "holds durations" if pa.types.is_duration(kind) else ""
 
@@ -192,6 +212,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, Decimal) and value.is_finite():
         if value == value.to_integral_value():
             return int(value)
