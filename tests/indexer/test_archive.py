@@ -221,6 +221,22 @@ def test_as_many_files_as_are_possible_are_read() -> None:
         assert len(archive.members(opened)) == MAX_FILES
 
 
+def test_a_directory_is_read_once() -> None:
+    class Counted(io.BytesIO):
+        read_bytes = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(size)
+            self.read_bytes += len(content)
+            return content
+
+    content = directory(SHORT, 50_000)
+    stream = Counted(content)
+    with archive.opened(stream) as opened:
+        assert len(opened.infolist()) == 50_000
+    assert stream.read_bytes < len(content) + (1 << 10)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_file_is_read_in_little_memory_however_well_it_is_packed(method: str) -> None:
     size = 96 << 20

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.zip_decoding import DECODERS, decoded
-from services.indexer.intake.zip_stream import ENTRY, ZipStream
+from services.indexer.intake.zip_stream import ZipStream
 from services.indexer.streams import ReadStream
 
 _ENCRYPTED = 0x1
@@ -62,8 +62,7 @@ def opened(stream: IO[bytes]) -> Iterator[ZipFile]:
         raise BadInput(_UNREADABLE) from error
     with archive:
         # An entry with a damaged length takes in the next ones, and the library does not notice.
-        zipped.seek(archive.start_dir)
-        if zipped.read().count(ENTRY) != len(archive.infolist()):
+        if zipped.entries != len(archive.infolist()):
             raise BadInput(_UNREADABLE)
         yield archive
 

@@ -6,9 +6,8 @@ from typing import IO
 from services.indexer.intake.record import BadInput
 
 MAX_FILES = 100_000
-ENTRY = b"PK\x01\x02"
+_ENTRY = b"PK\x01\x02"
 """First bytes of each entry of the directory."""
-_SHORTEST_ENTRY = 46
 _USUAL_ENTRY = 512
 """Most bytes of an entry with its name on average: 140 Chinese characters and some extras."""
 
@@ -25,6 +24,9 @@ class ZipStream:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._size = stream.seek(0, io.SEEK_END)
+        self.entries = 0
+        """Number of beginnings of an entry in what was read last; once the zip is opened, that is
+        its directory."""
 
     def seekable(self) -> bool:
         """True: the stream can be positioned."""
@@ -47,8 +49,9 @@ class ZipStream:
         if size > MAX_FILES * _USUAL_ENTRY:
             raise _too_many()
         content = self._stream.read(size)
+        self.entries = content.count(_ENTRY)
         # Contents of files are read in pieces, which are too short to be such a directory.
-        if len(content) > MAX_FILES * _SHORTEST_ENTRY and content.count(ENTRY) > MAX_FILES:
+        if self.entries > MAX_FILES:
             raise _too_many()
         return content
 
