@@ -221,6 +221,35 @@ def test_as_many_files_as_are_possible_are_read() -> None:
         assert len(archive.members(opened)) == MAX_FILES
 
 
+def macos(files: int) -> bytes:
+    """The directory of a zip of so many files in folders of a thousand, as macOS makes it."""
+    entries = [
+        b"".join((entry(b"papers/%d/" % folder), entry(b"papers/%d/.DS_Store" % folder)))
+        + entry(b"__MACOSX/papers/%d/._.DS_Store" % folder)
+        for folder in range(files // 1_000)
+    ]
+    entries += [
+        entry(b"papers/%d/%d.pdf" % (number // 1_000, number))
+        + entry(b"__MACOSX/papers/%d/._%d.pdf" % (number // 1_000, number))
+        for number in range(files)
+    ]
+    return directory(b"".join(entries), 1, said=2 * files + 3 * (files // 1_000))
+
+
+def test_what_macos_adds_is_not_counted() -> None:
+    files = 60_000
+    with archive.opened(io.BytesIO(macos(files))) as opened:
+        assert len(archive.members(opened)) == files
+        assert len(opened.infolist()) > MAX_FILES
+
+
+@pytest.mark.parametrize(("name", "count"), [(b"__MACOSX/._a", 300_001), (b".DS_Store", 1_000_000)])
+def test_too_many_files_of_systems_are_refused_too(name: bytes, count: int) -> None:
+    content = directory(entry(name), count)
+    with pytest.raises(BadInput, match="divide it"), archive.opened(io.BytesIO(content)):
+        pass
+
+
 def test_a_directory_is_read_once() -> None:
     class Counted(io.BytesIO):
         read_bytes = 0

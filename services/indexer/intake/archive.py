@@ -13,13 +13,12 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.zip_decoding import DECODERS, decoded
-from services.indexer.intake.zip_stream import ZipStream
+from services.indexer.intake.zip_stream import IGNORED, ZipStream
 from services.indexer.streams import ReadStream
 
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
-_IGNORED = re.compile(r"(?:^|/)(?:__MACOSX/|\.|~\$|(?:Thumbs\.db|desktop\.ini)$)", re.IGNORECASE)
-"""Pattern of files that systems and programs have written, which are ignored."""
+_IGNORED = re.compile(IGNORED, re.IGNORECASE)
 _FAILURES = (
     BadZipFile,
     EOFError,
