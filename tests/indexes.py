@@ -1,6 +1,6 @@
 """An index without documents, for hand-written indexes of tests to build on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from services.common.documents import Content
 from services.common.request_context import Deadline
@@ -63,5 +63,7 @@ class EmptyIndex:
 
     async def bodies(
         self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        return {}
+    ) -> AsyncIterator[Mapping[str, str]]:
+        nothing: tuple[dict[str, str], ...] = ()
+        for some in nothing:
+            yield some

@@ -1,6 +1,6 @@
 """What a search wants, what the index finds for it, and the ports of both."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -141,10 +141,11 @@ class DocumentIndex(Protocol):
         Documents without passages are left out. Raises IndexUnavailable, DeadlineExceeded.
         """
 
-    async def bodies(
+    def bodies(
         self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        """The bodies of those of the documents that have one.
+    ) -> AsyncIterator[Mapping[str, str]]:
+        """The bodies of those of the documents that have one, of as many at a time as are to be in
+        memory.
 
         Raises IndexUnavailable, DeadlineExceeded.
         """

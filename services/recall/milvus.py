@@ -159,10 +159,10 @@ class MilvusDocumentIndex:
     ) -> Mapping[str, ShownPassages]:
         return await self._passages.shown(index, numbers, deadline)
 
-    async def bodies(
+    def bodies(
         self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        return await self._passages.bodies(index, ids, deadline)
+    ) -> AsyncIterator[Mapping[str, str]]:
+        return self._passages.bodies(index, ids, deadline)
 
     async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
         try:

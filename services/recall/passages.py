@@ -1,8 +1,8 @@
 """Finds passages on Milvus beside the documents' own rows, and reads them with their places."""
 
 import math
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from services.common.collection import (
@@ -11,7 +11,6 @@ from services.common.collection import (
     PassageField,
     PassageKey,
     document_id,
-    id_literal,
     passages_name,
 )
 from services.common.documents import Content
@@ -26,6 +25,11 @@ from services.recall.reading import Leg, Reader
 
 _READ = 2
 """Number of passages of a document that rank reads, the best first."""
+_AT_ONCE = 4_096
+"""Most passages of several documents that are in memory at once, 2 MB of text; a single document
+may have more."""
+_ASKED = 500
+"""Number of passages that one call asks for."""
 _ABOUT = [Field.ID, Field.VERSION]
 _WHOLE = [
     *(Field.ID, Field.TEXT, PassageField.COUNT),
@@ -138,29 +142,59 @@ class PassageReader:
                 stored.setdefault(key.document, {})[key.number] = row
         return {one: _shown(numbers[one], several) for one, several in stored.items()}
 
-    async def bodies(self, index: Index, ids: Sequence[str], deadline: Deadline) -> dict[str, str]:
-        """The bodies of those of the documents that have one."""
+    async def bodies(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> AsyncIterator[dict[str, str]]:
+        """The bodies of those of the documents that have one, of some documents at a time: of as
+        many as have a bounded number of passages, or of a single longer one."""
         if not ids or await self._collections.kind(index, deadline) is None:
-            return {}
+            return
         heads = await self._reader.rows(index.physical, ids, _ABOUT, index.server_time, deadline)
-        versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in heads}
-        literals = ", ".join(map(id_literal, versions))
-        rows = await self._reader.behind(
-            passages_name(index.physical),
-            "",
-            sys.maxsize,
-            f"{PassageField.DOCUMENT} in [{literals}] and {PassageField.PAGE} > {OF_TEXT}",
-            [Field.ID, Field.TEXT, PassageField.START],
-            index.server_time,
-            deadline,
-        )
-        bodies: dict[str, str] = {}
-        for row in rows:
-            key = PassageKey.parse(row[Field.ID])
-            if versions.get(key.document) == key.version:
-                body = bodies.get(key.document, "")
-                bodies[key.document] = body + row[Field.TEXT][len(body) - row[PassageField.START] :]
-        return bodies
+        firsts = [
+            PassageKey(document_id(row[Field.ID]), int(row[Field.VERSION]), 0) for row in heads
+        ]
+        name = passages_name(index.physical)
+        counts = [
+            (PassageKey.parse(row[Field.ID]), int(row[PassageField.COUNT]))
+            for row in await self._reader.rows(
+                name,
+                [str(key) for key in firsts],
+                [Field.ID, PassageField.COUNT, PassageField.PAGE],
+                index.server_time,
+                deadline,
+            )
+            if row[PassageField.PAGE] != OF_TEXT
+        ]
+        for some in _groups(counts):
+            yield await self._joined(index, some, deadline)
+
+    async def _joined(
+        self, index: Index, counts: Sequence[tuple[PassageKey, int]], deadline: Deadline
+    ) -> dict[str, str]:
+        """The bodies of documents, each given by its first passage and their number."""
+        keys = [replace(key, number=at) for key, count in counts for at in range(count)]
+        texts: dict[PassageKey, tuple[int, str]] = {}
+        for start in range(0, len(keys), _ASKED):
+            rows = await self._reader.rows(
+                passages_name(index.physical),
+                [str(key) for key in keys[start : start + _ASKED]],
+                [Field.ID, Field.TEXT, PassageField.START],
+                index.server_time,
+                deadline,
+            )
+            texts |= {
+                PassageKey.parse(row[Field.ID]): (int(row[PassageField.START]), row[Field.TEXT])
+                for row in rows
+            }
+        bodies: dict[str, list[str]] = {}
+        length = 0
+        for key in keys:
+            pieces = bodies.setdefault(key.document, [])
+            length = length if pieces else 0
+            begin, text = texts.get(key, (length, ""))  # It was replaced meanwhile.
+            pieces.append(text[max(0, length - begin) :])
+            length = begin + len(text)
+        return {document: "".join(pieces) for document, pieces in bodies.items()}
 
     async def _passage_texts(
         self, index: Index, keys: Sequence[str], deadline: Deadline
@@ -200,6 +234,22 @@ class PassageReader:
             leg.expression,
         )
         return versions | {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
+
+
+def _groups(
+    counts: Sequence[tuple[PassageKey, int]],
+) -> Iterator[list[tuple[PassageKey, int]]]:
+    """The documents in groups that have a bounded number of passages."""
+    some: list[tuple[PassageKey, int]] = []
+    size = 0
+    for key, count in counts:
+        if some and size + count > _AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append((key, count))
+        size += count
+    if some:
+        yield some
 
 
 def by_best_passage(

@@ -16,7 +16,7 @@ from services.recall.domain import DocumentIndex, Index, Key, Wanted
 from services.recall.fused import Fused
 
 BLOCK = 100
-"""Number of documents that are read and compared at once; each may have a body of 5 MB."""
+"""Number of documents whose titles and texts are read and compared at once."""
 
 
 class Phrases:
@@ -80,13 +80,15 @@ async def _of_block(
         for identity, members in texts.items()
     }
     undecided = [identity for identity, decided in accepted.items() if decided is None]
-    bodies = await source.bodies(index, undecided, deadline) if undecided else {}
+    async for bodies in source.bodies(index, undecided, deadline):
+        for identity, body in bodies.items():
+            await asyncio.sleep(0)  # A body of 5 MB takes a while.
+            title, text = texts[identity]
+            accepted[identity] = phrases.accept(title, f"{text}\n{body}")
     for identity in undecided:
         title, text = texts[identity]
-        if identity in bodies:
-            await asyncio.sleep(0)  # A body of 5 MB takes a while.
-            text = f"{text}\n{bodies[identity]}"
-        accepted[identity] = bool(title or text) and phrases.accept(title, text)
+        if accepted[identity] is None:
+            accepted[identity] = bool(title or text) and phrases.accept(title, text)
     return [
         one._replace(document=document)
         for one, document in zip(fused, found, strict=True)

@@ -1,12 +1,17 @@
 """Passages become documents: by the best of each, of the version that counts."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from services.common.collection import Field, PassageKey, stored_id
+import pytest
+
+from services.common.collection import Field, PassageField, PassageKey, stored_id
 from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
+from services.common.text.passages import passages as cut
+from services.recall import passages
 from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
 from services.recall.fused import Fusion, fuse
@@ -103,3 +108,79 @@ def test_a_collection_without_passages_is_asked_once_for_a_version() -> None:
 
     asyncio.run(ask())
     assert reader.asked == 1
+
+
+@dataclass
+class Stored:
+    """A server that holds documents with their passages, each document of its own version."""
+
+    bodies: Mapping[str, str]
+    lost: PassageKey | None = None
+    """A passage that is gone since its document was looked at."""
+
+    async def ask(self, what: str, call: object, name: str, deadline: Deadline) -> Any:
+        return {"index_type": "FLAT"}
+
+    def version(self, identity: str) -> int:
+        return 1 + [*self.bodies].index(identity)
+
+    def passage(self, key: PassageKey) -> dict[str, Any] | None:
+        """The row of a passage; None for one that does not exist."""
+        spans = cut(self.bodies[key.document], overlap=30)
+        if key == self.lost or key.number >= len(spans):
+            return None
+        span = spans[key.number]
+        return {
+            Field.ID: str(key),
+            PassageField.COUNT: len(spans),
+            PassageField.START: span.start,
+            Field.TEXT: self.bodies[key.document][span.start : span.end],
+        }
+
+    async def rows(self, name: str, keys: Sequence[str], *_: object) -> list[dict[str, Any]]:
+        if name == INDEX.physical:
+            return [
+                {Field.ID: stored_id(one), Field.VERSION: self.version(one)}
+                for one in keys
+                if one in self.bodies
+            ]
+        rows = [self.passage(PassageKey.parse(key)) for key in keys]
+        return [row for row in rows[::-1] if row]
+
+    def read(self) -> list[dict[str, str]]:
+        """The bodies of all documents and of one that does not exist, as they are given."""
+
+        async def read() -> list[dict[str, str]]:
+            reader = PassageReader(cast(Reader, self), KeptContents())
+            asked = [*self.bodies, "absent"]
+            return [some async for some in reader.bodies(INDEX, asked, Deadline.after(10))]
+
+        return asyncio.run(read())
+
+
+def test_bodies_are_in_memory_as_far_as_their_passages_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passages, "_AT_ONCE", 10)
+    monkeypatch.setattr(passages, "_ASKED", 4)
+    text = "".join(f"第{number}段记录各观测站的常规巡检。\n" for number in range(300))
+    bodies = {"it's": text} | {f"d{n}": text[: 400 * (n % 5)] for n in range(12)}
+    found = Stored(bodies).read()
+    assert {one: body for some in found for one, body in some.items()} == {
+        one: body for one, body in bodies.items() if body
+    }
+    assert len(cut(text)) > 10
+    assert ["it's"] in [[*some] for some in found]
+    assert len(found) > 2
+    assert all(
+        len(some) == 1 or sum(len(cut(bodies[one], overlap=30)) for one in some) <= 10
+        for some in found
+    )
+
+
+def test_a_body_whose_passage_is_gone_has_the_others() -> None:
+    text = "".join(f"第{number}段记录各观测站的常规巡检。\n" for number in range(100))
+    span = cut(text, overlap=30)[2]
+    [found] = Stored({"a": text}, PassageKey("a", 1, 2)).read()
+    assert text[: span.start] in found["a"]
+    assert text[span.end :] in found["a"]

@@ -1,7 +1,7 @@
 """Which documents hold a phrase, and what a search with phrases answers."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -122,10 +122,13 @@ class Bodies(FakeIndex):
 
     async def bodies(
         self, index: Index, ids: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        self.read.append(len(ids))
+    ) -> AsyncIterator[Mapping[str, str]]:
+        if ids:
+            self.read.append(len(ids))
         self.bodies_of.extend(ids)
-        return {one: body for one in ids if (body := self.members[one][2])}
+        for one in ids:
+            if body := self.members[one][2]:
+                yield {one: body}
 
     async def kept(self, wanted: Wanted, seconds: float = 10) -> list[str]:
         fused = [Fused(Found(one, 1.0), 1.0, None, 1.0) for one in self.members]
