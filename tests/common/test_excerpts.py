@@ -1,5 +1,6 @@
 """The part of a long text that a ranker reads beside a query."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,31 @@ def test_the_part_with_the_words_is_read(text: str, query: str) -> None:
     wanted = [term for term in terms(query) if term in text.casefold()]
     assert wanted
     assert all(term in read for term in wanted)
+
+
+def in_lines(text: str, length: int) -> str:
+    """A text in lines of so many characters."""
+    return "\n".join(text[start : start + length] for start in range(0, len(text), length))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 34, 119, 120, 121])
+@pytest.mark.parametrize("shift", range(3))
+def test_the_words_are_found_wherever_lines_end(length: int, shift: int) -> None:
+    text = in_lines("站" * shift + _OTHER * 2 + _ANSWER + _OTHER * 2, length)
+    read = excerpt(text, terms("算法是谁提出的"), 300).encode()[:300].decode(errors="ignore")
+    assert _ANSWER in read.replace("\n", "")
+
+
+def test_a_latin_word_does_not_continue_in_the_next_line() -> None:
+    text = _OTHER + "\na\ni\n" + _OTHER
+    assert excerpt(text, terms("ai"), 300) == text
+
+
+def test_a_text_of_very_short_lines_costs_no_more_than_another() -> None:
+    text = in_lines("水文站的日均径流逐年减少" * 3_400, 1)
+    started = time.process_time()
+    assert excerpt(text, terms("水 文 站 的 日 均 径 流"), 40_000) == text
+    assert time.process_time() - started < 1
 
 
 def test_what_surrounds_the_words_is_read_too() -> None:

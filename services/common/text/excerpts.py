@@ -6,7 +6,8 @@ A cross-encoder reads a bounded number of tokens, and the answer may stand behin
 
 import re
 from bisect import bisect_left
-from itertools import accumulate, takewhile
+from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise, takewhile
 
 from services.common.text.normalise import HAN
 
@@ -44,19 +45,38 @@ def excerpt(text: str, wanted: frozenset[str], size: int) -> str:
         return text
     sentences = _SENTENCE.findall(text)
     ends = list(accumulate(len(sentence.encode()) for sentence in sentences))
-    held = [
-        frozenset(term for term in wanted if term in sentence)
-        for sentence in map(str.casefold, sentences)
-    ]
+    held = _held(sentences, wanted)
     counts: list[int] = []
+    within: dict[str, int] = {}
+    last = 0
     for first, begin in enumerate((0, *ends)):
-        last = max(first + 1, bisect_left(ends, begin + size + 1))
-        counts.append(len(frozenset().union(*held[first:last])))
+        begun, last = last, max(first + 1, bisect_left(ends, begin + size + 1))
+        for term in chain.from_iterable(held[begun:last]):
+            within[term] = within.get(term, 0) + 1
+        counts.append(len(within))
         if last == len(sentences):
             break
+        for term in held[first]:
+            within[term] -= 1
+            if not within[term]:
+                del within[term]
     most = max(counts)
     if most - counts[0] < max(_MORE * len(wanted), 1):
         return text
     first = counts.index(most)
     run = len(list(takewhile(most.__eq__, counts[first:])))
     return "".join(sentences[first + run // 2 :])
+
+
+def _held(sentences: Sequence[str], wanted: frozenset[str]) -> list[frozenset[str]]:
+    """The terms in each sentence, with one that continues in the next: a line may end anywhere in
+    a Chinese text."""
+    held = [
+        frozenset(term for term in wanted if term in sentence)
+        for sentence in map(str.casefold, sentences)
+    ]
+    pairs = frozenset(term for term in wanted if len(term) == 2 and _HAN_START.match(term))
+    for place, (one, other) in enumerate(pairwise(sentences)):
+        if (pair := one.rstrip()[-1:] + other.lstrip()[:1]) in pairs:
+            held[place] |= {pair}
+    return held
