@@ -29,6 +29,7 @@ SearchError                     500  internal
     ServiceUnavailable          503  service_unavailable
     Overloaded                  503  overloaded
   DeadlineExceeded              504  deadline_exceeded
+  StorageDamaged                500  storage_damaged
   StartFailed                   500  start_failed
     ModelInvalid                500  model_invalid
     DictionaryInvalid           500  dictionary_invalid
@@ -233,6 +234,13 @@ class DeadlineExceeded(SearchError):
     """The time budget of the request ran out."""
 
     status, code, title = 504, "deadline_exceeded", "The time budget ran out"
+
+
+class StorageDamaged(SearchError):
+    """Something that is stored beside the documents cannot be read; it stays until the operator or
+    the owner of the collection does what the detail says."""
+
+    code, title = "storage_damaged", "Something that is stored is damaged"
 
 
 class StartFailed(SearchError):

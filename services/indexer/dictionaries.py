@@ -1,12 +1,15 @@
 """User dictionaries in storage, by collection and identity, from which the indexer and its workers
 make analyzers. The methods are synchronous, to be called from threads."""
 
+import logging
 from collections.abc import Sequence
 
 from services.common.text import Analyzers, WordAnalyzer
 from services.indexer.store import NoSuchObject, ObjectStore
 
 _PREFIX = "dictionaries"
+
+logger = logging.getLogger(__name__)
 
 
 class Dictionaries:
@@ -23,10 +26,15 @@ class Dictionaries:
         self._store.write(_key(collection, analyzer.identity), content)
 
     def words(self, collection: str, identity: str) -> Sequence[str] | None:
-        """The words of a stored dictionary; None if there is none of this identity."""
+        """The words of a stored dictionary; None if there is none of this identity, or if it is
+        damaged."""
+        key = _key(collection, identity)
         try:
-            content = self._store.read(_key(collection, identity)).decode()
+            content = self._store.read(key).decode()
         except NoSuchObject:
+            return None
+        except UnicodeDecodeError:
+            logger.exception("a stored dictionary is damaged", extra={"object": key})
             return None
         return content.split("\n") if content else []
 

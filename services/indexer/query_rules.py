@@ -16,6 +16,7 @@ from services.common.wire.query_rules import (
     rules_key,
     rules_version_key,
 )
+from services.indexer.damage import readable
 
 MAX_BYTES = 2 * 1024 * 1024
 """Most bytes of all rules of a collection as JSON; each gateway reads them whole after a change."""
@@ -40,9 +41,15 @@ class QueryRulesStore:
         self._replicated = replicated
 
     async def read(self, collection: str) -> StoredRules:
-        """The rules of a collection; empty if none were set."""
-        packed = await self._ask(self._redis.get(rules_key(collection)))
-        return StoredRules() if packed is None else StoredRules.model_validate_json(packed)
+        """The rules of a collection; empty if none were set. Raises StorageDamaged."""
+        key = rules_key(collection)
+        packed = await self._ask(self._redis.get(key))
+        if packed is None:
+            return StoredRules()
+        what = f"The set of query rules of collection {collection!r}"
+        remedy = f"Set them again with PUT /v1/collections/{collection}/query-rules."
+        with readable(what, key, remedy=remedy):
+            return StoredRules.model_validate_json(packed)
 
     async def write(self, collection: str, update: QueryRulesUpdate) -> str:
         """Replaces the rules of a collection by checked ones; returns their version.

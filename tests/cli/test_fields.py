@@ -83,3 +83,11 @@ def test_what_declares_no_type(gateway: ScriptedGateway, xunwen: Xunwen, word: s
     assert ran.code == 1
     assert "type" in ran.err or "keyword" in ran.err
     assert not [one for one in gateway.asked if one.method == "PUT"]
+
+
+def test_what_is_wrong_with_a_collection_is_shown(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    problem = "The record of collection 'papers' cannot be read."
+    broken, whole = {**COLLECTION, "problem": problem}, {**COLLECTION, "name": "notes"}
+    gateway.script[:] = [(200, {"collections": [broken, whole]}, {}), (200, broken, {})]
+    assert xunwen("collections", "list").out.splitlines()[-1] == problem
+    assert xunwen("collections", "show", "papers").out.splitlines()[-1] == problem

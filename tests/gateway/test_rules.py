@@ -88,6 +88,21 @@ async def test_books_follow_the_version(redis: GuardedRedis) -> None:
     assert await books.of(quoted, "1") is None
 
 
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"\xff", b'{"queries": [{}]}', b'{"synonyms": 1}']
+)
+async def test_damaged_rules_are_unavailable_and_others_are_not(
+    redis: GuardedRedis, content: bytes
+) -> None:
+    """A search is made without them and says so; it was answered with 500."""
+    books = RuleBooks(StateReader(redis))
+    await put(redis, "1")
+    await redis.redis.set(rules_key("broken"), content)
+    with pytest.raises(Unavailable):
+        await books.of(search("CNN", collection="broken"), "1")
+    assert await books.of(search("CNN"), "1") is not None
+
+
 async def test_rules_that_were_never_read_are_unavailable(dead_redis: GuardedRedis) -> None:
     books = RuleBooks(StateReader(dead_redis))
     with pytest.raises(Unavailable):

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from services.common.errors import Conflict, InvalidRequest, QueueUnavailable
+from services.common.errors import Conflict, InvalidRequest, QueueUnavailable, StorageDamaged
 from services.common.validation import first_reason
-from services.common.wire.query_rules import QueryRules, QueryRulesUpdate
+from services.common.wire.query_rules import QueryRules, QueryRulesUpdate, rules_key
 from services.indexer.query_rules import QueryRulesStore, check_rules, ids_of
 from tests.servers import Server, valkey
 
@@ -78,6 +78,20 @@ async def test_a_change_is_based_on_what_was_read(store: QueryRulesStore) -> Non
     kept = await store.read("notes")
     assert (kept.stop_words, kept.synonyms) == (["着"], [])
     assert (await store.read("others")).stop_words == []
+
+
+async def test_damaged_rules_are_told_and_can_be_set_again(
+    store: QueryRulesStore, server: Server
+) -> None:
+    redis = Redis.from_url(server.url, protocol=2)
+    for content in (b"", b"{", b"[]", b"\xff", b'{"stop_words": 1}'):
+        await redis.set(rules_key("notes"), content)
+        with pytest.raises(StorageDamaged, match=r"'notes' .*PUT .*/notes/query-rules"):
+            await store.read("notes")
+        assert (await store.read("others")).stop_words == []
+        await store.write("notes", update("的"))
+        assert (await store.read("notes")).stop_words == ["的"]
+    await redis.aclose()
 
 
 async def test_a_change_that_no_replica_has_is_not_acknowledged(server: Server) -> None:

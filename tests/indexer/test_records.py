@@ -74,6 +74,9 @@ class Index:
             raise IndexUnavailable("It was killed.")
         self.columns[physical] = frozenset(typed)
 
+    async def names(self) -> dict[str, PhysicalName]:
+        return dict(self.live)
+
     async def point(self, name: str, physical: PhysicalName) -> None:
         self.live[name] = physical
 

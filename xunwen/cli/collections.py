@@ -57,7 +57,7 @@ def list_collections(ctx: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json_lines(collections)
     else:
-        console.print(_table(collections) if collections else "There are no collections.")
+        _show(collections)
 
 
 @group.command()
@@ -231,7 +231,15 @@ def _print(collection: Collection, as_json: bool) -> None:
     if as_json:
         print_json(collection)
     else:
-        console.print(_table([collection]))
+        _show([collection])
+
+
+def _show(collections: list[Collection]) -> None:
+    """Prints a table of collections, and below it what is wrong with some of them."""
+    console.print(_table(collections) if collections else "There are no collections.")
+    for item in collections:
+        if item.problem:
+            console.print(item.problem, soft_wrap=True)
 
 
 def _table(collections: list[Collection]) -> Table:

@@ -88,6 +88,11 @@ class Collection(BaseModel):
     partition_key: str | None = Field(
         default=None, description="Field that names the partition of a document, if there is one"
     )
+    problem: str = Field(
+        default="",
+        description="What is stored of the collection and cannot be read, and what to do; then its"
+        " fields and its partition key are not known. Empty if nothing is wrong",
+    )
 
 
 class CollectionList(BaseModel):

@@ -1,6 +1,7 @@
 """Keeps the query rules of collections in memory by their version, and selects those of a query."""
 
 import asyncio
+import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from services.common.wire.query_rules import rules_key
 from services.common.wire.recall import MAX_REPLACED
 from services.gateway.search.request import Search
 from services.gateway.stores.state_reader import StateReader
+
+logger = logging.getLogger(__name__)
 
 _MOST_WORDS = 500_000
 """Most words of rules that are kept, of all collections together; they take about 60 MB."""
@@ -108,8 +111,15 @@ class RuleBooks:
         if book is not None and book.version == version:
             return book
         packed = await self.reader.get(rules_key(collection)) if version else None
-        rules = {} if packed is None else orjson.loads(packed)
-        book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
+        try:
+            rules = {} if packed is None else orjson.loads(packed)
+            book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            logger.warning(
+                "query rules are damaged; set them again",
+                extra={"collection": collection, "reason": str(error)},
+            )
+            raise Unavailable("The query rules of the collection cannot be read.") from error
         self._books[collection] = book
         self._books.move_to_end(collection)  # The loop drops the books used least lately.
         while sum(one.size for one in self._books.values()) > _MOST_WORDS and len(self._books) > 1:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from services.common.collection import PhysicalName
+from services.common.errors import StorageDamaged
 from services.common.typed_columns import columns_of
 from services.common.versions import IndexVersions
 from services.common.wire.collections import Collection
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.records import CollectionRecords
+from services.indexer.index.records import CollectionRecord, CollectionRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,11 @@ class Descriptions:
     async def of(self, name: str, physical: PhysicalName) -> Collection:
         """The description of a collection whose name points to this physical one."""
         version = await self.versions.current(name) or await self.versions.move(name)
-        record = await self.records.read(name)
+        record, problem = CollectionRecord(), ""
+        try:
+            record = await self.records.read(name)
+        except StorageDamaged as error:
+            problem = error.detail  # The other collections of a list are shown with it.
         typed = await self.index.typed(physical)
         return Collection(
             name=name,
@@ -38,4 +43,5 @@ class Descriptions:
                 if not typed.issuperset(columns_of({field: one}, record.partition_key))
             ],
             partition_key=record.partition_key,
+            problem=problem,
         )

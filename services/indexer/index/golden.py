@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from services.common.wire.golden import GoldenQueries, GoldenQuery
+from services.indexer.damage import readable
 from services.indexer.store import NoSuchObject, ObjectStore
 
 
@@ -14,12 +15,16 @@ class GoldenSets:
         self._store = store
 
     async def read(self, name: str) -> list[GoldenQuery]:
-        """The golden queries of a collection; an empty list if none were set."""
+        """The golden queries of a collection; an empty list if none were set. Raises
+        StorageDamaged."""
         try:
             content = await asyncio.to_thread(self._store.read, _key(name))
         except NoSuchObject:
             return []
-        return GoldenQueries.model_validate_json(content).queries
+        what = f"The set of golden queries of collection {name!r}"
+        remedy = f"Set them again with PUT /v1/collections/{name}/golden-queries."
+        with readable(what, _key(name), remedy=remedy):
+            return GoldenQueries.model_validate_json(content).queries
 
     async def write(self, name: str, queries: Sequence[GoldenQuery]) -> None:
         """Replaces the golden queries of a collection; they are durable when this returns."""

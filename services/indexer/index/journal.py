@@ -6,16 +6,20 @@ written again when the engine answers next.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.common.collection import PhysicalName
+from services.common.errors import MalformedRequest
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 from services.indexer.tables import pack_rows, unpack_rows
 
 _PREFIX = "replacements"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Journal:
         await asyncio.to_thread(self._store.remove, key)
 
     async def left(self) -> list[Replacement]:
-        """The replacements whose block failed or whose process was killed, the oldest first."""
+        """The replacements whose block failed or whose process was killed, the oldest first.
+
+        A damaged note is logged and stays, and holds up no other write.
+        """
         return await asyncio.to_thread(self._read)
 
     async def forget(self, replacement: Replacement) -> None:
@@ -58,9 +65,19 @@ class Journal:
             physical = PhysicalName.parse(name)
             if physical is None:
                 continue
-            for version in self._store.names(f"{_PREFIX}/{name}"):
-                content = self._store.read(f"{_PREFIX}/{name}/{version}")
-                left.append(Replacement(physical, unpack_rows(content), int(version, 16)))
+            for item in self._store.names(f"{_PREFIX}/{name}"):
+                key = f"{_PREFIX}/{name}/{item}"
+                try:
+                    version, rows = int(item, 16), unpack_rows(self._store.read(key))
+                except (ValueError, MalformedRequest):
+                    logger.exception(
+                        "documents that were being replaced when the indexer was killed may be"
+                        " missing, since the note of them is damaged; index those again that were"
+                        " written last",
+                        extra={"collection": physical.name, "object": key},
+                    )
+                    continue
+                left.append(Replacement(physical, rows, version))
         return sorted(left, key=lambda replacement: replacement.version)
 
 

@@ -8,7 +8,14 @@ from typing import Any
 
 from services.common.errors import InvalidRequest
 from services.common.field_types import MAX_TYPES, FieldType
+from services.indexer.damage import readable
 from services.indexer.store import NoSuchObject, ObjectStore
+
+_REMEDY = (
+    "Until then searches go on and nothing is written to the collection. Put the file that the"
+    " indexer's log names back from a backup; without one, remove it, which forgets the partition"
+    " key, the encoder and the index of `:rollback`, and declare the fields again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ def together(
 
 
 class CollectionRecords:
-    """The records of all collections. Every method raises Unavailable while storage is away."""
+    """The records of all collections. Every method raises Unavailable while storage is away, and
+    StorageDamaged for a record that cannot be read."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -57,7 +65,10 @@ class CollectionRecords:
             content = await asyncio.to_thread(self._store.read, _key(name))
         except NoSuchObject:
             return CollectionRecord()
-        return CollectionRecord(**json.loads(content))
+        with readable(f"The record of collection {name!r}", _key(name), remedy=_REMEDY):
+            record = CollectionRecord(**json.loads(content))
+            _ = record.types  # They are read on the way, so that all of it is known to be whole.
+        return record
 
     async def change(self, name: str, **members: Any) -> None:
         """Changes members of the record by one write, and by none if they are so already; they are

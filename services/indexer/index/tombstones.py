@@ -7,13 +7,20 @@ Redis was restarted in between.
 
 import asyncio
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Self
 
+from services.indexer.damage import readable
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 
 _PREFIX = "tombstones"
+_REMEDY = (
+    "Until then nothing is written to the collection, since documents that were deleted while a job"
+    " ran could come back. Put the file that the indexer's log names back from a backup; without"
+    " one, remove it when no job of the collection runs, and delete those documents again."
+)
 
 
 class Tombstones:
@@ -21,12 +28,13 @@ class Tombstones:
 
     def __init__(self, store: ObjectStore, name: str) -> None:
         self._store = store
+        self._name = name
         self._prefix = f"{_PREFIX}/{name}"
         self._deleted: dict[str, int] = {}
 
     @classmethod
     async def read(cls, store: ObjectStore, name: str) -> Self:
-        """The deletions that are in storage. Raises Unavailable."""
+        """The deletions that are in storage. Raises StorageDamaged, Unavailable."""
         tombstones = cls(store, name)
         await asyncio.to_thread(tombstones._read)
         return tombstones
@@ -69,15 +77,31 @@ class Tombstones:
         }
 
     def _read(self) -> None:
-        for item in self._store.names(self._prefix):
-            ids = json.loads(self._store.read(f"{self._prefix}/{item}"))
-            self._keep(ids, int(item, 16))
+        what = f"A list of deletions of collection {self._name!r}"
+        for key, version in self._stored():
+            content = self._store.read(key)
+            with readable(what, key, remedy=_REMEDY):
+                self._keep(_ids(content), version)
 
     def _keep(self, ids: list[str], version: int) -> None:
         for identity in ids:
             self._deleted[identity] = max(version, self._deleted.get(identity, 0))
 
     def _remove_older(self, oldest_write: int) -> None:
+        for key, version in self._stored():
+            if version < oldest_write:
+                self._store.remove(key)
+
+    def _stored(self) -> Iterator[tuple[str, int]]:
+        """The keys of the stored lists with their versions."""
         for item in self._store.names(self._prefix):
-            if int(item, 16) < oldest_write:
-                self._store.remove(f"{self._prefix}/{item}")
+            if re.fullmatch("[0-9a-f]{16}", item):  # Disks and people leave other files.
+                yield f"{self._prefix}/{item}", int(item, 16)
+
+
+def _ids(content: bytes) -> list[str]:
+    """The ids of a stored list. Raises ValueError if it is none."""
+    ids = json.loads(content)
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise ValueError("It is no list of ids.")
+    return ids

@@ -38,7 +38,8 @@ class WordAnalyses:
         if analyzer is None:
             raise Unavailable(
                 f"The dictionary of collection {collection!r} is not in the indexer's storage any"
-                " more, or of an earlier version of Xunwen; set its words again."
+                " more, damaged there, or of an earlier version of Xunwen; set its words again with"
+                f" PUT /v1/collections/{collection}/dictionary."
             )
         return analyzer
 

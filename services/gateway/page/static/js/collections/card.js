@@ -34,6 +34,7 @@ function facts(collection) {
     ["version", h("code", {}, collection.index_version)],
     ["fields", declared(collection)],
     ...(collection.partition_key ? [["partition", collection.partition_key]] : []),
+    ...(collection.problem ? [["problem", collection.problem]] : []),
     ["built", built ? moment(built) : "–"],
     ["index", [h("code", {}, collection.index), " ",
       button(t("copy"), () => copy(collection.index), { name: "copy", quiet: true })]],

@@ -27,6 +27,7 @@ export default {
     "Such as year=number discipline=keyword. The types are keyword, keywords, number, date, text.",
   ],
   "collections.partition": ["分区键", "Partition key"],
+  "collections.problem": ["问题", "Problem"],
   "collections.new.partition": ["分区键（可不填）", "Partition key (may be left empty)"],
   "collections.new.partition.note": [
     "一个关键词字段，如 tenant：文献按它的值分区，检索和入库可只在一个分区里进行。建成后不能更改。",
