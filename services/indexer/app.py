@@ -128,7 +128,7 @@ async def _open(
 
     book = JobBook(JobFiles(store), lambda: role.terms)
     clock = VersionClock()
-    known = Collections(index, store, versions, clock, encoders, analyzers, book.newest)
+    known = Collections(index, store, versions, clock, encoders, analyzers, book.newest, role.check)
     originals = Originals(store)
     writer = IndexWriter(known, index, versions, role, clock, book, originals)
     golden = GoldenSets(store)

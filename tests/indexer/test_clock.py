@@ -85,7 +85,9 @@ def writer_of(rows: Index, store: ObjectStore) -> IndexWriter:
     index, versions, encoders, role, jobs = (
         cast("Any", one) for one in (rows, Versions(), Encoders(), Role(), Jobs())
     )
-    collections = Collections(index, store, versions, clock, encoders, Analyzers(), lambda name: 0)
+    collections = Collections(
+        index, store, versions, clock, encoders, Analyzers(), lambda name: 0, lambda: None
+    )
     return IndexWriter(collections, index, versions, role, clock, jobs, Originals(store))
 
 

@@ -122,7 +122,7 @@ class Role:
 
 def collections_of(index: Index, store: Store, encoders: EncoderDirectories) -> Collections:
     parts = cast("Any", index), store, cast("Any", Versions()), VersionClock(), encoders
-    return Collections(*parts, Analyzers(), lambda name: 0)
+    return Collections(*parts, Analyzers(), lambda name: 0, lambda: None)
 
 
 async def test_a_creation_writes_the_record_once(

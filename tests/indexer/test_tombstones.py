@@ -55,7 +55,10 @@ def housekeeping(tombstones: Tombstones, oldest: int | None) -> Housekeeping:
     async def state(name: str) -> Any:
         return SimpleNamespace(tombstones=tombstones)
 
-    collections = SimpleNamespace(state=state)
+    async def left_behind() -> set[str]:
+        return set()
+
+    collections = SimpleNamespace(state=state, left_behind=left_behind)
     return Housekeeping(
         cast("Any", Book(oldest)),
         cast("Any", collections),

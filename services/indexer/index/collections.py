@@ -22,13 +22,13 @@ from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.descriptions import Descriptions
-from services.indexer.index.golden import GoldenSets
+from services.indexer.index.drops import Drops
 from services.indexer.index.partition_keys import in_partition, with_key
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.records import CollectionRecords, together
 from services.indexer.index.states import CollectionState, States, Versions
+from services.indexer.index.tombstones import Tombstones
 from services.indexer.index.words import WordAnalyses
-from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
 
 
@@ -44,24 +44,41 @@ class Collections:
         encoders: EncoderDirectories,
         analyzers: Analyzers,
         newest_job: Callable[[str], int],
+        check: Callable[[], None],
     ) -> None:
+        """`newest_job` gives the highest version of a collection's jobs, `check` raises Unavailable
+        if this process is not the writer."""
         self.index = index
         self.encoders = encoders
-        self._store = store
         self._records = CollectionRecords(store)
         self.words = WordAnalyses(Dictionaries(store, analyzers), self._records)
         self._versions = versions
         self._clock = clock
         self._descriptions = Descriptions(index, self._records, versions)
         self._states = States(store, self._records, versions, clock, newest_job)
+        self._drops = Drops(index, store, self._records, self.words, versions, self._states, check)
+        self._store = store
 
     async def state(self, name: str) -> CollectionState:
-        """The state of a collection. Raises InvalidRequest for an impossible name, Unavailable."""
+        """The state of a collection, whose drop is finished first if one was interrupted.
+
+        Raises InvalidRequest for an impossible name, StorageDamaged, Unavailable.
+        """
+        if name in await self._drops.begun():
+            async with self._states.lock(name):
+                await self._drops.complete(name)
         return await self._states.of(name)
 
     def forget_states(self) -> None:
         """Drops every state, since another process was the writer meanwhile."""
         self._states.forget()
+        self._drops.forget()
+
+    async def left_behind(self) -> set[str]:
+        """Names of the collections that have deletions to respect or a drop to finish, whether or
+        not they exist."""
+        deleted = await asyncio.to_thread(Tombstones.collections, self._store)
+        return {*deleted, *await self._drops.begun()}
 
     async def live(self, name: str) -> PhysicalName:
         """The collection that answers under a name. Raises CollectionNotFound."""
@@ -121,6 +138,7 @@ class Collections:
 
         The caller holds the state's lock.
         """
+        await self._drops.complete(name)
         physical = await self.fitting(name)
         if physical is None:
             chosen = encoder or (await self.encoder_of_next(name)).fingerprint
@@ -189,19 +207,11 @@ class Collections:
     async def drop(self, name: str) -> None:
         """Removes the collection, all its generations, and what belongs to it. Raises
         CollectionNotFound."""
-        state = await self.state(name)
-        async with state.lock:
-            await self.live(name)
-            await self.index.unpoint(name)
-            for physical in await self.index.physicals():
-                if physical.name == name:
-                    await self.index.drop(physical)
-            await asyncio.to_thread(Originals(self._store).drop, name)
-            await GoldenSets(self._store).remove(name)
-            await self._records.remove(name)
-            await self.words.remove(name)
-            state.types, state.partition_key = {}, None
-            await self._versions.forget(name)
+        async with self._states.lock(name):
+            if name not in await self._drops.begun():
+                await self.live(name)
+                await self._drops.begin(name)
+            await self._drops.complete(name)
 
     async def describe(self, name: str) -> Collection:
         """The public description of a collection. Raises CollectionNotFound."""

@@ -1,6 +1,7 @@
 """The states of collections in this process, the only writer."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -41,7 +42,7 @@ class CollectionState:
     """Declared types of the fields of documents."""
     partition_key: str | None
     """Field that names the partition of a document; None if there are no partitions."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock
     building: Building | None = None
 
 
@@ -56,12 +57,19 @@ class States:
     newest_job: Callable[[str], int]
     """The highest version of a collection's jobs."""
     _known: dict[str, CollectionState] = field(default_factory=dict, init=False)
+    _locks: defaultdict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock), init=False
+    )
+
+    def lock(self, name: str) -> asyncio.Lock:
+        """The lock of the state of a collection, also of one that cannot be read."""
+        return self._locks[check_collection_name(name)]
 
     async def of(self, name: str) -> CollectionState:
         """The state of a collection.
 
-        Raises InvalidRequest for an impossible name, and Unavailable while storage or Redis is away
-        and the state has not been read yet.
+        Raises InvalidRequest for an impossible name, Unavailable while storage or Redis is away and
+        the state has not been read yet, and StorageDamaged.
         """
         check_collection_name(name)
         if name not in self._known:
@@ -74,9 +82,19 @@ class States:
             self.clock.seen(max(newest, tombstones.newest))
             record = await self.records.read(name)
             self._known.setdefault(
-                name, CollectionState(tombstones, newest, record.types, record.partition_key)
+                name,
+                CollectionState(
+                    tombstones, newest, record.types, record.partition_key, self.lock(name)
+                ),
             )
         return self._known[name]
+
+    def dropped(self, name: str) -> None:
+        """Makes the state of a collection that of one that was never written to."""
+        state = self._known.get(name)
+        if state is not None:
+            state.tombstones = Tombstones(self.store, name)
+            state.types, state.partition_key, state.building = {}, None, None
 
     def forget(self) -> None:
         """Drops every state, since another process was the writer meanwhile; states are then read

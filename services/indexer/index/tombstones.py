@@ -39,6 +39,16 @@ class Tombstones:
         await asyncio.to_thread(tombstones._read)
         return tombstones
 
+    @staticmethod
+    def collections(store: ObjectStore) -> list[str]:
+        """Names of the collections of which deletions are kept. Raises Unavailable."""
+        return store.names(_PREFIX)
+
+    @staticmethod
+    async def remove(store: ObjectStore, name: str) -> None:
+        """Removes the deletions of a dropped collection."""
+        await asyncio.to_thread(store.remove, f"{_PREFIX}/{name}")
+
     @property
     def newest(self) -> int:
         """The highest version of a kept deletion; 0 if there is none."""

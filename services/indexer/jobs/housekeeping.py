@@ -43,13 +43,14 @@ class Housekeeping:
         self._due = 0.0
 
     async def run(self) -> None:
-        """Does the work if it is time for it. Raises Unavailable if jobs cannot be forgotten."""
+        """Does the work if it is time for it. Raises Unavailable if the storage is away."""
         clock = self._book.clock()
         if clock < self._due:
             return
         self._due = clock + _INTERVAL_SECONDS
         await self._forget_jobs()
-        for name in {ledger.manifest.collection for ledger in self._book.all()}:
+        names = {ledger.manifest.collection for ledger in self._book.all()}
+        for name in {*names, *await self._collections.left_behind()}:
             try:
                 await self._tidy(name)
             except SearchError as error:
