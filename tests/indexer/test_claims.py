@@ -72,7 +72,7 @@ async def planned(system: Serverless, **options: Any) -> JobLedger:
         (brought_vectors, "is not installed here"),
         (of_a_gone_encoder, "is not installed here"),
         (without_partitions, "has no partition key"),
-        (of_a_damaged_record, "its log says why."),
+        (of_a_damaged_record, "declare the fields again."),
     ],
 )
 async def test_a_job_whose_parts_cannot_be_claimed_says_why_and_ends_after_a_day(
