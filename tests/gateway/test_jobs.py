@@ -1,6 +1,7 @@
 """What the gateway hands on of the calls on jobs, and what it refuses, before an indexer of its
 own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.common.service_client import ServiceClient
 from services.common.wire.jobs import JobState
@@ -146,6 +147,48 @@ async def test_a_list_of_jobs_that_there_is_not_is_refused(query: str, says: str
     assert answer.status_code == 422, answer.text
     assert says in answer.json()["detail"]
     assert indexer.asked == []
+
+
+class Rejected(httpx.AsyncByteStream):
+    """The rejected lines of a job, of which so many blocks were given so far."""
+
+    blocks = 20
+    given = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.blocks):
+            self.given += 1
+            yield b'{"line": 1, "reason": "is not JSON"}\n' * 1_000
+
+
+async def test_the_errors_of_a_job_are_passed_on_as_they_come() -> None:
+    """A million rejected lines are gigabytes."""
+    lines = Rejected()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=lines))
+    sent: list[tuple[int, int]] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)  # The caller stays.
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if size := len(message.get("body", b"")):
+            sent.append((lines.given, size))
+
+    async with ServiceClient("indexer", "http://indexer", timeout=5, transport=transport) as client:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "scheme": "http",
+            "path": "/v1/index-jobs/j1/errors",
+            "raw_path": b"/v1/index-jobs/j1/errors",
+            "query_string": b"",
+            "headers": [],
+            "state": {"indexer": client, "doorkeeper": None},
+        }
+        await APP(scope, receive, send)
+    assert sum(size for _, size in sent) == 37_000 * lines.blocks
+    assert sent[0][0] == 1, "all of it was in memory before the first line was sent"
 
 
 def key_of(tenant: str) -> ApiKey:

@@ -149,7 +149,7 @@ async def jobs(
 )
 async def job_errors(job_id: JobId, indexer: Indexer) -> Response:
     """Streams the rejected documents of a job with their reasons, as JSON lines."""
-    return await pass_on(indexer, "GET", f"/index-jobs/{segment(job_id)}/errors")
+    return await follow(indexer, f"/index-jobs/{segment(job_id)}/errors")
 
 
 @router.get(
