@@ -1,11 +1,13 @@
 """Files as people have them, made for tests: papers, notes, catalogues, and broken ones."""
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 
 import docx
 import pypdfium2 as pdfium
+from docx.oxml import parse_xml
 from openpyxl import Workbook
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
@@ -119,6 +121,33 @@ def paper_docx() -> bytes:
     sink = io.BytesIO()
     document.save(sink)
     return sink.getvalue()
+
+
+_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_MATHS = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+
+
+def docx_of(*blocks: str, main: str = "document") -> bytes:
+    """A Word document of these paragraphs and tables in Word's own XML; `main` is the name of its
+    main part, which Word on the web numbers."""
+    document = docx.Document()
+    body = document.element.body
+    for block in blocks:
+        xml = re.sub(r"^<[\w:]+", rf'\g<0> xmlns:w="{_WORD}" xmlns:m="{_MATHS}"', block)
+        body.insert(len(body) - 1, parse_xml(xml))
+    sink = io.BytesIO()
+    document.save(sink)
+    with zipfile.ZipFile(sink) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    old, new = b"word/document.xml", f"word/{main}.xml".encode()
+    return zipped(
+        {
+            name.replace("word/document.xml", f"word/{main}.xml").replace(
+                "word/_rels/document.xml", f"word/_rels/{main}.xml"
+            ): content.replace(old, new)
+            for name, content in parts.items()
+        }
+    )
 
 
 def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:

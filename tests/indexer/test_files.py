@@ -85,6 +85,65 @@ def test_a_paper_in_word_has_its_headings_and_tables(sandbox: Sandbox) -> None:
     assert "# 引言\n\n冻土是寒区工程的基础。\n\n## 模型\n\n年份 | 沉降\n2019 | 12 mm" in found.body
 
 
+def run(text: str) -> str:
+    """A run of a paragraph in Word's XML."""
+    return f"<w:r><w:t>{text}</w:t></w:r>"
+
+
+def control(content: str) -> str:
+    """A content control around something."""
+    return f"<w:sdt><w:sdtContent>{content}</w:sdtContent></w:sdt>"
+
+
+def paragraph(text: str) -> str:
+    """A paragraph in Word's XML."""
+    return f"<w:p>{run(text)}</w:p>"
+
+
+CELL = f"<w:tc>{paragraph('甲')}</w:tc>"
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        (f"<w:p>{run('路基')}{run('变形')}</w:p>", "路基变形"),
+        (f'<w:p>{run("路基")}<w:ins w:id="1">{run("变形")}</w:ins></w:p>', "路基变形"),
+        (f'<w:p>{run("路基")}<w:moveTo w:id="1">{run("变形")}</w:moveTo></w:p>', "路基变形"),
+        (
+            '<w:p>' + run("路基") + '<w:del w:id="1"><w:r><w:delText>桥</w:delText></w:r></w:del>'
+            f'<w:moveFrom w:id="2">{run("梁")}</w:moveFrom></w:p>',
+            "路基",
+        ),
+        (f"<w:p>{control(run('(张三, 2019)'))}{run('认为')}</w:p>", "(张三, 2019)认为"),
+        (control(paragraph("摘要页")), "摘要页"),
+        (f'<w:p><w:fldSimple w:instr="REF x">{run("图 1")}</w:fldSimple></w:p>', "图 1"),
+        (f"<w:p><w:smartTag>{run('北京')}</w:smartTag>{run('市')}</w:p>", "北京市"),
+        (f"<w:p>{run('其中')}<m:oMath><m:r><m:t>E=mc</m:t></m:r></m:oMath></w:p>", "其中E=mc"),
+        (
+            "<w:p><w:r><w:ruby><w:rt><w:r><w:t>dong</w:t></w:r></w:rt>"
+            f"<w:rubyBase>{run('冻')}</w:rubyBase></w:ruby></w:r>{run('土')}</w:p>",
+            "冻土",
+        ),
+        ('<w:p><w:r><w:t>一</w:t><w:br/><w:t>二</w:t><w:tab/><w:br w:type="page"/></w:r></w:p>',
+         "一\n二"),
+        (f"<w:p><w:r><w:pict><w:txbxContent><w:p>{run('框')}</w:p></w:txbxContent></w:pict></w:r>"
+         f"{run('外')}</w:p>", "外"),
+        (f"<w:tbl><w:tr>{CELL}{control(CELL)}</w:tr>{control(f'<w:tr>{CELL}</w:tr>')}</w:tbl>",
+         "甲 | 甲\n甲"),
+        (f"<w:tbl><w:tr><w:tc><w:p>{run('外')}</w:p><w:tbl><w:tr>{CELL}{CELL}</w:tr></w:tbl><w:p/>"
+         "</w:tc></w:tr></w:tbl>", "外 甲 甲"),
+    ],
+)  # fmt: skip
+def test_what_a_word_file_shows_is_read(sandbox: Sandbox, block: str, text: str) -> None:
+    found = extracted(sandbox, InputFormat.DOCX, papers.docx_of(paragraph("首段"), block))
+    assert found.body == f"首段\n\n{text}"
+
+
+def test_a_word_file_from_the_web_is_read(sandbox: Sandbox) -> None:
+    content = papers.docx_of(paragraph("冻土区路基"), main="document2")
+    assert extracted(sandbox, InputFormat.DOCX, content).body == "冻土区路基"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
