@@ -71,8 +71,17 @@ async def rebuild(
 
 
 @router.post("/{name}:rollback")
-async def rollback(collections: CollectionsDep, rebuilds: RebuildsDep, name: str) -> Collection:
-    """Returns to the index before the last rebuild; a second call undoes the first."""
+async def rollback(
+    collections: CollectionsDep,
+    rebuilds: RebuildsDep,
+    writer: WriterDep,
+    book: BookDep,
+    name: str,
+) -> Collection:
+    """Returns to the index before the last rebuild; a second call undoes the first. Refused with
+    409 while a job writes to the collection, whose documents would be divided among both."""
+    writer.check()
+    _check_idle(book, name)
     await rebuilds.rollback(name)
     return await collections.describe(name)
 
