@@ -210,3 +210,49 @@ def test_what_other_programs_write() -> None:
     assert three.fields["keywords"] == ["Soil", "Humans"]
     assert (three.fields["year"], three.fields["date"]) == (2019, "2019 May 12")
     assert (three.fields["type"], three.fields["issn"]) == ("article", "1476-4687")
+
+
+@pytest.mark.parametrize(
+    "between", ["", " ", "\n", "\n% a comment\n"], ids=["nothing", "a space", "a line", "a comment"]
+)
+def test_entries_that_were_put_together_are_read_one_by_one(between: str) -> None:
+    """`cat a.bib b.bib` joins them in one line where the first file ends without a line feed."""
+    found = documents(
+        f"@article{{a,\n title={{甲}}\n}}{between}@article{{b,\n title={{乙}}\n}}"
+        f"{between}@misc{{c, title={{丙}}}}",
+        InputFormat.BIBTEX,
+    )
+    assert [(one.id, one.title) for one in found] == [("a", "甲"), ("b", "乙"), ("c", "丙")]
+
+
+def test_a_damaged_entry_in_the_line_of_another_costs_no_other() -> None:
+    text = "@article{a, title={甲}}@article{b, title={乙}, title={乙}}\n@misc{c, title={丙}}"
+    found = records(text, InputFormat.BIBTEX)
+    assert [one.values and one.values["id"] for one in found] == ["a", None, "c"]
+    assert "twice" in found[1].problem
+
+
+@pytest.mark.parametrize(
+    ("value", "title"),
+    [
+        ('"A " # "B"', "A B"),
+        ('{A } # "B"', "A B"),
+        ('ij # " Suppl."', "Int. J. Suppl."),
+        ('"Vol. " # 12 # " of " # IJ', "Vol. 12 of Int. J."),
+        ('"{C#} and " # {.NET}', "C# and .NET"),
+        ("{a # b}", "a # b"),
+        ("{R&D in state-of-the-art}", "R&D in state-of-the-art"),
+        (r"{R\&D in state-of-the-art}", "R&D in state-of-the-art"),
+        (r"{50% of {\'e}tudes, 20\% of others}", "50% of études, 20% of others"),
+        ("{Energy & Fuels $a & b$ {ACS}}", "Energy & Fuels $a & b$ ACS"),
+    ],
+)
+def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
+    text = f'@string{{ij = "Int. J."}}\n@article{{k, title = {value}, year = 2019}}\n'
+    [found] = documents(text, InputFormat.BIBTEX)
+    assert found.title == title
+
+
+def test_names_are_joined_by_and_in_any_case() -> None:
+    text = "@article{k, title={题}, author={A, B AND C, D\n And {E and F}}}"
+    assert documents(text, InputFormat.BIBTEX)[0].fields["authors"] == ["A, B", "C, D", "E and F"]

@@ -56,6 +56,11 @@ _NAMES = {
     "organization": "institution",
     "annote": "note",
 }
+_PART = re.compile(r'"(?:[^"{}]|\{[^{}]*\})*"|\{(?:[^{}]|\{[^{}]*\})*\}|[^#\s"{}]+')
+"""A part of a value that `#` joins: in quotation marks, in braces, or a number or abbreviation."""
+_MATHS = re.compile(r"((?<!\\)\$[^$]*\$)")
+_RAW = re.compile(r"(?<!\\)[&%]")
+"""Signs that LaTeX takes for its own and that files hold as themselves all the same."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
@@ -88,7 +93,7 @@ def entries(stream: IO[bytes]) -> Iterator[Record]:
         if word == "string" and len(strings) < _STRINGS:
             strings.append(text)
         elif word and word not in ("string", "comment", "preamble"):
-            yield _record(piece, text, strings)
+            yield from _records(piece, text, strings)
         elif piece.problem:
             yield Record(piece.line, None, piece.problem, text[:EXCERPT_CHARS])
 
@@ -113,16 +118,34 @@ def _pieces(stream: IO[bytes]) -> Iterator[_Piece]:
         yield piece
 
 
-def _record(piece: _Piece, text: str, strings: list[str]) -> Record:
+def _records(piece: _Piece, text: str, strings: list[str]) -> Iterator[Record]:
+    """A record for each entry in these lines: several if one begins in the last line of another."""
     excerpt = text[:EXCERPT_CHARS]
     if piece.problem:
-        return Record(piece.line, None, piece.problem, excerpt)
+        yield Record(piece.line, None, piece.problem, excerpt)
+        return
     library = parse_string("\n".join([*strings, text]))
-    if len(library.entries) != 1:
-        return Record(piece.line, None, _why(library), excerpt)
-    [entry] = library.entries
-    values = {item.key.lower(): str(item.value) for item in entry.fields}
-    return Record(piece.line, _values(entry.entry_type.lower(), entry.key, values), excerpt=excerpt)
+    for entry in library.entries:
+        values = {item.key.lower(): str(item.value) for item in entry.fields}
+        bare = entry.parser_metadata.get("removed_enclosing", {})
+        for item in entry.fields:
+            if bare.get(item.key) == "no-enclosing" and "#" in str(item.value):
+                values[item.key.lower()] = _concatenated(str(item.value), library)
+        read = _values(entry.entry_type.lower(), entry.key, values)
+        yield Record(piece.line, read, excerpt=excerpt)
+    if library.failed_blocks or not library.entries:
+        yield Record(piece.line, None, _why(library), excerpt)
+
+
+def _concatenated(value: str, library: Library) -> str:
+    """The text of a value in several parts, `"A" # jan`, of which some are abbreviations."""
+    known = {item.key.lower(): str(item.value) for item in library.strings}
+    parts = []
+    for match in _PART.finditer(value):
+        part = match[0].strip()
+        enclosed = part[:1] in '"{'
+        parts.append(part[1:-1] if enclosed else known.get(part.lower(), part))
+    return "".join(parts)
 
 
 def _why(library: Library) -> str:
@@ -175,13 +198,16 @@ def _plain(value: str) -> str:
     """The text that LaTeX would set."""
     if not re.search(r"[\\{}~$%`'<>?!-]", value):
         return value
-    return str(_decoder().latex_to_text(value)).replace("\u00a0", " ")
+    # Formulas stay as they are.
+    parts = _MATHS.split(value)
+    parts[::2] = [_RAW.sub(r"\\\g<0>", part) for part in parts[::2]]
+    return str(_decoder().latex_to_text("".join(parts))).replace("\u00a0", " ")
 
 
 def _names(text: str) -> list[str]:
     """The names between ` and `, which braces protect."""
     names, depth, begin = [], 0, 0
-    for match in re.finditer(r"[{}]|\s+and\s+", text):
+    for match in re.finditer(r"[{}]|\s+and\s+", text, re.IGNORECASE):
         sign = match[0]
         if sign in "{}":
             depth += 1 if sign == "{" else -1
