@@ -256,3 +256,25 @@ def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
 def test_names_are_joined_by_and_in_any_case() -> None:
     text = "@article{k, title={题}, author={A, B AND C, D\n And {E and F}}}"
     assert documents(text, InputFormat.BIBTEX)[0].fields["authors"] == ["A, B", "C, D", "E and F"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "wanted"),
+    [
+        ("KW  - frost\npermafrost\nclimate", "keywords", ["frost", "permafrost", "climate"]),
+        ("KW  - 冻土;路基；变形", "keywords", ["冻土", "路基", "变形"]),
+        ("KW  - a; b\nKW  - c", "keywords", ["a; b", "c"]),
+        ("AU  - 张三; 李四；", "authors", ["张三", "李四"]),
+        ("AU  - Smith, J.\nLee, K.", "authors", ["Smith, J.", "Lee, K."]),
+        ("J2  - J. Hydrol.\nT2  - Journal of Hydrology", "journal", "Journal of Hydrology"),
+        ("JA  - J. Hydrol.\nJO  - Journal of Hydrology", "journal", "Journal of Hydrology"),
+        ("J2  - J. Hydrol.", "journal", "J. Hydrol."),
+        ("SN  - 0022-1694 (ISSN)", "issn", "0022-1694"),
+        ("SN  - 9783319123456 (ISBN)", "isbn", "9783319123456"),
+        ("SN  - 0022-1694 (Print)\n1879-2707 (Online)", "issn", "0022-1694; 1879-2707"),
+    ],
+)
+def test_ris_as_programs_write_it(lines: str, name: str, wanted: object) -> None:
+    """EndNote sorts its tags and writes one for all keywords; Scopus says what a number is."""
+    [found] = documents(f"TY  - JOUR\n{lines}\nTI  - 题\nER  - \n", InputFormat.RIS)
+    assert found.fields[name] == wanted

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.citations.reference import Kind
+from services.common.citations.reference import LISTS, Kind
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.citations import names
 from services.indexer.intake.citations.tagged import Dialect, Values
@@ -13,6 +13,10 @@ from services.indexer.intake.citations.values import reference_values
 Members = dict[str, list[str]]
 
 _SEPARATORS = re.compile(r"[;；\n]+")
+_WHICH = re.compile(
+    r"\s*\((?:[ep]-?)?(?:ISSN|ISBN|print|online|electronic|linking)\)\s*$", re.IGNORECASE
+)
+"""What some programs write behind a number."""
 
 
 def _gathered(values: Values, meant: Mapping[str, str]) -> Members:
@@ -45,15 +49,18 @@ def _numbers(members: Members) -> None:
     """Tells ISBN from ISSN among the numbers of a serial or a book."""
     for value in members.pop("serial", []):
         for part in _SEPARATORS.split(value):
+            part = _WHICH.sub("", part).strip()
             digits = re.sub(r"[^0-9Xx]", "", part)
             name = "isbn" if len(digits) in (10, 13) else "issn"
-            members.setdefault(name, []).append(part.strip())
+            members.setdefault(name, []).append(part)
 
 
 def _ris(values: Values) -> dict[str, Any]:
     members = _gathered(values, names.RIS_NAMES)
     given = dict(reversed(values))
-    members["journal"] = members.get("journal", [])[:1]
+    members["journal"] = (members.get("journal") or members.pop("short_journal", []))[:1]
+    # A tag for all of them, where others have one for each.
+    _split(members, *(name for name in LISTS if len(members.get(name, ())) == 1))
     _pages(members)
     _numbers(members)
     kind = names.RIS_KINDS.get(given.get("TY", "").upper(), Kind.OTHER)
