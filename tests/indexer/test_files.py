@@ -205,6 +205,41 @@ date: 2021-05-01
     assert found.body == "开头。\n\n## 方法\n```sh\n # no heading\n```"
 
 
+@pytest.mark.parametrize(
+    ("front", "wanted"),
+    [
+        ("author:\n  - 张三\n  - 李四", ["张三", "李四"]),
+        ("authors:\n- 'Zhang, San'\n- \"Li, Si\"", ["Zhang, San", "Li, Si"]),
+        ("authors:\n  - name: 张三\n    affiliation: 某大学\n  - name: 李四", ["张三", "李四"]),
+        ("authors: [张三,\n  李四]", ["张三", "李四"]),
+        ("author: 张三", ["张三"]),
+        ("authors:\n  - 张三, 李四", ["张三", "李四"]),
+    ],
+)
+def test_authors_of_a_front_matter(sandbox: Sandbox, front: str, wanted: list[str]) -> None:
+    text = f"---\n{front}\ntitle: 冻土\n---\n正文。\n"
+    found = extracted(sandbox, InputFormat.MARKDOWN, text.encode())
+    assert (found.title, found.fields) == ("冻土", {"authors": wanted})
+
+
+def test_a_text_in_a_front_matter_is_not_read_as_members(sandbox: Sandbox) -> None:
+    text = "---\nabstract: |\n  Methods: levelling.\n  - ten years\ntitle: 冻土\n---\n正文。\n"
+    found = extracted(sandbox, InputFormat.MARKDOWN, text.encode())
+    assert (found.title, found.abstract) == ("冻土", "Methods: levelling.\n- ten years")
+    assert found.fields == {}
+
+
+@pytest.mark.parametrize("sign", ["|", ">", "|-", ">-", "|2+", ""])
+def test_texts_of_several_lines_in_a_front_matter(sandbox: Sandbox, sign: str) -> None:
+    front = (
+        f"title: >-\n  冻土区\n  路基\nabstract: {sign}\n  第一行。\n\n  第二行。\ndate: 2021-05-01"
+    )
+    text = f"---\n{front}\n---\n正文。\n"
+    found = extracted(sandbox, InputFormat.MARKDOWN, text.encode())
+    assert (found.title, found.abstract) == ("冻土区 路基", "第一行。\n第二行。")
+    assert found.fields == {"year": 2021}
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "gb18030", "big5"])
 def test_a_plain_text_is_read_in_its_charset(sandbox: Sandbox, charset: str) -> None:
     abstract = "這是一篇關於寒區工程的文章，說的是凍土融化後路基如何變形，以及十年觀測的結果。"

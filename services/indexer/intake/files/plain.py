@@ -12,7 +12,10 @@ from services.indexer.intake.files.structure import complete, title_of
 _SETEXT = re.compile(r"^(?P<text>\S[^\n]*)\n(?P<line>=+|-{3,})[ \t]*$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<members>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_MEMBER = re.compile(r"^(?P<name>[A-Za-z]+)[ \t]*:[ \t]*(?P<value>[^\n]*)$", re.MULTILINE)
+_MEMBER = re.compile(r"(?P<name>[A-Za-z]+)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
+_ITEM = re.compile(r"\s*-[ \t]+(?:(?:name|literal)[ \t]*:[ \t]*)?(?P<value>.*)$")
+_BLOCK = re.compile(r"[|>][-+0-9]*$")
+"""What stands in the place of a value that follows in lines of its own."""
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 
 
@@ -37,14 +40,11 @@ def read_markdown(path: Path, charset: Charset | None) -> Extracted:
     found = Extracted()
     titles = []
     if front := _FRONT.match(text):
-        members = {
-            match["name"].lower(): match["value"].strip().strip("\"'")
-            for match in _MEMBER.finditer(front["members"])
-        }
+        members = _members(front["members"])
         text = text[front.end() :]
-        titles.append(members.get("title", ""))
+        titles.append(" ".join(members.get("title", ())))
         _fields(found, members)
-        found.abstract = members.get("abstract", "")
+        found.abstract = "\n".join(members.get("abstract", ()))
     text = _SETEXT.sub(lambda m: f"{'#' if m['line'][0] == '=' else '##'} {m['text']}", text)
     found.body = _without_false_headings(text).strip()
     headings = re.findall(r"^#{1,2} +(.+?)[ #]*$", found.body, re.MULTILINE)
@@ -70,13 +70,41 @@ def _filled(text: str) -> str:
     return text.strip("\n")
 
 
-def _fields(found: Extracted, members: dict[str, str]) -> None:
+def _members(front: str) -> dict[str, list[str]]:
+    """The members of a front matter, each with its value, the items of a list, or the lines of a
+    text over several lines."""
+    members: dict[str, list[str]] = {}
+    values: list[str] = []
+    block = False
+    for line in front.split("\n"):
+        member, item = _MEMBER.match(line), _ITEM.match(line)
+        if member:
+            values = members.setdefault(member["name"].lower(), [])
+            value = (member["value"] or "").strip()
+            block = bool(_BLOCK.match(value))
+            values += [_unquoted(value)] if value and not block else []
+        elif block and line[:1].isspace():
+            values += [line.strip()] if line.strip() else []
+        elif item:
+            values.append(_unquoted(item["value"]))
+        elif line.strip() and line[0].isspace() and not _MEMBER.match(line.strip()):
+            values.append(line.strip())
+    return members
+
+
+def _unquoted(value: str) -> str:
+    return value.strip().strip("\"'")
+
+
+def _fields(found: Extracted, members: dict[str, list[str]]) -> None:
     for name, given in (("authors", "author authors"), ("keywords", "keywords tags")):
-        value = next((members[each] for each in given.split() if members.get(each)), "")
-        parts = [part.strip(" \"'") for part in re.split("[;；,，]", value.strip("[]"))]
-        if parts := [part for part in parts if part]:
+        values = next((members[each] for each in given.split() if members.get(each)), [])
+        if len(values) == 1 or "".join(values)[:1] == "[":
+            values = re.split("[;；,，]", " ".join(values).strip("[]"))
+        if parts := [part for value in values if (part := value.strip(" \"'"))]:
             found.fields[name] = parts
-    if year := _YEAR.search(members.get("date", members.get("year", ""))):
+    dates = members.get("date") or members.get("year") or []
+    if year := _YEAR.search(" ".join(dates)):
         found.fields["year"] = int(year[0])
 
 
