@@ -184,6 +184,22 @@ def test_a_web_page_is_its_main_text_and_what_it_says_of_itself(sandbox: Sandbox
     )
 
 
+@pytest.mark.parametrize("declared", ["", "utf-8", "gb2312", "gb18030", "iso-8859-1"])
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030", "utf-16"])
+def test_a_page_is_read_whatever_it_says_of_its_charset(
+    sandbox: Sandbox, charset: str, declared: str
+) -> None:
+    """Pages are converted, and their declarations stay."""
+    text = "冻土区路基的长期变形与预测，针对气候变暖下的变形问题。"
+    page = f"<html><head><meta charset='{declared}'></head><body><p>{text}</p></body></html>"
+    assert extracted(sandbox, InputFormat.HTML, page.encode(charset)).body == text
+
+
+def test_a_short_page_is_read_in_the_charset_that_it_declares(sandbox: Sandbox) -> None:
+    page = "<html><head><meta charset='big5'></head><body><p>凍土</p></body></html>"
+    assert extracted(sandbox, InputFormat.HTML, page.encode("big5")).body == "凍土"
+
+
 def test_markdown_keeps_headings_and_takes_its_front_matter(sandbox: Sandbox) -> None:
     text = """---
 title: "土壤笔记"

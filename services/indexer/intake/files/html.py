@@ -33,7 +33,7 @@ _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 def read_html(path: Path, charset: Charset | None) -> Extracted:
     """The document of an HTML file. Raises Unreadable."""
     content = path.read_bytes()
-    text = decoded(content, charset or _declared(content))
+    text = decoded(content, charset) if charset else _decoded(content)
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
     try:
         page = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
@@ -83,6 +83,19 @@ def _fields(found: Extracted, about: _Meta) -> None:
     words = [part for each in about.all("citation_keywords") for part in re.split("[;；]", each)]
     if words := [word.strip() for word in words if word.strip()]:
         found.fields["keywords"] = words
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a page: in UTF-8 if it is that, since pages are converted with a declaration that
+    says otherwise; else in the charset that it declares, else in the one that is recognised. Raises
+    Unreadable."""
+    for charset in (Charset.UTF8, _declared(content)):
+        try:
+            if charset:
+                return decoded(content, charset)
+        except Unreadable:
+            continue
+    return decoded(content, None)
 
 
 def _declared(content: bytes) -> Charset | None:
