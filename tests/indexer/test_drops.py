@@ -270,7 +270,7 @@ def test_what_a_kill_left_of_a_drop_is_gone_after_the_start(indexer: Installatio
     client.put("/collections/half/golden-queries", json=golden).raise_for_status()
     client.put("/collections/half/query-rules", json={"stop_words": ["的"]}).raise_for_status()
     indexer.api.kill()
-    (storage / "drops").mkdir()
+    (storage / "drops").mkdir(exist_ok=True)
     (storage / "drops" / "half").touch()
     indexer.restart_with_settings(indexer.api)
     put = client.put("/collections/half/documents/1", json={"title": "冻土", "year": "about 2020"})
