@@ -7,7 +7,7 @@ import random
 import struct
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -191,18 +191,21 @@ SHORT, LONG = entry(b"a"), entry(b"a" * 60_000)
 
 
 @pytest.mark.parametrize(
-    "content",
+    "packed",
     [
-        directory(SHORT, 100_001),
-        directory(SHORT, 100_001, said=1),
-        directory(SHORT, 100_001, said=1, wide=False),
-        directory(SHORT, 1_000_000, said=99_999),
-        directory(LONG, 1_000),
-        directory(LONG, 1_000, wide=False),
+        partial(directory, SHORT, 100_001),
+        partial(directory, SHORT, 100_001, said=1),
+        partial(directory, SHORT, 100_001, said=1, wide=False),
+        partial(directory, SHORT, 1_000_000, said=99_999),
+        partial(directory, LONG, 1_000),
+        partial(directory, LONG, 1_000, wide=False),
     ],
     ids=["honest", "lies", "lies in 16 bits", "largest", "long names", "long names in 16 bits"],
 )
-def test_too_large_a_directory_is_refused_before_it_takes_memory(content: bytes) -> None:
+def test_too_large_a_directory_is_refused_before_it_takes_memory(
+    packed: Callable[[], bytes],
+) -> None:
+    content = packed()
     tracemalloc.start()
     try:
         with (
