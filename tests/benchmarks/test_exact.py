@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.exact import lexical_scores, recall
 from benchmarks.repeated_sample import repeated
-from services.common.text import WordAnalyzer
 from services.indexer.rows import document_words
+from tests.analyzers import ANALYZER
 
 SCORES = np.array([3.0, 1.0, 2.0, 2.0, 0.0], dtype=np.float32)
 
@@ -36,7 +36,7 @@ def test_no_two_documents_are_equal() -> None:
 
 
 def test_a_document_has_the_best_score_for_its_own_words() -> None:
-    own = document_words(next(islice(repeated(20), 7, None)), WordAnalyzer()).split(" ")
+    own = document_words(next(islice(repeated(20), 7, None)), ANALYZER).split(" ")
     absent = next(iter(lexical_scores(20, [["没有这个词"]])))
     [scores] = lexical_scores(20, [list(dict.fromkeys(own))])
     assert scores.argmax() == 7

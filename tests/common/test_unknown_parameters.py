@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
-from services.common.text import Analyzers
 from services.gateway.app import create_app as gateway_app
 from services.gateway.settings import GatewaySettings
 from services.indexer.app import create_app as indexer_app
 from services.indexer.settings import IndexerSettings
+from tests.analyzers import ANALYZERS
 
 MODELS = Path(__file__).parents[2] / "models"
 APPLICATIONS = {
@@ -25,7 +25,7 @@ APPLICATIONS = {
         IndexerSettings(),
         ObjectStoreSettings(),
         EncoderDirectories.read(MODELS / "literature-encoder", []),
-        Analyzers(),
+        ANALYZERS,
     ),
 }
 _PROBE = "a balancer or a monitor may add its own, and must not take the service for ill then"

@@ -7,11 +7,12 @@ a mere part of the query.
 import pytest
 
 from services.common.text import WordAnalyzer
+from tests.analyzers import ANALYZER
 
 
 @pytest.fixture(scope="module")
 def analyzer() -> WordAnalyzer:
-    return WordAnalyzer()
+    return ANALYZER
 
 
 _MATCH = [
@@ -201,4 +202,4 @@ def test_terms_are_what_a_reader_sees(analyzer: WordAnalyzer) -> None:
 def test_words_of_letters_and_chinese_characters_stay_whole_where_a_user_names_them() -> None:
     named = WordAnalyzer(["c++语言", "PM2.5浓度"])
     assert "c++语言" in named.words("学习C++语言")
-    assert "pm2.5浓度" not in WordAnalyzer().words("PM2.5浓度")
+    assert "pm2.5浓度" not in ANALYZER.words("PM2.5浓度")

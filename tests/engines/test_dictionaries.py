@@ -27,13 +27,14 @@ from services.recall.fused import Fusion
 from services.recall.milvus import MilvusDocumentIndex
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
+from tests.analyzers import ANALYZER
 from tests.engines.rows import DIMENSION, unit
 from tests.milvus import on_connection, on_index
 from tests.servers import Server
 
 NAME, WHOLE = "owned", "寻文系统"
-PLAIN, OWN = WordAnalyzer(), WordAnalyzer([WHOLE])
-BEFORE = PhysicalName(NAME, "e" * 16, PLAIN.identity, 1)
+OWN = WordAnalyzer([WHOLE])
+BEFORE = PhysicalName(NAME, "e" * 16, ANALYZER.identity, 1)
 AFTER = PhysicalName(NAME, "e" * 16, OWN.identity, 2)
 DOCUMENTS = (
     Content(id="whole", title="寻文系统的部署"),
@@ -55,7 +56,7 @@ def rebuilt(engine: Server) -> Iterator[None]:
     """An index without words of the owner that answers, and one with them beside it."""
 
     async def fill(index: MilvusVectorIndex) -> None:
-        for physical, analyzer in ((BEFORE, PLAIN), (AFTER, OWN)):
+        for physical, analyzer in ((BEFORE, ANALYZER), (AFTER, OWN)):
             await index.create(physical, DIMENSION, 0, words=analyzer.user_words)
             rows = [document_row(one, unit(at), analyzer) for at, one in enumerate(DOCUMENTS)]
             await index.upsert(physical, rows, 1)

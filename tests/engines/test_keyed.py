@@ -8,11 +8,11 @@ import pytest
 from services.common.collection import Field, PhysicalName, document_id, passages_name
 from services.common.documents import Content
 from services.common.milvus.keyed import KeyedRows
-from services.common.text import WordAnalyzer
 from services.indexer.index.choice import IndexChoice, IndexKind
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
+from tests.analyzers import ANALYZER
 from tests.milvus import on_connection, on_index, plain_client
 from tests.servers import Server
 
@@ -24,13 +24,13 @@ SECONDS = 30.0
 
 def filled(server: Server, physical: PhysicalName, choice: IndexChoice | None = None) -> None:
     """Writes the documents, one of them with a body; replaces some and deletes some."""
-    chance, analyzer = np.random.default_rng(1), WordAnalyzer()
+    chance = np.random.default_rng(1)
 
     def row(identity: str, title: str, body: str = "") -> Row:
         vector = chance.standard_normal(DIMENSION).astype(np.float32)
         fields = {"years": [1999, 2001], "name": "张三"}
         document = Content(id=identity, title=title, text="文", body=body, fields=fields)
-        parts = cut(document, analyzer)
+        parts = cut(document, ANALYZER)
         return Row(
             document,
             title,

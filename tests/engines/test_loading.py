@@ -10,11 +10,11 @@ from services.common.collection import PhysicalName, passages_name
 from services.common.documents import Content
 from services.common.errors import IndexUnavailable
 from services.common.milvus import MilvusAddress
-from services.common.text import WordAnalyzer
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
 from services.recall.milvus import milvus_document_index
+from tests.analyzers import ANALYZER
 from tests.milvus import on_index, plain_client
 from tests.servers import milvus_lite
 
@@ -26,7 +26,7 @@ VECTOR = np.eye(1, DIMENSION, dtype=np.float32)[0]
 async def fill(index: MilvusVectorIndex) -> None:
     """Two collections of a document with passages, one of them with a name."""
     document = Content(id="a", title="题", body="正文的第一句。")
-    parts = cut(document, WordAnalyzer())
+    parts = cut(document, ANALYZER)
     passages = parts.encoded([VECTOR for _ in parts.spans])
     for physical in (NAMED, NAMELESS):
         await index.create(physical, DIMENSION, 1)

@@ -10,15 +10,14 @@ from services.common.collection import PassageKey, PhysicalName, passages_name
 from services.common.documents import Content
 from services.common.errors import IndexUnavailable
 from services.common.milvus import MilvusConnection
-from services.common.text import WordAnalyzer
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
+from tests.analyzers import ANALYZER
 from tests.engines.rows import DIMENSION, row, unit
 from tests.milvus import on_connection, on_index
 from tests.servers import Server
 
-ANALYZER = WordAnalyzer()
 LONG = "".join(f"第{n}句说明检索系统怎样处理很长的文献。" for n in range(60))
 PAGES = f"# 引言\n{LONG}\f## 方法\n{LONG}"
 

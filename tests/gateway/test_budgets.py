@@ -16,7 +16,6 @@ from services.common.documents import Content
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import DEADLINE_HEADER, LATE_SECONDS, Deadline, read_deadline
 from services.common.service_client import ServiceClient
-from services.common.text import Analyzers
 from services.common.wire.recall import RecallRequest
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
@@ -27,11 +26,11 @@ from services.recall.domain import Found, Index, Vector, Wanted
 from services.recall.fused import Fusion
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
+from tests.analyzers import ANALYZERS
 from tests.gateway.cascades import search
 from tests.indexes import EmptyIndex
 from tests.virtual_time import virtual_time
 
-_ANALYZERS = Analyzers()
 _HOP_SECONDS = 0.002
 _FETCH_SECONDS = 0.002
 
@@ -57,7 +56,7 @@ class _SlowIndex(EmptyIndex):
         self, collection: str, deadline: Deadline, version: str | None = None
     ) -> Index:
         await _within(_FETCH_SECONDS, deadline)
-        return Index("notes__1", "e", _ANALYZERS.of("notes").identity, lexical=True)
+        return Index("notes__1", "e", ANALYZERS.of("notes").identity, lexical=True)
 
     async def nearest(
         self, index: Index, vector: Vector, n: int, expression: str, deadline: Deadline
@@ -168,7 +167,7 @@ def test_whatever_was_found_in_time_is_answered(
 ) -> None:
     budget = budget_ms / 1000
     index = _SlowIndex(dense, lexical)
-    analyzers = IndexAnalyzers(_ANALYZERS, index)
+    analyzers = IndexAnalyzers(ANALYZERS, index)
     recaller = Recaller(index, _SlowEncoder(encode), analyzers, Fusion())
     recaller.encoders_seen["notes"] = "e"  # as after the first search of a collection
     client = cast(ServiceClient, _Services(recaller, rank or 0.0))

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.common.text import WordAnalyzer
 from services.common.text.normalise import normalise
 from services.gateway.search.highlights import MAX_PASSAGES, PASSAGE_CHARS, Marker
-
-ANALYZER = WordAnalyzer()
+from tests.analyzers import ANALYZER
 
 
 def marked(query: str, title: str, text: str = "") -> dict[str, list[str]]:

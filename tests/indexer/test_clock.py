@@ -9,7 +9,6 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.documents import Content
-from services.common.text import Analyzers
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections
 from services.indexer.index.tombstones import Tombstones
@@ -17,6 +16,7 @@ from services.indexer.index.writer import IndexWriter
 from services.indexer.originals import Originals
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
+from tests.analyzers import ANALYZERS
 
 ENCODER = "e" * 16
 THEN, NOW = 2_000, 1_000
@@ -30,7 +30,7 @@ class Index:
         self.rows = rows
 
     async def resolve(self, name: str) -> PhysicalName:
-        return PhysicalName(name, ENCODER, Analyzers().of(name).identity, 1)
+        return PhysicalName(name, ENCODER, ANALYZERS.of(name).identity, 1)
 
     async def versions(self, physical: PhysicalName, ids: Sequence[str]) -> dict[str, int]:
         return {one: self.rows[one][1] for one in ids if one in self.rows}
@@ -86,7 +86,7 @@ def writer_of(rows: Index, store: ObjectStore) -> IndexWriter:
         cast("Any", one) for one in (rows, Versions(), Encoders(), Role(), Jobs())
     )
     collections = Collections(
-        index, store, versions, clock, encoders, Analyzers(), lambda name: 0, lambda: None
+        index, store, versions, clock, encoders, ANALYZERS, lambda name: 0, lambda: None
     )
     return IndexWriter(collections, index, versions, role, clock, jobs, Originals(store))
 

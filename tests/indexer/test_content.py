@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from services.common.collection import CONTENT, LAYOUT, Field, content_fields, content_of
 from services.common.documents import BYTES, OWN, SHOWN, Content, Document
-from services.common.text import WordAnalyzer
 from services.common.wire.collections import DocumentBody
 from services.common.wire.contents import DocumentPatch, ListedDocument
 from services.gateway.search.answer_schemas import Hit
@@ -24,6 +23,7 @@ from services.indexer.tables import (
     unpack_planned,
     unpack_rows,
 )
+from tests.analyzers import ANALYZER
 from xunwen.client import answers
 
 VECTOR = np.array([0.6, 0.8], dtype=np.float32)
@@ -59,7 +59,7 @@ def test_a_document_comes_out_of_parts_rows_and_the_index_as_it_went_in() -> Non
 
 def test_passages_travel_with_their_documents_and_the_vectors_of_each_encoder() -> None:
     long = Document(id="l", title="题", body="# 引言\n" + "很长的文献。" * 200 + "\f结论。")
-    parts = cut(long, WordAnalyzer())
+    parts = cut(long, ANALYZER)
     rows = {}
     for number, encoder in enumerate(("e1", "e2")):
         vectors = [np.full(2, number + place, np.float32) for place in range(len(parts.spans))]

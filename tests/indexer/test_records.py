@@ -11,7 +11,6 @@ from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
 from services.common.field_types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
-from services.common.text import Analyzers
 from services.common.typed_columns import columns_of
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat
@@ -27,6 +26,7 @@ from services.indexer.jobs.wire import Claim
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
+from tests.analyzers import ANALYZERS
 
 NAME = "papers"
 RECORD = f"collections/{NAME}.json"
@@ -122,7 +122,7 @@ class Role:
 
 def collections_of(index: Index, store: Store, encoders: EncoderDirectories) -> Collections:
     parts = cast("Any", index), store, cast("Any", Versions()), VersionClock(), encoders
-    return Collections(*parts, Analyzers(), lambda name: 0, lambda: None)
+    return Collections(*parts, ANALYZERS, lambda name: 0, lambda: None)
 
 
 async def test_a_creation_writes_the_record_once(

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from services.common.documents import Content, Document, lexical_source
 from services.common.errors import InvalidRequest
 from services.common.field_types import FieldKind, FieldType
-from services.common.text import WordAnalyzer, index_text
+from services.common.text import index_text
 from services.indexer.passages import cut as passages_of
 from services.indexer.rows import document_words
+from tests.analyzers import ANALYZER
 from tests.indexer.installation import literature
-
-ANALYZER = WordAnalyzer()
 
 
 def test_a_long_text_keeps_its_tail_and_its_metadata() -> None:

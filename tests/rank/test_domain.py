@@ -14,21 +14,20 @@ from hypothesis import strategies as st
 from services.common.blend import BLEND
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
-from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate, RankedHit
 from services.rank.blend import Blend, probability, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
 from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
 from services.rank.phases import RankingPhases
 from services.rank.stopping import StopRule
+from tests.analyzers import ANALYZER
 from tests.rank.candidates import QUERY, candidates, write_blend
 
-_ANALYZER = WordAnalyzer()
 _TEXT = st.text(alphabet="国有企业创新绩效研究 abc，。\n", max_size=30)
 
 
 def features(query: str, *found: RankCandidate) -> dict[str, npt.NDArray[np.float64]]:
-    matrix = coarse_features(AnalysedQuery.of(query, _ANALYZER), found, _ANALYZER)
+    matrix = coarse_features(AnalysedQuery.of(query, ANALYZER), found, ANALYZER)
     return dict(zip(NAMES, matrix.T, strict=True))
 
 
@@ -45,7 +44,7 @@ def test_features_lie_between_0_and_1(
         RankCandidate(id=str(at), title=title, text=text, dense=dense, score=1.0)
         for at, (title, text, dense) in enumerate(documents)
     ]
-    matrix = coarse_features(AnalysedQuery.of(query, _ANALYZER), found, _ANALYZER)
+    matrix = coarse_features(AnalysedQuery.of(query, ANALYZER), found, ANALYZER)
     assert matrix.shape == (len(found), len(NAMES))
     assert ((matrix >= 0) & (matrix <= 1)).all()
 
@@ -120,7 +119,7 @@ def test_looking_only_as_far_as_needed_chooses_the_same(
 
 
 def test_outlines_are_made_as_far_down_as_hits_are_found() -> None:
-    outlines = Outlines([paper(each["title"]) for each in candidates(50)], _ANALYZER)
+    outlines = Outlines([paper(each["title"]) for each in candidates(50)], ANALYZER)
     select([1.0] * 50, outlines, top_k=5, diversity=0, duplicate=0.9)
     assert outlines.made < 10
     select([1.0] * 50, outlines, top_k=5, diversity=0.1, duplicate=0.9)
@@ -179,7 +178,7 @@ class ByTitle:
 
 async def ranked(judge: Judge, blend: Blend) -> tuple[list[str], list[str]]:
     found = [RankCandidate.model_validate(each) for each in candidates(6)]
-    answer = await RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=6).rank(
+    answer = await RankingPhases(judge, ANALYZER, blend, duplicate=2.0, depth=6).rank(
         QUERY, found, top_k=6, diversity=0, explain=False, deadline=Deadline.after(60)
     )
     return [hit.id for hit in answer.hits], answer.degraded
@@ -223,7 +222,7 @@ async def test_the_fine_phase_stops_when_nothing_unread_matters(
     blend = read_blend(write_blend(tmp_path / "blend.json"))
     judge = Judge([best] * budget)
     found = [RankCandidate.model_validate(each) for each in candidates(60)]
-    phases = RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=40, stop=stop)
+    phases = RankingPhases(judge, ANALYZER, blend, duplicate=2.0, depth=40, stop=stop)
     answer = await phases.rank(
         QUERY, found, top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
     )
@@ -244,7 +243,7 @@ async def test_nothing_is_read_where_the_best_candidate_has_no_rival(
     first, *others = [RankCandidate.model_validate(each) for each in candidates(9)]
     others = [one.model_copy(update={"title": "", "text": "", "dense": 0.0}) for one in others]
     weak = blend.coarse_odds(
-        coarse_features(AnalysedQuery.of(QUERY, _ANALYZER), [first, *others], _ANALYZER)
+        coarse_features(AnalysedQuery.of(QUERY, ANALYZER), [first, *others], ANALYZER)
     )
     lead = float(weak[0] - weak[1])
     assert lead > 0
@@ -253,7 +252,7 @@ async def test_nothing_is_read_where_the_best_candidate_has_no_rival(
     )
     blend = replace(blend, fine=1.0, fine_coarse=ahead / lead, fine_bias=0.0)
     others[0] = others[0].model_copy(update={"boost": boost})
-    phases = RankingPhases(Judge([0.0] * 9), _ANALYZER, blend, duplicate=2.0, depth=9, stop=rule)
+    phases = RankingPhases(Judge([0.0] * 9), ANALYZER, blend, duplicate=2.0, depth=9, stop=rule)
     answer = await phases.rank(
         QUERY, [first, *others], top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
     )
@@ -265,7 +264,7 @@ async def test_nothing_is_read_where_the_best_candidate_has_no_rival(
 async def test_reading_every_candidate_settles_the_answer(tmp_path: Path) -> None:
     blend = read_blend(write_blend(tmp_path / "blend.json"))
     found = [RankCandidate.model_validate(each) for each in candidates(9)]
-    phases = RankingPhases(Judge([0.0] * 9), _ANALYZER, blend, duplicate=2.0, depth=40)
+    phases = RankingPhases(Judge([0.0] * 9), ANALYZER, blend, duplicate=2.0, depth=40)
     answer = await phases.rank(
         QUERY, found, top_k=3, diversity=0, explain=False, deadline=Deadline.after(60)
     )
@@ -326,7 +325,7 @@ async def test_a_boost_multiplies_the_odds_and_changes_no_other_score(
     async def scores(found: Sequence[RankCandidate]) -> dict[str, RankedHit]:
         # Each candidate has odds of its own, in whatever order they are read.
         judge = ByTitle({one.title: float(place) for place, one in enumerate(plain)})
-        phases = RankingPhases(judge, _ANALYZER, blend, duplicate=2.0, depth=6)
+        phases = RankingPhases(judge, ANALYZER, blend, duplicate=2.0, depth=6)
         answer = await phases.rank(
             QUERY, found, top_k=6, diversity=0, explain=True, deadline=Deadline.after(60)
         )
@@ -350,7 +349,7 @@ async def test_candidates_that_only_boosts_brought_change_no_scale(tmp_path: Pat
     """Features are relative to the best candidates without boosts, of which there are 200."""
     blend = replace(read_blend(write_blend(tmp_path / "blend.json")), fine=0.0)
     every = [RankCandidate.model_validate(each) for each in candidates(300)]
-    phases = RankingPhases(Judge([]), _ANALYZER, blend, duplicate=2.0, depth=6)
+    phases = RankingPhases(Judge([]), ANALYZER, blend, duplicate=2.0, depth=6)
 
     async def scores(found: Sequence[RankCandidate]) -> dict[str, float]:
         answer = await phases.rank(

@@ -2,12 +2,11 @@
 
 import pytest
 
-from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate
 from services.rank.duplicates import outline, select
+from tests.analyzers import ANALYZER
 from tests.rank.candidates import candidates
 
-_ANALYZER = WordAnalyzer()
 _TEXT = "".join(each["title"] for each in candidates(25))
 """Different words, as an abstract has them, and no numbers."""
 _LONG = "国有企业引入非国有资本对创新绩效的影响及其作用机制与制度环境的调节效应研究"
@@ -56,7 +55,7 @@ _COPIES = [
 
 
 def hits(left: RankCandidate, right: RankCandidate) -> int:
-    outlines = [outline(each, _ANALYZER) for each in (left, right)]
+    outlines = [outline(each, ANALYZER) for each in (left, right)]
     return len(select([0.9, 0.8], outlines, top_k=2, diversity=0, duplicate=0.9))
 
 

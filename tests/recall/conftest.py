@@ -11,11 +11,11 @@ from services.common.documents import Document
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.milvus import MilvusConnection
 from services.common.model_dir.encoders import EncoderDirectories
-from services.common.text import WordAnalyzer
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.schema import collection_indexes, collection_schema
 from services.indexer.rows import document_row
+from tests.analyzers import ANALYZER
 from tests.milvus import on_connection, on_index
 from tests.models import tiny_encoder
 from tests.servers import Server, milvus_lite
@@ -63,7 +63,6 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def fill(encoder: Encoder) -> Filler:
-    analyzer = WordAnalyzer()
     own = encoder
 
     def filled(
@@ -72,7 +71,7 @@ def fill(encoder: Encoder) -> Filler:
         *,
         fingerprint: str | None = None,
         lexical: bool = True,
-        analyzed: str = analyzer.identity,
+        analyzed: str = ANALYZER.identity,
         encoder: Encoder = own,
     ) -> PhysicalName:
         name = PhysicalName(
@@ -80,7 +79,7 @@ def fill(encoder: Encoder) -> Filler:
         )
         texts = encoder.manifest.document_texts(DOCUMENTS)
         rows = [
-            document_row(document, vector, analyzer)
+            document_row(document, vector, ANALYZER)
             for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True)
         ]
 

@@ -12,11 +12,11 @@ from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.errors import EncoderMismatch, ModelUnavailable
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.request_context import Deadline
-from services.common.text import Analyzers
 from services.indexer.work.encode import WorkerEncoders
 from services.recall.app import create_app
 from services.recall.encoders import Encoders
 from services.recall.settings import RecallSettings
+from tests.analyzers import ANALYZERS
 from tests.asgi import client_of
 from tests.models import tiny_encoder
 from tests.recall.conftest import Filler
@@ -42,7 +42,7 @@ async def client(
     milvus: Server, several: EncoderDirectories, encoder: Encoder
 ) -> AsyncIterator[httpx.AsyncClient]:
     settings = RecallSettings(milvus_uri=milvus.url, precision="fp32")
-    async with client_of(create_app(settings, several, encoder, Analyzers())) as http:
+    async with client_of(create_app(settings, several, encoder, ANALYZERS)) as http:
         yield http
 
 

@@ -6,11 +6,9 @@ from hypothesis import strategies as st
 
 from services.common.blend import read_weights
 from services.common.errors import ModelInvalid
-from services.common.text import WordAnalyzer
 from services.recall.domain import Found
 from services.recall.fusion import NAMES, QueryFusion, evidence
-
-_ANALYZER = WordAnalyzer()
+from tests.analyzers import ANALYZER
 
 
 def leg(*found: tuple[str, float]) -> list[Found]:
@@ -22,7 +20,7 @@ _VECTORS = leg(("冻土区隧道温度场", 0.9), ("隧道", 0.5), ("冻土", 0.
 
 
 def seen(query: str, dense: list[Found], lexical: list[Found]) -> dict[str, float]:
-    return dict(zip(NAMES, evidence(query, dense, lexical, _ANALYZER).tolist(), strict=True))
+    return dict(zip(NAMES, evidence(query, dense, lexical, ANALYZER).tolist(), strict=True))
 
 
 def test_what_the_legs_say_about_an_exact_title() -> None:
@@ -50,16 +48,16 @@ def test_everything_lies_between_0_and_1(
         leg(*((f"题{at}", score) for at, score in enumerate(sorted(scores, reverse=True))))
         for scores in (cosines, matches)
     )
-    values = evidence(query, dense, lexical, _ANALYZER)
+    values = evidence(query, dense, lexical, ANALYZER)
     assert values.shape == (len(NAMES),)
     assert ((values >= 0) & (values <= 1)).all()
 
 
 def test_a_leg_that_found_nothing_has_no_share() -> None:
     model = QueryFusion((0.0,) * len(NAMES))
-    assert model.dense_weight("冻土", _VECTORS, _WORDS, _ANALYZER) == 0.5
-    assert model.dense_weight("冻土", _VECTORS, [], _ANALYZER) == 1.0
-    assert model.dense_weight("冻土", [], _WORDS, _ANALYZER) == 0.0
+    assert model.dense_weight("冻土", _VECTORS, _WORDS, ANALYZER) == 0.5
+    assert model.dense_weight("冻土", _VECTORS, [], ANALYZER) == 1.0
+    assert model.dense_weight("冻土", [], _WORDS, ANALYZER) == 0.0
 
 
 def test_weights_of_other_evidence_are_refused() -> None:

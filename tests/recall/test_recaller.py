@@ -18,7 +18,6 @@ from services.common.errors import (
     SearchError,
 )
 from services.common.request_context import Deadline
-from services.common.text import Analyzers
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
@@ -26,9 +25,9 @@ from services.recall.domain import Counter, Found, Index, Key, Vector, Wanted
 from services.recall.fused import Fusion
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
+from tests.analyzers import ANALYZERS
 from tests.indexes import EmptyIndex
 
-ANALYZERS = Analyzers()
 IDENTITY = ANALYZERS.of("c").identity
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from services.common.text import WordAnalyzer
 from services.common.wire.recall import Replaced, RulesOfQuery
 from services.recall.domain import Found
 from services.recall.fused import Fused
@@ -14,8 +13,7 @@ from services.recall.rules import (
     sayings,
     unhidden,
 )
-
-ANALYZER = WordAnalyzer()
+from tests.analyzers import ANALYZER
 
 
 def rules(*synonyms: tuple[str, str], stop_words: tuple[str, ...] = ()) -> RulesOfQuery:

@@ -17,11 +17,11 @@ from services.common.blend import read_weights, write_weights
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
 from services.common.model_dir.encoders import EncoderDirectories
-from services.common.text import Analyzers
 from services.common.wire.encode import EncodeResponse
 from services.common.wire.recall import DocumentsResponse, RecallResponse
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings
+from tests.analyzers import ANALYZERS
 from tests.asgi import client_of
 from tests.recall.conftest import DOCUMENTS, Filler
 from tests.servers import Server
@@ -34,7 +34,7 @@ async def client(
     directories: EncoderDirectories,
     encoder: Encoder,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(RecallSettings(milvus_uri=milvus.url), directories, encoder, Analyzers())
+    app = create_app(RecallSettings(milvus_uri=milvus.url), directories, encoder, ANALYZERS)
     async with client_of(app) as http:
         yield http
 
@@ -184,7 +184,7 @@ async def test_ready_only_with_an_index(
 ) -> None:
     assert (await client.get("/readyz")).status_code == 200
     app = create_app(
-        RecallSettings(milvus_uri="http://127.0.0.1:1"), directories, encoder, Analyzers()
+        RecallSettings(milvus_uri="http://127.0.0.1:1"), directories, encoder, ANALYZERS
     )
     async with client_of(app) as alone:
         ready = await alone.get("/readyz")
@@ -243,7 +243,7 @@ def test_weights_that_do_not_fit_what_runs_are_named_in_the_log(
 ) -> None:
     path = tmp_path / "blend.json"
     write_weights(path, read_weights().model_copy(update=fitted_for))
-    create_app(RecallSettings(blend=path, **settings), directories, encoder, Analyzers())
+    create_app(RecallSettings(blend=path, **settings), directories, encoder, ANALYZERS)
     named = [record.message for record in caplog.records if "weights" in record.message]
     assert len(named) == (warning is not None)
     assert warning is None or warning in named[0]

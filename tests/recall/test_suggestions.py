@@ -10,7 +10,6 @@ import pytest
 
 from services.common.errors import CollectionNotFound, IndexUnavailable
 from services.common.request_context import Deadline
-from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.suggest import Frequent, Suggested, SuggestRequest
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Index
@@ -20,9 +19,8 @@ from services.recall.suggestions.homophones import did_you_mean
 from services.recall.suggestions.index import SuggestionIndex, indexed
 from services.recall.suggestions.readings import syllables
 from services.recall.suggestions.suggester import Suggester
+from tests.analyzers import ANALYZER, ANALYZERS
 from tests.stack import PAPERS
-
-ANALYZER = WordAnalyzer()
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +174,7 @@ async def test_writes_are_seen_after_the_pause(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(module, "_REST", 0.0)
     shelf = Shelf(["神经网络"])
-    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     assert [one.text for one in (await shown(suggester)).suggestions] == ["神经网络"]
     shelf.written.append("神经科学")
     assert len((await shown(suggester, version="2" * 16)).suggestions) == 1, "the pause"
@@ -194,7 +192,7 @@ async def test_writes_are_seen_after_the_pause(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> None:
     shelf = Shelf(["神经网络"])
-    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     await shown(suggester)
     shelf.physical, shelf.written = "c2", ["神经科学"]
     assert [one.text for one in (await shown(suggester)).suggestions] == ["神经科学"]
@@ -206,12 +204,12 @@ async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> No
 
 async def test_pages_and_bounds() -> None:
     shelf = Shelf([f"神经网络之{number}" for number in range(2_500)])
-    whole = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    whole = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     while not (found := await shown(whole, "神经网络之249")).complete:
         assert found.suggestions == []
     assert len(found.suggestions) == 5
     assert shelf.reads == 3
-    bounded = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf), most_texts=1_000)
+    bounded = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf), most_texts=1_000)
     while not (found := await shown(bounded)).suggestions:
         assert shelf.reads <= 4
     assert not found.complete
@@ -225,7 +223,7 @@ async def test_what_is_not_read_yet_is_told_and_one_task_reads(
 ) -> None:
     monkeypatch.setattr(module, "_FIRST_SECONDS", 0.3)
     shelf = Shelf(["神经网络"], seconds=0.7)
-    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     answers = await asyncio.gather(shown(suggester), shown(suggester))
     assert [one.complete for one in answers] == [False, False]
     while not (await shown(suggester)).complete:
@@ -236,7 +234,7 @@ async def test_what_is_not_read_yet_is_told_and_one_task_reads(
 
 async def test_a_slip_is_not_suggested_however_often_it_is_asked() -> None:
     shelf = Shelf(["神经网络"])
-    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     frequent = [Frequent(text=text, count=50) for text in ("身经网络", "神经机器翻译")]
     asked = SuggestRequest(collection="c", typed="shenjing", limit=2, frequent=frequent)
     found = await suggester.suggest(asked, Deadline.after(5))
@@ -246,7 +244,7 @@ async def test_a_slip_is_not_suggested_however_often_it_is_asked() -> None:
 
 async def test_a_failure_is_tried_again() -> None:
     shelf = Shelf(["神经网络"], error=IndexUnavailable())
-    suggester = Suggester(shelf, IndexAnalyzers(Analyzers(), shelf))
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
     assert (await shown(suggester)).suggestions == []
     shelf.error = None
     assert len((await shown(suggester)).suggestions) == 1

@@ -7,8 +7,8 @@ import pytest
 
 from services.common.blend import read_weights
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
-from services.common.text import WordAnalyzer
 from services.recall.fused import Fusion
+from tests.analyzers import ANALYZER
 from tests.training.literature import evaluate
 from training.evaluation import legs
 from training.evaluation.bm25 import Bm25
@@ -67,11 +67,11 @@ def test_top_agrees_with_sorting_and_keeps_corpus_order_among_equals() -> None:
 
 def test_words_that_no_document_has_find_nothing() -> None:
     task = Task("none", _TASK.corpus, (Query("q", "完全无关", (0,)),))
-    assert legs.rank_with_words(task, WordAnalyzer())[legs.LEXICAL] == {"q": []}
+    assert legs.rank_with_words(task, ANALYZER)[legs.LEXICAL] == {"q": []}
 
 
 def test_legs_rank_every_query(encoder: Encoder) -> None:
-    rankings = legs.rank_with_legs(_TASK, WordAnalyzer(), encoder, cache=None)
+    rankings = legs.rank_with_legs(_TASK, ANALYZER, encoder, cache=None)
     assert list(rankings) == [legs.LEXICAL, legs.DENSE, legs.HYBRID, legs.HYBRID_RRF]
     for ranking in rankings.values():
         assert list(ranking) == ["q0", "q1", "q2"]
@@ -80,10 +80,9 @@ def test_legs_rank_every_query(encoder: Encoder) -> None:
 
 
 def test_the_legs_are_fused_as_recall_fuses_them(encoder: Encoder) -> None:
-    analyzer = WordAnalyzer()
-    (first, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    (first, *_) = found_by_legs(_TASK, ANALYZER, encoder, None)
     for weight in (0.0, 0.3, 1.0):
-        rankings = legs.rank_with_legs(_TASK, analyzer, encoder, cache=None, dense_weight=weight)
+        rankings = legs.rank_with_legs(_TASK, ANALYZER, encoder, cache=None, dense_weight=weight)
         served = candidates(first, Fusion(dense_weight=weight))
         assert rankings[legs.HYBRID]["q0"] == [each.id for each in served]
 
@@ -111,11 +110,10 @@ def test_vectors_of_another_int8_program_are_not_taken(tmp_path: Path) -> None:
 
 
 def test_a_ranker_reorders_the_head_only(encoder: Encoder, ranker: Ranker) -> None:
-    analyzer = WordAnalyzer()
-    (legs_of_query, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    (legs_of_query, *_) = found_by_legs(_TASK, ANALYZER, encoder, None)
     found = candidates(legs_of_query, Fusion(dense_weight=0.5))
     ids = [each.id for each in found]
-    rows = Reranking.of(ranker, encoder, read_weights(), analyzer, 3).orders("国有企业改革", found)
+    rows = Reranking.of(ranker, encoder, read_weights(), ANALYZER, 3).orders("国有企业改革", found)
     logits = ranker.score("国有企业改革", [each.title for each in found[:3]])
     assert rows == {RANKER: [*(ids[position] for position in np.argsort(-logits)), ids[3]]}
 
@@ -124,8 +122,7 @@ def test_the_row_of_the_rank_service_is_what_its_phases_answer(
     encoder: Encoder, ranker: Ranker
 ) -> None:
     """With weights of these models. A ranker that weighs much decides what is read."""
-    analyzer = WordAnalyzer()
-    (legs_of_query, *_) = found_by_legs(_TASK, analyzer, encoder, None)
+    (legs_of_query, *_) = found_by_legs(_TASK, ANALYZER, encoder, None)
     found = candidates(legs_of_query, Fusion(dense_weight=0.5))
     fitted = read_weights().model_copy(
         update={
@@ -136,10 +133,10 @@ def test_the_row_of_the_rank_service_is_what_its_phases_answer(
             "stop": None,
         }
     )
-    rows = Reranking.of(ranker, encoder, fitted, analyzer, 4).orders("国有企业改革", found)
+    rows = Reranking.of(ranker, encoder, fitted, ANALYZER, 4).orders("国有企业改革", found)
     assert rows[SERVED] == rows[RANKER] != [each.id for each in found]
     silent = fitted.model_copy(update={"fine": 0.0})
-    rows = Reranking.of(ranker, encoder, silent, analyzer, 0).orders("国有企业改革", found)
+    rows = Reranking.of(ranker, encoder, silent, ANALYZER, 0).orders("国有企业改革", found)
     assert rows == {SERVED: [each.id for each in found]}
 
 
