@@ -1,19 +1,24 @@
 """Which engine computes, on the shipped encoder: what is asked for, or the faster one."""
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from services.common.engine import Encoder, PredictorOptions, batched_encoder, choice, open_encoder
+from services.common.engine.predictor import FloatArray
 from services.common.engine.remote import RemotePredictor
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import load_manifest, write_manifest
-from services.common.precision import WantedPrecision
+from services.common.precision import Precision, WantedPrecision
 from tests.models import tiny_encoder
 
 _SHIPPED = Path(__file__).parents[2] / "models" / "literature-encoder"
@@ -34,8 +39,51 @@ def copied(tmp_path: Path) -> Path:
     return Path(shutil.copytree(_SHIPPED, tmp_path / "model"))
 
 
-def test_int8_answers_nearly_what_float32_does() -> None:
-    exact, quick = _open("fp32").encode(_TEXTS), _open("int8").encode(_TEXTS)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working directory and the folder of temporary files of `apart`."""
+    return tmp_path_factory.mktemp("apart")
+
+
+@pytest.fixture(scope="module")
+def apart(folder: Path) -> Iterator[Executor]:
+    """A process for Paddle, which keeps 300 to 500 MB of each engine that it has opened."""
+    with ProcessPoolExecutor(
+        1, get_context("spawn"), initializer=_begin, initargs=(folder,)
+    ) as process:
+        yield process
+
+
+def _begin(folder: Path) -> None:
+    os.environ["TMPDIR"] = str(folder)
+    os.chdir(folder)
+
+
+def _exact() -> FloatArray:
+    return _open("fp32").encode(_TEXTS)
+
+
+def _chosen() -> tuple[Precision, str]:
+    """The precision that is chosen where bfloat16 is native, and the line that tells why."""
+    told: list[str] = []
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    choice.log.addHandler(Told())
+    choice.log.setLevel(logging.INFO)
+    choice.computes_in_bfloat16 = lambda: True  # type: ignore[attr-defined]
+    return _open("auto").precision, told[0]
+
+
+def test_nothing_is_left_in_the_working_directory(apart: Executor, folder: Path) -> None:
+    apart.submit(_exact).result()
+    assert not [*folder.iterdir()]
+
+
+def test_int8_answers_nearly_what_float32_does(apart: Executor) -> None:
+    exact, quick = apart.submit(_exact).result(), _open("int8").encode(_TEXTS)
     assert (exact * quick).sum(axis=1).min() > 0.99
     assert np.linalg.norm(quick, axis=1) == pytest.approx(1, abs=1e-4)
 
@@ -56,15 +104,11 @@ def test_an_int8_vector_does_not_depend_on_the_texts_beside_it() -> None:
     assert np.array_equal(together, np.tile(alone, (3, 1)))
 
 
-def test_where_bfloat16_is_native_the_faster_one_is_taken(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(choice, "computes_in_bfloat16", lambda: True)
-    with caplog.at_level(logging.INFO, choice.__name__):
-        chosen = _open("auto").precision
-    taken = dict(pair.split() for pair in caplog.messages[0].partition("tokens: ")[2].split(", "))
+def test_where_bfloat16_is_native_the_faster_one_is_taken(apart: Executor) -> None:
+    chosen, told = apart.submit(_chosen).result()
+    taken = dict(pair.split() for pair in told.partition("tokens: ")[2].split(", "))
     assert set(taken) == {"bf16", "int8"}
-    assert chosen == min(taken, key=lambda precision: float(taken[precision]))
+    assert float(taken[chosen]) == min(map(float, taken.values()))
 
 
 def test_the_smallest_is_taken_without_a_trial(

@@ -41,12 +41,14 @@ async def _one(shared: BatchedEncoder, rng: random.Random, outcomes: Counter[str
         outcomes["answered"] += 1
 
 
-async def _load(rate: int, seconds: int) -> tuple[Counter[str], list[float]]:
+async def _load(
+    rate: int, seconds: int, options: PredictorOptions
+) -> tuple[Counter[str], list[float]]:
     """What became of the requests, and resident MiB at the end of each tenth of the run."""
     rng = random.Random(0)
     outcomes: Counter[str] = Counter()
     resident: list[float] = []
-    encoder = open_encoder(_MODEL, PredictorOptions())
+    encoder = open_encoder(_MODEL, options)
     async with batched_encoder(encoder, queued_tokens=20_000) as shared:
         sent = rate * seconds
         async with asyncio.TaskGroup() as group:
@@ -62,14 +64,15 @@ async def _load(rate: int, seconds: int) -> tuple[Counter[str], list[float]]:
 
 
 async def test_random_shapes_for_a_moment() -> None:
-    outcomes, resident = await _load(20, 2)
+    """In int8, since Paddle would keep its engine in the process of the tests."""
+    outcomes, resident = await _load(20, 2, PredictorOptions(precision="int8"))
     assert outcomes["answered"] > 0
     assert resident[-1] - resident[4] < 400
 
 
 @pytest.mark.soak
 async def test_200_random_shapes_a_second_for_a_minute() -> None:
-    outcomes, resident = await _load(200, 60)
+    outcomes, resident = await _load(200, 60, PredictorOptions())
     print(f"\n{dict(outcomes)}, resident MiB {[round(each) for each in resident]}")
     assert outcomes["answered"] > 0
     # The caches of the shapes fill in the first half; from then on nothing accumulates.

@@ -17,7 +17,8 @@ MODELS = Path(__file__).parents[2] / "models"
 
 @pytest.fixture(scope="session")
 def ranker() -> Ranker:
-    return open_ranker(MODELS / "literature-ranker", PredictorOptions(threads=1))
+    options = PredictorOptions(threads=1, precision="int8")
+    return open_ranker(MODELS / "literature-ranker", options)
 
 
 @pytest.fixture(scope="session")

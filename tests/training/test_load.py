@@ -14,6 +14,7 @@ from training.extract.shards import ShardFolder
 from xunwen.client import Client
 
 ENCODER = Path(__file__).parents[2] / "models" / "literature-encoder"
+OPTIONS = PredictorOptions(threads=1, precision="int8")
 _ROWS: list[dict[str, Any]] = [
     {"id": "rice", "title": "水稻种植技术", "year": 2001},
     {"id": "sea", "title": "海洋生态保护", "year": "n.d.", "kinds": ["a", "b"]},
@@ -25,7 +26,7 @@ def test_vectors_of_files_are_searched_by(stack: Stack, tmp_path: Path) -> None:
     source = tmp_path / "corpus.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in _ROWS), "utf-8")
     folder = tmp_path / "vectors"
-    encoder = open_encoder(ENCODER, PredictorOptions(threads=1, precision="fp32"))
+    encoder = open_encoder(ENCODER, OPTIONS)
     extract(DocumentFile(source), folder, encoder, dtype="float16", shard_records=2)
     # Two documents exchange their vectors: whoever embeds again would not find it out.
     matrix = ShardFolder(folder).file(0, "npy")
@@ -47,7 +48,7 @@ def test_a_matrix_with_its_texts(stack: Stack, tmp_path: Path) -> None:
     """As PaddleNLP's examples leave them: corpus_embedding.npy, and a text a line."""
     texts = tmp_path / "milvus_data.csv"
     texts.write_text("".join(f"{row['title']}\n" for row in _ROWS), "utf-8")
-    encoder = open_encoder(ENCODER, PredictorOptions(threads=1, precision="fp32"))
+    encoder = open_encoder(ENCODER, OPTIONS)
     matrix = tmp_path / "corpus_embedding.npy"
     np.save(matrix, 3 * encoder.encode([str(row["title"]) for row in _ROWS])[::-1])
     given = ["load", str(matrix), "--texts", str(texts), "--collection", "matrix"]
@@ -73,7 +74,7 @@ def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -
     source = tmp_path / "corpus.jsonl"
     source.write_text(json.dumps(_ROWS[0]) + "\n", "utf-8")
     folder = tmp_path / "vectors"
-    extract(DocumentFile(source), folder, open_encoder(ENCODER, PredictorOptions(threads=1)))
+    extract(DocumentFile(source), folder, open_encoder(ENCODER, OPTIONS))
     plan = json.loads((folder / "extraction.json").read_text())
     (folder / "extraction.json").write_text(json.dumps(plan | {"encoder": "0" * 16}))
     other = stack.xunwen("load", str(folder), "--collection", "loaded")
