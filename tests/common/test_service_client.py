@@ -29,6 +29,16 @@ class Answer(BaseModel):
     value: int
 
 
+class Clock:
+    """The clock of a breaker, which goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 async def test_answer_is_read() -> None:
     async with (
         server(answering("200 OK", b'{"value": 7}')) as url,
@@ -102,7 +112,8 @@ async def test_refused_connections_open_the_breaker_and_a_probe_closes_it() -> N
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
-    breaker = CircuitBreaker(failures=2, rest_seconds=0.05)
+    clock = Clock()
+    breaker = CircuitBreaker(failures=2, rest_seconds=3600, clock=clock)
     async with ServiceClient(
         "rank", f"http://127.0.0.1:{port}", timeout=2, breaker=breaker
     ) as client:
@@ -114,7 +125,7 @@ async def test_refused_connections_open_the_breaker_and_a_probe_closes_it() -> N
         async with running:
             with pytest.raises(ServiceUnavailable):
                 await client.ask("GET", "/x", Answer)
-            await asyncio.sleep(0.06)
+            clock.now += 3601
             assert (await client.ask("GET", "/x", Answer)).value == 1
         assert not breaker.open
 
@@ -213,6 +224,8 @@ class Streaming:
     def __init__(self) -> None:
         self.asked: list[str] = []
         """The path of each request."""
+        self.arrived = asyncio.Event()
+        """Set by the first request."""
         self.uploads = asyncio.Semaphore(0)
         """Released by each upload that begins."""
 
@@ -221,6 +234,7 @@ class Streaming:
             while True:
                 path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
                 self.asked.append(path)
+                self.arrived.set()
                 if path == "/held":
                     writer.write(_CHUNKED)
                     await reader.read(-1)
@@ -366,7 +380,8 @@ async def test_answers_that_last_leave_room_for_uploads_and_the_other_way_round(
 async def test_a_stream_is_no_probe_of_a_breaker(upload: bool) -> None:
     """Calls would be refused as long as the stream lasts, while the service answers."""
     service, ended = Streaming(), asyncio.Event()
-    breaker = CircuitBreaker(failures=1, rest_seconds=0.05)
+    clock = Clock()
+    breaker = CircuitBreaker(failures=1, rest_seconds=3600, clock=clock)
 
     async def body() -> AsyncIterator[bytes]:
         yield b"x"
@@ -384,9 +399,10 @@ async def test_a_stream_is_no_probe_of_a_breaker(upload: bool) -> None:
         breaker.failed()
         with pytest.raises(ServiceUnavailable):
             await stream(client)
-        await asyncio.sleep(0.06)
+        clock.now += 3601
         lasting = asyncio.create_task(stream(client))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            await service.arrived.wait()
         assert not lasting.done()
         assert breaker.open
         assert (await client.ask("GET", "/x", Answer)).value == 7
