@@ -54,6 +54,7 @@ class CountingLink:
     degraded: Sequence[str] = ()
     index: str = "notes__1"
     asked: list[Ask] = field(default_factory=list, init=False)
+    called: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def calls(self) -> int:
@@ -61,6 +62,7 @@ class CountingLink:
 
     async def answer(self, ask: Ask) -> Answered:
         self.asked.append(ask)
+        self.called.set()
         degraded, hits = self.degraded, [{"title": f"第{self.calls}次"}]
         await asyncio.sleep(self.seconds)
         if self.error is not None:

@@ -71,10 +71,10 @@ async def test_a_caller_with_more_time_does_not_get_what_was_cut_for_less(
 ) -> None:
     recall = CountingRecall(seconds=0.5, degraded=["lexical"])
     async with replica(redis, redis, recall) as one:
-        hurried = asyncio.create_task(one.ask(seconds=1))
+        hurried = asyncio.create_task(one.ask(seconds=10))
         await asyncio.wait_for(recall.called.wait(), 10)
         recall.degraded = []
-        patient = await one.ask(seconds=10)
+        patient = await one.ask(seconds=100)
         assert json.loads((await hurried).body)["degraded"] == ["lexical"]
     assert json.loads(patient.body)["degraded"] == []
 
@@ -226,7 +226,8 @@ class Turning(CountingLink):
 
 
 def of(key: str, patience: float = 0.0, cached: str | None = "k") -> Ask:
-    return replace(ask(version="v", key=cached, patience=patience), asker=Asker("-", key))
+    asked = ask(seconds=100, version="v", key=cached, patience=patience)
+    return replace(asked, asker=Asker("-", key))
 
 
 @pytest.mark.parametrize("cached", ["k", None])
@@ -265,14 +266,15 @@ async def test_an_urgent_search_does_not_wait_for_a_patient_one(
     redis: GuardedRedis, elsewhere: bool
 ) -> None:
     """Whichever replica computes that; urgent callers, and patient ones after them, share one."""
-    slow, quick = CountingLink(seconds=3.0), CountingLink(seconds=0.1)
+    slow, quick = CountingLink(seconds=60.0), CountingLink(seconds=0.1)
     shared = shared_before(slow, redis)
     urgent = shared_before(quick, redis) if elsewhere else shared
     waiting = asyncio.create_task(shared.answer(of("a", 10.0)))
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(20):
+        await slow.called.wait()
     shared.inner = quick
     asks = [*[of("b")] * 20, *([] if elsewhere else [of("c", 9.0)] * 20)]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await asyncio.gather(*map(urgent.answer, asks))
     assert (slow.calls, quick.calls) == (1, 1)
     assert not waiting.done()
