@@ -1,5 +1,6 @@
 """Real Redis servers, and gateways of our own before the services of the shared stack."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,10 +11,32 @@ from services.common.redis_client import opened_redis
 from services.gateway.search.key import Keys
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.chains import known_keys, written
+from tests.gateway.gateways import OPERATOR_KEY, ORIGIN, gateway
 from tests.servers import Server, valkey
+from tests.stack import BUDGET_MS, Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def keyed(stack: Stack) -> Iterator[str]:
+    """The address of a gateway that asks for keys."""
+    settings = {
+        "require_keys": "true",
+        "operator_key": OPERATOR_KEY,
+        "cors_origins": json.dumps([ORIGIN]),
+        "budget_ms": BUDGET_MS,
+    }
+    with gateway(stack, **settings) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def second(stack: Stack) -> Iterator[str]:
+    """The address of a second gateway that is like the stack's."""
+    with gateway(stack) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with valkey(tmp_path_factory.mktemp("gateway-redis")) as server:
         yield server

@@ -14,6 +14,8 @@ from tests.stack import Stack
 
 _READY_SECONDS = 60.0
 OPERATOR_KEY = "operator-key-of-the-tests-0123456789abcdef"
+ORIGIN = "https://library.example"
+"""Origin of pages that may call the gateway `keyed`."""
 
 
 def environment(stack: Stack, **changes: str) -> dict[str, str]:

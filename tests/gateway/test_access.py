@@ -9,33 +9,28 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.gateway.gateways import OPERATOR_KEY, await_ready, environment, gateway, started
+from tests.gateway.gateways import (
+    OPERATOR_KEY,
+    ORIGIN,
+    await_ready,
+    environment,
+    gateway,
+    started,
+)
 from tests.servers import free_port
 from tests.stack import XUNWEN, Stack
 
 Http = Callable[[str | None], httpx.Client]
 MINE, THEIRS = "keys_mine", "keys_theirs"
-ORIGIN = "https://library.example"
 
 
 @pytest.fixture(scope="module")
-def url(stack: Stack) -> Iterator[str]:
-    settings = {
-        "require_keys": "true",
-        "operator_key": OPERATOR_KEY,
-        "cors_origins": json.dumps([ORIGIN]),
-    }
-    with gateway(stack, **settings) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def http(url: str) -> Iterator[Http]:
+def http(keyed: str) -> Iterator[Http]:
     clients: list[httpx.Client] = []
 
     def client(key: str | None) -> httpx.Client:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        clients.append(httpx.Client(base_url=url, headers=headers, timeout=60))
+        clients.append(httpx.Client(base_url=keyed, headers=headers, timeout=60))
         return clients[-1]
 
     yield client

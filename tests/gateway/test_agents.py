@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
-from tests.gateway.gateways import OPERATOR_KEY, gateway
+from tests.gateway.gateways import OPERATOR_KEY
 from tests.stack import XUNWEN, Stack
 from xunwen import Client, Document
 
@@ -22,15 +22,14 @@ TITLES = ["冻土区路基的变形", "青藏铁路路基的长期变形", "水�
 
 
 @pytest.fixture(scope="module")
-def url(stack: Stack) -> Iterator[str]:
+def url(keyed: str) -> str:
     """A gateway that wants keys, with three documents."""
-    with gateway(stack, require_keys="true", operator_key=OPERATOR_KEY, budget_ms="20000") as url:
-        with Client(url, api_key=OPERATOR_KEY, timeout=60) as client:
-            for number, title in enumerate(TITLES):
-                fields = {"year": 2019 + number, "authors": ["张三"], "journal": "中国科学"}
-                document = Document(id=f"p/{number}", title=title, text=f"{title}。", fields=fields)
-                client.put(document, collection=NAME)
-        yield url
+    with Client(keyed, api_key=OPERATOR_KEY, timeout=60) as client:
+        for number, title in enumerate(TITLES):
+            fields = {"year": 2019 + number, "authors": ["张三"], "journal": "中国科学"}
+            document = Document(id=f"p/{number}", title=title, text=f"{title}。", fields=fields)
+            client.put(document, collection=NAME)
+    return keyed
 
 
 @asynccontextmanager

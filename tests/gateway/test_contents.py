@@ -13,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.gateway.gateways import OPERATOR_KEY, gateway
 from tests.stack import Stack
 from xunwen import ApiError, Client, Document
 
@@ -284,34 +283,33 @@ def test_the_statistics_equal_a_brute_force_count(client: Client) -> None:
     assert by_name["open"].kinds == {"boolean": by_name["open"].documents}
 
 
-def test_keys_and_audit(client: Client, stack: Stack) -> None:
+def test_keys_and_audit(client: Client, stack: Stack, keyed: str) -> None:
     """Reading needs `search`, changing and exporting `index`; an export is in the audit log."""
-    with gateway(stack, require_keys="true", operator_key=OPERATOR_KEY) as url:
-        keys = {
-            scope: stack.xunwen(
-                "keys", "create", f"{NAME}-{scope}", "--scope", scope, "--collection", NAME
-            ).stdout.strip()
-            for scope in ("search", "index")
-        }
-        calls: list[tuple[str, str, str, Any]] = [
-            ("search", "GET", "documents", None),
-            ("search", "GET", "vectors/n2", None),
-            ("search", "GET", "statistics", None),
-            ("index", "GET", "export", None),
-            ("index", "PATCH", "documents/n2", {"fields": {"year": 2002}}),
-        ]
-        for needed, method, path, body in calls:
-            for scope, key in keys.items():
-                for name in (NAME, "literature"):
-                    answer = httpx.request(
-                        method, f"{url}/v1/collections/{name}/{path}", json=body, timeout=60,
-                        headers={"authorization": f"Bearer {key}"},
-                    )  # fmt: skip
-                    wanted = 403 if scope != needed else 200 if name == NAME else 404
-                    assert answer.status_code == wanted, (scope, method, path, answer.text)
-        bearer = {"authorization": f"Bearer {keys['search']}"}
-        for name, wanted in ((NAME, 200), ("literature", 404)):
-            body = {"id": "n2", "collection": name}
-            assert httpx.post(f"{url}/v1/similar", json=body, headers=bearer).status_code == wanted
+    keys = {
+        scope: stack.xunwen(
+            "keys", "create", f"{NAME}-{scope}", "--scope", scope, "--collection", NAME
+        ).stdout.strip()
+        for scope in ("search", "index")
+    }
+    calls: list[tuple[str, str, str, Any]] = [
+        ("search", "GET", "documents", None),
+        ("search", "GET", "vectors/n2", None),
+        ("search", "GET", "statistics", None),
+        ("index", "GET", "export", None),
+        ("index", "PATCH", "documents/n2", {"fields": {"year": 2002}}),
+    ]
+    for needed, method, path, body in calls:
+        for scope, key in keys.items():
+            for name in (NAME, "literature"):
+                answer = httpx.request(
+                    method, f"{keyed}/v1/collections/{name}/{path}", json=body, timeout=60,
+                    headers={"authorization": f"Bearer {key}"},
+                )  # fmt: skip
+                wanted = 403 if scope != needed else 200 if name == NAME else 404
+                assert answer.status_code == wanted, (scope, method, path, answer.text)
+    bearer = {"authorization": f"Bearer {keys['search']}"}
+    for name, wanted in ((NAME, 200), ("literature", 404)):
+        body = {"id": "n2", "collection": name}
+        assert httpx.post(f"{keyed}/v1/similar", json=body, headers=bearer).status_code == wanted
     log = stack.xunwen("keys", "audit", "--json").stdout
     assert f"GET /v1/collections/{NAME}/export" in log

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 from tests.gateway.fuzzing import BY_DESIGN, OPERATIONS, Described, described, fuzz
-from tests.gateway.gateways import OPERATOR_KEY, gateway
+from tests.gateway.gateways import OPERATOR_KEY
 from tests.gateway.odd import OddRequest, requests
-from tests.stack import Stack
 
 pytestmark = pytest.mark.last
 
@@ -25,19 +24,13 @@ CASES = int(os.environ.get("XUNWEN_TEST_FUZZ_CASES", "300"))
 
 
 @pytest.fixture(scope="module")
-def url(stack: Stack) -> Iterator[str]:
-    with gateway(stack, require_keys="true", operator_key=OPERATOR_KEY) as url:
-        yield url
+def schema(keyed: str) -> Described:
+    return described(keyed)
 
 
 @pytest.fixture(scope="module")
-def schema(url: str) -> Described:
-    return described(url)
-
-
-@pytest.fixture(scope="module")
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, headers=HEADERS, timeout=120) as http:
+def http(keyed: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=keyed, headers=HEADERS, timeout=120) as http:
         yield http
 
 

@@ -20,7 +20,7 @@ from services.common.redis_address import RedisAddress
 from services.common.redis_client import opened_redis
 from services.gateway.access.keystore import KeyStore
 from services.gateway.stores.redis_client import GuardedRedis
-from tests.gateway.gateways import OPERATOR_KEY, gateway
+from tests.gateway.gateways import OPERATOR_KEY
 from tests.ids import NASTY, REFUSED
 from tests.stack import XUNWEN, Stack
 from xunwen import ApiError, Client, Document, XunwenError
@@ -32,29 +32,23 @@ CASES = int(os.environ.get("XUNWEN_TEST_ID_CASES", "25"))
 
 
 @pytest.fixture(scope="module")
-def url(stack: Stack) -> Iterator[str]:
-    with gateway(stack, require_keys="true", operator_key=OPERATOR_KEY) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def operator(url: str) -> Iterator[Client]:
+def operator(keyed: str) -> Iterator[Client]:
     """A client that may do everything, with a collection of one document."""
-    with Client(url, api_key=OPERATOR_KEY, timeout=60) as client:
+    with Client(keyed, api_key=OPERATOR_KEY, timeout=60) as client:
         client.put(Document(id=KEPT, title="留下来的文献"), collection=NAME)
         yield client
         client.delete_collection(NAME)
 
 
 @pytest.fixture(scope="module")
-def writer(stack: Stack, url: str) -> Iterator[httpx.Client]:
+def writer(stack: Stack, keyed: str) -> Iterator[httpx.Client]:
     """Raw calls with a key that may index and may not delete collections."""
     made = subprocess.run(
         [XUNWEN, "keys", "create", NAME, "--scope", "index", "--scope", "search"],
         env=stack.env, capture_output=True, text=True, check=True,
     )  # fmt: skip
     headers = {"authorization": f"Bearer {made.stdout.strip()}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=keyed, headers=headers, timeout=60) as client:
         yield client
 
 
@@ -195,12 +189,12 @@ def raw(url: str, target: bytes) -> tuple[int, dict[str, Any]]:
     return int(begun.split()[1]), json.loads(body)
 
 
-def test_characters_in_an_address_as_they_are(url: str, operator: Client) -> None:
-    status, answer = raw(url, f"/v1/search?q=冻土&collection={NAME}&rank=false".encode())
+def test_characters_in_an_address_as_they_are(keyed: str, operator: Client) -> None:
+    status, answer = raw(keyed, f"/v1/search?q=冻土&collection={NAME}&rank=false".encode())
     assert (status, answer["query"]) == (200, "冻土")
-    status, answer = raw(url, f"/v1/collections/{NAME}/documents/冻土".encode())
+    status, answer = raw(keyed, f"/v1/collections/{NAME}/documents/冻土".encode())
     assert (status, answer["code"]) == (404, "document_not_found")
-    status, answer = raw(url, "/v1/search?q=冻土".encode("gb18030"))
+    status, answer = raw(keyed, "/v1/search?q=冻土".encode("gb18030"))
     assert (status, answer["code"]) == (400, "malformed_request")
     assert "UTF-8" in answer["detail"]
 

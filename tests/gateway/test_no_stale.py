@@ -4,8 +4,6 @@ Rules write, delete, rebuild and roll back in any order, and search through two 
 answers kept by one process, by Redis, or made before a switch would show.
 """
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,7 +17,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.gateway.gateways import gateway
 from tests.stack import Stack
 from xunwen import Client
 
@@ -27,12 +24,6 @@ IDS = ("a", "b", "c")
 WORDS = ("数学", "历史", "化学")
 QUERY = "学科 数学 历史 化学"
 BODY = {"query": QUERY, "rank": False, "budget_ms": 30_000}
-
-
-@pytest.fixture(scope="module")
-def second(stack: Stack) -> Iterator[str]:
-    with gateway(stack) as url:
-        yield url
 
 
 class NoStaleAnswers(RuleBasedStateMachine):

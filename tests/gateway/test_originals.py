@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.gateways import OPERATOR_KEY, gateway
 from tests.indexer import papers
 from tests.stack import Stack
 from xunwen import ApiError, Client
@@ -89,7 +88,7 @@ def test_a_browser_may_show_a_pdf_and_nothing_else(
 
 
 def test_the_command_and_the_rights_are_those_of_documents(
-    client: Client, stack: Stack, tmp_path: Path
+    client: Client, stack: Stack, keyed: str, tmp_path: Path
 ) -> None:
     index(client, tmp_path, a_pdf=PAPER)
     file = tmp_path / "out.pdf"
@@ -99,17 +98,16 @@ def test_the_command_and_the_rights_are_those_of_documents(
     missing = stack.xunwen("docs", "original", "b.pdf", "-c", NAME, "-o", str(tmp_path / "no"))
     assert missing.returncode
     assert not list(tmp_path.glob("no*"))
-    with gateway(stack, require_keys="true", operator_key=OPERATOR_KEY) as url:
-        path = f"{url}/v1/collections/{NAME}/originals/a.pdf"
-        assert httpx.get(path).status_code == 401
-        for scope, collection, wanted in (
-            ("search", NAME, 200),
-            ("search", "literature", 404),
-            ("index", NAME, 403),
-        ):
-            key = stack.xunwen(
-                "keys", "create", f"o-{scope}-{collection}", "--scope", scope,
-                "--collection", collection,
-            ).stdout.strip()  # fmt: skip
-            answer = httpx.get(path, headers={"authorization": f"Bearer {key}"})
-            assert answer.status_code == wanted, (scope, collection, answer.text)
+    path = f"{keyed}/v1/collections/{NAME}/originals/a.pdf"
+    assert httpx.get(path).status_code == 401
+    for scope, collection, wanted in (
+        ("search", NAME, 200),
+        ("search", "literature", 404),
+        ("index", NAME, 403),
+    ):
+        key = stack.xunwen(
+            "keys", "create", f"o-{scope}-{collection}", "--scope", scope,
+            "--collection", collection,
+        ).stdout.strip()  # fmt: skip
+        answer = httpx.get(path, headers={"authorization": f"Bearer {key}"})
+        assert answer.status_code == wanted, (scope, collection, answer.text)

@@ -8,7 +8,6 @@ import pytest
 from redis import Redis
 
 from services.gateway.access.rights import is_audited
-from tests.gateway.gateways import gateway
 from tests.stack import Stack
 from xunwen import ApiError, Client
 
@@ -24,17 +23,16 @@ PAPERS = {
 
 
 @pytest.fixture(scope="module")
-def two(stack: Stack) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+def two(stack: Stack, second: str) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """Clients of two gateways before a small collection."""
     with (
-        gateway(stack) as other,
         httpx.Client(base_url=stack.url, timeout=60) as http,
-        httpx.Client(base_url=other, timeout=60) as second,
+        httpx.Client(base_url=second, timeout=60) as other,
     ):
         for place, (identity, title) in enumerate(PAPERS.items()):
             body = {"title": title, "fields": {"year": 2010 + place, "crop": title[:2]}}
             http.put(f"/v1/collections/{NAME}/documents/{identity}", json=body).raise_for_status()
-        yield http, second
+        yield http, other
         http.delete(f"/v1/collections/{NAME}")
 
 
