@@ -69,30 +69,6 @@ def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> N
     assert leftovers(stopped.settings) == []
 
 
-def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
-    with up_in_foreground(stopped) as process, Client(stopped.url) as client:
-        (collection,) = [c for c in client.collections() if c.name == "literature"]
-        assert collection.count == DOCUMENTS
-        assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
-        assert client.search("中西方语言与文化的差异", budget_ms=30_000).degraded == []
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-    assert leftovers(stopped.settings) == []
-
-
-def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
-    with up_in_foreground(stopped) as process:
-        parts = leftovers(stopped.settings)
-        assert len(parts) >= 9
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
-    again = stopped.xunwen("up", "--detach")
-    assert again.returncode == 0, again.stderr
-    assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts)
-    with Client(stopped.url) as client:
-        assert client.collection("literature").count == DOCUMENTS
-
-
 def test_another_address_and_proxies_of_the_environment(stopped: Stack, tmp_path: Path) -> None:
     """The system starts and works on another address than 127.0.0.1, and asks no proxies."""
     elsewhere = {"XUNWEN_GATEWAY_HOST": "127.0.0.2"}
@@ -109,3 +85,28 @@ def test_another_address_and_proxies_of_the_environment(stopped: Stack, tmp_path
         ran = proxied.xunwen(*words)
         assert ran.returncode == 0, f"{words}\n{ran.stdout}{ran.stderr}"
     assert proxied.url.startswith("http://127.0.0.2:")
+
+
+def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:
+    with up_in_foreground(stopped) as process, Client(stopped.url) as client:
+        (collection,) = [c for c in client.collections() if c.name == "literature"]
+        assert collection.count == DOCUMENTS
+        assert len([job for job in client.jobs() if job.collection == "literature"]) == 1
+        assert client.search("中西方语言与文化的差异", budget_ms=30_000).degraded == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert leftovers(stopped.settings) == []
+
+
+def test_a_killed_launcher_blocks_nothing(stopped: Stack) -> None:
+    """Last: what it starts goes on for the tests of other modules."""
+    with up_in_foreground(stopped) as process:
+        parts = leftovers(stopped.settings)
+        assert len(parts) >= 9
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+    again = stopped.xunwen("up", "--detach")
+    assert again.returncode == 0, again.stderr
+    assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts)
+    with Client(stopped.url) as client:
+        assert client.collection("literature").count == DOCUMENTS
