@@ -1,6 +1,7 @@
 """PDF, DOCX, HTML, Markdown and plain text as documents; workbooks; zips of all of them."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.frequent import FREQUENT
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
+from services.indexer.jobs.manifest import Plan
 from tests.indexer import papers
 from tests.indexer.papers import ABSTRACT, KEYWORDS, TITLE
 from tests.indexer.planning import Case
@@ -36,9 +38,22 @@ def extracted(
     return Extracted(**part)
 
 
-def planned(content: bytes, kind: InputFormat, name: str = "", **manifest: Any) -> Any:
-    case = Case(f"memory://files/{id(content)}", content, 100, format=kind, name=name, **manifest)
-    return case, case.plan()
+Planned = Callable[..., tuple[Case, Plan]]
+"""Plans a file as the input of a job, in a folder that no other one has used."""
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Planned:
+    numbers = itertools.count()
+
+    def plan(
+        content: bytes, kind: InputFormat, name: str = "", **manifest: Any
+    ) -> tuple[Case, Plan]:
+        folder = tmp_path / str(next(numbers))
+        case = Case(folder, content, 100, format=kind, name=name, **manifest)
+        return case, case.plan()
+
+    return plan
 
 
 def test_a_paper_in_pdf_has_title_abstract_keywords_headings_and_pages(sandbox: Sandbox) -> None:
@@ -276,7 +291,7 @@ def test_a_text_of_no_known_charset_is_told_and_a_declared_one_wins(sandbox: San
         extracted(sandbox, InputFormat.TEXT, bytes(range(128, 256)) * 9)
 
 
-def test_a_file_is_a_document_by_its_name_or_its_digest() -> None:
+def test_a_file_is_a_document_by_its_name_or_its_digest(planned: Planned) -> None:
     content = papers.paper_pdf()
     case, plan = planned(content, InputFormat.PDF, "论文.pdf")
     [one] = case.documents(plan)
@@ -294,7 +309,7 @@ def test_a_file_is_a_document_by_its_name_or_its_digest() -> None:
     assert len(digested.document.id) == 64
 
 
-def test_a_file_that_is_no_document_fails_its_job_in_one_sentence() -> None:
+def test_a_file_that_is_no_document_fails_its_job_in_one_sentence(planned: Planned) -> None:
     with pytest.raises(BadInput, match=r"^The file is scanned: its 2 pages are images"):
         planned(papers.scanned_pdf(), InputFormat.PDF, "scan.pdf")
 
@@ -306,7 +321,7 @@ CATALOGUE: list[list[Any]] = [
 ]
 
 
-def test_a_workbook_is_a_table_with_numbers_as_numbers() -> None:
+def test_a_workbook_is_a_table_with_numbers_as_numbers(planned: Planned) -> None:
     sheets: dict[str, list[list[Any]]] = {
         "目录": [["馆藏目录"], [], *CATALOGUE],
         "空": [],
@@ -325,7 +340,7 @@ def test_a_workbook_is_a_table_with_numbers_as_numbers() -> None:
     assert "holds the sheet 说明, which has other columns" in left_out.reason
 
 
-def test_an_old_workbook_is_read_too() -> None:
+def test_an_old_workbook_is_read_too(planned: Planned) -> None:
     """XLS, which no kept library writes any more: the file was made once, by xlwt."""
     content = (Path(__file__).parent / "samples" / "catalogue.xls").read_bytes()
     case, plan = planned(content, InputFormat.XLS, mapping=FieldMapping(id="编号", title="题名"))
@@ -335,7 +350,7 @@ def test_an_old_workbook_is_read_too() -> None:
     ]
 
 
-def test_a_zip_of_all_kinds_is_read_file_by_file() -> None:
+def test_a_zip_of_all_kinds_is_read_file_by_file(planned: Planned) -> None:
     files = {
         "论文/冻土.pdf": papers.paper_pdf(),
         "b.docx": papers.paper_docx(),
@@ -371,14 +386,14 @@ def test_a_zip_of_all_kinds_is_read_file_by_file() -> None:
     assert plan.read == len(ids) + len(told)
 
 
-def test_names_of_a_zip_made_by_chinese_windows_are_read() -> None:
+def test_names_of_a_zip_made_by_chinese_windows_are_read(planned: Planned) -> None:
     content = papers.zipped({"aa.md": b"# x"})
     content = content.replace(b"aa.md", "冻".encode("gb18030") + b".md")
     case, plan = planned(content, InputFormat.ZIP, charset=None)
     assert [item.document.id for item in case.documents(plan)] == ["冻.md"]
 
 
-def test_a_text_beyond_the_limit_of_a_body_is_cut_and_says_so() -> None:
+def test_a_text_beyond_the_limit_of_a_body_is_cut_and_says_so(planned: Planned) -> None:
     content = ("冻土与路基的变形。" * 100 + "\n\n").encode() * 2_000
     case, plan = planned(content, InputFormat.TEXT, "long.txt", charset=None)
     [item] = case.documents(plan)
