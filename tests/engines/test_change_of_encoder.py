@@ -11,7 +11,7 @@ import pytest
 
 from tests.engines.cluster import ClusterSystem
 from tests.indexer.installation import documents, eventually
-from xunwen import Client, Document
+from xunwen import ApiError, Client, Document
 
 QUERY = {"query": "文献", "rank": False, "top_k": 10, "budget_ms": 30_000}
 CLIENTS = 4
@@ -134,7 +134,7 @@ def test_a_collection_names_its_encoder(local: ClusterSystem) -> None:
         assert client.wait(client.rebuild(name, encoder=default).job_id).state == "succeeded"
         assert client.wait(client.rebuild(name).job_id).state == "succeeded"
         assert client.collection(name).encoder == default
-        with pytest.raises(Exception, match="not installed"):
+        with pytest.raises(ApiError, match="not installed"):
             client.rebuild(name, encoder="0" * 16)
         client.delete_collection(name)
         assert client.create_collection(name).encoder == default

@@ -12,6 +12,7 @@ from services.common.errors import (
     InvalidRequest,
     LeaseLost,
     SearchError,
+    StorageDamaged,
     Unavailable,
 )
 from services.common.model_dir.encoders import EncoderDirectories
@@ -65,20 +66,21 @@ async def planned(system: Serverless, **options: Any) -> JobLedger:
 
 
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("made", "error", "says"),
     [
-        (of_another_encoder, "was filled by another encoder"),
-        (of_a_poor_worker, "deploy the same models to indexer and workers."),
-        (brought_vectors, "is not installed here"),
-        (of_a_gone_encoder, "is not installed here"),
-        (without_partitions, "has no partition key"),
-        (of_a_damaged_record, "declare the fields again."),
+        (of_another_encoder, EncoderMismatch, "was filled by another encoder"),
+        (of_a_poor_worker, EncoderMismatch, "deploy the same models to indexer and workers."),
+        (brought_vectors, EncoderMismatch, "is not installed here"),
+        (of_a_gone_encoder, EncoderMismatch, "is not installed here"),
+        (without_partitions, InvalidRequest, "has no partition key"),
+        (of_a_damaged_record, StorageDamaged, "declare the fields again."),
     ],
 )
 async def test_a_job_whose_parts_cannot_be_claimed_says_why_and_ends_after_a_day(
     tmp_path: Path,
     encoders: EncoderDirectories,
     made: Callable[[Serverless], Awaitable[JobLedger]],
+    error: type[Exception],
     says: str,
 ) -> None:
     system = Serverless(tmp_path, encoders)
@@ -86,7 +88,7 @@ async def test_a_job_whose_parts_cannot_be_claimed_says_why_and_ends_after_a_day
     ledger = await made(system)
     job, [(key, part)] = ledger.manifest.id, ledger.open.items()
     name = "plan" if ledger.plan is None else str(key)
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the table has what it says
+    with pytest.raises(error):
         await system.leases.claim(job, name, system.claim)
     assert (part.attempts, part.lease, part.queued_at) == (0, None, None)
     assert says in system.book.report(ledger).message
