@@ -11,7 +11,7 @@ from tests.servers import Server, milvus_lite
 ENGINES = ["embedded", *(["standalone"] if available() else [])]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Milvus 2.3.5, which may run once on a machine."""
     if not available():
@@ -20,14 +20,14 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The compiled milvus-lite."""
     with milvus_lite(tmp_path_factory.mktemp("embedded") / "data") as server:
         yield server
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="package", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Server:
     """The compiled milvus-lite, and Milvus 2.3.5 for what it has: the dense half."""
     name = {"embedded": "lite", "standalone": "standalone"}[request.param]
@@ -35,7 +35,7 @@ def engine(request: pytest.FixtureRequest) -> Server:
     return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(
     standalone: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ClusterSystem]:
@@ -55,7 +55,7 @@ def embedded(engine: Server, request: pytest.FixtureRequest) -> bool:
     return bool(request.node.callspec.params["engine"] == "embedded")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local(lite: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterSystem]:
     """The same on the embedded engine."""
     with cluster_system(tmp_path_factory.mktemp("local"), lite) as running:

@@ -15,13 +15,13 @@ from tests.rank.candidates import write_blend
 MODELS = Path(__file__).parents[2] / "models"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ranker() -> Ranker:
     options = PredictorOptions(threads=1, precision="int8")
     return open_ranker(MODELS / "literature-ranker", options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def blend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights in which every phase counts, whatever the shipped fit decided."""
     return write_blend(tmp_path_factory.mktemp("blend") / "blend.json")

@@ -40,28 +40,28 @@ Filler = Callable[..., PhysicalName]
 """Writes DOCUMENTS under an alias; keywords: encoder (fingerprint), lexical, analyzer."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def encoder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_encoder(tmp_path_factory.mktemp("models") / "encoder")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def encoder(encoder_dir: Path) -> Encoder:
     return open_encoder(encoder_dir, PredictorOptions(threads=1, precision="fp32"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def directories(encoder_dir: Path) -> EncoderDirectories:
     return EncoderDirectories.read(encoder_dir, [])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with milvus_lite(tmp_path_factory.mktemp("milvus")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fill(encoder: Encoder) -> Filler:
     own = encoder
 
@@ -105,6 +105,6 @@ def fill(encoder: Encoder) -> Filler:
     return filled
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def literature(milvus: Server, fill: Filler) -> PhysicalName:
     return fill(milvus.url, "literature")
