@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.scheduling import GroupScheduling, in_order
+from tests.scheduling import GroupScheduling, in_order, on_stack
 from tests.stack import DOCUMENTS, Stack, first_papers, running_stack
 
 # paddlenlp cannot be installed under Python 3.13, where only searching and indexing are supported.
@@ -54,13 +55,29 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+_END = pytest.StashKey[ExitStack]()
+"""What ends the shared system."""
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole system with DOCUMENTS papers, started once for all tests that ask for it.
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stack]:
+    """The whole system with DOCUMENTS papers, started once for all tests that ask for it, and ended
+    with the last of them.
 
     The fine phase reads 20 candidates, not 100, so that tests wait less for a busy machine.
     """
     folder = tmp_path_factory.mktemp("stack")
     sample = first_papers(folder, DOCUMENTS)
-    with running_stack(folder, sample, rank_keep="20") as stack:
-        yield stack
+    with ExitStack() as end:
+        request.session.stash[_END] = end
+        yield end.enter_context(running_stack(folder, sample, rank_keep="20"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Ends the shared system before tests that do not need it: it takes 1.4 GB."""
+    yield
+    if on_stack(item.nodeid) and nextitem is not None and not on_stack(nextitem.nodeid):
+        item.session.stash.get(_END, ExitStack()).close()

@@ -60,6 +60,11 @@ def group_of(nodeid: str) -> str:
     return STACK if nodeid.startswith(_STACK) else nodeid.split("/")[1]
 
 
+def on_stack(nodeid: str) -> bool:
+    """Whether a test is in one of the two groups on the shared system."""
+    return group_of(nodeid) in (KILLS, STACK)
+
+
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each process whole groups."""
 
@@ -76,8 +81,7 @@ def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
     Raises UsageError for a test on the shared system that belongs to neither of its groups.
     """
     for item in items:
-        on_it = "stack" in getattr(item, "fixturenames", ())
-        if on_it and group_of(item.nodeid) not in (KILLS, STACK):
+        if "stack" in getattr(item, "fixturenames", ()) and not on_stack(item.nodeid):
             raise pytest.UsageError(f"{item.nodeid} uses the shared system: name it in {__name__}")
 
     def place(item: pytest.Item) -> tuple[int, bool, bool]:
