@@ -177,6 +177,23 @@ def test_watch_follows_the_events_and_survives_a_broken_stream(
     ]
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0c", "\x1e"])
+def test_only_a_line_feed_ends_a_line(sign: str, gateway: ScriptedGateway, do: Do) -> None:
+    reason = f"fields.a: `甲{sign}乙` is too long"
+    told = {**job("failed"), "message": reason}
+    answers = (
+        [{"line": 1, "reason": reason}, {"line": 2, "reason": "no id"}],
+        [job("running"), told],
+    )
+    rejected, events = ([json.dumps(one, ensure_ascii=False) for one in each] for each in answers)
+    gateway.answer(200, "\n".join(rejected).encode())
+    assert [line.reason for line in do("errors", "j1")] == [reason, "no id"]
+    gateway.script.clear()
+    gateway.answer(200, job("queued"))
+    gateway.answer(200, "".join(f"data: {line}\n\n" for line in events).encode())
+    assert do("wait", "j1").message == reason
+
+
 def test_watch_asks_for_the_state_where_no_more_jobs_can_be_followed(
     gateway: ScriptedGateway, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -489,15 +489,15 @@ class AsyncClient:
             await asyncio.sleep(exchange.CROWDED_SECONDS)
 
     async def _lines(self, path: str) -> AsyncIterator[str]:
-        try:
-            async with self._http.stream("GET", path) as response:
-                if not response.is_success:
-                    await response.aread()
-                    raise ApiError.of(response)
-                async for line in response.aiter_lines():
-                    yield line
-        except httpx.HTTPError as error:
-            raise exchange.connection_failed(self._http.base_url, error) from error
+        """The lines of an answer. They end with a line feed only: httpx would also cut a text at a
+        line separator in it, such as U+2028."""
+        rest = b""
+        async for block in self._blocks(path):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                yield line.decode()
+        if rest:
+            yield rest.decode()
 
     async def _blocks(self, path: str) -> AsyncIterator[bytes]:
         try:

@@ -475,14 +475,15 @@ class Client:
             time.sleep(exchange.CROWDED_SECONDS)
 
     def _lines(self, path: str) -> Iterator[str]:
-        try:
-            with self._http.stream("GET", path) as response:
-                if not response.is_success:
-                    response.read()
-                    raise ApiError.of(response)
-                yield from response.iter_lines()
-        except httpx.HTTPError as error:
-            raise exchange.connection_failed(self._http.base_url, error) from error
+        """The lines of an answer. They end with a line feed only: httpx would also cut a text at a
+        line separator in it, such as U+2028."""
+        rest = b""
+        for block in self._blocks(path):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                yield line.decode()
+        if rest:
+            yield rest.decode()
 
     def _blocks(self, path: str) -> Iterator[bytes]:
         try:
