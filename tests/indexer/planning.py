@@ -37,7 +37,7 @@ class Case:
         self._part_documents = part_documents
         self.files = JobFiles(ObjectStore(str(folder)))
         self.originals = Originals(self.files.store, MOST_BYTES)
-        self.manifest = JobManifest.model_validate(
+        accepted = JobManifest.model_validate(
             {
                 "id": "job",
                 "collection": "c",
@@ -48,6 +48,8 @@ class Case:
                 **manifest,
             }
         )
+        # A worker gets the manifest as it was stored.
+        self.manifest = JobManifest.model_validate_json(accepted.model_dump_json())
         self.files.store.write(self.files.input_key("job"), content)
 
     def planner(self, ocr: str = "", check: Callable[[], None] = lambda: None) -> Planner:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from services.common.documents import OWN, Document, gathered
 from services.common.validation import first_reason
@@ -47,6 +55,13 @@ class FieldMapping(BaseModel):
         fields = given.get("fields") or ()
         columns = [*given.values(), *(fields.values() if isinstance(fields, Mapping) else fields)]
         return {**given, "body": ""} if "body" in columns else given
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dumped: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only the members that were named: for the others, columns of usual names are looked for
+        in each file, also after the mapping was stored with its job."""
+        members: dict[str, Any] = dumped(self)
+        return {name: members[name] for name in members if name in self.model_fields_set}
 
     def signs(self) -> dict[str, str] | None:
         """The signs between the items of lists, by column; None if the mapping does not say."""
