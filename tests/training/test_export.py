@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from services.common.errors import ModelInvalid
@@ -130,10 +130,46 @@ def test_a_model_that_bfloat16_spoils_is_served_in_other_precisions(
     result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
     assert result.exit_code == 0, result.output
     assert load_manifest(target).precisions == ("fp32", "int8")
+
+
+def test_a_refused_export_leaves_what_was_there(
+    ernie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = _saved(ernie, "encoder", tmp_path / "encoder")
+    ranker = _saved(ernie, "ranker", tmp_path / "ranker")
+    new, old = tmp_path / "models" / "new", tmp_path / "models" / "old"
+
+    def exported(checkpoint: Path, target: Path) -> Result:
+        return CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
+
+    assert exported(encoder, old).exit_code == 0
+    before = load_manifest(old)
     monkeypatch.setitem(directory.MIN_PARITY, "fp32", 1.1)
-    result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48"])
-    assert result.exit_code == 1
-    assert "to 1.0000 in fp32, at least 1.1 is needed" in result.stderr
+    for target in (new, old):
+        result = exported(ranker, target)
+        assert result.exit_code == 1
+        assert "to 1.0000 in fp32, at least 1.1 is needed" in result.stderr
+    assert load_manifest(old) == before
+    assert [path.name for path in new.parent.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("encoder", ["--calibration", "1", "0"], "only a ranker is calibrated"),
+        ("ranker", ["--calibration", "0", "1"], "slope: Input should be greater than 0"),
+        ("ranker", ["--calibration", "1", "nan"], "intercept: Input should be a finite number"),
+        ("ranker", ["--version", ""], "version: String should have at least 1 character"),
+    ],
+)
+def test_what_no_manifest_can_say_is_one_clear_line(
+    kind: str, options: list[str], message: str, ernie: Path, tmp_path: Path
+) -> None:
+    checkpoint, target = _saved(ernie, kind, tmp_path / "best"), tmp_path / "model"
+    result = CliRunner().invoke(app, [str(checkpoint), str(target), "--max-tokens", "48", *options])
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+    assert message in result.stderr
+    assert not target.exists()
 
 
 def test_weights_come_back_from_codes(ernie: Path, tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
 """The commands `xunwen import`."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from services.common.engine.remote import Endpoint, RemoteModel
 from services.common.engine.remote_directory import write_remote
 from services.common.model_dir.manifest import Templates
-from services.common.validation import first_reason
+from training.cli.options import validated
 from training.failures import ModelUnknown, plain_errors
 from training.run import runtime
-
-M = TypeVar("M", bound=BaseModel)
 
 app = typer.Typer(
     help="Make a network or a model directory of a model from elsewhere.", no_args_is_help=True
@@ -146,8 +143,8 @@ def remote(
     with plain_errors():
         manifest = write_remote(
             target,
-            _validated(RemoteModel, protocol=protocol, model=model),
-            _validated(
+            validated(RemoteModel, protocol=protocol, model=model),
+            validated(
                 Endpoint,
                 url=url,
                 key_variable=key_variable,
@@ -165,13 +162,6 @@ def _templates(query_prefix: str | None, document_prefix: str | None) -> Templat
         query=(query_prefix or "") + "{query}",
         document=(document_prefix or "") + "{title}\n{text}",
     )
-
-
-def _validated(kind: type[M], **members: object) -> M:
-    try:
-        return kind.model_validate(members)
-    except ValidationError as error:
-        raise ModelUnknown(first_reason(error)) from error
 
 
 def _convert(

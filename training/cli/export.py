@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from services.common.model_dir import Calibration, pack
+from training.cli.options import validated
 from training.failures import ModelUnknown, ParityError, plain_errors
 from training.run import runtime
 
@@ -48,12 +49,12 @@ def export(
     The directory gets the static program, its weights, an int8 program if that agrees well enough,
     the tokenizer, and the manifest with fingerprint and checksums. Weights are rounded to int8
     codes if there is an int8 program, else to bfloat16; git holds weights.packed and weights.int8
-    for them.
+    for them. If the export is refused, the directory stays as it was.
     """
     runtime.prepare()
     runtime.show_log()
     with plain_errors():
-        from training.export.directory import ExportOptions
+        from training.export.directory import ExportOptions, draft_of
         from training.export.directory import export as write
         from training.export.parity import PROBE
         from training.export.quantisation.int8 import write_int8
@@ -73,15 +74,18 @@ def export(
             max_tokens=max_tokens,
             query_max_tokens=query_max_tokens,
             calibration=(
-                Calibration(slope=calibration[0], intercept=calibration[1]) if calibration else None
+                validated(Calibration, slope=calibration[0], intercept=calibration[1])
+                if calibration
+                else None
             ),
         )
-        parity = write(network, codec, checkpoint, directory, options, PROBE)
-        try:
-            parity |= write_int8(directory, PROBE)
-        except ParityError as error:
-            typer.echo(f"no int8 program: {error}", err=True)
-            pack(directory)
+        with draft_of(directory) as draft:
+            parity = write(network, codec, checkpoint, draft, options, PROBE)
+            try:
+                parity |= write_int8(draft, PROBE)
+            except ParityError as error:
+                typer.echo(f"no int8 program: {error}", err=True)
+                pack(draft)
     typer.echo(f"{directory} written; parity {json.dumps(parity)}")
 
 

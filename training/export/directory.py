@@ -1,13 +1,17 @@
 """Writes a trained network as a model directory: program, weights, tokenizer, manifest."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import numpy as np
 import paddle
+from pydantic import ValidationError
 
 from services.common.engine import PredictorOptions
 from services.common.engine.paddle import open_paddle
@@ -21,9 +25,10 @@ from services.common.model_dir import (
     write_manifest,
 )
 from services.common.model_dir.manifest import Templates
+from services.common.validation import first_reason
 from training.export.parity import correlation, cosine, probe_pairs
 from training.export.program import PROGRAM, WEIGHTS, save_program
-from training.failures import ParityError
+from training.failures import ModelUnknown, ParityError
 from training.networks.body import check_positions
 from training.networks.directory import Ranker, describe
 from training.networks.encoder import Encoder
@@ -47,6 +52,21 @@ class ExportOptions:
     calibration: Calibration | None = None
 
 
+@contextmanager
+def draft_of(directory: Path) -> Iterator[Path]:
+    """An empty folder, whose files become those of a model directory when the block ends.
+
+    If the block fails, the directory stays as it was, so that no refused model can be served.
+    """
+    directory = directory.resolve()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as folder:
+        draft = Path(folder) / directory.name
+        draft.mkdir()
+        yield draft
+        shutil.copytree(draft, directory, dirs_exist_ok=True)
+
+
 def export(
     network: Encoder | Ranker,
     codec: TextCodec,
@@ -59,8 +79,8 @@ def export(
 
     The manifest allows bfloat16 only if it agrees well enough. Packing the weights, which takes a
     minute, is left to the caller. The network's weights are rounded to bfloat16 in place, so that
-    the packed ones in git are exact. Raises ParityError, and PositionsExceeded before anything is
-    written.
+    the packed ones in git are exact. Raises ParityError, ModelUnknown for options that no manifest
+    can have, and PositionsExceeded before anything is written.
     """
     limits = {"max_tokens": options.max_tokens, "query_max_tokens": options.query_max_tokens}
     check_positions(network.body, limits)
@@ -71,7 +91,7 @@ def export(
     save_tokenizer(codec.tokenizer, tokenizer_source, directory)
     write_architecture(directory, network, directory / PROGRAM, describe(network))
     encoder = isinstance(network, Encoder)
-    manifest = ModelManifest(
+    manifest = _manifest(
         name=options.name,
         kind=ModelKind.ENCODER if encoder else ModelKind.RANKER,
         version=options.version,
@@ -101,6 +121,13 @@ def export(
         log.warning("the model is not served in bf16: %s", _disagreement("bf16", parity))
         write_manifest(directory, manifest.model_copy(update={"precisions": ("fp32",)}))
     return parity
+
+
+def _manifest(**members: Any) -> ModelManifest:
+    try:
+        return ModelManifest(**members)
+    except ValidationError as error:
+        raise ModelUnknown(first_reason(error)) from error
 
 
 def round_to_bfloat16(network: paddle.nn.Layer) -> None:

@@ -86,8 +86,8 @@ class Normalisation(_Part):
 class Calibration(_Part):
     """Maps a ranker's raw logit to log-odds of relevance: slope * logit + intercept."""
 
-    slope: float = Field(gt=0)
-    intercept: float
+    slope: float = Field(gt=0, allow_inf_nan=False)
+    intercept: float = Field(allow_inf_nan=False)
 
     def log_odds(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Log-odds [n] of raw logits [n]; their logistic function is the probability."""
