@@ -11,9 +11,8 @@ from training.cli.predict import app
 from training.data.judged import Form, ranked_parser, read_graded
 from training.data.lines import LineFile, lines_by_kind
 from training.data.pairs import pair_parser, read_pairs, texts_of
-from training.data.readers import read_texts
 from training.data.sources import PairFiles, StreamedPairs
-from training.data.texts import read_documents, read_rows
+from training.data.texts import own_texts, read_documents, read_rows
 from training.evaluation.judgements import read_corpus, read_judged
 
 _MARK = b"\xef\xbb\xbf"
@@ -79,7 +78,7 @@ _KINDS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
         _CORPUS,
         lambda path: dict(read_documents([path], frozenset())),
     ),
-    "texts": ("texts.txt", "国企\n水稻\n", read_texts),
+    "texts": ("texts.txt", "国企\n水稻\n", lambda path: own_texts(path, ("text",), frozenset())),
 }
 
 

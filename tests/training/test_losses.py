@@ -157,19 +157,21 @@ def test_negatives_leave_out_the_answer_and_what_may_be_one(tmp_path: Path) -> N
     query = np.array([[1, 0]], dtype=np.float32)
     pairs = [Pair("问", "答案", "k", "g")]
     two = MiningOptions(count=2, least=2, last=4, ceiling=0.95)
-    (mined,) = mine_texts(pairs, query, corpus, vectors, two)
+    (mined,) = mine_texts(pairs, query, corpus, vectors, two, pairs)
     assert sorted(mined[2:]) == ["较难", "难"]
     three = replace(two, count=3, least=3)
-    assert mine_texts(pairs, query, corpus, vectors, three) == []
+    assert mine_texts(pairs, query, corpus, vectors, three, pairs) == []
     assert write_lists(tmp_path / "mined.tsv", [mined]) == 1
     cells = (tmp_path / "mined.tsv").read_text("utf-8").strip().split("\t")
     assert cells == ["问", "答案", *mined[2:]]
     ids = ["a", "b", "c", "d", "e"]
     # The second query has the words of the first: what answers it is no negative of the first.
     queries, twice = [("问", "a"), ("问 ", "d")], np.concatenate([query, query])
-    (by_id,) = mine_ids(queries, twice, ids, vectors, replace(two, count=9, least=1))
+    (by_id,) = mine_ids(queries, twice, ids, vectors, replace(two, count=9, least=1), queries)
     assert by_id == ("问", "a", "c")
     # So too where the lines hold texts.
     twins = [Pair("问", "答案", "k", "g"), Pair("问？", "较难", "k", "g")]
-    texts = mine_texts(twins, twice, corpus, vectors, replace(two, count=9, least=1, ceiling=1.0))
+    texts = mine_texts(
+        twins, twice, corpus, vectors, replace(two, count=9, least=1, ceiling=1.0), twins
+    )
     assert texts == [("问", "答案", "几乎答案", "难")]

@@ -85,6 +85,64 @@ def test_lists_of_ids(tmp_path: Path) -> None:
     assert (result.exit_code, "--ids needs --corpus" in result.stderr) == (1, True)
 
 
+def _mined(folder: Path, *arguments: object) -> list[list[str]]:
+    output = folder / "lists.tsv"
+    given = [output, "--encoder", tiny_encoder(folder / "encoder"), "--ceiling", 1, "--least", 1]
+    result = CliRunner().invoke(app, [str(each) for each in [arguments[0], *given, *arguments[1:]]])
+    assert result.exit_code == 0, result.output
+    return [line.split("\t") for line in output.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("form", ["txt", "jsonl"])
+def test_excluded_papers_are_no_negatives_of_texts(form: str, tmp_path: Path) -> None:
+    pairs, corpus, papers = (tmp_path / name for name in ("p.tsv", f"c.{form}", "papers.jsonl"))
+    pairs.write_text("水稻\t水稻种植\n稻田\t水稻：育种\n山川\t海洋\n", "utf-8")
+    texts = ["水稻种植法", "水稻的病害", "水稻收割", "山川"]
+    abstract = "水稻摘要"
+    if form == "jsonl":
+        rows = [{"title": text, "abstract": "别的摘要"} for text in texts]
+        rows.append({"title": "水稻新题", "abstract": abstract})
+        lines = [json.dumps(row) for row in rows]
+    else:
+        lines = [*texts, abstract]
+    corpus.write_text("\n".join(lines), "utf-8")
+    paper = {"id": "e", "title": "水稻的 病害", "abstract": abstract}
+    asked = {"id": "f", "title": "稻田"}
+    papers.write_text(f"{json.dumps(paper)}\n{json.dumps(asked)}\n", "utf-8")
+    lists = _mined(tmp_path, pairs, "--corpus", corpus, "--exclude", papers, "--last", 9)
+    assert [query for query, *_ in lists] == ["水稻", "山川"], "a query for a paper is left out"
+    negatives = {negative for _, _, *several in lists for negative in several}
+    assert negatives
+    assert negatives.isdisjoint({"水稻的病害", "水稻新题", abstract, "水稻：育种"})
+
+
+def test_an_answer_that_a_sample_left_out_is_no_negative(tmp_path: Path) -> None:
+    queries, corpus = tmp_path / "natural.tsv", tmp_path / "corpus.jsonl"
+    rows = [f"水稻{sign}" for sign in "甲乙丙丁戊己"]
+    corpus.write_text(
+        "".join(json.dumps({"id": f"d{at}", "title": row}) + "\n" for at, row in enumerate(rows)),
+        "utf-8",
+    )
+    right = {f"d{at}" for at in range(4)}
+    # One query has four answers, each of which answers another query too.
+    lines = [f"水稻\t{key}\n" for key in sorted(right)]
+    lines += [f"{row}\td{at}\n" for at, row in enumerate(rows)]
+    queries.write_text("".join(lines), "utf-8")
+    for sample in (4, 6, 8):
+        options = ("--ids", "--corpus", corpus, "--sample", sample, "--last", 6)
+        for query, _, *negatives in _mined(tmp_path, queries, *options):
+            assert query != "水稻" or right.isdisjoint(negatives)
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("".join(f"水稻\t{row}\n" for row in rows[:4]), "utf-8")
+    others = tmp_path / "others.txt"
+    others.write_text("水稻戊\n水稻己\n", "utf-8")
+    for sample in (1, 2):
+        lists = _mined(tmp_path, pairs, "--corpus", others, "--sample", sample, "--last", 6)
+        assert len(lists) == sample
+        for _, _, *negatives in lists:
+            assert set(negatives) <= {"水稻戊", "水稻己"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,9 +1,9 @@
 """The command `xunwen mine`."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import typer
@@ -11,11 +11,13 @@ import typer
 from services.common.engine import Encoder
 from services.common.engine.predictor import FloatArray
 from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
-from training.data.pairs import Pair, normal, read_pairs, texts_of, title_pairs
-from training.data.readers import columns, read_lines, read_texts
-from training.data.texts import read_documents, read_rows
+from training.data.pairs import Pair, normal, read_pairs, shows_paper, texts_of, title_pairs
+from training.data.readers import columns, is_jsonl, read_lines
+from training.data.texts import own_texts, read_documents, read_rows
 from training.failures import DataInvalid, plain_errors
 from training.run import runtime
+
+T = TypeVar("T")
 
 app = typer.Typer(add_completion=False)
 
@@ -93,7 +95,10 @@ def main(
             )
         options = MiningOptions(negatives, least, first, last, ceiling, seed)
         if ids:
-            queries, documents = _queries_of_documents(pairs, corpus or [], exclude or [], sample)
+            known, documents = _queries_of_documents(pairs, corpus or [], exclude or [])
+            queries = _drawn(known, sample, _DEFAULT.seed)
+            if sample is not None:
+                documents = {key: documents[key] for _, key in queries}
             with encoder_at(encoder) as model:
                 lists = mine_ids(
                     queries,
@@ -101,12 +106,16 @@ def main(
                     [*documents],
                     _document_vectors(model, [*documents.values()]),
                     options,
+                    known,
                 )
             asked = len(queries)
         else:
-            positives, texts = _pairs(pairs, texts_of(exclude or []), sample, seed)
+            held_out = texts_of(exclude or [])
+            answered = _pairs(pairs, held_out, seed)
+            positives = _drawn(answered, sample, seed)
+            texts = [pair.title for pair in answered]
             for path in corpus or []:
-                texts += read_texts(path, ("title", "text", "abstract"))
+                texts += own_texts(path, ("title", "text", "abstract"), held_out)
             texts = [*dict.fromkeys(texts)]
             with encoder_at(encoder) as model:
                 lists = mine_texts(
@@ -115,47 +124,49 @@ def main(
                     texts,
                     _document_vectors(model, texts),
                     options,
+                    answered,
                 )
             asked = len(positives)
         written = write_lists(output, lists)
     typer.echo(f"{written:,} of {asked:,} pairs have negatives, in {output}")
 
 
-def _pairs(
-    path: Path, held_out: frozenset[str], sample: int | None, seed: int
-) -> tuple[list[Pair], list[str]]:
-    """The pairs of a file, or of the titles in it, and all titles."""
-    rng = np.random.default_rng(seed)
-    if ".jsonl" in path.suffixes:
-        positives = title_pairs(read_rows([path], "title", held_out), rng)
+def _pairs(path: Path, held_out: frozenset[str], seed: int) -> list[Pair]:
+    """The pairs of a file, or of the titles in it."""
+    if is_jsonl(path):
+        rng = np.random.default_rng(seed)
+        pairs = title_pairs(read_rows([path], "title", held_out), rng)
     else:
-        positives = [
-            pair for pair in read_pairs(path, path.stem) if normal(pair.title) not in held_out
-        ]
-    if not positives:
+        pairs = [pair for pair in read_pairs(path, path.stem) if not shows_paper(pair, held_out)]
+    if not pairs:
         raise DataInvalid(f"no line of {path} makes a pair")
-    texts = [pair.title for pair in positives]
-    if sample is not None:
-        positives = [positives[at] for at in rng.permutation(len(positives))[:sample]]
-    return positives, texts
+    return pairs
 
 
 def _queries_of_documents(
-    path: Path, corpus: list[Path], exclude: list[Path], sample: int | None
+    path: Path, corpus: list[Path], exclude: list[Path]
 ) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
-    """(query, document id) of each line, and the documents to search by id."""
+    """(query, document id) of each line, and the documents by id."""
     if not corpus:
         raise DataInvalid("--ids needs --corpus: the jsonl files whose ids the lines name")
-    documents = read_documents(corpus, texts_of(exclude))
+    held_out = texts_of(exclude)
+    documents = read_documents(corpus, held_out)
     rows, _ = read_lines(path, columns(2, 3))
-    queries = [(row[-2], row[-1]) for row in rows if row[-1] in documents]
+    queries = [
+        (row[-2], row[-1])
+        for row in rows
+        if row[-1] in documents and normal(row[-2]) not in held_out
+    ]
     if not queries:
         raise DataInvalid(f"no line of {path} ends in the id of a document of --corpus")
-    if sample is not None:
-        drawn = np.random.default_rng(_DEFAULT.seed).permutation(len(queries))[:sample]
-        queries = [queries[at] for at in drawn]
-        documents = {key: documents[key] for _, key in queries}
     return queries, documents
+
+
+def _drawn(items: Sequence[T], sample: int | None, seed: int) -> Sequence[T]:
+    """The sample of the items that is asked; all without one."""
+    if sample is None:
+        return items
+    return [items[at] for at in np.random.default_rng(seed).permutation(len(items))[:sample]]
 
 
 def _document_vectors(model: Encoder, texts: list[str]) -> FloatArray:

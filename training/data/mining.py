@@ -73,20 +73,20 @@ def mine_texts(
     corpus: Sequence[str],
     corpus_vectors: FloatArray,
     options: MiningOptions,
+    known: Sequence[Pair],
 ) -> list[tuple[str, ...]]:
-    """(query, answer, negative...) of the pairs that have enough negatives in `corpus`."""
+    """(query, answer, negative...) of the pairs that have enough negatives in `corpus`. `known` are
+    all pairs whose answers are known, those that are not asked too."""
     rows_of: dict[str, list[int]] = {}
     for row, text in enumerate(corpus):
         rows_of.setdefault(normal(text), []).append(row)
     own = [rows_of.get(normal(pair.title), []) for pair in pairs]
+    right = _right((pair.query, rows_of.get(normal(pair.title), [])) for pair in known)
     mined = hard_negatives(
         query_vectors,
         corpus_vectors,
         [rows[0] if rows else None for rows in own],
-        [
-            right.union(rows_of.get(normal(pair.query), []))
-            for pair, right in zip(pairs, _right([pair.query for pair in pairs], own), strict=True)
-        ],
+        [right[normal(pair.query)].union(rows_of.get(normal(pair.query), [])) for pair in pairs],
         options,
     )
     return [
@@ -102,11 +102,14 @@ def mine_ids(
     ids: Sequence[str],
     vectors: FloatArray,
     options: MiningOptions,
+    known: Sequence[tuple[str, str]],
 ) -> list[tuple[str, ...]]:
-    """(query, answer id, negative id...) of the (query, answer id) that have enough negatives."""
+    """(query, answer id, negative id...) of the (query, answer id) that have enough negatives.
+    `known` are all of which the answer is known, those that are not asked too."""
     row_of = {key: row for row, key in enumerate(ids)}
     answers = [row_of[key] for _, key in queries]
-    same = _right([query for query, _ in queries], [[row] for row in answers])
+    right = _right((query, [row_of[key]]) for query, key in known if key in row_of)
+    same = [right[normal(query)] for query, _ in queries]
     mined = hard_negatives(query_vectors, vectors, answers, same, options)
     return [
         (query, key, *(ids[row] for row in negatives))
@@ -115,14 +118,13 @@ def mine_ids(
     ]
 
 
-def _right(queries: Sequence[str], rows: Sequence[Sequence[int]]) -> list[frozenset[int]]:
-    """For each query the rows of all its answers: a document that answers another query of the
-    same words is no negative of this one."""
+def _right(answered: Iterable[tuple[str, Sequence[int]]]) -> dict[str, frozenset[int]]:
+    """The rows of all answers of each query, by `normal`: a document that answers another query of
+    the same words is no negative of this one."""
     rows_of: dict[str, set[int]] = {}
-    for query, own in zip(queries, rows, strict=True):
-        rows_of.setdefault(normal(query), set()).update(own)
-    right = {query: frozenset(own) for query, own in rows_of.items()}
-    return [right[normal(query)] for query in queries]
+    for query, rows in answered:
+        rows_of.setdefault(normal(query), set()).update(rows)
+    return {query: frozenset(rows) for query, rows in rows_of.items()}
 
 
 def write_lists(path: Path, lists: Iterable[Sequence[str]]) -> int:

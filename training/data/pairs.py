@@ -65,6 +65,12 @@ def read_pairs(path: Path, group: str) -> list[Pair]:
     return read_lines(path, pair_parser(group))[0]
 
 
+def shows_paper(pair: Pair, held_out: frozenset[str]) -> bool:
+    """Whether a text of the pair is one of `held_out` (as `normal` writes them)."""
+    texts = (pair.query, pair.title, *pair.negatives)
+    return not held_out.isdisjoint(map(normal, texts))
+
+
 def title_pairs(rows: Sequence[dict[str, Any]], rng: np.random.Generator) -> list[Pair]:
     """Pairs of a title and a query of two to five of its key terms in random order."""
     pairs = []

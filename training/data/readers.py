@@ -136,14 +136,15 @@ def record(*required: str) -> Callable[[str], dict[str, Any]]:
     return parse
 
 
-def read_texts(path: Path, fields: tuple[str, ...] = ("text",)) -> list[str]:
-    """Texts of a jsonl file (the first of `fields` that a row has) or of plain lines."""
-    return read_lines(path, text_parser(path, fields))[0]
+def is_jsonl(path: Path) -> bool:
+    """Whether a file has a JSON object in each line, by its name."""
+    return ".jsonl" in path.suffixes
 
 
 def text_parser(path: Path, fields: tuple[str, ...]) -> Callable[[str], str]:
-    """The parser of a line of this file, as `read_texts` uses it; it raises Malformed."""
-    if ".jsonl" not in path.suffixes:
+    """A parser of plain lines, or of jsonl, of whose rows it takes the first of `fields` that they
+    have; it raises Malformed."""
+    if not is_jsonl(path):
         return str.strip
 
     parse_row = record()

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.indexer.intake.columns import keywords_of
 from training.data.lines import LineFile, LinesById, lines_by_kind
-from training.data.pairs import normal, texts_of
-from training.data.readers import Malformed, read_lines, read_texts, record, text_parser
+from training.data.pairs import PAPER_TEXTS, normal, texts_of
+from training.data.readers import Malformed, is_jsonl, read_lines, record, text_parser
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,46 @@ def read_split_texts(
     Raises DataInvalid.
     """
     held_out = texts_of(exclude)
-    once = {normal(text): text for path in paths for text in read_texts(path, TEXT_FIELDS)}
-    kept = {name: text for name, text in once.items() if name not in held_out}
-    if len(kept) < len(once):
-        log.info("%d texts were left out; they are of evaluation papers", len(once) - len(kept))
+    kept = {normal(text): text for path in paths for text in own_texts(path, TEXT_FIELDS, held_out)}
     trained = [text for name, text in kept.items() if not held_back(name, validation)]
     validated = [text for name, text in kept.items() if held_back(name, validation)]
     log.info("%d texts to train on, %d to validate on", len(trained), len(validated))
     return trained, validated
+
+
+def own_texts(path: Path, fields: tuple[str, ...], held_out: frozenset[str]) -> list[str]:
+    """The texts of a file (see `readers.text_parser`), without those of held-out papers. Raises
+    DataInvalid."""
+    texts, _ = read_lines(path, _own_text_parser(path, fields, held_out))
+    own = [text for text in texts if text]
+    if len(own) < len(texts):
+        log.info(
+            "%s: %d texts were left out; they are of evaluation papers",
+            path.name,
+            len(texts) - len(own),
+        )
+    return own
+
+
+def _own_text_parser(
+    path: Path, fields: tuple[str, ...], held_out: frozenset[str]
+) -> Callable[[str], str]:
+    """A parser as `readers.text_parser`, which gives an empty text for a held-out paper. A row
+    of jsonl is one also if another text of it than the one that is taken is held out."""
+    text_of, row_of = text_parser(path, fields), record()
+
+    def parse(line: str) -> str:
+        text = text_of(line)
+        row = row_of(line) if is_jsonl(path) else {}
+        return "" if normal(text) in held_out or _is_paper(row, held_out) else text
+
+    return parse
+
+
+def _is_paper(row: Mapping[str, Any], held_out: frozenset[str]) -> bool:
+    """Whether a text of a row is one of `held_out` (as `normal` writes them)."""
+    texts = (row.get(name) for name in PAPER_TEXTS)
+    return any(isinstance(text, str) and normal(text) in held_out for text in texts)
 
 
 def split_texts(
@@ -55,12 +87,11 @@ def split_texts(
     held_out = texts_of(exclude)
 
     def kind(text: str) -> str | None:
-        name = normal(text)
-        if name in held_out:
+        if not text:
             return None
-        return "validated" if held_back(name, validation) else "trained"
+        return "validated" if held_back(normal(text), validation) else "trained"
 
-    files = [LineFile(path, text_parser(path, TEXT_FIELDS)) for path in paths]
+    files = [LineFile(path, _own_text_parser(path, TEXT_FIELDS, held_out)) for path in paths]
     parts = lines_by_kind(files, kind, normal)
     trained, validated = parts.get("trained", ()), parts.get("validated", ())
     log.info("%d texts to train on, %d to validate on", len(trained), len(validated))
@@ -68,17 +99,14 @@ def split_texts(
 
 
 def read_rows(paths: Iterable[Path], member: str, held_out: frozenset[str]) -> list[dict[str, Any]]:
-    """The jsonl rows with `id` and `member`, without those whose `member` is a held-out text.
-
-    Raises DataInvalid.
-    """
-    return _own_rows(paths, record("id", member), member, held_out)
+    """The jsonl rows with `id` and `member`, without held-out papers. Raises DataInvalid."""
+    return _own_rows(paths, record("id", member), held_out)
 
 
 def read_abstracts(paths: Iterable[Path], held_out: frozenset[str]) -> list[dict[str, Any]]:
     """The jsonl rows with `id`, `abstract` and a list of `keywords`, which is empty if there are
-    none, without those whose abstract is a held-out text. Raises DataInvalid."""
-    return _own_rows(paths, _abstract, "abstract", held_out)
+    none, without held-out papers. Raises DataInvalid."""
+    return _own_rows(paths, _abstract, held_out)
 
 
 def _abstract(line: str) -> dict[str, Any]:
@@ -93,11 +121,10 @@ def _abstract(line: str) -> dict[str, Any]:
 def _own_rows(
     paths: Iterable[Path],
     parse: Callable[[str], dict[str, Any]],
-    member: str,
     held_out: frozenset[str],
 ) -> list[dict[str, Any]]:
     rows = [row for path in paths for row in read_lines(path, parse)[0]]
-    kept = [row for row in rows if normal(row[member]) not in held_out]
+    kept = [row for row in rows if not _is_paper(row, held_out)]
     if len(kept) < len(rows):
         log.info("%d rows were left out; they are evaluation papers", len(rows) - len(kept))
     return kept
