@@ -13,10 +13,10 @@ import pytest
 from tests.training.ernie import tiny_ernie
 from training.data.judged import Form, JudgedExample
 from training.data.lines import LinesById
-from training.data.pairs import Pair
+from training.data.pairs import Pair, texts_of
 from training.data.sources import PairFiles, StreamedPairs, read_pair_source
 from training.data.stream import Batching, BatchStream, Position
-from training.data.texts import read_documents
+from training.data.texts import read_abstracts, read_documents, read_rows, split_texts
 from training.failures import DataInvalid, RecipeInvalid
 from training.objectives.inbatch import InbatchObjective, InbatchRecipe
 from training.objectives.rank import RankObjective, RankRecipe
@@ -58,6 +58,52 @@ def test_a_group_of_streamed_pairs_is_drawn_anew(files: PairFiles) -> None:
     assert len(StreamedPairs(files, {"web": 0}, 0.0).split(np.random.default_rng(1))[0]) == 59
     with pytest.raises(RecipeInvalid, match="per_epoch names webb; the groups of this data"):
         StreamedPairs(files, {"webb": 10}, 0.0)
+
+
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_text_of_a_pair_is_of_an_evaluation_paper(
+    stream: bool, general: bool, tmp_path: Path
+) -> None:
+    papers, pairs = tmp_path / "papers.jsonl", tmp_path / "pairs.tsv"
+    paper = {"id": "p", "title": "钢铁 工业", "abstract": "论钢铁。"}
+    papers.write_text(json.dumps(paper) + "\n", "utf-8")
+    lines = [f"问{n}\t答{n}\t负{n}\n" for n in range(30)]
+    leaking = ["钢铁工业\t煤炭\n", "煤\t《钢铁工业》\n", "矿\t矿石\t论钢铁\n", "论钢铁\t矿\n"]
+    pairs.write_text("".join([*lines, *leaking]), "utf-8")
+    named = {"general_pairs" if general else "pairs": (pairs,)}
+    files = PairFiles(exclude=(papers,), **named)
+    reads = StreamedPairs if stream else read_pair_source
+    trained, _ = reads(files, {}, 0.0).split(np.random.default_rng(1))
+    queries = {pair.query for pair in trained}
+    assert queries < {f"问{n}" for n in range(30)} if general else len(queries) == 30
+    assert all(query.startswith("问") for query in queries)
+
+
+def test_no_row_is_an_evaluation_paper(tmp_path: Path) -> None:
+    """By one of its texts: an abstract may be printed in two versions."""
+    papers, rows, natural = (tmp_path / name for name in ("p.jsonl", "rows.jsonl", "q.tsv"))
+    papers.write_text(
+        json.dumps({"id": "p", "title": "钢铁", "abstract": "论钢。"}) + "\n", "utf-8"
+    )
+    texts = [("钢铁", "别的摘要甲乙丙"), ("新题", "论钢"), ("水稻", "论水稻的种植")]
+    rows.write_text(
+        "".join(
+            json.dumps({"id": f"r{at}", "title": title, "abstract": abstract}) + "\n"
+            for at, (title, abstract) in enumerate(texts)
+        ),
+        "utf-8",
+    )
+    natural.write_text("".join(f"ask\t{q}\tr2\n" for q in ("怎样种稻", "钢铁")), "utf-8")
+    held_out = texts_of([papers])
+    assert [row["id"] for row in read_abstracts([rows], held_out)] == ["r2"]
+    assert [row["id"] for row in read_rows([rows], "title", held_out)] == ["r2"]
+    for stream in (False, True):
+        trained, _ = split_texts([rows], [papers], 0.0, stream=stream)
+        assert [*trained] == ["论水稻的种植"]
+    files = PairFiles(natural=(natural,), abstracts=(rows,), exclude=(papers,))
+    found = read_pair_source(files, {}, 0.0).fixed
+    assert [pair.query for pair in found] == ["怎样种稻"]
 
 
 def _batching() -> Batching[Pair]:

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from training.data.lines import LineFile, Lines, Parts, lines_by_kind
-from training.data.pairs import Pair, abstract_pairs, normal, pair_parser, texts_of, title_pairs
+from training.data.pairs import (
+    Pair,
+    abstract_pairs,
+    pair_parser,
+    shows_paper,
+    texts_of,
+    title_pairs,
+)
 from training.data.readers import columns, read_lines
 from training.data.splits import held_out_query
 from training.data.texts import held_back, read_abstracts, read_rows
@@ -122,13 +129,13 @@ def read_pair_source(
     titles = read_rows(files.titles, "title", held_out)
     fixed = [pair for file in _pair_files(files, held_out) for pair in file.read()]
     for path in files.natural:
-        fixed += _natural_pairs(path, [*abstracts, *titles])
+        fixed += _natural_pairs(path, [*abstracts, *titles], held_out)
     return PairSource(fixed, abstracts, titles, per_epoch, validation)
 
 
 def _pair_files(files: PairFiles, held_out: frozenset[str]) -> list[LineFile[Pair]]:
     def own(pair: Pair) -> bool:
-        return normal(pair.title) not in held_out
+        return not shows_paper(pair, held_out)
 
     def general(pair: Pair) -> bool:
         return own(pair) and not held_out_query(pair.query)
@@ -147,21 +154,24 @@ def _check_groups(per_epoch: Mapping[str, int], groups: Collection[str]) -> None
         )
 
 
-def _natural_pairs(path: Path, rows: Iterable[dict[str, Any]]) -> list[Pair]:
+def _natural_pairs(
+    path: Path, rows: Iterable[dict[str, Any]], held_out: frozenset[str]
+) -> list[Pair]:
     """The pairs of a file of `kind<TAB>query<TAB>id` lines: the query with the text of the document
     that the id names. Raises DataInvalid if no id names one."""
     texts = {
         row["id"]: f"{row.get('title') or ''}\n{row.get('abstract') or ''}".strip() for row in rows
     }
     lines, _ = read_lines(path, columns(3, 3))
-    pairs = [Pair(query, texts[key], key, NATURAL) for _, query, key in lines if key in texts]
+    named = (Pair(query, texts[key], key, NATURAL) for _, query, key in lines if key in texts)
+    pairs = [pair for pair in named if not shows_paper(pair, held_out)]
     if not pairs:
         raise DataInvalid(
             f"{path} names no document of `abstracts` or `titles`; a line holds kind, query and id"
         )
     if len(pairs) < len(lines):
         log.info(
-            "%s: %d queries were left out; their documents are held out or not in the files",
+            "%s: %d queries were left out; they or their documents are held out or unknown",
             path.name,
             len(lines) - len(pairs),
         )

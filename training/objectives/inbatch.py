@@ -49,7 +49,7 @@ class InbatchRecipe(Recipe):
     titles: tuple[Path, ...] = ()
     """jsonl with `id` and `title`: pairs of key terms and title are made each epoch."""
     exclude: tuple[Path, ...] = ()
-    """jsonl of evaluation papers, whose titles and abstracts are left out."""
+    """jsonl of evaluation papers; pairs with one of their titles or abstracts are left out."""
     per_epoch: dict[str, int] = Field(default_factory=dict)
     """Most pairs of a group in an epoch, by the group's name; the log lists the groups."""
     dimension: int | None = Field(default=256, ge=8)
