@@ -257,6 +257,51 @@ def test_a_wrong_earlier_run_ends_before_anything_is_measured(
     assert "is no run that --save wrote" in result.output
 
 
+def test_files_are_written_into_folders_that_do_not_exist_yet(folder: Path) -> None:
+    new = folder / "new"
+    options = ["--report", str(new / "a" / "r.html"), "--save", str(new / "s" / "r.json")]
+    result = CliRunner().invoke(app, ["own", str(folder / "beir"), *options])
+    assert result.exit_code == 0, result.output
+    write_literature(folder)
+    options = ["--report", str(new / "b" / "r.html"), "--json-file", str(new / "c" / "r.json")]
+    command = ["offline", "--data-dir", str(folder), "--tasks", "keywords_to_title", *options]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    written = sorted(str(path.relative_to(new)) for path in new.rglob("r.*"))
+    assert written == ["a/r.html", "b/r.html", "c/r.json", "s/r.json"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["own", "BEIR", "--report", "FOLDER"],
+        ["own", "BEIR", "--save", "FOLDER"],
+        ["offline", "--data-dir", "FOLDER", "--tasks", "keywords_to_title", "--report", "FOLDER"],
+        ["offline", "--data-dir", "FOLDER", "--json-file", "FOLDER"],
+        ["offline", "--data-dir", "none"],
+        ["online", "--data-dir", "none"],
+        ["blend", "--data-dir", "none", "--encoder", "ENCODER", "--ranker", "RANKER"],
+        ["blend", "--data-dir", "FOLDER", "--encoder", "none"],
+        ["offline", "--data-dir", "FOLDER", "--tasks", ","],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_written_or_measured_is_one_line(
+    command: list[str], folder: Path, models: Path
+) -> None:
+    write_literature(folder)
+    named = {
+        "BEIR": folder / "beir",
+        "FOLDER": folder,
+        "ENCODER": models / "encoder",
+        "RANKER": models / "ranker",
+    }
+    result = CliRunner().invoke(app, [str(named.get(word, word)) for word in command])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1, result.output
+    assert result.stderr.strip()
+
+
 def test_a_collection_is_asked_phase_by_phase(stack: Stack, tmp_path: Path) -> None:
     papers = [json.loads(line) for line in PAPERS.read_text("utf-8").splitlines()[:40]]
     discipline = papers[0]["fields"]["discipline"]

@@ -4,7 +4,6 @@ Exact search and BM25 in one process. The cascade as users get it is measured th
 running services instead: see `training.cli.evaluate_online`.
 """
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,7 @@ import typer
 from services.common.engine import Encoder, Ranker
 from services.common.text import WordAnalyzer
 from training.cli.options import PrecisionOption
-from training.cli.outcomes import Outcomes, ToleranceOption
+from training.cli.outcomes import Outcomes, ToleranceOption, write_figures
 from training.data.splits import Split
 from training.evaluation import legs, report
 from training.evaluation.auc import Discrimination, ranker_auc
@@ -116,9 +115,9 @@ def main(
         if network is not None and (found := _discrimination(network, data_dir, sample)):
             typer.echo(f"Ranker on held-out web judgements: {found}")
             figures["web_relevance"] = found.as_json()
-    if json_file:
-        json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-    outcomes.end(page)
+        if json_file:
+            write_figures(json_file, figures)
+        outcomes.end(page)
 
 
 def _file(task: Task) -> str:

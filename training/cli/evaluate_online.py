@@ -1,7 +1,6 @@
 """`xunwen eval online`, which is `make eval`, measures a running system."""
 
 import asyncio
-import json
 import secrets
 from itertools import groupby
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from services.common.errors import SearchError
 from services.common.service_client import ServiceClient
+from training.cli.outcomes import write_figures
 from training.data.splits import Split
 from training.evaluation import report
 from training.evaluation.selection import load_tasks
 from training.evaluation.served import IndexingFailed, run_task, temporary_collection
 from training.evaluation.tables import tables
 from training.evaluation.tasks import PAPER_TASKS, Task
+from training.failures import plain_errors
 from xunwen.client import AsyncClient, XunwenError
 from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
@@ -24,6 +24,7 @@ _TIMEOUT_SECONDS = 120.0
 _PROGRESS_EVERY = 50
 
 
+@plain_errors()
 def main(
     data_dir: Annotated[Path, typer.Option(help="Folder of the evaluation files")] = Path("data"),
     gateway: Annotated[
@@ -68,14 +69,14 @@ def main(
         figures = asyncio.run(
             _measure(loaded, gateway, recall, api_key, internal_token, concurrency)
         )
-    except (XunwenError, SearchError, IndexingFailed) as error:
+    except (XunwenError, IndexingFailed) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except ExceptionGroup as errors:
         typer.echo(f"A search failed: {errors.exceptions[0]}", err=True)
         raise typer.Exit(1) from errors
     if json_file:
-        json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        write_figures(json_file, figures)
 
 
 async def _measure(

@@ -94,7 +94,7 @@ def main(
             )
         outcomes = Outcomes(tolerance)
         outcomes.add(judged.task, judged.qrels, rankings, save=save, against=earlier)
-    outcomes.end(report)
+        outcomes.end(report)
 
 
 def _offline(

@@ -1,5 +1,7 @@
 """Prints, saves, compares and reports the runs of the commands that measure."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -70,3 +72,9 @@ class Outcomes:
                 err=True,
             )
             raise typer.Exit(1)
+
+
+def write_figures(path: Path, figures: Mapping[str, object]) -> None:
+    """Writes the figures of a command as JSON, and the folder of the file if there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

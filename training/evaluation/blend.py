@@ -33,10 +33,12 @@ from training.evaluation.pools import FusionOf, Legs, candidates, found_by_legs,
 from training.evaluation.selection import load_tasks
 from training.evaluation.stopping import TOP_K, fit_stopping
 from training.evaluation.tasks import PAPER_TASKS, Task
+from training.failures import plain_errors
 
 _DENSE_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))
 
 
+@plain_errors()
 def main(
     data_dir: Annotated[Path, typer.Option(help="Folder of the evaluation files")] = Path("data"),
     encoder: Annotated[Path, typer.Option()] = Path("models/literature-encoder"),

@@ -44,8 +44,9 @@ class Section:
 
 
 def write_page(path: Path, sections: Sequence[Section]) -> None:
-    """Write a page that needs no other file and no network."""
+    """Write a page that needs no other file and no network, and its folder if there is none."""
     body = "".join(_section(section) for section in sections)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Search quality</title><style>{_STYLE}</style></head>"
