@@ -52,10 +52,25 @@ def test_overrides() -> None:
     assert (recipe.steps, recipe.views, recipe.model.dropout) == (7, "dropout", 0.2)
 
 
+def test_an_override_keeps_a_prefix_as_it_is_written() -> None:
+    given = ["query_prefix=query: ", "document_prefix=- 文：", "texts=[a.txt, b.txt]"]
+    recipe = load_recipe(RECIPES / "simcse.yaml", SimcseRecipe, given)
+    assert (recipe.query_prefix, recipe.document_prefix) == ("query: ", "- 文：")
+    assert recipe.texts == (Path("a.txt"), Path("b.txt"))
+    counts = load_recipe(
+        RECIPES / "natural-encoder.yaml", InbatchRecipe, ["per_epoch={natural: 5}"]
+    ).per_epoch
+    assert counts == {"natural": 5}
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("steps=0", "steps"),
+        ("texts=[a.txt", r"'texts=\[a.txt' cannot be read"),
+        ('views="crop', "cannot be read"),
+        ("steps=@", "cannot be read"),
+        ("steps=1\x00", "cannot be read"),
         ("stepz=3", "stepz"),
         ("views=both", "views"),
         ("steps", "key=value"),

@@ -99,7 +99,9 @@ def load_recipe(path: Path, kind: type[R], overrides: list[str] | None = None) -
     """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise RecipeInvalid(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
         raise RecipeInvalid(f"{path} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise RecipeInvalid(f"{path} holds no settings")
@@ -121,9 +123,23 @@ def _override(settings: dict[str, Any], override: str) -> None:
         section = section.setdefault(parent, {})
         if not isinstance(section, dict):
             raise RecipeInvalid(f"{parent} in {override!r} is no section")
-    value = yaml.safe_load(text)
+    section[name] = _value(override, text)
+
+
+def _value(override: str, text: str) -> Any:
+    """The value of an override. Lists and sections are written in brackets; a prefix such as
+    `query: ` is a text. Raises RecipeInvalid."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeInvalid(
+            f"{override!r} cannot be read: close its brackets and quotation marks, and put a text"
+            " that begins with another sign between quotation marks"
+        ) from error
+    if isinstance(value, list | dict) and not text.lstrip().startswith(("[", "{")):
+        return text
     # YAML 1.1 reads a number without a point, such as 1e-5, as text.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
-            value = float(value)
-    section[name] = value
+            return float(value)
+    return value
