@@ -104,7 +104,9 @@ def test_the_templates_words_are_not_the_querys() -> None:
     )
     text = _OTHER * 3 + "A query, a passage." + _OTHER
     long = RankCandidate(id="1", title="", text=text, score=0)
-    assert instructed.texts_beside("水文站", [long]) == instructed.document_texts([long])
+    assert instructed.texts_beside("水文站", [long]) == [
+        instructed.document_text(long.title, long.text)
+    ]
 
 
 def test_a_query_that_leaves_no_room_changes_nothing() -> None:
@@ -127,5 +129,5 @@ def test_a_ranker_reads_title_and_part() -> None:
     assert parts[0].startswith("综述\n水文站")
     assert "该算法由张三提出。" in parts[0][:180]
     assert parts[1] == "短文"
-    (whole,) = ranker_manifest.document_texts([long])
+    whole = ranker_manifest.document_text(long.title, long.text)
     assert "该算法由张三提出。" not in whole[:180]

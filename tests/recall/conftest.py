@@ -77,7 +77,7 @@ def fill(encoder: Encoder) -> Filler:
         name = PhysicalName(
             alias, fingerprint or encoder.manifest.fingerprint, analyzed, time.time_ns()
         )
-        texts = encoder.manifest.document_texts(DOCUMENTS)
+        texts = [encoder.manifest.document_text(one.title, one.text) for one in DOCUMENTS]
         rows = [
             document_row(document, vector, ANALYZER)
             for document, vector in zip(DOCUMENTS, encoder.encode(texts), strict=True)

@@ -117,7 +117,7 @@ async def test_dense_scores_are_cosines_best_first(
     assert {hit.id for hit in hits} == {each.id for each in DOCUMENTS}
     query = encoder.encode_queries(["语言与文化"])[0]
     hits = await index.with_texts(await index.resolve("literature", soon()), hits, soon())
-    texts = encoder.manifest.document_texts(hits)
+    texts = [encoder.manifest.document_text(hit.title, hit.text) for hit in hits]
     expected = encoder.encode(texts) @ query
     assert [hit.score for hit in hits] == pytest.approx(expected.tolist(), abs=1e-4)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

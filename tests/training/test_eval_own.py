@@ -165,6 +165,16 @@ def test_rows_that_a_corpus_loses_are_said(
         assert (corpus.ids, corpus.titles) == (("d1",), ("丙",))
 
 
+@pytest.mark.parametrize("name", ["corpus.jsonl", "corpus.json"])
+def test_a_body_is_the_text_of_a_document_without_another(name: str, tmp_path: Path) -> None:
+    rows = [{"id": "a", "title": "甲", "body": "正文甲"}, {"id": "b", "body": "正文乙"}]
+    lines = [json.dumps(row) for row in rows]
+    path = tmp_path / name
+    path.write_text("\n".join(lines) if name.endswith("l") else f"[{','.join(lines)}]", "utf-8")
+    corpus = read_corpus(path)
+    assert corpus.texts == ("正文甲", "正文乙")
+
+
 def test_a_corpus_without_documents_is_refused(tmp_path: Path) -> None:
     for name, content in {"none.csv": "id,title\n,甲\n", "empty.txt": ""}.items():
         (tmp_path / name).write_text(content, "utf-8")

@@ -13,14 +13,17 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from services.common.documents import Document
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.errors import InvalidRequest
 from services.common.wire.input_formats import Charset
 from services.indexer.intake.mapping import FieldMapping
 from tests.models import DIMENSION, tiny_encoder
+from training.cli.deliveries import of_shard
 from training.data.documents import DocumentFile
 from training.extract.extraction import Portion, Progress, extract
 from training.extract.shards import ExtractionError, ShardFolder
+from training.extract.transfer import VECTOR, write_table
 from training.failures import DataInvalid
 
 
@@ -72,6 +75,29 @@ def test_shards_hold_every_document_and_its_vector(encoder: Encoder, tmp_path: P
         ids += [row["id"] for row in rows]
     assert ids == [f"d{n}" for n in range(25)]
     assert _rows(folder.file(0, "jsonl"))[0]["fields"] == {"year": 2000}
+
+
+def test_a_body_is_read_as_in_an_index_job_and_loaded(encoder: Encoder, tmp_path: Path) -> None:
+    """The vector of a document is that of its text, or else of the beginning of its body."""
+    source = tmp_path / "corpus.jsonl"
+    long = "水稻种植的方法。" * 1000
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "title": "甲", "body": long},
+        {"id": "b", "body": "只有正文"},
+        {"id": "c", "title": "丙", "text": "摘要", "body": "正文", "fields": {"body": "字段"}},
+        {"id": "d", "title": "丁"},
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    extract(DocumentFile(source), tmp_path / "out", encoder, shard_records=2)
+    shards = ShardFolder(tmp_path / "out")
+    deliveries = [of_shard(shards, shard) for shard in shards.finished() if shard.documents]
+    texts = [f"甲\n{long[:4000]}", "只有正文", "丙\n摘要", "丁"]
+    vectors = np.concatenate([one.vectors for one in deliveries])
+    assert np.allclose(vectors, encoder.encode(texts), atol=1e-6)
+    loaded = tmp_path / "loaded.parquet"
+    assert write_table(loaded, ((one.documents, one.vectors) for one in deliveries)) == 4
+    file = DocumentFile(loaded, mapping=FieldMapping(vector=VECTOR))
+    assert [*file.documents()] == [Document.model_validate(row) for row in rows]
 
 
 def test_bad_lines_are_named_and_the_rest_goes_on(encoder: Encoder, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@
 | pairs | `query<TAB>title` lines, or csv with two columns: the title is the only answer |
 
 A corpus is jsonl (`id` or `_id`, `title`, `text` or `abstract`), or any other file that `xunwen
-index` reads, also one with a text on each line; the id of a plain text is a hash of it.
+index` reads, also one with a text on each line; the id of a plain text is a hash of it. A document
+without a text has the beginning of its body in its place, as the encoder reads it.
 """
 
 import csv
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from services.common.documents import Content, lead
 from training.data.documents import DocumentFile
 from training.data.pairs import normal
 from training.data.readers import Malformed, read_lines, record
@@ -78,7 +80,7 @@ def read_corpus(path: Path) -> Corpus:
     if path.suffix == ".jsonl":
         rows = _read(path, _document)
     else:
-        rows = ((each.id, (each.title, each.text)) for each in DocumentFile(path).documents())
+        rows = ((each.id, (each.title, lead(each))) for each in DocumentFile(path).documents())
     contents = _by_id(path, rows)
     titles, texts = zip(*contents.values(), strict=True)
     return Corpus(tuple(contents), titles, texts)
@@ -206,6 +208,7 @@ def _document(line: str) -> tuple[str, tuple[str, str]]:
     row = _object(line)
     title = str(row.get("title") or "").strip()
     text = str(row.get("text") or row.get("abstract") or "").strip()
+    text = text or lead(Content(id="", body=str(row.get("body") or "")))
     if not title and not text:
         raise Malformed("neither title nor text")
     return str(_member(row, "_id", "id")), (title, text)

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from services.common.documents import Document
+from services.common.documents import Document, lead
 from services.common.engine import Encoder
 from services.indexer.intake.record import Record
 from training.data.documents import DocumentFile, Rejected
@@ -98,7 +98,9 @@ def extract(
                 block = [*islice(records, shard_records)]
                 ended = len(block) < shard_records
                 documents, rejected = _parse(source, block)
-                vectors = encoder.encode(encoder.manifest.document_texts(documents))
+                vectors = encoder.encode(
+                    [encoder.manifest.document_text(each.title, lead(each)) for each in documents]
+                )
                 made = Shard(
                     number=number,
                     records=len(block),

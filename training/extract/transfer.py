@@ -10,12 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from services.common.documents import OWN
+
 VECTOR = "vector"
 """Name of the column of vectors."""
 
 
 Block = tuple[Sequence[dict[str, Any]], NDArray[np.floating]]
-"""Documents (`id`, `title`, `text`, `fields`), at least one, with float [documents, dimension]."""
+"""Documents (the members of `Content`), at least one, with float [documents, dimension]."""
 
 
 def write_table(target: Path, blocks: Iterable[Block]) -> int:
@@ -48,9 +50,9 @@ def _table(documents: Sequence[dict[str, Any]], vectors: NDArray[np.floating]) -
         for each in documents
     ]
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    # Bodies of a block may have more than the 2 GiB that a usual column of texts holds.
     columns = {
-        name: pa.array([each.get(name) for each in documents], pa.string())
-        for name in ("id", "title", "text")
+        name: pa.array([each.get(name) for each in documents], pa.large_string()) for name in OWN
     }
     columns["fields"] = pa.ExtensionArray.from_storage(
         pa.json_(pa.string()), pa.array(fields, pa.string())

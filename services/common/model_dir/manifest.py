@@ -184,10 +184,6 @@ class ModelManifest(_Part):
 
         return _PLACEHOLDER.sub(filled, self.templates.document).strip()
 
-    def document_texts(self, documents: Iterable[Titled]) -> list[str]:
-        """The texts that the model reads of documents, as `document_text` makes each of them."""
-        return [self.document_text(document.title, document.text) for document in documents]
-
     def texts_beside(self, query: str, documents: Iterable[Titled]) -> list[str]:
         """The texts that a ranker reads of documents beside a query.
 
