@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,28 @@ def test_a_paper_is_sent_with_its_name(gateway: ScriptedGateway, do: Do, tmp_pat
         do("index", file, collection="notes", **options)
         assert f"name={quote(name)}" in gateway.asked[0].path
         assert "format=pdf" in gateway.asked[0].path
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
+def test_names_in_the_charset_of_chinese_windows_are_read(
+    charset: str, gateway: ScriptedGateway, do: Do, tmp_path: Path
+) -> None:
+    """A zip that was unpacked on Linux leaves such names."""
+    folder = os.fsencode(tmp_path)
+    names = {os.fsdecode(each.encode(charset)): each for each in ("论文.md", "水稻 二.md")}
+    for name in names:
+        Path(os.fsdecode(folder), name).write_text("# 题", "utf-8")
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    do("index", tmp_path, collection="notes")
+    with ZipFile(BytesIO(gateway.asked[0].body)) as sent:
+        assert sorted(sent.namelist()) == sorted(names.values())
+    gateway.asked.clear()
+    gateway.script.clear()
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    do("index", tmp_path / next(iter(names)), collection="notes")
+    assert f"name={quote('论文.md')}" in gateway.asked[0].path
 
 
 def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: Path) -> None:

@@ -32,6 +32,18 @@ def bundle(sink: IO[bytes], paths: Sequence[Path]) -> None:
         raise XunwenError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
+def readable(name: str) -> str:
+    """The name of a file as it was meant. One that is not UTF-8 is read as GBK: a zip of Chinese
+    Windows that was unpacked on Linux leaves such names."""
+    content = os.fsencode(name)
+    for charset in ("utf-8", "gb18030"):
+        try:
+            return content.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("utf-8", "replace")
+
+
 def _files(path: Path) -> Iterator[Path]:
     """Yields the file itself, or all files below a folder, without hidden ones."""
     if not path.is_dir():
@@ -50,7 +62,7 @@ def _names(files: Sequence[Path], paths: Sequence[Path]) -> list[str]:
     """
     roots = [path.absolute() if path.is_dir() else path.absolute().parent for path in paths]
     shared = os.path.commonpath([os.path.normpath(root) for root in roots])
-    return [Path(os.path.relpath(file, shared)).as_posix() for file in files]
+    return [readable(Path(os.path.relpath(file, shared)).as_posix()) for file in files]
 
 
 def _copy(file: Path, member: IO[bytes]) -> None:

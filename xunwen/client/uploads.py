@@ -19,7 +19,7 @@ from services.common.documents import Document
 from services.common.validation import first_reason
 from services.common.wire.input_formats import SUFFIXES, Compression, InputFormat, format_of_name
 from services.common.wire.jobs import JobOptions
-from xunwen.client.bundles import bundle
+from xunwen.client.bundles import bundle, readable
 from xunwen.client.errors import XunwenError
 
 Input = str | Path | Iterable[str | Path] | Iterable[Document | Mapping[str, Any]]
@@ -119,7 +119,7 @@ def open_upload(
         except ValueError as error:
             raise XunwenError("The name of a file holds no zero character.") from error
         with stream:
-            yield Upload(stream, size, kind, compression, path.name)
+            yield Upload(stream, size, kind, compression, readable(path.name))
     else:
         items = iter([given] if isinstance(given, (str, Path)) else given)
         first = next(items, None)
