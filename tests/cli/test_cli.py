@@ -1,6 +1,7 @@
 """What commands print, what they send, and how they end."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,65 @@ def test_a_refusal_is_one_line(gateway: ScriptedGateway, xunwen: Xunwen) -> None
 def test_a_missing_key_says_where_it_goes(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
     gateway.answer(401, problem(401, "unauthenticated", "An API key is needed."))
     assert "XUNWEN_API_KEY" in xunwen("collections", "list").err
+
+
+def test_lines_are_not_wrapped_for_another_program(
+    gateway: ScriptedGateway, xunwen: Xunwen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    env = {**os.environ, "XUNWEN_URL": gateway.url}
+    title = "关于冻土区铁路路基变形监测的研究" * 20
+    documents = [{"id": f"d{n}", "title": title} for n in range(3)]
+    gateway.answer(200, {"documents": documents, "next": None})
+    ran = subprocess.run(
+        [XUNWEN, "docs", "list", "-c", "x"],
+        env=env, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.splitlines() == [f"d{n}  {title}" for n in range(3)]
+    gateway.script.clear()
+    hits = [{"id": f"d{n}", "score": 0.5, "title": title, "fields": {}} for n in range(3)]
+    gateway.answer(200, {**ANSWER, "hits": hits})
+    ran = subprocess.run(
+        [XUNWEN, "search", "冻土"], env=env, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.count(title) == 3
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_that_has_enough_ends_a_command_well(
+    options: list[str], gateway: ScriptedGateway
+) -> None:
+    documents = [{"id": f"d{n}", "title": "题" * 100} for n in range(500)]
+    gateway.answer(200, {"documents": documents, "next": "d499"})
+    with subprocess.Popen(
+        [XUNWEN, "docs", "list", "-c", "x", *options],
+        env={**os.environ, "XUNWEN_URL": gateway.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+        assert process.stderr.read() == b""
+
+
+def test_chosen_members_are_shown(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    fields = {"year": 2020, "keywords": ["冻土", "路基"]}
+    gateway.answer(200, {**ANSWER, "hits": [{"id": "a1", "score": 0.5, "fields": fields}]})
+    ran = xunwen("search", "冻土", "--field", "year", "--field", "keywords")
+    for shown in ("a1", "year: 2020", "keywords: 冻土、路基"):
+        assert shown in ran.out
+    gateway.script.clear()
+    gateway.answer(200, {"documents": [{"id": "a1", "fields": fields}], "next": None})
+    ran = xunwen("docs", "list", "-c", "x", "--field", "year", "--field", "keywords")
+    assert ran.out == "a1  2020  冻土、路基\n"
+    assert "fields=year%2Ckeywords" in gateway.asked[-1].path
+    gateway.script.clear()
+    gateway.answer(200, {"documents": [{"id": "a1", "title": "题", "fields": {}}], "next": None})
+    ran = xunwen("docs", "list", "-c", "x", "--field", "title", "--field", "year")
+    assert ran.out == "a1  题  \n"
 
 
 def test_nobody_answers(xunwen: Xunwen) -> None:

@@ -1,7 +1,9 @@
 """Options and output that all commands share: the gateway's address, the API key, JSON."""
 
+import errno
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from xunwen.client import Client, XunwenError
 from xunwen.client.exchange import DEFAULT_URL
@@ -19,7 +21,26 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON: one document, or JSON lines for lists.")
 ]
 
-console = Console(highlight=False)
+_UNWRAPPED = 10_000
+"""Width, in characters, of what another program reads; only longer lines are wrapped."""
+
+
+class Output(Console):
+    """Standard output: lines are wrapped for people, and not for another program or a file, which
+    would take one document for several lines."""
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        size = super().size
+        if self.is_terminal or "COLUMNS" in os.environ:
+            return size
+        return ConsoleDimensions(_UNWRAPPED, size.height)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, "The reader of the output has closed it.")
+
+
+console = Output(highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,13 @@ def print_json_lines(values: Iterable[BaseModel]) -> None:
     """Writes JSON documents, each on its own line of stdout."""
     for value in values:
         print_json(value)
+
+
+def value_text(value: object) -> str:
+    """A value of a document for people: lists with signs between their items, nothing for none."""
+    if isinstance(value, list):
+        return "、".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def time_of(moment: Any) -> str:

@@ -16,6 +16,7 @@ from xunwen.cli.context import (
     given_object,
     json_object,
     print_json,
+    value_text,
     write_file,
 )
 
@@ -51,8 +52,7 @@ def get(
         console.print(document.body, markup=False)
         console.print(f"{document.passage_count} passages", style="dim")
     for name, value in document.fields.items():
-        shown = "、".join(map(str, value)) if isinstance(value, list) else str(value)
-        console.print(f"{name}: {shown}", style="dim", markup=False)
+        console.print(f"{name}: {value_text(value)}", style="dim", markup=False)
 
 
 @group.command()
@@ -171,14 +171,17 @@ def list_documents(
 ) -> None:
     """List the documents of a collection in the order of their ids."""
     condition = json_object(filter, "filter")
-    wanted = (fields or None) if as_json else ["title"]
+    shown = fields or ["title"]
+    wanted = fields or (None if as_json else shown)
     with client_of(ctx) as client:
         found = client.documents(collection=collection, filter=condition, fields=wanted)
         for document in islice(found, limit):
             if as_json:
                 print_json(document)
             else:
-                console.print(f"{document.id}  {document.title or ''}", markup=False)
+                members = {**document.fields, **document.model_dump(include={"title", "text"})}
+                values = [value_text(members.get(name)) for name in shown]
+                console.print("  ".join([document.id, *values]), markup=False)
 
 
 @group.command()

@@ -68,12 +68,15 @@ def connection(
 
 def main() -> None:
     """Runs the command line; expected errors become one line and a documented exit code."""
+    output = sys.stdout
     try:
         app()
     except EXPECTED as error:
         sys.exit(fail(error))
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # The reader of the output, such as `head`, has closed it.
-        sys.exit(Exit.DONE)
+    except SystemExit:
+        if sys.stdout is not output:
+            # Typer has replaced it, since its reader, such as `head`, has closed it.
+            sys.exit(Exit.DONE)
+        raise

@@ -11,7 +11,14 @@ from services.common.citations.forms import CitationForm
 from services.common.wire.facets import Facet
 from services.common.wire.passages import PassagePlace
 from services.common.wire.recall import Mode
-from xunwen.cli.context import AsJson, client_of, console, json_object, print_json
+from xunwen.cli.context import (
+    AsJson,
+    client_of,
+    console,
+    json_object,
+    print_json,
+    value_text,
+)
 from xunwen.client import Hit, SearchAnswer, SearchOptions
 
 _SNIPPET = 90
@@ -154,13 +161,13 @@ def search(
     if as_json:
         print_json(answer)
         return
-    console.print(_table(answer, explain) if answer.hits else "Nothing was found.")
+    console.print(_table(answer, explain, fields) if answer.hits else "Nothing was found.")
     for name, counts in (answer.facets or {}).items():
         console.print(_counts(name, counts))
     console.print(_summary(answer))
 
 
-def _table(answer: SearchAnswer, explain: bool) -> Table:
+def _table(answer: SearchAnswer, explain: bool, fields: list[str] | None) -> Table:
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="bold")
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
@@ -170,7 +177,7 @@ def _table(answer: SearchAnswer, explain: bool) -> Table:
         table.add_column("scores", style="dim")
     for place, hit in enumerate(answer.hits, start=1):
         score = f"{hit.score:.3f}" if answer.query else ""
-        row: list[str | Text] = [str(place), score, _document(hit), _field(hit)]
+        row: list[str | Text] = [str(place), score, _document(hit), _fields(hit, fields)]
         if explain:
             row.append("\n".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
         table.add_row(*row)
@@ -225,7 +232,11 @@ def _marked(passage: str, style: str) -> Text:
     return text
 
 
-def _field(hit: Hit) -> str:
+def _fields(hit: Hit, chosen: list[str] | None) -> str:
+    """The chosen fields of a hit, else one that tells hits apart."""
+    if chosen:
+        there = [name for name in chosen if name in hit.fields]
+        return "\n".join(f"{name}: {value_text(hit.fields[name])}" for name in there)
     for name in ("discipline", "category"):
         if name in hit.fields:
             return str(hit.fields[name])
