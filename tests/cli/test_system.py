@@ -77,3 +77,13 @@ def test_up_and_status_for_programs(stack: Stack) -> None:
     assert json.loads(stack.xunwen("up", "--json").stdout)["url"] == stack.url
     parts = [json.loads(line) for line in stack.xunwen("status", "--json").stdout.splitlines()]
     assert {part["name"] for part in parts} >= {"gateway", "recall", "rank", "indexer", "worker"}
+
+
+def test_tune_writes_nothing_but_its_answer(stack: Stack) -> None:
+    ran = stack.xunwen("tune")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "there is nothing to tune" in ran.stdout
+    ran = stack.xunwen("tune", "no-such")
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    ran = stack.xunwen("tune", "--milvus", "http://127.0.0.1:1")
+    assert ran.stderr == "xunwen: Milvus does not answer at http://127.0.0.1:1.\n"

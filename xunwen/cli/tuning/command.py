@@ -1,6 +1,7 @@
 """The command line of the tuner."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from services.common.collection import Field
 from services.common.engine import open_encoder
-from services.common.errors import SearchError
+from services.common.errors import IndexUnavailable, SearchError
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.settings import read_settings
 from services.recall.settings import RecallSettings
@@ -66,6 +67,8 @@ def tune(
     """Measure recall@k against exact search, and latency, and recommend a setting."""
     from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
+    # pymilvus logs a stack trace for each error, also for those that are expected.
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     if not milvus:
         refuse_other_gateway(
             ctx, "tune", "It measures on Milvus: name the one of that gateway with --milvus."
@@ -102,7 +105,7 @@ def tune(
         depth = min(k, len(ids))
         truth = exact_top(ids, vectors, asked, depth)
         found = list(readings(client, physical, knob, asked, truth, depth))
-    except MilvusException:
+    except (MilvusException, IndexUnavailable):
         raise XunwenError(f"Milvus does not answer at {address}.") from None
     except SearchError as error:
         raise XunwenError(error.detail) from error
