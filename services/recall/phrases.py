@@ -1,7 +1,6 @@
 """Selects the documents that hold the phrases of a query and none of its excluded words.
 
-Phrases are compared in the folded normal form, as words are: 微積分 holds 微积分. A phrase that
-begins or ends with a Latin letter or a digit must match a whole word: RAIN does not hold AI.
+Phrases are compared in the folded normal form, as words are: 微積分 holds 微积分.
 """
 
 import asyncio
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
-from services.common.text.analyzer import compared
+from services.common.text.analyzer import compared, phrase_pattern
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import DocumentIndex, Index, Key, Wanted
 from services.recall.fused import Fused
@@ -113,10 +112,4 @@ def _folded(title: str, text: str) -> str:
 def _patterns(phrases: Iterable[str]) -> list[re.Pattern[str]]:
     """The patterns of phrases; one of invisible characters or markup, which every text would hold,
     has none."""
-    return [_pattern(folded) for folded in map(compared, phrases) if folded]
-
-
-def _pattern(folded: str) -> re.Pattern[str]:
-    before = r"(?<![a-z0-9])" if re.match("[a-z0-9]", folded) else ""
-    after = r"(?![a-z0-9])" if re.search("[a-z0-9]$", folded) else ""
-    return re.compile(before + re.escape(folded) + after)
+    return [phrase_pattern(folded) for folded in map(compared, phrases) if folded]

@@ -211,3 +211,34 @@ def test_the_description_of_the_api_says_what_a_filter_takes() -> None:
     assert {"SearchRequest", "DeleteRequest", "get /v1/search"} <= found.keys()
     assert "the bounds of a range are all numbers or all strings" in CONDITIONS
     assert set(found.values()) == {CONDITIONS}
+
+
+@pytest.mark.parametrize(
+    ("query", "phrases", "searched"),
+    [
+        ("深度学习", ["冻土路基"], "深度学习 冻土路基"),
+        ("冻土路基的变形", ["冻土路基", "變形"], "冻土路基的变形"),
+        ("降雨 RAIN", ["AI", "rain"], "降雨 RAIN AI"),
+        (None, ["冻土", "路基", "冻土"], "冻土 路基"),
+        ("水稻", ["水稻 病害"], "水稻 水稻 病害"),
+        ("水" * 1_990, ["冻" * 20, "土" * 9], "水" * 1_990 + " " + "土" * 9),
+        (None, [f"{n}" + "冻" * 198 for n in range(9)] + ["路基" * 100] * 4, None),
+    ],
+)
+def test_words_of_a_phrase_are_searched_for(
+    query: str | None, phrases: list[str], searched: str | None
+) -> None:
+    found = search_of(query, SearchOptions(phrases=phrases))
+    assert searched is None or found.query == searched
+    assert len(found.query) <= MAX_QUERY_CHARS
+    assert found.wording is not None
+    assert set(found.wording.phrases) == set(phrases)
+    again = search_of(found.query, SearchOptions(phrases=list(found.wording.phrases)))
+    assert again == found
+
+
+def test_operators_and_members_are_one_search() -> None:
+    written = search_of('深度学习 "冻土路基" "Li Xiaoming"', SearchOptions(syntax="fields"))
+    assert written.wording is not None
+    again = search_of(written.query, SearchOptions(phrases=list(written.wording.phrases)))
+    assert again.canonical == written.canonical

@@ -151,6 +151,14 @@ def compared(text: str) -> str:
     return fold(normalise(text))
 
 
+def phrase_pattern(folded: str) -> re.Pattern[str]:
+    """The pattern of a phrase in texts, both as `compared` writes them. A phrase that begins or
+    ends with a Latin letter or a digit is found as whole words only: RAIN does not hold AI."""
+    before = r"(?<![a-z0-9])" if re.match("[a-z0-9]", folded) else ""
+    after = r"(?![a-z0-9])" if re.search("[a-z0-9]$", folded) else ""
+    return re.compile(before + re.escape(folded) + after)
+
+
 def fold(normal: str) -> str:
     """Lower case without accents of Latin letters; a character stays one character."""
     lower = normal.lower()

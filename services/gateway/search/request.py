@@ -10,6 +10,7 @@ import orjson
 from services.common.documents import OWN
 from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
+from services.common.text.analyzer import compared, phrase_pattern
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.boosts import MAX_BOOSTS, Boost
@@ -182,12 +183,22 @@ def _meant(
     exclude = [*read.exclude, *map(str.strip, options.exclude or [])]
     _check_visible("phrases", *phrases)
     _check_visible("exclude", *exclude)
-    # Phrases may be longer together than a query; hits must hold all of them in any case.
-    words = read.query or " ".join(options.phrases or [])[:MAX_QUERY_CHARS]
+    words = _with_phrases(read.query, options.phrases or [])
     if exclude and not words:
         raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
     boosts = [*read.boosts, *(options.boosts or [])]
     return ParsedQuery(words, read.conditions, phrases, exclude, boosts)
+
+
+def _with_phrases(words: str, phrases: Iterable[str]) -> str:
+    """The words to search for with those of the phrases beside them, since documents without a
+    phrase are dropped after they were found. Phrases that the words hold are there already, and
+    those that the longest query has no room for are left to the dropping."""
+    for phrase in phrases:
+        if not phrase_pattern(compared(phrase)).search(compared(words)):
+            longer = f"{words} {phrase}".strip()
+            words = longer if len(longer) <= MAX_QUERY_CHARS else words or phrase[:MAX_QUERY_CHARS]
+    return words
 
 
 def _all_of(conditions: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
