@@ -179,6 +179,29 @@ def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: P
     assert gateway.asked == []
 
 
+@pytest.mark.parametrize(
+    ("method", "arguments", "options"),
+    [
+        ("export", ["notes"], {"format": "csv"}),
+        ("export", ["notes"], {"filter": {"year": float("nan")}}),
+        ("export", ["notes"], {"filter": {"year": object()}}),
+        ("export", ["notes"], {"filter": "year"}),
+        ("documents", [], {"collection": "notes", "filter": {"year": float("inf")}}),
+        ("documents", [], {"collection": "notes", "filter": {"year": {1, 2}}}),
+        ("documents", [], {"collection": "notes", "fields": ["x"] * 500}),
+        ("documents", [], {"collection": "notes", "fields": ["a", "-b"]}),
+        ("rebuild", ["notes"], {"encoder": "x" * 100}),
+        ("jobs", [], {"state": "done"}),
+    ],
+)
+def test_options_that_cannot_be_are_the_clients_error(
+    method: str, arguments: list[Any], options: dict[str, Any], gateway: ScriptedGateway, do: Do
+) -> None:
+    with pytest.raises(XunwenError):
+        do(method, *arguments, **options)
+    assert gateway.asked == []
+
+
 def test_watch_follows_the_events_and_survives_a_broken_stream(
     gateway: ScriptedGateway, do: Do
 ) -> None:

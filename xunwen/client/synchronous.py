@@ -9,12 +9,7 @@ from pydantic import BaseModel
 
 from services.common.citations.forms import CitationForm
 from services.common.documents import Content
-from services.common.wire.collections import (
-    Collection,
-    DocumentsDeleted,
-    DocumentWritten,
-    RebuildOptions,
-)
+from services.common.wire.collections import Collection, DocumentsDeleted, DocumentWritten
 from services.common.wire.contents import (
     CollectionStatistics,
     ExportFormat,
@@ -302,8 +297,7 @@ class Client:
         the new index answers even if it answers the golden queries worse, or if documents that
         cannot be indexed anew are missing.
         """
-        options = RebuildOptions(encoder=encoder, force=force)
-        return self._send(calls.rebuild(name, options))
+        return self._send(calls.rebuild(name, encoder, force))
 
     def put_golden_queries(
         self, name: str, queries: Sequence[GoldenQuery | Mapping[str, Any]]

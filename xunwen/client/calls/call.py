@@ -4,15 +4,17 @@ The functions that make a path raise XunwenError for a name or an id that the pa
 as it is, such a call would reach another route.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.common.documents import check_id
 from services.common.paths import segment
+from services.common.validation import first_reason
 from xunwen.client.errors import XunwenError
 
 T = TypeVar("T", bound=BaseModel)
@@ -68,6 +70,37 @@ def listed(values: Sequence[str], name: str) -> list[str]:
             f"`{name}` is a list of texts and not one text; write [{values[:_SHOWN]!r}]."
         )
     return list(values)
+
+
+class _Options(Protocol):
+    """The options of a call, which know how they are written as query parameters."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, /) -> Self: ...
+
+    def params(self) -> dict[str, str]: ...
+
+
+def parameters(kind: type[_Options], what: str, members: Mapping[str, Any]) -> dict[str, str]:
+    """The query parameters of a call with these members, without those that are None. Raises
+    XunwenError for members that it cannot have; the message begins with `what`."""
+    named = given(**members)
+    if "filter" in named:
+        named["filter"] = _condition(named["filter"])
+    try:
+        return kind.model_validate(named).params()
+    except ValidationError as error:
+        raise XunwenError(f"{what}: {first_reason(error)}.") from error
+
+
+def _condition(filter: object) -> object:
+    """A filter as JSON. Raises XunwenError if it cannot be written so."""
+    if not isinstance(filter, Mapping):
+        raise XunwenError('The filter is no object; write it as {"year": {"gte": 2015}}.')
+    try:
+        return json.dumps(dict(filter), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise XunwenError(f"The filter cannot be written as JSON: {error}.") from error
 
 
 def collection_path(name: str) -> str:

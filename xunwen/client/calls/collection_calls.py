@@ -16,7 +16,7 @@ from services.common.wire.collections import (
 from services.common.wire.contents import CollectionStatistics, ExportFormat, ExportOptions
 from services.common.wire.golden import GoldenQueries, GoldenQuery
 from services.common.wire.jobs import JobAccepted
-from xunwen.client.calls.call import Call, Nothing, collection_path, given
+from xunwen.client.calls.call import Call, Nothing, collection_path, given, parameters
 from xunwen.client.errors import XunwenError
 
 
@@ -66,10 +66,11 @@ def delete_collection(name: str) -> Call[Nothing]:
     return Call("DELETE", collection_path(name), Nothing, repeatable=False)
 
 
-def rebuild(name: str, options: RebuildOptions) -> Call[JobAccepted]:
+def rebuild(name: str, encoder: str | None, force: bool) -> Call[JobAccepted]:
     """The rebuild of a collection."""
     path = f"{collection_path(name)}:rebuild"
-    return Call("POST", path, JobAccepted, params=options.params(), repeatable=False)
+    options = parameters(RebuildOptions, "Rebuild", {"encoder": encoder, "force": force})
+    return Call("POST", path, JobAccepted, params=options, repeatable=False)
 
 
 def rollback(name: str) -> Call[Collection]:
@@ -112,9 +113,6 @@ def export_path(
     name: str, format: ExportFormat | str, filter: Mapping[str, Any] | None, vectors: bool
 ) -> str:
     """The path of an export with its parameters."""
-    options = ExportOptions(
-        format=ExportFormat(format),
-        filter=None if filter is None else dict(filter),
-        vectors=vectors,
-    )
-    return f"{collection_path(name)}/export?{urlencode(options.params())}"
+    members = {"format": format, "filter": filter, "vectors": vectors}
+    options = parameters(ExportOptions, "Export", members)
+    return f"{collection_path(name)}/export?{urlencode(options)}"

@@ -14,6 +14,7 @@ from xunwen.client.calls.call import (
     document_path,
     given,
     listed,
+    parameters,
 )
 
 PAGE_DOCUMENTS = 500
@@ -73,14 +74,15 @@ def documents(
     fields: Sequence[str] | None,
 ) -> Call[DocumentPage]:
     """A page of the documents of a collection."""
-    options = PageOptions(
-        limit=PAGE_DOCUMENTS,
-        after=after,
-        filter=None if filter is None else dict(filter),
-        fields=None if fields is None else listed(fields, "fields"),
-    )
+    members = {
+        "limit": PAGE_DOCUMENTS,
+        "after": after,
+        "filter": filter,
+        "fields": None if fields is None else listed(fields, "fields"),
+    }
+    options = parameters(PageOptions, "Documents", members)
     path = f"{collection_path(collection)}/documents"
-    return Call("GET", path, DocumentPage, params=options.params())
+    return Call("GET", path, DocumentPage, params=options)
 
 
 def vector(document_id: str, collection: str) -> Call[StoredVector]:

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from services.common.validation import first_reason
 from services.common.wire.jobs import Job, JobPage, JobPageOptions
-from xunwen.client.calls.call import Call, given, job_path
-from xunwen.client.errors import XunwenError
+from xunwen.client.calls.call import Call, job_path, parameters
 
 
 def job(job_id: str) -> Call[Job]:
@@ -20,13 +16,9 @@ def jobs(
 ) -> Call[JobPage]:
     """A page of the list of jobs. Raises XunwenError for a list that there cannot be."""
     states = [state] if isinstance(state, str) else state and list(state)
-    try:
-        options = JobPageOptions.model_validate(
-            given(collection=collection, state=states, after=after)
-        )
-    except ValidationError as error:
-        raise XunwenError(f"Jobs: {first_reason(error)}.") from error
-    return Call("GET", "/v1/index-jobs", JobPage, params=options.params())
+    members = {"collection": collection, "state": states, "after": after}
+    options = parameters(JobPageOptions, "Jobs", members)
+    return Call("GET", "/v1/index-jobs", JobPage, params=options)
 
 
 def cancel(job_id: str) -> Call[Job]:
