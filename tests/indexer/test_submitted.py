@@ -206,7 +206,8 @@ def test_lines_in_utf8_keep_a_mixed_file_in_utf8(head: bytes) -> None:
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-8-sig"])
 def test_a_byte_order_mark_tells_the_charset(codec: str) -> None:
-    check_beginning(CHINESE.encode(codec), CSV, OWN)
+    told = check_beginning(CHINESE.encode(codec), CSV, OWN).charset
+    assert told is (Charset.UTF16 if codec == "utf-16" else None)
     with as_utf8(io.BytesIO(CHINESE.encode(codec)), Charset.UTF8) as stream:
         assert stream.read().decode("utf-8-sig") == CHINESE
 

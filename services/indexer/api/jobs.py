@@ -155,6 +155,6 @@ def _mapping(text: str | None) -> FieldMapping:
         return FieldMapping.model_validate_json(text)
     except ValidationError as error:
         raise InvalidRequest(
-            'mapping: a JSON object like {"id": "doc_id", "text": "abstract"} with id, title, text,'
-            f" fields, vector, types, lists is needed; {first_reason(error, depth=1)}"
+            'mapping: a JSON object like {"id": "doc_id", "text": "abstract"} with'
+            f" {', '.join(FieldMapping.model_fields)} is needed; {first_reason(error, depth=1)}"
         ) from error

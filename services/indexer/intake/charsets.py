@@ -50,6 +50,11 @@ def as_utf8(stream: IO[bytes], declared: Charset) -> Iterator[IO[bytes]]:
     yield buffered if codec is None else io.BufferedReader(_Utf8(buffered, codec))
 
 
+def marked(plain: bytes) -> bool:
+    """Whether a byte order mark tells that a text is UTF-16."""
+    return plain.startswith(_MARKS)
+
+
 def beginning_as_utf8(plain: bytes, declared: Charset) -> bytes:
     """The first bytes of an input in UTF-8; they may end within a character."""
     codec = _codec(plain, declared)
@@ -103,7 +108,7 @@ def text_of(content: bytes, declared: Charset | None) -> str:
 
 def _recognised(content: bytes) -> Charset | None:
     """The charset of a whole text that declares none; None if it is not a known one."""
-    if _is_utf8(content) or content.startswith(_MARKS):
+    if _is_utf8(content) or marked(content):
         return Charset.UTF8
     if every_second_zero(content[:4096]):
         return Charset.UTF16
@@ -170,7 +175,7 @@ class _Utf8(io.RawIOBase):
 
 def _codec(head: bytes, declared: Charset) -> str | None:
     """Python's codec for an input by its byte order mark, else as declared; None for UTF-8."""
-    if head.startswith(_MARKS):
+    if marked(head):
         return "utf-16"
     if declared is Charset.UTF16:
         return "utf-16-le"

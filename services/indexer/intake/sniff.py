@@ -11,6 +11,7 @@ from services.indexer.intake.charsets import (
     beginning_as_utf8,
     every_second_zero,
     likely_charset,
+    marked,
 )
 from services.indexer.intake.compression import beginning, kind_of
 from services.indexer.intake.delimited import header_of
@@ -110,6 +111,8 @@ def _text(
 ) -> tuple[bytes, Charset | None]:
     """The beginning in UTF-8 and its charset. Raises UnsupportedFormat if it is binary or in
     another charset than the declared one."""
+    if charset is None and marked(plain):
+        charset = Charset.UTF16
     text = beginning_as_utf8(plain, charset or Charset.UTF8)
     if b"\x00" in text[:4096]:
         if charset is None and every_second_zero(text[:4096]):
