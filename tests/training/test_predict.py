@@ -76,6 +76,16 @@ def test_vectors_of_lines(models: Path, tmp_path: Path) -> None:
     assert np.allclose(np.load(target), expected, atol=1e-6)
 
 
+def test_vectors_are_written_to_the_file_that_was_named(models: Path, tmp_path: Path) -> None:
+    texts, target = tmp_path / "texts.txt", tmp_path / "new" / "vectors"
+    texts.write_text("甲\n乙\n", "utf-8")
+    options = ["vectors", str(texts), str(target), "--encoder", str(models / "encoder")]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    assert len(np.load(target)) == 2
+    assert [path.name for path in target.parent.iterdir()] == ["vectors"]
+
+
 def test_a_missing_model_is_one_clear_line(pairs: Path, tmp_path: Path) -> None:
     options = ["--encoder", str(tmp_path / "none")]
     result = CliRunner().invoke(app, ["pairs", str(pairs), *options])

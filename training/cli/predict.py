@@ -74,7 +74,10 @@ def vectors(
         model = open_encoder(encoder, PredictorOptions(precision=precision))
         texts = [*_lines(source)]
         encode = model.encode_queries if queries else model.encode
-        np.save(target, encode(texts))
+        vectors_of_lines = encode(texts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as stream:  # A name without .npy would get it otherwise.
+            np.save(stream, vectors_of_lines)
     typer.echo(f"{len(texts):,} vectors of dimension {model.dimension} in {target}")
 
 
