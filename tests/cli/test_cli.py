@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
@@ -230,3 +231,21 @@ def test_an_unknown_benchmark_is_refused_in_words() -> None:
     ran = subprocess.run([XUNWEN, "bench", "nothing"], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "there is no benchmark nothing" in ran.stderr
+
+
+def test_load_tells_what_was_rejected(
+    gateway: ScriptedGateway, xunwen: Xunwen, tmp_path: Path
+) -> None:
+    matrix, texts = tmp_path / "m.npy", tmp_path / "t.txt"
+    np.save(matrix, np.eye(2, dtype=np.float32))
+    texts.write_text("甲\n乙\n", "utf-8")
+    ended = job("succeeded_with_errors", 1)
+    ended["counts"] = {"read": 2, "indexed": 1, "rejected": 1, "deduplicated": 0}
+    ended["message"] = "1 of 2 lines were rejected. Once, on line 1: a wrong vector."
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, ended)
+    named = ("--texts", str(texts), "--encoder", "0123456789abcdef", "--collection", "x")
+    ran = xunwen("load", str(matrix), *named)
+    assert (ran.code, ran.out) == (4, "1 documents in x, 1 rejected\n")
+    assert "Once, on line 1: a wrong vector." in ran.err
+    assert "xunwen jobs errors j1" in ran.err

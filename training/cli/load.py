@@ -16,6 +16,7 @@ from training.extract.shards import ExtractionError, Shard, ShardFolder
 from training.extract.transfer import VECTOR, write_table
 from training.failures import plain_errors
 from xunwen.cli.context import client_of
+from xunwen.cli.exits import Exit
 from xunwen.cli.index import PartitionOption
 from xunwen.client import Client
 
@@ -82,7 +83,8 @@ def load(
 ) -> None:
     """Load documents and their extracted vectors into a collection, without encoding again.
 
-    Each shard is a bulk job of its own; documents replace those with the same id.
+    Each shard is a bulk job of its own; documents replace those with the same id. As `index`, it
+    exits with 4 if documents were rejected.
     """
     if bulk_import and (seen_at is not None or first_shard):
         raise typer.BadParameter(
@@ -108,6 +110,8 @@ def load(
             indexed += job.counts.indexed
             rejected += job.counts.rejected
     typer.echo(f"{indexed:,} documents in {collection}, {rejected:,} rejected")
+    if rejected:
+        raise typer.Exit(Exit.WITH_REJECTED)
 
 
 def _each(target: Target, deliveries: Iterable[Delivery]) -> Iterator[Job]:
@@ -158,6 +162,8 @@ def _ended(client: Client, accepted: Job, name: str, again: str) -> Job:
     if job.state not in (JobState.SUCCEEDED, JobState.SUCCEEDED_WITH_ERRORS):
         raise ExtractionError(f"{name}: job {job.id} {job.state}. {job.message or ''}{again}")
     typer.echo(f"{name}: {job.counts.indexed:,} indexed", err=True)
+    if job.counts.rejected:
+        typer.echo(f"{job.message or ''} See `xunwen jobs errors {job.id}`.".lstrip(), err=True)
     return job
 
 
