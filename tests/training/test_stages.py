@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from training.objectives.inbatch import InbatchObjective, InbatchRecipe
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
 from training.objectives.rank import RankObjective, RankRecipe
 from training.objectives.simcse import SimcseObjective, SimcseRecipe
+from training.run.metrics_log import MetricsLog
 from training.run.objective import Objective, StepResult
 from training.run.recipe import ModelSettings, OptimizerSettings, Recipe
 from training.run.trainer import train
@@ -246,3 +248,13 @@ def test_an_unknown_model_is_named(data: Path, tmp_path: Path) -> None:
     recipe = _recipe("simcse", tmp_path / "nowhere", data, tmp_path / "run")
     with pytest.raises(ModelUnknown, match="neither a directory nor a model"):
         _objective(recipe)
+
+
+def test_the_curves_of_a_run_without_a_line_yet_are_drawn_in_silence(tmp_path: Path) -> None:
+    metrics = MetricsLog(tmp_path, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics.draw()
+        metrics.add(1, loss=0.5)
+        metrics.draw()
+    assert (tmp_path / "loss.png").stat().st_size > 0

@@ -54,7 +54,8 @@ class MetricsLog:
         axes.set_xlabel("step")
         axes.set_ylabel("loss")
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:  # A short run may have a checkpoint before its first line of the log.
+            axes.legend()
         figure.savefig(self._png, dpi=120, bbox_inches="tight")
         pyplot.close(figure)
 
