@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
@@ -365,3 +365,28 @@ def test_a_table_in_big5_is_left_to_the_indexer(open_page: OpenPage, tmp_path: P
     job = page.locator(".job", has_text="web_big5").first
     expect(job.locator(".badge")).to_have_text("已完成")
     assert page.request.get("v1/collections/web_big5/documents/2").json()["title"] == "水稻育種"
+
+
+def test_leaving_the_page_asks_while_something_is_sent(open_page: OpenPage, tmp_path: Path) -> None:
+    file = tmp_path / "large.jsonl"
+    file.write_text(lines(12_000), encoding="utf-8")
+    page = open_page("?view=jobs")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    choose(page, "web_left_early", file)
+    expect(page.locator("[data-upload] .progress")).to_contain_text("上传中")
+    page.get_by_label("文献集", exact=True).click()
+    page.evaluate("setTimeout(() => location.reload(), 0)")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="停止上传").click(delay=200)
+    expect(page.locator("[data-upload]")).to_have_count(0)
+    page.reload()
+    assert len(asked) == 1

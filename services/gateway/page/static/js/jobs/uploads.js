@@ -20,6 +20,11 @@ function tell(jobId = null) {
   changed.dispatchEvent(new CustomEvent("change", { detail: jobId }));
 }
 
+// A browser ends uploads with the page that sends them, so it asks the reader first.
+addEventListener("beforeunload", (event) => {
+  if (uploads.some(({ problem }) => !problem)) event.preventDefault();
+});
+
 /** 128 random bits; crypto.randomUUID is missing where the page is served without https. */
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)),
