@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from services.common.errors import LeaseLost, SearchError, StartFailed
 from tests.web.conftest import OpenPage
 
 WEB = Path(__file__).parents[2] / "services" / "gateway" / "page" / "static" / "js"
@@ -48,3 +49,13 @@ def test_no_text_is_left_over(open_page: OpenPage) -> None:
         if f'"{key}"' not in source and not key.startswith(tuple(prefixes))
     ]  # fmt: skip
     assert left == []
+
+
+def test_each_error_that_a_reader_can_meet_has_a_title(open_page: OpenPage) -> None:
+    page = open_page()
+    keys = page.evaluate("import('/js/messages.js').then(({messages}) => Object.keys(messages))")
+    met = [SearchError]
+    for cls in met:
+        met += [each for each in cls.__subclasses__() if each not in (LeaseLost, StartFailed)]
+    codes = {cls.code for cls in met if cls.__module__.startswith("services.")}
+    assert {code for code in codes if f"problem.{code}" not in keys} == set()

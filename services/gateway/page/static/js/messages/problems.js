@@ -13,6 +13,12 @@ export default {
   "problem.collection_not_found": ["没有这个文献集", "There is no such collection"],
   "problem.collection_exists": ["同名文献集已存在", "The collection exists already"],
   "problem.cursor_expired": ["这次检索的分页已失效，请重新检索", "The pages of this search are no longer kept; search again"],
+  "problem.document_not_found": ["没有这篇文献", "There is no such document"],
+  "problem.original_not_found": ["没有保存这篇文献的原件", "No original of this document is kept"],
+  "problem.idempotency_conflict": ["这次上传的标识已用于另一任务", "Another job has the key of this upload"],
+  "problem.request_timeout": ["内容传得太慢，已中断", "The request came too slowly"],
+  "problem.storage_damaged": ["存储的内容有损坏", "Something that is stored is damaged"],
+  "problem.not_found": ["没有找到", "There is no such thing"],
   "problem.job_not_found": ["没有这个任务", "There is no such job"],
   "problem.conflict": ["与当前状态冲突", "That conflicts with the present state"],
   "problem.encoder_mismatch": [
