@@ -23,6 +23,8 @@ from services.common.request_context import request_id_var
 MEDIA_TYPE = "application/problem+json"
 _MAX_ECHO = 200
 """Characters of an invalid value that a problem quotes."""
+_NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")
+"""Kinds of errors of values in the place of JSON objects."""
 _PASSING = (429, 503)
 """Statuses of what passes by itself, whose answers always say when to try again."""
 _RETRY_SECONDS = 1.0
@@ -118,7 +120,7 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
 
 def _message(item: Mapping[str, Any]) -> str:
     """What is wrong with a value, or what to write where a pattern is explained."""
-    if item["type"] == "model_attributes_type":
+    if item["type"] in _NO_OBJECT:
         return "a JSON object is needed"
     written = what_to_write(str(item.get("ctx", {}).get("pattern")))
     return written or str(item["msg"]).removeprefix("Value error, ")

@@ -207,7 +207,7 @@ def test_changes_that_cannot_be_made_are_refused(client: Client, stack: Stack) -
     before = client.get("n2", collection=NAME)
     for body, word in (
         ({}, "nothing"), ({"id": "x"}, "cannot be changed"), ({"title": None}, "needed"),
-        ({"fields": {"year": {"a": 1}}}, "object"), ({"fields": []}, "dict"), ([], "dict"),
+        ({"fields": {"year": {"a": 1}}}, "object"), ({"fields": []}, "object"), ([], "object"),
         ({"*年": 1}, "begin with"), ({"title": 5}, "string"),
     ):  # fmt: skip
         answer = httpx.patch(path, json=body)
