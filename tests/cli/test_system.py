@@ -82,7 +82,7 @@ def test_up_and_status_for_programs(stack: Stack) -> None:
 def test_tune_writes_nothing_but_its_answer(stack: Stack) -> None:
     ran = stack.xunwen("tune")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "there is nothing to tune" in ran.stdout
+    assert "there is nothing to tune" in " ".join(ran.stdout.split())
     ran = stack.xunwen("tune", "no-such")
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     ran = stack.xunwen("tune", "--milvus", "http://127.0.0.1:1")

@@ -14,13 +14,14 @@ NAMED = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE) (/v1/[\w/{}:*-]*[\w}*])"
 
 def texts(tree: ast.AST) -> Iterator[str]:
     """All texts of a program, with `{}` for each value in one."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            pieces = (piece.value if isinstance(piece, ast.Constant) else "{}"
-                      for piece in node.values)  # fmt: skip
-            yield "".join(map(str, pieces))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+    if isinstance(tree, ast.JoinedStr):
+        pieces = (piece.value if isinstance(piece, ast.Constant) else "{}" for piece in tree.values)
+        yield "".join(map(str, pieces))
+    elif isinstance(tree, ast.Constant) and isinstance(tree.value, str):
+        yield tree.value
+    else:
+        for node in ast.iter_child_nodes(tree):
+            yield from texts(node)
 
 
 def test_every_route_that_a_text_names_exists() -> None:

@@ -11,6 +11,7 @@ from services.common.collection import PhysicalName
 from services.common.documents import Content
 from services.common.errors import LeaseLost, MalformedRequest
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.text import Analyzers
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobMode
 from services.indexer.index.clock import VersionClock
@@ -33,6 +34,7 @@ from services.indexer.originals import Originals
 from services.indexer.rows import Row
 from services.indexer.tables import unpack_planned
 from services.indexer.work.planner import Planner
+from tests.analyzers import ANALYZERS
 from tests.indexer.test_records import Index, Store, Versions, collections_of
 
 NAME = "papers"
@@ -150,12 +152,16 @@ class Serverless:
     restart makes of it."""
 
     def __init__(
-        self, folder: Path, encoders: EncoderDirectories, index: MemoryIndex | None = None
+        self,
+        folder: Path,
+        encoders: EncoderDirectories,
+        index: MemoryIndex | None = None,
+        analyzers: Analyzers = ANALYZERS,
     ) -> None:
         self.index, self.store, self.role = index or MemoryIndex(), Store(folder), Role()
         self.encoders = encoders
         self.now = 0.0
-        self.collections = collections_of(self.index, self.store, encoders)
+        self.collections = collections_of(self.index, self.store, encoders, analyzers)
         self.book = JobBook(JobFiles(self.store), lambda: self.role.terms, lambda: self.now)
         role, versions = cast("Any", self.role), cast("Any", Versions())
         originals = Originals(self.store)

@@ -134,7 +134,12 @@ def test_an_empty_collection_takes_its_words_at_once(indexer: Installation, owne
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["a b"], "pattern"), ([""], "at least 1"), (["。。"], "no letter"), (["长" * 65], "64")],
+    [
+        (["a b"], "without white space"),
+        ([""], "at least 1"),
+        (["。。"], "no letter"),
+        (["长" * 65], "64"),
+    ],
 )
 def test_words_that_no_text_has_are_refused(
     indexer: Installation, owned: str, words: list[str], says: str

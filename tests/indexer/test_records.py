@@ -11,6 +11,7 @@ from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
 from services.common.field_types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.text import Analyzers
 from services.common.typed_columns import columns_of
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat
@@ -120,9 +121,11 @@ class Role:
         """This process may write."""
 
 
-def collections_of(index: Index, store: Store, encoders: EncoderDirectories) -> Collections:
+def collections_of(
+    index: Index, store: Store, encoders: EncoderDirectories, analyzers: Analyzers = ANALYZERS
+) -> Collections:
     parts = cast("Any", index), store, cast("Any", Versions()), VersionClock(), encoders
-    return Collections(*parts, ANALYZERS, lambda name: 0, lambda: None)
+    return Collections(*parts, analyzers, lambda name: 0, lambda: None)
 
 
 async def test_a_creation_writes_the_record_once(

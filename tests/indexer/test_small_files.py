@@ -9,6 +9,7 @@ import pytest
 from services.common.collection import PhysicalName
 from services.common.errors import StorageDamaged, Unavailable
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.text import Analyzers
 from services.common.wire.golden import GoldenQuery
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.golden import GoldenSets
@@ -102,7 +103,7 @@ async def test_a_damaged_dictionary_is_told(tmp_path: Path, encoders: EncoderDir
     [identity] = system.store.names(f"dictionaries/{NAME}")
     for content in (b"\xff", b"", "草原".encode()):
         system.store.write(f"dictionaries/{NAME}/{identity}", content)
-        again = Serverless(tmp_path, encoders, system.index)
+        again = Serverless(tmp_path, encoders, system.index, Analyzers())
         with pytest.raises(Unavailable, match=r"set its words again with PUT .*/papers/dictionary"):
             await again.collections.words.wanted(NAME)
         await again.collections.set_words(NAME, ["草原生态补偿"])

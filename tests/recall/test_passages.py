@@ -133,6 +133,7 @@ class Stored:
         return {
             Field.ID: str(key),
             PassageField.COUNT: len(spans),
+            PassageField.PAGE: 0,
             PassageField.START: span.start,
             Field.TEXT: self.bodies[key.document][span.start : span.end],
         }
