@@ -25,6 +25,8 @@ class Outcome:
     retry_after: str | None = None
     code: str = ""
     """Of the problem, if it is one."""
+    cached: bool = False
+    """Whether the answer came from a cache."""
 
     @property
     def refused(self) -> bool:
@@ -58,6 +60,7 @@ class Load:
                 degraded,
                 answer.headers.get("retry-after"),
                 body.get("code", ""),
+                bool(body.get("cached")),
             )
         except httpx.TransportError:
             outcome = Outcome(at, kind, 0, self.now() - at)
