@@ -3,9 +3,9 @@
 import errno
 import os
 import shutil
-import socket
 
 from services.common.errors import ModelInvalid
+from services.common.listening import bind
 from services.common.model_dir import ModelKind, load_manifest
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.parts import Part
@@ -70,16 +70,9 @@ def check_ports(parts: list[Part]) -> None:
             )
         asked[part.port] = part.port_setting
         try:
-            _bind(part.host, part.port)
+            bind(part.host, part.port).close()
         except OSError as error:
             raise _cannot_listen(part, error) from error
-
-
-def _bind(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
 
 
 def _cannot_listen(part: Part, error: OSError) -> EmbeddedError:
