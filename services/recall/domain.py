@@ -136,9 +136,10 @@ class DocumentIndex(Protocol):
     async def passages(
         self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
     ) -> Mapping[str, ShownPassages]:
-        """Passages by document, those of the numbers that are there, or else the first one.
+        """Passages of bodies by document, those of the numbers that are there, or else the first
+        one.
 
-        Documents without passages are left out. Raises IndexUnavailable, DeadlineExceeded.
+        Documents without a body are left out. Raises IndexUnavailable, DeadlineExceeded.
         """
 
     def bodies(
