@@ -12,10 +12,32 @@ from training.data.judged import Form, ranked_parser, read_graded
 from training.data.lines import LineFile
 from training.data.pairs import read_pairs
 from training.data.public import FILES
-from training.data.texts import read_rows
+from training.data.texts import read_documents, read_rows
 
 _CSL = {"abst": "甲的摘要", "keyword": ["一", "二"], "label": "1"}
 _WRONG = {"abst": "甲的摘要", "keyword": ["三"], "label": "0"}
+_LONG = "甲。" * 100
+_PARAGRAPHS = {
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "context": f"{_LONG}乙在此。",
+                    "qas": [
+                        {
+                            "question": "乙在\n哪里？",
+                            "answers": [{"text": "乙在此", "answer_start": len(_LONG)}],
+                        },
+                        {
+                            "question": "两段都有？",
+                            "answers": [{"text": f"{_LONG}乙", "answer_start": 0}],
+                        },
+                    ],
+                }
+            ]
+        }
+    ]
+}
 _DISCIPLINE = {"content": "乙的摘要", "label": "数学"}
 
 
@@ -31,6 +53,7 @@ def clones(tmp_path: Path) -> Path:
                 "csldcp": [_DISCIPLINE, {"id": 3, "content": "甲的摘要"}],
                 "datasets": [{"query": "问", "title": "答\t案", "neg_title": "不是"}],
                 "dataset": [{"id": 0, "query": "问", "title": "网页", "label": "2"}],
+                "squad-style-data": [_PARAGRAPHS],
             }
             rows = kinds[path.parent.name]
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -51,6 +74,13 @@ def test_every_file_is_what_training_reads(clones: Path, tmp_path: Path) -> None
     assert triple.texts == ("答 案", "不是")
     (graded,) = read_graded(data / "relevance_web.tsv", 2)
     assert (graded.texts, graded.grade) == (("网页",), 1.0)
+    documents = read_documents([data / "people_passages.jsonl"], frozenset())
+    lines = (data / "people_questions.tsv").read_text("utf-8").splitlines()
+    kind, question, passage = lines[0].split("\t")
+    assert (kind, question) == ("people", "乙在 哪里？")
+    assert documents[passage].endswith("乙在此。")
+    # One question for each of two files; the other one's answer is longer than a passage.
+    assert len(lines) == 2
 
 
 def test_what_is_not_there_is_one_line_each(clones: Path, tmp_path: Path) -> None:

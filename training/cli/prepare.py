@@ -16,7 +16,9 @@ app = typer.Typer(add_completion=False)
 def prepare(
     clones: Annotated[
         Path,
-        typer.Argument(help="Folder with clones of FewCLUE, SimCLUE and QBQTC, or some of them"),
+        typer.Argument(
+            help="Folder with clones of FewCLUE, SimCLUE, QBQTC and cmrc2018, or some of them"
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Folder to which the files are written")] = Path(
         "data"

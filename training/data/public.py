@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.data.questions import passage_lines, question_lines
 from training.data.readers import read_lines, record
 from training.failures import DataInvalid
 
@@ -102,6 +103,7 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=4).digest()
 
 
+_QUESTIONS = tuple(f"squad-style-data/cmrc2018_{part}.json" for part in ("trial", "dev"))
 _PARTS = ("test", "test_public", "train_few_all", "dev_few_all")
 
 FILES = (
@@ -129,5 +131,7 @@ FILES = (
         ("dataset/dev.json",),
         _columns("query", "title", "label"),
     ),
+    PublicFile("people_passages.jsonl", "ymcui/cmrc2018", _QUESTIONS, passage_lines),
+    PublicFile("people_questions.tsv", "ymcui/cmrc2018", _QUESTIONS, question_lines),
 )
 """All files that can be made."""

@@ -21,6 +21,7 @@ SOURCES = {
     "pairs_general.tsv": "GitHub CLUEbenchmark/SimCLUE by `xunwen prepare`",
     "pairwise_general.tsv": "GitHub CLUEbenchmark/SimCLUE by `xunwen prepare`",
     "relevance_web.tsv": "GitHub CLUEbenchmark/QBQTC by `xunwen prepare`",
+    "people_passages.jsonl": "GitHub ymcui/cmrc2018 by `xunwen prepare`",
     "natural_train.tsv": "queries written for literature_abstracts.jsonl, as the model card tells",
     "natural_some.tsv": "1,800 lines of natural_train.tsv at random",
     "natural_lists.tsv": "`xunwen mine --ids`",
