@@ -159,7 +159,7 @@ def golden(
                 if as_json:
                     print_json(each)
                 else:
-                    console.print(f"{each.query}  {' '.join(each.ids)}", markup=False)
+                    console.print(f"{each.query}  {' '.join(each.ids)}")
         else:
             number = client.put_golden_queries(name, _golden_lines(file))
             if as_json:
@@ -224,7 +224,7 @@ def export(
     condition = json_object(filter, "filter")
     with client_of(ctx) as client:
         write_file(file, client.export(name, format=form.value, filter=condition, vectors=vectors))
-    console.print(f"{name} written to {file} ({file.stat().st_size:,} bytes)", markup=False)
+    console.print(f"{name} written to {file} ({file.stat().st_size:,} bytes)")
 
 
 def _print(collection: Collection, as_json: bool) -> None:

@@ -26,8 +26,15 @@ _UNWRAPPED = 10_000
 
 
 class Output(Console):
-    """Standard output: lines are wrapped for people, and not for another program or a file, which
-    would take one document for several lines."""
+    """Standard output or standard error.
+
+    Lines are wrapped for people, and not for another program or a file, which would take one
+    document for several lines. Text is written as it is: brackets name no colours in it, and
+    `:id:` is no emoji.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
 
     @property  # type: ignore[misc]  # nobody sets it
     def size(self) -> ConsoleDimensions:
@@ -40,7 +47,7 @@ class Output(Console):
         raise BrokenPipeError(errno.EPIPE, "The reader of the output has closed it.")
 
 
-console = Output(highlight=False)
+console = Output()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,14 +45,14 @@ def get(
     if as_json:
         print_json(document)
         return
-    console.print(document.title, style="bold", markup=False)
+    console.print(document.title, style="bold")
     if document.text:
-        console.print(document.text, markup=False)
+        console.print(document.text)
     if document.body:
-        console.print(document.body, markup=False)
+        console.print(document.body)
         console.print(f"{document.passage_count} passages", style="dim")
     for name, value in document.fields.items():
-        console.print(f"{name}: {value_text(value)}", style="dim", markup=False)
+        console.print(f"{name}: {value_text(value)}", style="dim")
 
 
 @group.command()
@@ -68,7 +68,7 @@ def original(
     """
     with client_of(ctx) as client:
         write_file(output, client.original(document_id, collection=collection))
-    console.print(f"{output} ({output.stat().st_size:,} bytes)", markup=False)
+    console.print(f"{output} ({output.stat().st_size:,} bytes)")
 
 
 @group.command()
@@ -90,7 +90,7 @@ def put(
     if as_json:
         print_json(written)
     else:
-        console.print(f"{written.id} written to {written.collection}", markup=False)
+        console.print(f"{written.id} written to {written.collection}")
 
 
 @group.command()
@@ -147,7 +147,7 @@ def patch(
     if as_json:
         print_json(written)
     else:
-        console.print(f"{written.id} changed in {written.collection}", markup=False)
+        console.print(f"{written.id} changed in {written.collection}")
 
 
 @group.command("list")
@@ -181,7 +181,7 @@ def list_documents(
             else:
                 members = {**document.fields, **document.model_dump(include={"title", "text"})}
                 values = [value_text(members.get(name)) for name in shown]
-                console.print("  ".join([document.id, *values]), markup=False)
+                console.print("  ".join([document.id, *values]))
 
 
 @group.command()
@@ -212,7 +212,7 @@ def similar(
         print_json(answer)
         return
     for hit in answer.hits:
-        console.print(f"{hit.score:.3f}  {hit.id}  {hit.title or ''}", markup=False)
+        console.print(f"{hit.score:.3f}  {hit.id}  {hit.title or ''}")
 
 
 @group.command()

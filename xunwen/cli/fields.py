@@ -49,7 +49,7 @@ def fields(
         print_json({field: one.model_dump(mode="json") for field, one in collection.fields.items()})
         return
     for line in lines(collection):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def types_of(declared: Sequence[str]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _watched(client: Client, job_id: str) -> Job:
         TextColumn("{task.fields[state]:<10}"),
         BarColumn(bar_width=40),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

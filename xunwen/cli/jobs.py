@@ -91,7 +91,7 @@ def errors(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
             if as_json:
                 print_json(line)
             else:
-                console.print(f"{line.place}: {line.reason}", markup=False)
+                console.print(f"{line.place}: {line.reason}")
 
 
 @group.command()

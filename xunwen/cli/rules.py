@@ -40,13 +40,13 @@ def show(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
         line = ", ".join(group.words)
         if group.also is not None:
             line += f" => {', '.join(group.also)}"
-        console.print(line, markup=False)
+        console.print(line)
     if rules.stop_words:
-        console.print(f"stop words: {', '.join(rules.stop_words)}", markup=False)
+        console.print(f"stop words: {', '.join(rules.stop_words)}")
     for one in rules.queries:
         parts = [f"pinned {' '.join(one.pinned)}"] if one.pinned else []
         parts += [f"hidden {' '.join(one.hidden)}"] if one.hidden else []
-        console.print(f"{one.query}: {', '.join(parts)}", markup=False)
+        console.print(f"{one.query}: {', '.join(parts)}")
 
 
 @group.command("set")
@@ -172,6 +172,6 @@ def _write(
     if as_json:
         print_json(written)
         return
-    console.print(f"query rules of {name} changed", markup=False)
+    console.print(f"query rules of {name} changed")
     if written.unknown_ids:
-        console.print(f"no document has the ids: {' '.join(written.unknown_ids)}", markup=False)
+        console.print(f"no document has the ids: {' '.join(written.unknown_ids)}")

@@ -239,7 +239,7 @@ def _fields(hit: Hit, chosen: list[str] | None) -> str:
         return "\n".join(f"{name}: {value_text(hit.fields[name])}" for name in there)
     for name in ("discipline", "category"):
         if name in hit.fields:
-            return str(hit.fields[name])
+            return value_text(hit.fields[name])
     return next((str(value) for value in hit.fields.values() if isinstance(value, str)), "")
 
 

@@ -42,7 +42,7 @@ def suggest(
     if found.suggestions:
         console.print(table)
     if found.did_you_mean:
-        console.print(f"did you mean: {found.did_you_mean}", markup=False)
+        console.print(f"did you mean: {found.did_you_mean}")
     if not found.suggestions and not found.did_you_mean:
         console.print("No suggestion fits.")
     if not found.complete:

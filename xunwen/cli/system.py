@@ -4,11 +4,10 @@ import importlib.util
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from xunwen.cli.context import AsJson, console, print_json, print_json_lines
+from xunwen.cli.context import AsJson, Output, console, print_json, print_json_lines
 from xunwen.cli.exits import Exit
 from xunwen.client import XunwenError
 
@@ -44,7 +43,7 @@ def up(
     from xunwen.embedded.stopping import StopSignals
 
     resolved = settings.resolved()
-    shown = Console(stderr=True, highlight=False) if as_json else console
+    shown = Output(stderr=True) if as_json else console
     welcome = _address if as_json else _welcome
     try:
         if detach:
@@ -63,12 +62,12 @@ def up(
                     shown.print("stopping ...")
         shown.print("stopped")
     except AlreadyRunning as running_already:
-        shown.print(f"{running_already}", markup=False)
+        shown.print(str(running_already))
         last = last_settings(settings)
         if as_json:
             _address(last, "")
         else:
-            console.print(f"It answers at {last.gateway_url}", markup=False)
+            console.print(f"It answers at {last.gateway_url}")
 
 
 def down(as_json: AsJson = False) -> None:
@@ -143,18 +142,17 @@ def _address(settings: "EmbeddedSettings", _: str) -> None:
 
 def _welcome(settings: "EmbeddedSettings", last: str) -> None:
     url = settings.gateway_url
-    shown = escape(url)  # An IPv6 address stands in brackets, as markup does.
-    console.print(f"\n[bold green]Xunwen is ready:[/] {shown}   API: {shown}/docs")
+    ready = ("\nXunwen is ready:", "bold green")
+    console.print(Text.assemble(ready, f" {url}   API: {url}/docs"))
     console.print("Try next:")
-    console.print('  xunwen search "国有企业引入非国有资本对创新绩效的影响"', markup=False)
+    console.print('  xunwen search "国有企业引入非国有资本对创新绩效的影响"')
     console.print(
         f"  curl -s {url}/v1/search -H 'content-type: application/json'"
         ' -d \'{"query": "中西方语言与文化的差异"}\'',
-        markup=False,
         soft_wrap=True,
     )
-    console.print("  xunwen index your.csv --collection papers", markup=False)
-    console.print(f"Data and logs: {settings.home}. {last}", markup=False, soft_wrap=True)
+    console.print("  xunwen index your.csv --collection papers")
+    console.print(f"Data and logs: {settings.home}. {last}", soft_wrap=True)
 
 
 def _status_table(parts: "list[PartStatus]") -> Table:
@@ -165,8 +163,8 @@ def _status_table(parts: "list[PartStatus]") -> Table:
             part.process.lower(),
             str(part.pid or ""),
             _duration(part.uptime_seconds) if part.pid else "",
-            "[green]yes[/]" if part.ready else f"[red]no[/] {part.detail}",
-            escape(part.address or ""),
+            Text("yes", "green") if part.ready else Text.assemble(("no", "red"), f" {part.detail}"),
+            part.address or "",
         )
     return table
 

@@ -34,19 +34,17 @@ def words(
                 print_json(found)
                 return
             for word in found.words:
-                console.print(word, markup=False)
+                console.print(word)
             waiting = found.waiting
         else:
             written = client.put_dictionary(name, _read(file))
             if as_json:
                 print_json(written)
                 return
-            console.print(f"{written.words:,} words in the dictionary of {name}", markup=False)
+            console.print(f"{written.words:,} words in the dictionary of {name}")
             waiting = written.waiting
     if waiting:
-        console.print(
-            f"Searches use them after: xunwen collections rebuild {name}", markup=False, style="dim"
-        )
+        console.print(f"Searches use them after: xunwen collections rebuild {name}", style="dim")
 
 
 def _read(file: Path) -> list[str]:

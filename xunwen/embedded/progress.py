@@ -25,7 +25,7 @@ class ProgressDisplay:
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("[dim]{task.fields[note]}[/]"),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -54,7 +54,7 @@ class ProgressDisplay:
         if not self._console.is_terminal:
             finished = done == total
             if before != (done, total) and (before is None or finished):
-                self._console.print(f"{step}: {done:,}/{total or '?'}", highlight=False)
+                self._console.print(f"{step}: {done:,}/{total or '?'}")
             return
         tasks = {task.description: task.id for task in self._bars.tasks}
         task_id = tasks[step] if step in tasks else self._bars.add_task(step, total=total, note="")

@@ -115,7 +115,7 @@ def tune(
     console.print(f"{collection}: {rows:,} vectors, index {kind}, {len(texts)} queries")
     console.print(_table(knob.parameter, depth, found, best))
     word = "reaches" if best.recall >= target else "does not reach"
-    console.print(f"{word} {target:.2f}: {knob.variable}={best.value}", markup=False)
+    console.print(f"{word} {target:.2f}: {knob.variable}={best.value}")
 
 
 async def _resolved(collection: str, address: MilvusAddress) -> str | None:
