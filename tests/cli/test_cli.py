@@ -80,6 +80,49 @@ def test_lines_are_not_wrapped_for_another_program(
     assert ran.stdout.count(title) == 3
 
 
+TEXT = "冻土区\r\n路基的变形\n" + "监测" * 10_000
+LINE = "冻土区 路基的变形 " + "监测" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "line"),
+    [
+        (
+            "docs list -c x --field text --field year",
+            {"documents": [{"id": "d 1", "text": TEXT, "fields": {"year": 1}}], "next": None},
+            f"d 1  {LINE}  1\n",
+        ),
+        (
+            "docs similar 1 -c x",
+            {
+                "id": "1",
+                "collection": "x",
+                "took_ms": 1,
+                "hits": [{"id": "d1", "score": 0.5, "title": TEXT}],
+            },
+            f"0.500  d1  {LINE}\n",
+        ),
+        ("jobs errors j1", {"line": 3, "reason": TEXT}, f"line 3: {LINE}\n"),
+        (
+            "collections golden x",
+            {"queries": [{"query": TEXT[:20], "ids": ["1"]}]},
+            f"{LINE[:19]}  1\n",
+        ),
+    ],
+)
+def test_a_document_is_one_line_for_another_program(
+    words: str,
+    answer: dict[str, Any],
+    line: str,
+    gateway: ScriptedGateway,
+    xunwen: Xunwen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    gateway.answer(200, answer)
+    assert xunwen(*words.split()).out == line
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_reader_that_has_enough_ends_a_command_well(
     options: list[str], gateway: ScriptedGateway

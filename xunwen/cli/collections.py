@@ -21,6 +21,7 @@ from xunwen.cli.context import (
     json_object,
     print_json,
     print_json_lines,
+    print_line,
     read_text,
     write_file,
 )
@@ -159,7 +160,7 @@ def golden(
                 if as_json:
                     print_json(each)
                 else:
-                    console.print(f"{each.query}  {' '.join(each.ids)}")
+                    print_line(each.query, " ".join(each.ids))
         else:
             number = client.put_golden_queries(name, _golden_lines(file))
             if as_json:

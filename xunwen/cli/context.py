@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON: one document, or JSON lines for lists.")
 ]
 
-_UNWRAPPED = 10_000
-"""Width, in characters, of what another program reads; only longer lines are wrapped."""
+_UNWRAPPED = 10_000_000
+"""Width, in characters, of what another program reads; no document has a longer line."""
+_BREAKS = re.compile(r"[\t\r\n]+")
 
 
 class Output(Console):
@@ -95,6 +97,11 @@ def local_url() -> str:
     from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
     return last_settings(EmbeddedSettings()).gateway_url
+
+
+def print_line(*parts: str) -> None:
+    """Writes the parts, such as an id and a title, as one line, whatever breaks are in them."""
+    console.print("  ".join(_BREAKS.sub(" ", part) for part in parts))
 
 
 def print_json(value: BaseModel | dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from xunwen.cli.context import (
     given_object,
     json_object,
     print_json,
+    print_line,
     value_text,
     write_file,
 )
@@ -181,7 +182,7 @@ def list_documents(
             else:
                 members = {**document.fields, **document.model_dump(include={"title", "text"})}
                 values = [value_text(members.get(name)) for name in shown]
-                console.print("  ".join([document.id, *values]))
+                print_line(document.id, *values)
 
 
 @group.command()
@@ -212,7 +213,7 @@ def similar(
         print_json(answer)
         return
     for hit in answer.hits:
-        console.print(f"{hit.score:.3f}  {hit.id}  {hit.title or ''}")
+        print_line(f"{hit.score:.3f}", hit.id, hit.title or "")
 
 
 @group.command()

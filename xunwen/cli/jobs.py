@@ -12,6 +12,7 @@ from xunwen.cli.context import (
     console,
     print_json,
     print_json_lines,
+    print_line,
 )
 from xunwen.cli.following import follow, outcome
 from xunwen.client import JobState
@@ -91,7 +92,7 @@ def errors(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
             if as_json:
                 print_json(line)
             else:
-                console.print(f"{line.place}: {line.reason}")
+                print_line(f"{line.place}: {line.reason}")
 
 
 @group.command()
