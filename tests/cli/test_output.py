@@ -1,5 +1,6 @@
 """What people read is what is stored: signs that mean something elsewhere are shown as they are."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -89,3 +90,31 @@ def test_a_list_is_shown_as_a_list(gateway: ScriptedGateway, xunwen: Xunwen) -> 
     fields = {"discipline": ["文学", "外国语言文学"]}
     gateway.answer(200, {**ANSWER, "hits": [{**HIT, "fields": fields}]})
     assert "文学、外国语言文学" in xunwen("search", "q").out
+
+
+HOSTILE = "\x1b]52;c;cm0=\x07题\x1b[2J\x9b31m目\x08\r盖"
+"""Commands that fill the clipboard, clear the screen and write over a line, in a title."""
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("search q", {**ANSWER, "hits": [{**HIT, "title": HOSTILE}]}),
+        ("search q --field a", {**ANSWER, "hits": [{**HIT, "fields": {"a": HOSTILE}}]}),
+        ("docs list -c x", {"documents": [{**HIT, "title": HOSTILE}], "next": None}),
+        ("docs get 1 -c x", {**HIT, "text": HOSTILE, "passage_count": 0}),
+        ("jobs show j1", {**ENDED, "message": HOSTILE}),
+        ("jobs errors j1", {"line": 3, "reason": HOSTILE}),
+        ("docs cite 1 -c x", f"TI  - {HOSTILE}\r\n".encode()),
+        ("search q --cite ris", f"TI  - {HOSTILE}\r\n".encode()),
+    ],
+)
+def test_a_document_commands_no_terminal(
+    words: str, answer: Any, gateway: ScriptedGateway, xunwen: Xunwen
+) -> None:
+    gateway.answer(200, answer)
+    ran = xunwen(*words.split())
+    assert ran.code == 0
+    assert "题" in ran.out
+    shown = ran.out.replace("\r\n", "\n")
+    assert not [sign for sign in shown if unicodedata.category(sign) == "Cc" and sign != "\n"]

@@ -6,14 +6,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from xunwen.client import Client, XunwenError
 from xunwen.client.exchange import DEFAULT_URL
@@ -25,14 +26,21 @@ AsJson = Annotated[
 _UNWRAPPED = 10_000_000
 """Width, in characters, of what another program reads; no document has a longer line."""
 _BREAKS = re.compile(r"[\t\r\n]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+
+
+def harmless(text: str) -> str:
+    """The text without the control characters by which a document could clear a terminal, write
+    over a line of it or fill its clipboard. Tabs and line ends stay."""
+    return _CONTROLS.sub("", text)
 
 
 class Output(Console):
     """Standard output or standard error.
 
     Lines are wrapped for people, and not for another program or a file, which would take one
-    document for several lines. Text is written as it is: brackets name no colours in it, and
-    `:id:` is no emoji.
+    document for several lines. Text is written as it is, brackets name no colours in it and `:id:`
+    is no emoji; only what would command the terminal is left out.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -44,6 +52,13 @@ class Output(Console):
         if self.is_terminal or "COLUMNS" in os.environ:
             return size
         return ConsoleDimensions(_UNWRAPPED, size.height)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else harmless(segment.text)
+            yield Segment(text, segment.style, segment.control)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError(errno.EPIPE, "The reader of the output has closed it.")

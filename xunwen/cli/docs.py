@@ -14,6 +14,7 @@ from xunwen.cli.context import (
     client_of,
     console,
     given_object,
+    harmless,
     json_object,
     print_json,
     print_line,
@@ -245,4 +246,5 @@ def cite(
     Example: xunwen docs cite 1 2 -c notes --form gbt7714
     """
     with client_of(ctx) as client:
-        typer.echo(client.cite(ids, collection=collection, form=form), nl=False)
+        references = client.cite(ids, collection=collection, form=form)
+    typer.echo(harmless(references), nl=False)

@@ -15,6 +15,7 @@ from xunwen.cli.context import (
     AsJson,
     client_of,
     console,
+    harmless,
     json_object,
     print_json,
     value_text,
@@ -154,7 +155,8 @@ def search(
     options = cast(SearchOptions, {k: value for k, value in given.items() if value is not None})
     if cite is not None:
         with client_of(ctx) as client:
-            typer.echo(client.cite_search(query, form=cite, **options), nl=False)
+            references = client.cite_search(query, form=cite, **options)
+        typer.echo(harmless(references), nl=False)
         return
     with client_of(ctx) as client:
         answer = client.search(query, **options)
