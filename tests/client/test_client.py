@@ -284,6 +284,19 @@ def test_jobs_of_a_collection_or_a_state(
     assert dict(parse_qsl(gateway.asked[0].path.partition("?")[2])) == sent
 
 
+@pytest.mark.parametrize("collection", ["notes", "documents", "originals", "vectors"])
+@pytest.mark.parametrize(
+    ("method", "folder"), [("get", "documents"), ("vector", "vectors"), ("original", "originals")]
+)
+def test_a_collection_may_be_named_as_a_part_of_the_path(
+    method: str, folder: str, collection: str, gateway: ScriptedGateway, do: Do
+) -> None:
+    stored = {"encoder": "e", "dimension": 1, "vector": [1.0], "passage_count": 0}
+    gateway.answer(200, {"id": "documents", "collection": collection, **stored})
+    do(method, "documents", collection=collection)
+    assert gateway.asked[0].path == f"/v1/collections/{collection}/{folder}/documents"
+
+
 def test_a_document_id_is_quoted_into_the_path(gateway: ScriptedGateway, do: Do) -> None:
     gateway.answer(200, {"id": "a/b ?", "collection": "notes", "index_version": "1"})
     do("put", Document(id="a/b ?", title="标题"), collection="notes")

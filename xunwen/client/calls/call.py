@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -108,10 +108,14 @@ def collection_path(name: str) -> str:
     return f"/v1/collections/{name_segment(name, 'collection')}"
 
 
-def document_path(collection: str, document_id: str) -> str:
-    """The path of a document."""
+def document_path(
+    collection: str,
+    document_id: str,
+    part: Literal["documents", "originals", "vectors"] = "documents",
+) -> str:
+    """The path of a document, of its original file or of its vector."""
     try:
-        return f"{collection_path(collection)}/documents/{segment(check_id(document_id))}"
+        return f"{collection_path(collection)}/{part}/{segment(check_id(document_id))}"
     except ValueError as error:
         raise XunwenError(f"The id {document_id[:_SHOWN]!r} is not possible: {error}.") from error
 

@@ -49,7 +49,7 @@ def get(document_id: str, collection: str) -> Call[StoredDocument]:
 
 def original_path(document_id: str, collection: str) -> str:
     """The path of the file of which a document was made."""
-    return document_path(collection, document_id).replace("/documents/", "/originals/", 1)
+    return document_path(collection, document_id, "originals")
 
 
 def delete(document_id: str, collection: str) -> Call[DocumentsDeleted]:
@@ -87,5 +87,4 @@ def documents(
 
 def vector(document_id: str, collection: str) -> Call[StoredVector]:
     """The stored vector of a document."""
-    path = document_path(collection, document_id).replace("/documents/", "/vectors/", 1)
-    return Call("GET", path, StoredVector)
+    return Call("GET", document_path(collection, document_id, "vectors"), StoredVector)
