@@ -1,8 +1,11 @@
 """What the clients send, when they send it again, and how they read the answer."""
 
+import errno
 import gzip
 import json
 import os
+import resource
+import tempfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from tests.ids import NASTY, REFUSED
 from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
 from xunwen.client import NOT_GIVEN, JobState, exchange
 from xunwen.client.retries import Retries
+from xunwen.client.uploads import Upload
 
 
 def test_search_sends_only_what_was_given(gateway: ScriptedGateway, do: Do) -> None:
@@ -176,6 +180,72 @@ def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: P
         do("index", tmp_path / "a.csv", collection="notes")
     with pytest.raises(XunwenError, match="zero character"):
         do("index", "a\0.csv", collection="notes")
+    given: Any
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = os.open(tmp_path / "pipe.csv", os.O_RDWR | os.O_NONBLOCK)
+    for given in (tmp_path / "pipe.csv", tmp_path):
+        with pytest.raises(XunwenError, match=r"pipe.csv is no file that can be sent"):
+            do("index", given, collection="notes")
+    os.close(writer)
+    assert gateway.asked == []
+
+
+@pytest.mark.parametrize("extra", [b'{"id": "2", "title": "b"}\n', b""])
+def test_a_file_that_is_written_to_while_it_is_sent(
+    extra: bytes, gateway: ScriptedGateway, do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file that grows, what it held at first is sent; one that shrinks is not whole."""
+    file = tmp_path / "a.jsonl"
+    first = b'{"id": "1", "title": "a"}\n' * 1_000
+    file.write_bytes(first)
+    headers = Upload.headers
+
+    def headers_then_write(upload: Upload, key: str | None) -> dict[str, str]:
+        file.write_bytes(first + extra if extra else first[:100])
+        return headers(upload, key)
+
+    monkeypatch.setattr(Upload, "headers", headers_then_write)
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    if extra:
+        do("index", file, collection="notes")
+        assert gateway.asked[0].body == first
+    else:
+        with pytest.raises(XunwenError, match="became shorter while it was sent"):
+            do("index", file, collection="notes")
+
+
+@pytest.mark.parametrize("given", ["documents", "folder"])
+def test_a_full_folder_of_temporary_files_is_named(
+    given: str, gateway: ScriptedGateway, do: Do, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("题" * 200_000, "utf-8")
+    documents = ({"id": str(number), "title": "题" * 1_000} for number in range(1_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(XunwenError, match=f"in {tempfile.gettempdir()}: .* TMPDIR"):
+            do("index", tmp_path if given == "folder" else documents, collection="notes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert gateway.asked == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    gateway: ScriptedGateway, do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.md").write_text("# a")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # The superuser may read every folder.
+    with pytest.raises(XunwenError, match="closed cannot be read: Permission denied"):
+        do("index", tmp_path, collection="notes")
     assert gateway.asked == []
 
 

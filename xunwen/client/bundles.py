@@ -8,8 +8,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from services.common.wire.input_formats import format_of_name
 from xunwen.client.errors import XunwenError
-
-_BLOCK_BYTES = 1 << 20
+from xunwen.client.files import blocks, opened, spooling
 
 
 def bundle(sink: IO[bytes], paths: Sequence[Path]) -> None:
@@ -18,18 +17,15 @@ def bundle(sink: IO[bytes], paths: Sequence[Path]) -> None:
     A file of a format that is not read is entered by name only, so that the job reports it. Raises
     XunwenError for files that cannot be read.
     """
-    try:
-        files = list(dict.fromkeys(file for path in paths for file in _files(path)))
-        if not files:
-            raise XunwenError(f"There is no file in {', '.join(map(str, paths))}.")
-        with ZipFile(sink, "w", ZIP_STORED) as archive:
-            for file, name in zip(files, _names(files, paths), strict=True):
-                known = format_of_name(file.name)[0] is not None
-                with archive.open(ZipInfo(name), "w", force_zip64=True) as member:
-                    if known:
-                        _copy(file, member)
-    except OSError as error:
-        raise XunwenError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
+    if not files:
+        raise XunwenError(f"There is no file in {', '.join(map(str, paths))}.")
+    with spooling(), ZipFile(sink, "w", ZIP_STORED) as archive:
+        for file, name in zip(files, _names(files, paths), strict=True):
+            known = format_of_name(file.name)[0] is not None
+            with archive.open(ZipInfo(name), "w", force_zip64=True) as member:
+                if known:
+                    _copy(file, member)
 
 
 def readable(name: str) -> str:
@@ -45,11 +41,12 @@ def readable(name: str) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Yields the file itself, or all files below a folder, without hidden ones."""
+    """Yields the file itself, or all files below a folder, without hidden ones. Raises
+    XunwenError."""
     if not path.is_dir():
         yield path
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
@@ -65,7 +62,11 @@ def _names(files: Sequence[Path], paths: Sequence[Path]) -> list[str]:
     return [readable(Path(os.path.relpath(file, shared)).as_posix()) for file in files]
 
 
+def _refuse(error: OSError) -> None:
+    raise XunwenError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
 def _copy(file: Path, member: IO[bytes]) -> None:
-    with file.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
+    with opened(file) as stream:
+        for block in blocks(stream, file):
             member.write(block)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-import tempfile
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +21,10 @@ from services.common.wire.input_formats import SUFFIXES, Compression, InputForma
 from services.common.wire.jobs import JobOptions
 from xunwen.client.bundles import bundle, readable
 from xunwen.client.errors import XunwenError
+from xunwen.client.files import blocks, opened, spool, spooling
 
 Input = str | Path | Iterable[str | Path] | Iterable[Document | Mapping[str, Any]]
 """What a job may be given: the path of a file or a folder, several of them, or documents."""
-
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,19 @@ class Upload:
         return headers
 
     def blocks(self) -> Iterator[bytes]:
-        """The input from its beginning, however often it is asked. Raises XunwenError."""
-        try:
-            self.stream.seek(0)
-            while block := self.stream.read(BLOCK_BYTES):
-                yield block
-        except OSError as error:
-            raise XunwenError(f"The input cannot be read: {error.strerror}.") from error
+        """The input from its beginning, however often it is asked. Raises XunwenError.
+
+        Of a file that grows meanwhile, what it held at first is sent.
+        """
+        self.stream.seek(0)
+        left = self.size
+        for block in blocks(self.stream, self.name or "The input"):
+            yield block[:left]
+            left -= len(block)
+            if left <= 0:
+                return
+        if left:
+            raise XunwenError("The input became shorter while it was sent; send it again.")
 
     async def ablocks(self) -> AsyncIterator[bytes]:
         """The blocks of the body, each read in a thread."""
@@ -111,31 +116,28 @@ def open_upload(
     elif isinstance(given, (str, Path)) and not Path(given).is_dir():
         path = Path(given)
         kind, compression = (named, format_of_name(path.name)[1]) if named else format_of(path)
-        try:
-            size = path.stat().st_size
-            stream = path.open("rb")
-        except OSError as error:
-            raise XunwenError(f"{path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise XunwenError("The name of a file holds no zero character.") from error
-        with stream:
+        with opened(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
             yield Upload(stream, size, kind, compression, readable(path.name))
     else:
         items = iter([given] if isinstance(given, (str, Path)) else given)
         first = next(items, None)
-        with tempfile.TemporaryFile() as spool:
+        with spool() as gathered:
             if isinstance(first, (str, Path)):
                 if named not in (None, InputFormat.ZIP):
                     raise XunwenError(f"Several files are sent as a zip, and not as {named}.")
-                bundle(spool, [Path(first), *(Path(str(item)) for item in items)])
+                bundle(gathered, [Path(first), *(Path(str(item)) for item in items)])
                 kind = InputFormat.ZIP
             else:
                 documents = chain([] if first is None else [first], items)
                 for number, item in enumerate(documents, start=1):
-                    spool.write(_line(number, item))
+                    line = _line(number, item)
+                    with spooling():
+                        gathered.write(line)
                 kind = InputFormat.JSONL
-            spool.flush()
-            yield Upload(spool, spool.tell(), kind)
+            with spooling():
+                gathered.flush()
+            yield Upload(gathered, gathered.tell(), kind)
 
 
 def _named(format: InputFormat | str | None) -> InputFormat | None:
@@ -154,11 +156,11 @@ def _line(number: int, item: Any) -> bytes:
     return document.model_dump_json().encode() + b"\n"
 
 
-def content_key(paths: Iterable[Path], *salt: str) -> str:
-    """An idempotency key that stays the same as long as the files' bytes do."""
-    digest = hashlib.sha256("\0".join(salt).encode())
+def content_key(paths: Iterable[Path]) -> str:
+    """An idempotency key that stays the same as long as the files' bytes do. Raises XunwenError."""
+    digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(BLOCK_BYTES):
+        with opened(path) as stream:
+            for block in blocks(stream, path):
                 digest.update(block)
     return digest.hexdigest()[:32]
