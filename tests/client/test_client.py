@@ -181,6 +181,9 @@ def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: P
     with pytest.raises(XunwenError, match="zero character"):
         do("index", "a\0.csv", collection="notes")
     given: Any
+    for given in ("", [""], [tmp_path / "a.csv", ""]):
+        with pytest.raises(XunwenError, match="name of a file is empty"):
+            do("index", given, collection="notes")
     os.mkfifo(tmp_path / "pipe.csv")
     writer = os.open(tmp_path / "pipe.csv", os.O_RDWR | os.O_NONBLOCK)
     for given in (tmp_path / "pipe.csv", tmp_path):

@@ -1,6 +1,5 @@
 """The command `xunwen index`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,7 +32,7 @@ def index(
         ),
     ],
     files: Annotated[
-        list[Path] | None,
+        list[str] | None,  # A path would not tell an empty name from the working folder.
         typer.Argument(
             help=f"A file, several, or a folder: {', '.join(InputFormat)}. `lines` is a text on"
             " each line, and the ending .txt of a single file."

@@ -11,6 +11,14 @@ from xunwen.client.errors import XunwenError
 BLOCK_BYTES = 1 << 20
 
 
+def path_of(name: str | Path) -> Path:
+    """The path of a file or a folder. Raises XunwenError for an empty name, which would be taken
+    for the working folder."""
+    if not str(name):
+        raise XunwenError("The name of a file is empty; name a file, or `.` for this folder.")
+    return Path(name)
+
+
 def opened(path: Path) -> BinaryIO:
     """A file, open for reading. Raises XunwenError.
 

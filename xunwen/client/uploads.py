@@ -21,7 +21,7 @@ from services.common.wire.input_formats import SUFFIXES, Compression, InputForma
 from services.common.wire.jobs import JobOptions
 from xunwen.client.bundles import bundle, readable
 from xunwen.client.errors import XunwenError
-from xunwen.client.files import blocks, opened, spool, spooling
+from xunwen.client.files import blocks, opened, path_of, spool, spooling
 
 Input = str | Path | Iterable[str | Path] | Iterable[Document | Mapping[str, Any]]
 """What a job may be given: the path of a file or a folder, several of them, or documents."""
@@ -113,7 +113,7 @@ def open_upload(
     named = _named(format)
     if given is None:
         yield Upload(BytesIO(), 0, named)
-    elif isinstance(given, (str, Path)) and not Path(given).is_dir():
+    elif isinstance(given, (str, Path)) and not path_of(given).is_dir():
         path = Path(given)
         kind, compression = (named, format_of_name(path.name)[1]) if named else format_of(path)
         with opened(path) as stream:
@@ -126,7 +126,7 @@ def open_upload(
             if isinstance(first, (str, Path)):
                 if named not in (None, InputFormat.ZIP):
                     raise XunwenError(f"Several files are sent as a zip, and not as {named}.")
-                bundle(gathered, [Path(first), *(Path(str(item)) for item in items)])
+                bundle(gathered, [path_of(first), *(path_of(str(item)) for item in items)])
                 kind = InputFormat.ZIP
             else:
                 documents = chain([] if first is None else [first], items)
