@@ -5,22 +5,16 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
 
-import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.common.http_addresses import is_http_address
 
 
 def _service_url(given: str) -> str:
     url = given.strip()
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and not (parts.query or parts.fragment)
-        usable = usable and parts.port != 0 and bool(httpx.URL(url).host.encode("idna"))
-    except (ValueError, httpx.InvalidURL):
-        usable = False
-    if not usable:
+    if not is_http_address(url):
         raise ValueError("this is no address of a service; write http://host:port")
     return url
 

@@ -514,7 +514,10 @@ def test_a_text_is_no_list_of_its_letters(
     assert gateway.asked == []
 
 
-NO_ADDRESSES = ["", "localhost:8000", "127.0.0.1", "ftp://a", "http://", "http://[::1"]
+NO_ADDRESSES = [
+    *("", "localhost:8000", "127.0.0.1", "ftp://a", "http://", "http://[::1"),
+    *("http://a..b", f"http://{'a' * 64}.example", "http://a:99999", "http://a:0", "http://a/?b=c"),
+]
 
 
 @pytest.mark.parametrize("url", NO_ADDRESSES)

@@ -50,10 +50,10 @@ def mcp(ctx: typer.Context) -> None:
     """
     connection = connection_of(ctx)
     url = connection.url or local_url()
-    settings = exchange.settings(url, connection.api_key, connection.timeout)
+    http = exchange.opened(httpx.AsyncClient, url, connection.api_key, connection.timeout)
 
     async def serve() -> None:
-        async with httpx.AsyncClient(**settings) as http:
+        async with http:
             await agent_server(Gateway(http)).run_stdio_async()
 
     anyio.run(serve)

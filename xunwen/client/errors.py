@@ -2,7 +2,7 @@
 
     XunwenError
     ├── ApiError            the server answered with a problem: status, code, detail
-    └── ConnectionFailed    nobody answered at the address
+    └── ConnectionFailed    no answer came: nobody is there, or the connection broke
 
 XunwenError itself is raised for arguments that cannot be sent: an impossible id, an unreadable
 file.
@@ -19,7 +19,8 @@ class XunwenError(Exception):
 
 
 class ConnectionFailed(XunwenError):
-    """The gateway did not answer, also after the retries."""
+    """No answer came, also after the retries: nobody is there, the connection broke, or the
+    gateway's certificate is not trusted."""
 
 
 class ApiError(XunwenError):

@@ -1,18 +1,24 @@
-"""Builds the requests of both clients, reads their answers and translates their errors."""
+"""Opens the connections of both clients, builds their requests, reads their answers and translates
+their errors."""
 
 import json
 import re
+import socket
+import ssl
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from services.common.certificates import trusted
+from services.common.http_addresses import is_http_address
 from services.common.proxies import asks_proxies
 from xunwen.client.calls import Call, Text
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 
 T = TypeVar("T", bound=BaseModel)
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 PAUSE_SECONDS = 0.5
@@ -22,35 +28,52 @@ CROWDED_SECONDS = 5.0
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
-def settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
-    """Arguments of httpx.Client and httpx.AsyncClient.
+def opened(kind: type[Http], url: str, api_key: str | None, timeout: float) -> Http:
+    """An HTTP client for a gateway, which connects to nothing yet.
 
-    Raises XunwenError for an address or an API key that is not possible.
+    Raises XunwenError for an address, an API key, certificates or a proxy that is not possible.
     """
+    arguments = _settings(url, api_key, timeout)
+    try:
+        return kind(**arguments)
+    except ImportError as error:
+        raise XunwenError(
+            "The environment names a SOCKS proxy, which needs `pip install 'httpx[socks]'`; without"
+            " it, name the gateway's host in NO_PROXY."
+        ) from error
+    except (ValueError, httpx.InvalidURL) as error:
+        raise XunwenError(
+            "The environment names a proxy that is none; correct ALL_PROXY, HTTP_PROXY and"
+            " HTTPS_PROXY, or name the gateway's host in NO_PROXY."
+        ) from error
+
+
+def _settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
     headers = {"user-agent": "xunwen-client"}
     key = (api_key or "").strip()
     if key:
         if not _HEADER_VALUE.fullmatch(key):
             raise XunwenError("The API key holds characters that no key has; copy it again.")
         headers["authorization"] = f"Bearer {key}"
-    address = _address(url)
+    address = url.strip()
+    if not is_http_address(address):
+        raise XunwenError(f"{url[:200]!r} is no address of a gateway; write http://host:port.")
     return {
         "base_url": address,
         "headers": headers,
-        "verify": trusted(str(address)),
-        "trust_env": asks_proxies(str(address)),
+        "verify": _certificates(address),
+        "trust_env": asks_proxies(address),
         "timeout": httpx.Timeout(timeout, connect=5.0),
     }
 
 
-def _address(url: str) -> httpx.URL:
+def _certificates(address: str) -> ssl.SSLContext:
     try:
-        address = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError):
-        address = httpx.URL("")
-    if address.scheme not in ("http", "https") or not address.host:
-        raise XunwenError(f"{url[:200]!r} is no address of a gateway; write http://host:port.")
-    return address
+        return trusted(address)
+    except OSError as error:
+        raise XunwenError(
+            "SSL_CERT_FILE or SSL_CERT_DIR names no certificates; correct it or leave it out."
+        ) from error
 
 
 def arguments(call: Call[Any]) -> dict[str, Any]:
@@ -105,6 +128,27 @@ def connection_failed(url: httpx.URL, error: httpx.HTTPError) -> ConnectionFaile
     """The client's error for an exchange that httpx could not finish."""
     if isinstance(error, httpx.TimeoutException):
         return ConnectionFailed(f"{url} did not answer in time.")
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConnectionFailed(
+                f"The certificate of {url} is not trusted: {cause.verify_message}. SSL_CERT_FILE"
+                " names the certificates of an authority of your own."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return ConnectionFailed(
+                f"{url} does not speak TLS as this machine does; is its address http://?"
+            )
+        if isinstance(cause, socket.gaierror):
+            return ConnectionFailed(f"The name {url.host} is not known; correct the address {url}.")
+    if not isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return ConnectionFailed(f"{url} broke off the connection before it had answered.")
     return ConnectionFailed(
         f"{url} does not answer; start it with `xunwen up`, or set XUNWEN_URL to its address."
     )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those by which it came about."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -58,9 +58,9 @@ class Client:
     ) -> None:
         """Connects to nothing yet. `timeout` is in seconds and for each attempt.
 
-        Raises XunwenError for an address or a key that cannot be one.
+        Raises XunwenError for an address, a key, certificates or a proxy that cannot be one.
         """
-        self._http = httpx.Client(**exchange.settings(url, api_key, timeout))
+        self._http = exchange.opened(httpx.Client, url, api_key, timeout)
         self._retries = retries or Retries()
 
     def __enter__(self) -> Self:
