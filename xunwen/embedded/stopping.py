@@ -9,14 +9,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """Notes SIGINT, SIGTERM and SIGHUP while the block runs; a second signal changes nothing."""
+    """Notes SIGINT, SIGTERM and SIGHUP while the block runs; a second signal changes nothing.
+
+    A signal that is ignored stays so: `nohup`, and a script that starts a program in the
+    background, ignore those of the terminal for it.
+    """
 
     def __init__(self) -> None:
         self.received = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        self._before = {name: signal.signal(name, self._receive) for name in _SIGNALS}
+        for name in _SIGNALS:
+            if signal.getsignal(name) is not signal.SIG_IGN:
+                self._before[name] = signal.signal(name, self._receive)
         return self
 
     def __exit__(
