@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -85,6 +86,21 @@ def test_another_address_and_proxies_of_the_environment(stopped: Stack, tmp_path
         ran = proxied.xunwen(*words)
         assert ran.returncode == 0, f"{words}\n{ran.stdout}{ran.stderr}"
     assert proxied.url.startswith("http://127.0.0.2:")
+
+
+def test_a_start_in_the_background_that_is_ended_leaves_nothing(stopped: Stack) -> None:
+    with subprocess.Popen(
+        [XUNWEN, "up", "--detach"], env=stopped.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        give_up = time.monotonic() + START_SECONDS
+        while len(leftovers(stopped.settings)) < 3:  # supervisord and its first parts
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(START_SECONDS) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == b"xunwen: Stopped before everything was ready.\n"
+    assert leftovers(stopped.settings) == []
 
 
 def test_data_survive_and_are_not_indexed_again(stopped: Stack) -> None:

@@ -67,8 +67,14 @@ def foreground(
 
 
 def detached(settings: EmbeddedSettings, progress: Progressing, *, sample: bool) -> Running:
-    """Starts the system in the background; returns when it is ready. Raises EmbeddedError."""
-    with _started(settings, progress, StopSignals(), detach=True, sample=sample) as running:
+    """Starts the system in the background; returns when it is ready. Raises EmbeddedError.
+
+    A signal to stop that comes before ends all of its processes.
+    """
+    with (
+        StopSignals() as stop,
+        _started(settings, progress, stop, detach=True, sample=sample) as running,
+    ):
         return running
 
 
