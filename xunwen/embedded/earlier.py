@@ -8,8 +8,8 @@ files are moved, unchanged, to `milvus-lite-3`.
 """
 
 import json
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobState
-from xunwen.client import Client
+from xunwen.client import ApiError, Client
 from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.gathering import gathered
 from xunwen.embedded.settings import EmbeddedSettings
 
 _COLUMNS = ["_seq", "id", "title", "text", "fields"]
@@ -28,13 +29,14 @@ _COLUMNS = ["_seq", "id", "title", "text", "fields"]
 def carry_over(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
     """Yields the jobs that index the earlier documents as they proceed; nothing if there are none.
 
-    After a kill the next start follows the same jobs. Raises EmbeddedError if one failed.
+    After a kill the next start follows the same jobs, and it begins those again that failed. Raises
+    EmbeddedError if one failed, or if the documents cannot be read.
     """
     old = settings.home / "milvus"
     if not (old / "collections").is_dir():
         return
     for name, folder in sorted(_named(old).items()):
-        job = _submitted(client, name, folder)
+        job = _submitted(client, name, folder, settings)
         if job is None:
             continue
         for state in () if job.state.final else client.watch(job.id):
@@ -43,7 +45,7 @@ def carry_over(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
         if job.state not in (JobState.SUCCEEDED, JobState.SUCCEEDED_WITH_ERRORS):
             raise EmbeddedError(
                 f"The earlier documents of {name} were not indexed: job {job.id} {job.state}."
-                f" {job.message} Try again with `xunwen jobs retry {job.id}`, then start anew."
+                f" {job.message} The next `xunwen up` tries it again; {_without(old)}"
             )
     _set_aside(old, settings.home / "milvus-lite-3")
 
@@ -70,12 +72,33 @@ def documents(folder: Path) -> Iterator[dict[str, Any]]:
             }
 
 
-def _named(old: Path) -> dict[str, Path]:
-    """Users' names of collections with the folders of these collections."""
+def _readable(folder: Path) -> Iterator[dict[str, Any]]:
+    """The documents of a collection. Raises EmbeddedError if a file is missing or damaged."""
     try:
-        names = json.loads((old / "aliases.json").read_bytes())
+        yield from documents(folder)
+    except (OSError, ValueError, LookupError) as error:
+        raise _damaged(folder, folder.parents[1]) from error
+
+
+def _damaged(path: Path, old: Path) -> EmbeddedError:
+    return EmbeddedError(
+        f"The earlier documents in {path} cannot be read. Restore a backup; {_without(old)}"
+    )
+
+
+def _without(old: Path) -> str:
+    return f"to start without them, move {old / 'collections'} to another place."
+
+
+def _named(old: Path) -> dict[str, Path]:
+    """Users' names of collections with the folders of these collections. Raises EmbeddedError."""
+    file = old / "aliases.json"
+    try:
+        names = json.loads(file.read_bytes())
     except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as error:
+        raise _damaged(file, old) from error
     return {name: old / "collections" / physical for name, physical in names.items()}
 
 
@@ -100,22 +123,32 @@ def _logged(log: Path) -> Iterator[Any]:
         return
 
 
-def _submitted(client: Client, name: str, folder: Path) -> Job | None:
-    """The job that indexes a collection; None if the collection is empty."""
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        count = 0
-        for document in documents(folder):
-            file.write(json.dumps(document, ensure_ascii=False) + "\n")
-            count += 1
-        file.flush()
-        if not count:
-            return None
-        return client.index(
-            file.name,
+def _submitted(client: Client, name: str, folder: Path, settings: EmbeddedSettings) -> Job | None:
+    """The job that indexes a collection, begun again if it failed at an earlier start; None if the
+    collection is empty."""
+    lines = (_line(document) for document in _readable(folder))
+    first = next(lines, None)
+    if first is None:
+        return None
+    with gathered(settings, chain([first], lines)) as file:
+        job = client.index(
+            file,
             collection=name,
             format=InputFormat.JSONL,
             idempotency_key=f"earlier-{folder.name}",
         )
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        return job
+    try:
+        return client.retry(job.id)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return job  # Nothing of it can be tried again.
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
 
 
 def _set_aside(old: Path, aside: Path) -> None:

@@ -190,6 +190,8 @@ def _index(
                 _follow(load_sample(client, settings), "documents indexed", progress, stop)
     except XunwenError as error:
         raise EmbeddedError(f"Documents were not indexed: {error}") from error
+    except OSError as error:
+        raise disk_error(error, settings) from error
 
 
 def _follow(jobs: Iterator[Job], step: str, progress: Progressing, stop: StopSignals) -> None:

@@ -1,6 +1,5 @@
 """Indexes the sample literature once, on the first start, by a bulk job."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,10 @@ from pydantic import BaseModel, ValidationError
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobState
 from xunwen.client import ApiError, Client
+from xunwen.client.files import blocks, opened
 from xunwen.client.uploads import content_key
 from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.gathering import gathered
 from xunwen.embedded.settings import EmbeddedSettings
 
 COLLECTION = "literature"
@@ -42,7 +43,7 @@ def load_sample(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
                 f"There are no files literature_*.jsonl in {settings.sample}; restore them, or"
                 " start with --no-sample."
             )
-        job = _submit(client, files)
+        job = _submit(client, files, settings)
         receipt.write_text(_Receipt(job_id=job.id).model_dump_json(), encoding="utf-8")
     if job.state.final:
         return
@@ -52,21 +53,24 @@ def load_sample(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
     if job.state is not JobState.SUCCEEDED:
         raise EmbeddedError(
             f"The sample literature was not indexed: job {job.id} {job.state}. {job.message}"
-            f" Try again with `xunwen jobs retry {job.id}`."
+            f" `xunwen up` starts without it; then `xunwen jobs retry {job.id}` tries it again."
         )
 
 
-def _submit(client: Client, files: list[Path]) -> Job:
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as together:
-        for file in files:
-            together.write(file.read_bytes())
-        together.flush()
+def _submit(client: Client, files: list[Path], settings: EmbeddedSettings) -> Job:
+    content = (block for file in files for block in _content(file))
+    with gathered(settings, content) as together:
         return client.index(
-            together.name,
+            together,
             collection=COLLECTION,
             format=InputFormat.JSONL,
             idempotency_key=f"sample-{content_key(files)}",
         )
+
+
+def _content(file: Path) -> Iterator[bytes]:
+    with opened(file) as stream:
+        yield from blocks(stream, file)
 
 
 def _earlier(client: Client, receipt: Path) -> Job | None:
