@@ -1,5 +1,8 @@
 """What people read is what is stored: signs that mean something elsewhere are shown as they are."""
 
+import json
+import os
+import subprocess
 import unicodedata
 from typing import Any
 
@@ -7,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Xunwen
 from tests.client.scripted import ANSWER, ScriptedGateway, job
+from tests.stack import XUNWEN
 from xunwen.cli.context import console
 
 WRITTEN = "[j] 刊 [/b] a:id:1"
@@ -118,3 +122,29 @@ def test_a_document_commands_no_terminal(
     assert "题" in ran.out
     shown = ran.out.replace("\r\n", "\n")
     assert not [sign for sign in shown if unicodedata.category(sign) == "Cc" and sign != "\n"]
+
+
+@pytest.mark.parametrize("charset", ["gbk", "latin-1"])
+def test_a_charset_that_lacks_characters_ends_no_command(
+    charset: str, gateway: ScriptedGateway
+) -> None:
+    """Terminals of some Chinese servers have GBK."""
+    title = "é题😀"
+    env = {**os.environ, "XUNWEN_URL": gateway.url, "PYTHONIOENCODING": charset}
+    gateway.answer(200, {"id": "1", "title": title, "fields": {}, "passage_count": 0})
+    shown = {
+        option: subprocess.run(
+            [XUNWEN, "docs", "get", "1", "-c", "x", *option],
+            env=env,
+            capture_output=True,
+            check=True,
+        ).stdout.decode(charset)
+        for option in ((), ("--json",))
+    }
+    assert json.loads(shown["--json",])["title"] == title
+    assert shown[()].rstrip().endswith("\\ud83d\\ude00")
+    gateway.script[:] = [(200, {**job("succeeded"), "message": title}, {})]
+    ended = subprocess.run(
+        [XUNWEN, "jobs", "watch", "j1"], env=env, capture_output=True, check=True
+    )
+    assert b"succeeded" in ended.stdout

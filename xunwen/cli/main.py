@@ -17,6 +17,7 @@ from xunwen.cli import (
     suggesting,
     system,
 )
+from xunwen.cli.charset import escape_what_is_lacking
 from xunwen.cli.context import Connection
 from xunwen.cli.exits import EXPECTED, Exit, fail
 from xunwen.client.exchange import DEFAULT_URL
@@ -69,6 +70,7 @@ def connection(
 def main() -> None:
     """Runs the command line; expected errors become one line and a documented exit code."""
     output = sys.stdout
+    escape_what_is_lacking(output)
     try:
         app()
     except EXPECTED as error:
