@@ -1,11 +1,15 @@
-"""Files of text that commands read."""
+"""Files that commands read, and those that they write."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Xunwen
 from tests.client.scripted import ScriptedGateway
+from xunwen.cli.context import write_file
+from xunwen.client import XunwenError
 
 RULES = {"synonyms": [], "stop_words": [], "queries": [], "version": "1"}
 WRITTEN = {"version": "2", "unknown_ids": []}
@@ -59,3 +63,60 @@ def test_a_file_in_another_charset_is_refused_in_one_line(
     assert "in UTF-8" in ran.err
     assert ran.err.count("\n") == 1
     assert [one for one in gateway.asked if one.method == "PUT"] == []
+
+
+@pytest.mark.parametrize("place", [".", "folder", "pipe"])
+def test_what_is_no_file_is_not_replaced(
+    place: str,
+    gateway: ScriptedGateway,
+    xunwen: Xunwen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The superuser of a container would lose /dev/stdout."""
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    Path("link").symlink_to(place)
+    for name in (place, "link"):
+        ran = xunwen("docs", "original", "1", "-c", "notes", "-o", name)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == f"xunwen: {name} is no file; name a file to write.\n"
+    assert gateway.asked == []
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "pipe", "link"}
+    assert Path("pipe").is_fifo()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    file, link, beside = tmp_path / ("长" * 84), tmp_path / "link", tmp_path / "link.part"
+    file.write_bytes(b"old")
+    link.symlink_to(file)
+    beside.write_bytes(b"mine")
+
+    def broken() -> Iterator[bytes]:
+        yield b"new"
+        raise XunwenError("The connection broke.")
+
+    for target in (file, link):
+        with pytest.raises(XunwenError, match="broke"):
+            write_file(target, broken())
+        assert file.read_bytes() == b"old"
+    write_file(link, [b"new", b"er"])
+    assert link.is_symlink()
+    assert file.read_bytes() == b"newer"
+    assert beside.read_bytes() == b"mine"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_two_may_write_one_file_at_once(tmp_path: Path) -> None:
+    """The last one that ends wins, with all of its own content."""
+    file = tmp_path / "a.jsonl"
+
+    def others() -> Iterator[bytes]:
+        yield b"first, "
+        write_file(file, [b"second"])
+        assert file.read_bytes() == b"second"
+        yield b"whole"
+
+    write_file(file, others())
+    assert file.read_bytes() == b"first, whole"

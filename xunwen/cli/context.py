@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,12 +149,16 @@ def time_of(moment: Any) -> str:
 def write_file(file: Path, blocks: Iterable[bytes]) -> None:
     """Writes a file, which is there as a whole or, if a block fails to come, not at all. Raises
     XunwenError."""
-    part = file.with_name(f"{file.name}.part")
+    target = file.resolve()
+    # A device, such as /dev/stdout, would be replaced by a file.
+    if target.exists() and not target.is_file():
+        raise XunwenError(f"{file} is no file; name a file to write.")
+    part = target.with_name(f".xunwen-{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as written:
             for block in blocks:
                 written.write(block)
-        part.replace(file)
+        part.replace(target)
     except OSError as error:
         raise XunwenError(f"{file} cannot be written: {error.strerror}.") from error
     finally:
