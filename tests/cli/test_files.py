@@ -120,3 +120,25 @@ def test_two_may_write_one_file_at_once(tmp_path: Path) -> None:
 
     write_file(file, others())
     assert file.read_bytes() == b"first, whole"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "q", "--filter"),
+        ("docs", "put", "-c", "notes"),
+        ("rules", "set", "notes", "FILE"),
+        ("collections", "golden", "notes", "FILE"),
+    ],
+)
+def test_json_that_is_nested_too_deeply_is_told(
+    words: tuple[str, ...], gateway: ScriptedGateway, xunwen: Xunwen, tmp_path: Path
+) -> None:
+    deep = '{"a":' * 50_000
+    file = tmp_path / "a.json"
+    file.write_text(deep)
+    named = [str(file) if word == "FILE" else word for word in words]
+    ran = xunwen(*named, *(() if "FILE" in words else (deep,)))
+    assert ran.code in (1, 2)
+    assert "Traceback" not in ran.err
+    assert gateway.asked == []

@@ -1,6 +1,5 @@
 """The commands `xunwen collections`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from xunwen.cli.context import (
     client_of,
     console,
     json_object,
+    json_of,
     print_json,
     print_json_lines,
     print_line,
@@ -276,7 +276,7 @@ def _golden(line: str, where: str) -> GoldenQuery:
     Raises XunwenError.
     """
     try:
-        item = json.loads(line)
+        item = json_of(line)
     except ValueError:
         item = None
     if not isinstance(item, dict) or not item.keys() & {"ids", "clicked"}:

@@ -181,12 +181,20 @@ def _decoded(content: bytes, name: str) -> str:
         raise XunwenError(f"{name} is no text in UTF-8; save it as UTF-8.") from error
 
 
+def json_of(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def json_object(text: str | None, what: str) -> dict[str, Any] | None:
     """The JSON object in the text of an option. Raises BadParameter for any other text."""
     if text is None:
         return None
     try:
-        parsed = json.loads(text)
+        parsed = json_of(text)
     except ValueError as error:
         raise typer.BadParameter(f"the {what} is not JSON: {error}") from error
     if not isinstance(parsed, dict):

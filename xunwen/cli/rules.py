@@ -1,6 +1,5 @@
 """The commands `xunwen rules`: synonyms, stop words, pinned and hidden documents."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from services.common.validation import first_reason
 from services.common.wire.query_rules import QueryPins, QueryRules, StoredRules, Synonyms
 from xunwen.cli import words
-from xunwen.cli.context import AsJson, client_of, console, print_json, read_text
+from xunwen.cli.context import AsJson, client_of, console, json_of, print_json, read_text
 from xunwen.client import XunwenError
 
 group = typer.Typer(
@@ -65,7 +64,7 @@ def set_rules(
 ) -> None:
     """Replace all rules of a collection by those of a file."""
     try:
-        rules = json.loads(read_text(file))
+        rules = json_of(read_text(file))
     except ValueError as error:
         raise XunwenError(f"{file.name} is not JSON: {error}.") from error
     if not isinstance(rules, dict):
