@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,12 @@ def test_status_where_nothing_runs(
         ran = xunwen(command)
         assert ran.code == 1
         assert ran.err.startswith("xunwen: ")
+
+
+def test_the_version(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    ran = xunwen("--version")
+    assert (ran.code, ran.out) == (0, f"xunwen {version('xunwen')}\n")
+    assert gateway.asked == []
 
 
 def test_an_unknown_benchmark_is_refused_in_words() -> None:

@@ -1,6 +1,7 @@
 """The `xunwen` command."""
 
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -41,6 +42,12 @@ _OF_THIS_MACHINE = ("up", "down", "status", "logs")
 """Commands that act on this machine only, whatever gateway the environment names."""
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"xunwen {version('xunwen')}")
+        raise typer.Exit
+
+
 @app.callback()
 def connection(
     ctx: typer.Context,
@@ -57,6 +64,12 @@ def connection(
         typer.Option(envvar="XUNWEN_API_KEY", help="API key, if the gateway asks for one."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     source = ctx.get_parameter_source("url")
     named = source is not None and source.name == "COMMANDLINE"
