@@ -17,6 +17,7 @@ from tests.cli.conftest import Xunwen
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.stack import XUNWEN
 from xunwen.cli.main import app
+from xunwen.client.retries import Patience, Retries
 
 HIT = {
     "id": "1",
@@ -202,6 +203,17 @@ def test_index_ends_as_its_job(
     ran = xunwen("index", str(file), "--collection", "notes")
     assert ran.code == code
     assert f"job j1 {state}: 2 read, 2 indexed" in ran.out
+
+
+def test_a_job_that_cannot_be_followed_any_more_goes_on(
+    gateway: ScriptedGateway, xunwen: Xunwen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retries, "patience", lambda _: Patience(0.0))
+    gateway.answer(200, job("running"))
+    gateway.answer(200, b"", content_encoding="gzip", content_length="5")  # no answer can be read
+    ran = xunwen("jobs", "watch", "j1")
+    assert ran.code == 3
+    assert "The job goes on; see `xunwen jobs watch j1`." in ran.err
 
 
 def test_jobs_and_collections_as_lists(gateway: ScriptedGateway, xunwen: Xunwen) -> None:

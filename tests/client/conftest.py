@@ -10,7 +10,7 @@ from tests.client.scripted import ScriptedGateway, scripted_gateway
 from xunwen import AsyncClient, Client
 from xunwen.client.retries import Retries
 
-FAST = Retries(attempts=3, first_seconds=0.001, longest_seconds=1.0)
+FAST = Retries(attempts=3, first_seconds=0.001, longest_seconds=1.0, away_seconds=2.0)
 
 Do = Callable[..., Any]
 """do(method, *arguments) calls a method of the client; iterators come back as lists."""

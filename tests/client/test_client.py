@@ -332,6 +332,50 @@ def test_watch_tells_another_refusal_of_the_events(gateway: ScriptedGateway, do:
         do("watch", "j1")
 
 
+def test_watch_waits_for_a_gateway_that_is_started_again(
+    gateway: ScriptedGateway, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway behind a proxy is 502 or 503 meanwhile, of the proxy's own form."""
+    monkeypatch.setattr(exchange, "PAUSE_SECONDS", 0.01)
+    gateway.answer(200, job("running"))
+    for _ in range(8):
+        gateway.answer(502, b"<html>Bad Gateway</html>")
+    gateway.answer(200, job("running", 1))
+    gateway.answer(200, f"data: {json.dumps(job('succeeded', 2))}\n\n".encode())
+    assert [item.counts.indexed for item in do("watch", "j1")] == [0, 1, 2]
+
+
+def test_watch_waits_for_no_gateway_for_ever(
+    gateway: ScriptedGateway, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "PAUSE_SECONDS", 0.01)
+    gateway.answer(200, job("running"))
+    gateway.answer(502, b"<html>Bad Gateway</html>")
+    with pytest.raises(ApiError, match="502"):
+        do("watch", "j1")
+    gateway.script[:] = [
+        (200, job("running"), {}),
+        (404, problem(404, "job_not_found", "Gone."), {}),
+    ]
+    asked = len(gateway.asked)
+    with pytest.raises(ApiError, match="Gone"):
+        do("watch", "j1")
+    assert len(gateway.asked) == asked + 2, "what is refused is not asked for again"
+
+
+@pytest.mark.parametrize("line", [b"<html>", "登录".encode("gbk"), b'{"state": "paused"}'])
+@pytest.mark.parametrize("method", ["errors", "watch"])
+def test_lines_that_are_not_xunwens(
+    method: str, line: bytes, gateway: ScriptedGateway, do: Do
+) -> None:
+    if method == "watch":
+        gateway.answer(200, job("running"))
+        line = b"data: " + line
+    gateway.answer(200, line + b"\n")
+    with pytest.raises(XunwenError, match="same version"):
+        do(method, "j1")
+
+
 def test_jobs_are_iterated_over_pages(gateway: ScriptedGateway, do: Do) -> None:
     gateway.answer(200, {"jobs": [job("succeeded", job_id="b")], "next": "b"})
     gateway.answer(200, {"jobs": [job("succeeded", job_id="a")], "next": None})

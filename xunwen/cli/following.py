@@ -9,7 +9,7 @@ from services.common.wire.input_formats import Charset
 from services.common.wire.jobs import Job, JobState
 from xunwen.cli.context import console, print_json
 from xunwen.cli.exits import Exit
-from xunwen.client import Client
+from xunwen.client import Client, ConnectionFailed
 
 
 def follow(client: Client, job_id: str, *, as_json: bool) -> None:
@@ -17,14 +17,20 @@ def follow(client: Client, job_id: str, *, as_json: bool) -> None:
     try:
         job = _watched_as_json(client, job_id) if as_json else _watched(client, job_id)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nThe job goes on; see `xunwen jobs watch {job_id}`.\n")
+        sys.stderr.write(f"\n{_goes_on(job_id)}\n")
         raise typer.Exit(Exit.INTERRUPTED) from None
+    except ConnectionFailed as error:
+        raise ConnectionFailed(f"{error} {_goes_on(job_id)}") from error
     if not as_json:
         console.print(outcome(job))
     if job.state is JobState.SUCCEEDED_WITH_ERRORS:
         raise typer.Exit(Exit.WITH_REJECTED)
     if job.state is not JobState.SUCCEEDED:
         raise typer.Exit(Exit.FAILED)
+
+
+def _goes_on(job_id: str) -> str:
+    return f"The job goes on; see `xunwen jobs watch {job_id}`."
 
 
 def outcome(job: Job) -> str:

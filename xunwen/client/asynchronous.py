@@ -34,8 +34,8 @@ from xunwen.client.answers import (
     SimilarAnswer,
     Suggestions,
 )
-from xunwen.client.errors import ApiError, ConnectionFailed
-from xunwen.client.retries import Retries
+from xunwen.client.errors import ApiError, XunwenError
+from xunwen.client.retries import Retries, is_passing
 from xunwen.client.uploads import Input, Upload, job_options, open_upload
 
 T = TypeVar("T", bound=BaseModel)
@@ -435,7 +435,8 @@ class AsyncClient:
     async def watch(self, job_id: str) -> AsyncIterator[Job]:
         """The job each time it has moved, ending with its final state.
 
-        Goes on after a lost connection; raises when the gateway stays away.
+        Goes on after a lost connection, and waits a minute for a gateway that is started again;
+        raises when it stays away.
         """
         last = await self.job(job_id)
         yield last
@@ -445,8 +446,7 @@ class AsyncClient:
                     yield job
                 last = job
             if not last.state.final:
-                await asyncio.sleep(exchange.PAUSE_SECONDS)
-                last = await self.job(job_id)
+                last = await self._job_again(job_id)
                 yield last
 
     async def wait(self, job_id: str) -> Job:
@@ -465,33 +465,45 @@ class AsyncClient:
 
     async def errors(self, job_id: str) -> AsyncIterator[RejectedLine]:
         """The rejected lines of a job, streamed."""
-        async for line in self._lines(calls.errors_path(job_id)):
-            yield RejectedLine.model_validate_json(line)
+        path = calls.errors_path(job_id)
+        async for line in self._lines(path):
+            yield exchange.parsed(RejectedLine, line, f"GET {path}")
+
+    async def _job_again(self, job_id: str) -> Job:
+        """The job after a lost connection."""
+        patience = self._retries.patience()
+        while True:
+            await asyncio.sleep(exchange.PAUSE_SECONDS)
+            try:
+                return await self.job(job_id)
+            except XunwenError as error:
+                if not patience.lasts(error):
+                    raise
 
     async def _events(self, job_id: str) -> AsyncIterator[Job]:
         """Progress as the server sends it; ends early when the connection is lost, or after a pause
         if the server follows too many jobs already."""
+        path = calls.events_path(job_id)
         try:
-            async for line in self._lines(calls.events_path(job_id)):
-                if line.startswith("data:"):
-                    yield Job.model_validate_json(line.removeprefix("data:"))
-        except ConnectionFailed:
-            return
-        except ApiError as error:
-            if error.code != "overloaded":
+            async for line in self._lines(path):
+                if line.startswith(b"data:"):
+                    yield exchange.parsed(Job, line.removeprefix(b"data:"), f"GET {path}")
+        except XunwenError as error:
+            if not is_passing(error):
                 raise
-            await asyncio.sleep(exchange.CROWDED_SECONDS)
+            if isinstance(error, ApiError) and error.code == "overloaded":
+                await asyncio.sleep(exchange.CROWDED_SECONDS)
 
-    async def _lines(self, path: str) -> AsyncIterator[str]:
+    async def _lines(self, path: str) -> AsyncIterator[bytes]:
         """The lines of an answer. They end with a line feed only: httpx would also cut a text at a
         line separator in it, such as U+2028."""
         rest = b""
         async for block in self._blocks(path):
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                yield line.decode()
+                yield line
         if rest:
-            yield rest.decode()
+            yield rest
 
     async def _blocks(self, path: str) -> AsyncIterator[bytes]:
         try:

@@ -115,11 +115,19 @@ def read(call: Call[T], response: httpx.Response) -> T:
         raise ApiError.of(response)
     if issubclass(call.answer, Text):
         return call.answer(text=response.text)
+    return parsed(call.answer, response.content or b"{}", f"{call.method} {call.path}")
+
+
+def parsed(answer: type[T], content: bytes, call: str) -> T:
+    """An answer, or a line of one, of the call with this name.
+
+    Raises XunwenError if it is not Xunwen's.
+    """
     try:
-        return call.answer.model_validate_json(response.content or b"{}")
+        return answer.model_validate_json(content)
     except ValidationError as error:
         raise XunwenError(
-            f"{call.method} {call.path} was answered in a form this client does not know;"
+            f"{call} was answered in a form this client does not know;"
             " are client and server of the same version?"
         ) from error
 

@@ -34,8 +34,8 @@ from xunwen.client.answers import (
     SimilarAnswer,
     Suggestions,
 )
-from xunwen.client.errors import ApiError, ConnectionFailed
-from xunwen.client.retries import Retries
+from xunwen.client.errors import ApiError, XunwenError
+from xunwen.client.retries import Retries, is_passing
 from xunwen.client.uploads import Input, Upload, job_options, open_upload
 
 T = TypeVar("T", bound=BaseModel)
@@ -421,7 +421,8 @@ class Client:
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job each time it has moved, ending with its final state.
 
-        Goes on after a lost connection; raises when the gateway stays away.
+        Goes on after a lost connection, and waits a minute for a gateway that is started again;
+        raises when it stays away.
         """
         last = self.job(job_id)
         yield last
@@ -431,8 +432,7 @@ class Client:
                     yield job
                 last = job
             if not last.state.final:
-                time.sleep(exchange.PAUSE_SECONDS)
-                last = self.job(job_id)
+                last = self._job_again(job_id)
                 yield last
 
     def wait(self, job_id: str) -> Job:
@@ -451,33 +451,44 @@ class Client:
 
     def errors(self, job_id: str) -> Iterator[RejectedLine]:
         """The rejected lines of a job, streamed."""
-        for line in self._lines(calls.errors_path(job_id)):
-            yield RejectedLine.model_validate_json(line)
+        path = calls.errors_path(job_id)
+        for line in self._lines(path):
+            yield exchange.parsed(RejectedLine, line, f"GET {path}")
+
+    def _job_again(self, job_id: str) -> Job:
+        """The job after a lost connection."""
+        patience = self._retries.patience()
+        while True:
+            time.sleep(exchange.PAUSE_SECONDS)
+            try:
+                return self.job(job_id)
+            except XunwenError as error:
+                if not patience.lasts(error):
+                    raise
 
     def _events(self, job_id: str) -> Iterator[Job]:
         """Progress as the server sends it; ends early when the connection is lost, or after a pause
         if the server follows too many jobs already."""
+        path = calls.events_path(job_id)
         try:
-            for line in self._lines(calls.events_path(job_id)):
-                if line.startswith("data:"):
-                    yield Job.model_validate_json(line.removeprefix("data:"))
-        except ConnectionFailed:
-            return
-        except ApiError as error:
-            if error.code != "overloaded":
+            for line in self._lines(path):
+                if line.startswith(b"data:"):
+                    yield exchange.parsed(Job, line.removeprefix(b"data:"), f"GET {path}")
+        except XunwenError as error:
+            if not is_passing(error):
                 raise
-            time.sleep(exchange.CROWDED_SECONDS)
+            if isinstance(error, ApiError) and error.code == "overloaded":
+                time.sleep(exchange.CROWDED_SECONDS)
 
-    def _lines(self, path: str) -> Iterator[str]:
+    def _lines(self, path: str) -> Iterator[bytes]:
         """The lines of an answer. They end with a line feed only: httpx would also cut a text at a
         line separator in it, such as U+2028."""
         rest = b""
         for block in self._blocks(path):
             *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                yield line.decode()
+            yield from lines
         if rest:
-            yield rest.decode()
+            yield rest
 
     def _blocks(self, path: str) -> Iterator[bytes]:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.common.wire.jobs import Job
 from xunwen.client import Client, XunwenError
+from xunwen.client.retries import Retries
 from xunwen.embedded.earlier import carry_over
 from xunwen.embedded.errors import EmbeddedError, NotRunning
 from xunwen.embedded.failure import last_line, log_tail, start_failure
@@ -25,6 +26,8 @@ from xunwen.embedded.supervision import Supervisor
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120.0
+_RETRIES = Retries(away_seconds=5.0)
+"""A gateway that is away for longer was stopped, since supervisord starts it again at once."""
 _ENDED = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 
 
@@ -183,7 +186,7 @@ def _index(
     try:
         # Before the first start no other key can exist.
         key = os.environ.get("XUNWEN_GATEWAY_OPERATOR_KEY")
-        with Client(settings.gateway_url, api_key=key) as client:
+        with Client(settings.gateway_url, api_key=key, retries=_RETRIES) as client:
             carried = carry_over(client, settings)
             _follow(carried, "documents moved from milvus-lite 3", progress, stop)
             if sample:
