@@ -1,9 +1,11 @@
 """`xunwen tune` on real collections: one with a graph, one that is exact."""
 
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +17,7 @@ from tests.milvus import plain_client
 from tests.milvus_standalone import available, milvus_standalone
 from tests.servers import Server
 from xunwen.cli.tuning import app
-from xunwen.cli.tuning.measure import Reading, knob_of, recommended
+from xunwen.cli.tuning.measure import Reading, exact_top, knob_of, recommended
 from xunwen.client import XunwenError
 
 
@@ -86,3 +88,19 @@ def test_the_cheapest_that_is_good_enough_is_recommended() -> None:
     knob = knob_of("IVF_FLAT")
     assert knob is not None
     assert knob.variable == "XUNWEN_RECALL_NPROBE"
+
+
+def test_exact_answers_need_no_more_memory_for_more_queries() -> None:
+    """The scores of all queries would take gigabytes in a large collection."""
+    numbers = np.random.default_rng(0)
+    vectors = numbers.standard_normal((20_000, 8), dtype=np.float32)
+    queries = numbers.standard_normal((300, 8), dtype=np.float32)
+    ids = [f"d{number}" for number in range(len(vectors))]
+    tracemalloc.start()
+    found = exact_top(ids, vectors, queries, 10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+    for query, top in zip(queries, found, strict=True):
+        assert top == {ids[at] for at in np.argsort(vectors @ query)[-10:]}
+    assert exact_top(ids[:3], vectors[:3], queries[:1], 3) == [frozenset(ids[:3])]
