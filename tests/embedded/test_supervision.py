@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -93,3 +95,13 @@ def test_a_deep_home_still_has_a_socket_of_possible_length(settings: EmbeddedSet
     deep = settings.model_copy(update={"home": settings.home / ("d" * 100)})
     assert len(os.fsencode(socket_path(deep))) < 104
     assert socket_path(deep) != socket_path(settings)
+
+
+def test_a_shell_with_another_temporary_folder_finds_the_system(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deep = settings.model_copy(update={"home": settings.home / ("d" * 100)})
+    socket = socket_path(deep)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # It is read anew, as in another process.
+    assert socket_path(deep) == socket

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import xmlrpc.client
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ MARK = "XUNWEN_EMBEDDED_HOME"
 """Every process of an embedded system carries its home directory in this variable."""
 
 _MAX_SOCKET_PATH = 100
+_SHORT = Path("/tmp")  # noqa: S108 - TMPDIR may be another folder where the system is stopped
 _NOT_ANSWERING = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
@@ -112,13 +112,13 @@ class Supervisor:
 
 
 def socket_path(settings: EmbeddedSettings) -> Path:
-    """Path of supervisord's socket: in the home directory, or in the temporary folder if the path
-    would be too long for a socket."""
+    """Path of supervisord's socket: in the home directory, or in /tmp if the path would be too long
+    for a socket."""
     inside = settings.run_dir / "supervisor.sock"
     if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
         return inside
     digest = hashlib.sha256(os.fsencode(settings.home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"xunwen-{os.getuid()}-{digest}.sock"
+    return _SHORT / f"xunwen-{os.getuid()}-{digest}.sock"
 
 
 def leash() -> list[str]:
