@@ -14,7 +14,16 @@ from tests.stack import PAPERS, Stack
 from tests.training.literature import write_literature
 from training.cli.evaluate import app
 from training.evaluation import legs
-from training.evaluation.comparison import SavedRun, compare, holm, losses, randomisation
+from training.evaluation.comparison import (
+    SavedRun,
+    compare,
+    holm,
+    judge,
+    load_run,
+    losses,
+    randomisation,
+    save_run,
+)
 from training.evaluation.judgements import read_corpus, read_judged
 from training.evaluation.metrics import per_query
 from training.failures import DataInvalid
@@ -334,6 +343,16 @@ def test_a_collection_is_asked_phase_by_phase(stack: Stack, tmp_path: Path) -> N
     assert f"1.00 -> 0.00  {asked[1]['title']}" in one.stdout
     nowhere = stack.xunwen(*given[:3], "--collection", "nowhere", *given[5:])
     assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1), nowhere.stderr
+
+
+def test_a_run_equals_its_own_file(tmp_path: Path) -> None:
+    qrels = {f"q{number}": {"a": 1, "b": 1, "c": 1} for number in range(12)}
+    answers = {key: [*"xyz"[: at % 4], "a"] for at, key in enumerate(qrels)}
+    run = SavedRun({key: key for key in qrels}, {"row": per_query(qrels, answers)})
+    save_run(tmp_path / "run.json", run)
+    verdict = judge(load_run(tmp_path / "run.json"), run, tolerance=0)
+    assert not verdict.changed
+    assert {(change.difference, change.p) for change in verdict.changes} == {(0, 1)}
 
 
 def test_randomisation_is_exact_for_few_differences() -> None:

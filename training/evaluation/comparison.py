@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from training.evaluation.metrics import NAMES
 from training.failures import DataInvalid
 
-Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
+Floats = NDArray[np.float64]
+Values = Mapping[str, Mapping[str, Floats]]
 """Values by row of the table and by measure, one for each query in the order of the queries."""
+Places = tuple[list[int], list[int]]
+"""Positions of the same queries in two runs."""
 
 ROUNDS = 10_000
 TESTED = ("R@1", "R@10", "R@50", "MRR@10", "nDCG@10")
 MAIN = "MRR@10"
 _FORMAT = 1
+_DIGITS = 6
+"""Decimals of a saved value; values are compared in these, so that a run equals its own file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def save_run(path: Path, run: SavedRun) -> None:
         "format": _FORMAT,
         "queries": [[key, text] for key, text in run.queries.items()],
         "rows": {
-            row: {name: [round(float(value), 6) for value in values[name]] for name in NAMES}
+            row: {name: [round(float(value), _DIGITS) for value in values[name]] for name in NAMES}
             for row, values in run.values.items()
         },
     }
@@ -120,9 +125,9 @@ def compare(before: SavedRun, now: SavedRun) -> list[Change]:
 
     Raises DataInvalid if the runs have no query or row in common.
     """
-    earlier, later = _shared(before, now)
+    shared = _shared(before, now)
     pairs = [
-        (row, name, before.values[row][name][earlier], now.values[row][name][later])
+        (row, name, *_paired(before, now, row, name, shared))
         for row in now.values
         if row in before.values
         for name in TESTED
@@ -138,15 +143,15 @@ def compare(before: SavedRun, now: SavedRun) -> list[Change]:
 
 def losses(before: SavedRun, now: SavedRun, row: str) -> Iterator[Loss]:
     """Every query whose MRR@10 changed in a row, worst losses first."""
-    earlier, later = _shared(before, now)
-    keys = [*now.queries]
-    old, new = before.values[row][MAIN][earlier], now.values[row][MAIN][later]
+    shared = _shared(before, now)
+    keys, later = [*now.queries], shared[1]
+    old, new = _paired(before, now, row, MAIN, shared)
     for at in np.argsort(new - old, kind="stable"):
         if new[at] != old[at]:
             yield Loss(row, now.queries[keys[later[at]]], float(old[at]), float(new[at]))
 
 
-def randomisation(before: NDArray[np.float64], now: NDArray[np.float64], seed: int = 0) -> float:
+def randomisation(before: Floats, now: Floats, seed: int = 0) -> float:
     """Two-sided p-value of the paired randomisation test (Smucker et al., CIKM 2007).
 
     If the runs were alike, the sign of each query's difference would be random: p is the share of
@@ -174,7 +179,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _shared(before: SavedRun, now: SavedRun) -> tuple[list[int], list[int]]:
+def _paired(
+    before: SavedRun, now: SavedRun, row: str, name: str, shared: Places
+) -> tuple[Floats, Floats]:
+    """The values of a measure in both runs, in the order of the later one."""
+    earlier, later = shared
+    old, new = before.values[row][name][earlier], now.values[row][name][later]
+    return np.round(old, _DIGITS), np.round(new, _DIGITS)
+
+
+def _shared(before: SavedRun, now: SavedRun) -> Places:
     """Positions of the queries of both runs, in the order of the later one."""
     position = {key: at for at, key in enumerate(before.queries)}
     shared = [(position[key], at) for at, key in enumerate(now.queries) if key in position]
