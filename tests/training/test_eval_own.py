@@ -355,6 +355,28 @@ def test_a_run_equals_its_own_file(tmp_path: Path) -> None:
     assert {(change.difference, change.p) for change in verdict.changes} == {(0, 1)}
 
 
+def test_what_only_one_run_has_is_said(folder: Path, models: Path) -> None:
+    def run(*options: str) -> str:
+        result = CliRunner().invoke(app, ["own", str(folder / "beir"), *options])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    saved, page = str(folder / "saved.json"), folder / "report.html"
+    run("--save", saved, "--encoder", str(models / "encoder"))
+    assert "are compared" not in run("--against", saved, "--encoder", str(models / "encoder"))
+    with (folder / "beir" / "qrels" / "test.tsv").open("a", encoding="utf-8") as qrels:
+        qrels.write("q3\td2\t1\n")
+    said = (
+        "Only the queries of both runs are compared: 2 of 2 earlier and 3 present ones.",
+        "Only the rows of both runs are compared: 1 of 4 earlier and 1 present ones.",
+        "This run lacks rows of the earlier one: dense, hybrid, hybrid (RRF).",
+    )
+    printed = run("--against", saved, "--tolerance", "100", "--report", str(page))
+    for sentence in said:
+        assert sentence in printed
+        assert f"<p>{sentence}</p>" in page.read_text("utf-8")
+
+
 def test_randomisation_is_exact_for_few_differences() -> None:
     """All of n differences of one sign: two of the 2^n sign patterns are as extreme."""
     before = np.zeros(20)

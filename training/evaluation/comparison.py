@@ -72,6 +72,8 @@ class Verdict:
     """The queries of that row whose main measure changed, worst losses first."""
     worse: Sequence[str]
     """Rows that lost more of the main measure than is tolerated."""
+    left_out: Sequence[str] = ()
+    """Sentences about the queries and rows of one of the runs only, which are not compared."""
 
     @property
     def lost(self) -> list[Loss]:
@@ -117,7 +119,22 @@ def judge(before: SavedRun, now: SavedRun, tolerance: float) -> Verdict:
     main = {change.row: change for change in changes if change.measure == MAIN}
     row = min(main, key=lambda name: main[name].difference)
     worse = [name for name, change in main.items() if -100 * change.difference > tolerance]
-    return Verdict(changes, row, [*losses(before, now, row)], worse)
+    return Verdict(changes, row, [*losses(before, now, row)], worse, [*_left_out(before, now)])
+
+
+def _left_out(before: SavedRun, now: SavedRun) -> Iterator[str]:
+    for what, earlier, later in (
+        ("queries", before.queries, now.queries),
+        ("rows", before.values, now.values),
+    ):
+        shared = earlier.keys() & later.keys()
+        if len(shared) < max(len(earlier), len(later)):
+            yield (
+                f"Only the {what} of both runs are compared: {len(shared):,} of"
+                f" {len(earlier):,} earlier and {len(later):,} present ones."
+            )
+    if missing := [row for row in before.values if row not in now.values]:
+        yield f"This run lacks rows of the earlier one: {', '.join(missing)}."
 
 
 def compare(before: SavedRun, now: SavedRun) -> list[Change]:

@@ -95,6 +95,7 @@ def _comparison(verdict: Verdict) -> str:
         [
             "<h3>Against the run before</h3>",
             worse,
+            *(f"<p>{escape(sentence)}</p>" for sentence in verdict.left_out),
             _table(["", "measure", "before", "now", "difference", "p (Holm)"], changes),
             f"<h3>{escape(verdict.row)}: {len(lost)} queries lost, {len(gained)} gained</h3>",
             _difference_curve(verdict),

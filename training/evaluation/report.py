@@ -40,7 +40,7 @@ def comparison_markdown(verdict: Verdict) -> str:
     ]
     lost = verdict.lost
     gained = len(verdict.changed) - len(lost)
-    lines += ["", f"{verdict.row}: {len(lost)} queries lost, {gained} gained"]
+    lines += ["", *verdict.left_out, f"{verdict.row}: {len(lost)} queries lost, {gained} gained"]
     lines += [
         f"  {loss.before:.2f} -> {loss.now:.2f}  {loss.query}" for loss in lost[:_SHOWN_LOSSES]
     ]
