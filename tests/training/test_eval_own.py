@@ -276,6 +276,22 @@ def test_a_wrong_earlier_run_ends_before_anything_is_measured(
     assert "is no run that --save wrote" in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--filter", "{}"], "--filter is for a running system"),
+        (["--gateway", "http://127.0.0.1:1"], "--gateway is for a running system"),
+        (["--collection", "papers", "--encoder", "models"], "--encoder is for --corpus"),
+        (["--collection", "papers", "--ranker", "models"], "--ranker is for --corpus"),
+        (["--collection", "papers", "--cache", "kept"], "--cache is for --corpus"),
+    ],
+)
+def test_an_option_without_effect_is_refused(options: list[str], named: str, folder: Path) -> None:
+    result = CliRunner().invoke(app, ["own", str(folder / "beir"), *options])
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert named in result.output
+
+
 def test_files_are_written_into_folders_that_do_not_exist_yet(folder: Path) -> None:
     new = folder / "new"
     options = ["--report", str(new / "a" / "r.html"), "--save", str(new / "s" / "r.json")]

@@ -3,6 +3,7 @@ collection."""
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,6 +78,12 @@ def main(
     collection, and each phase of the cascade is a row.
     """
     with plain_errors():
+        online = {"--filter": search_filter, "--gateway": gateway, "--recall": recall}
+        offline = {"--encoder": encoder, "--ranker": ranker, "--cache": cache}
+        if collection is None:
+            _refuse(online, "is for a running system: name its --collection, or leave it away")
+        else:
+            _refuse(offline, "is for --corpus without a running system: leave --collection away")
         earlier = load_run(against) if against else None
         judged = read_judged(queries, qrels, corpus)
         if collection is None:
@@ -95,6 +102,13 @@ def main(
         outcomes = Outcomes(tolerance)
         outcomes.add(judged.task, judged.qrels, rankings, save=save, against=earlier)
         outcomes.end(report)
+
+
+def _refuse(options: Mapping[str, object], reason: str) -> None:
+    """Raises DataInvalid for an option that is given, since it would be without effect."""
+    for name, value in options.items():
+        if value is not None:
+            raise DataInvalid(f"{name} {reason}")
 
 
 def _offline(
