@@ -62,6 +62,13 @@ def test_a_matrix_with_its_texts(stack: Stack, tmp_path: Path) -> None:
         assert found.hits[0].text == "国有企业改革"
         client.delete_collection("matrix")
     texts.write_text("一行\n", "utf-8")
+    # Rows without a document are left out, and the exit code says so, as that of `index` does.
+    texts.write_text("id,title\na,水稻\n,海洋\nc,\n", "utf-8")
+    partly = stack.xunwen(*given, "--encoder", str(ENCODER))
+    assert (partly.returncode, "1 documents in matrix, 2 rejected" in partly.stdout) == (4, True)
+    with Client(stack.url) as client:
+        client.delete_collection("matrix")
+    texts.write_text("一行\n", "utf-8")
     wrong = stack.xunwen(*given, "--encoder", str(ENCODER))
     assert (wrong.returncode, "a row for each line" in wrong.stderr) == (1, True)
 

@@ -27,6 +27,8 @@ class Delivery:
     number: int
     documents: list[dict[str, Any]]
     vectors: NDArray[np.floating]
+    left_out: int = 0
+    """Number of records of a matrix's texts that are no documents."""
 
 
 def complete(shards: ShardFolder) -> Iterator[Shard]:
@@ -44,10 +46,14 @@ def complete(shards: ShardFolder) -> Iterator[Shard]:
 
 def of_shard(shards: ShardFolder, shard: Shard) -> Delivery:
     """The content of a finished shard. Raises ExtractionError if it is damaged."""
-    vectors = np.load(shards.file(shard.number, "npy"), mmap_mode="r")
-    with shards.file(shard.number, "jsonl").open("rb") as lines:
-        documents = [_ROW.validate_json(line) for line in lines]
-    if not len(documents) == shard.documents == len(vectors):
+    try:
+        vectors = _matrix(shards.file(shard.number, "npy"))
+        with shards.file(shard.number, "jsonl").open("rb") as lines:
+            documents = [_ROW.validate_json(line) for line in lines]
+        whole = len(documents) == shard.documents == len(vectors)
+    except (FileNotFoundError, ValueError):  # A line of JSON that is none is a ValueError, too.
+        whole = False
+    if not whole:
         raise ExtractionError(
             f"shard {shard.number} of {shards.path} is damaged; delete its .json file and extract"
             " again"
@@ -63,11 +69,12 @@ def of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
     documents and rows differ.
     """
     try:
-        matrix = np.load(source, mmap_mode="r")
+        matrix = _matrix(source)
     except (OSError, ValueError) as error:
-        raise ExtractionError(f"{source} is no .npy matrix; numpy.save writes one") from error
-    if matrix.ndim != 2 or matrix.dtype.kind != "f":
-        raise ExtractionError(f"{source} must be a float matrix [documents, dimension]")
+        raise ExtractionError(
+            f"{source} is no .npy file of a float matrix [documents, dimension], or not a whole"
+            " one; numpy.save writes one"
+        ) from error
     rows = file.rows()
     if not rows == len(matrix) > 0:
         raise ExtractionError(
@@ -91,5 +98,16 @@ def of_matrix(source: Path, file: DocumentFile) -> Iterator[Delivery]:
                 kept.append(place)
             lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
             unit = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-            yield Delivery("block", number, documents, unit[kept])
+            yield Delivery("block", number, documents, unit[kept], len(block) - len(kept))
             number += 1
+
+
+def _matrix(file: Path) -> NDArray[np.floating]:
+    """The float matrix of a .npy file, which stays on disk. Raises OSError, ValueError."""
+    try:
+        matrix = np.load(file, mmap_mode="r")
+    except EOFError as error:  # The file is empty.
+        raise ValueError(f"{file} is empty") from error
+    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
+        raise ValueError(f"{file} holds no float matrix")
+    return matrix

@@ -90,11 +90,23 @@ def load(
         raise typer.BadParameter(
             "--bulk-import sends a whole load as one job; leave --seen-at and --first-shard away"
         )
+    rejected = 0
+
+    def counted(deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+        """The deliveries with documents; the records of all that are none count as rejected."""
+        nonlocal rejected
+        for one in deliveries:
+            rejected += one.left_out
+            if one.documents:
+                yield one
+
     with plain_errors(), client_of(ctx) as client:
         if texts is not None:
             target = Target(client, collection, _fingerprint(encoder), partition)
             file = document_file(texts, format, mapping, charset)
-            deliveries = (one for one in of_matrix(source, file) if one.number >= first_shard)
+            deliveries = counted(
+                one for one in of_matrix(source, file) if one.number >= first_shard
+            )
             jobs = (_whole(target, deliveries),) if bulk_import else _each(target, deliveries)
         else:
             shards = ShardFolder(source)
@@ -105,7 +117,7 @@ def load(
             else:
                 deliveries = (of_shard(shards, shard) for shard in found)
                 jobs = (_whole(target, deliveries),) if bulk_import else _each(target, deliveries)
-        indexed = rejected = 0
+        indexed = 0
         for job in jobs:
             indexed += job.counts.indexed
             rejected += job.counts.rejected
