@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from typer.testing import CliRunner
 
 from services.common.engine import PredictorOptions, open_encoder
 from tests.stack import Stack
+from training.cli.load import app
 from training.data.documents import DocumentFile
 from training.extract.extraction import extract
 from training.extract.shards import ShardFolder
@@ -87,3 +90,21 @@ def test_what_cannot_be_loaded_is_one_clear_line(stack: Stack, tmp_path: Path) -
     other = stack.xunwen("load", str(folder), "--collection", "loaded")
     assert other.returncode == 1
     assert "is not installed; the fingerprints of those that are" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--texts", "t.txt", "--encoder", "e", "--seen-at", "s3://b/v"], "--seen-at is for"),
+        (["--encoder", "e"], "are for --texts"),
+        (["--mapping", "{}"], "are for --texts"),
+        (["--format", "csv"], "are for --texts"),
+        (["--charset", "gb18030"], "are for --texts"),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    options: list[str], named: str, tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path), "--collection", "loaded", *options])
+    assert result.exit_code == 2, result.output
+    assert named in " ".join(result.stderr.replace("\u2502", " ").split())

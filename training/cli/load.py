@@ -90,6 +90,13 @@ def load(
         raise typer.BadParameter(
             "--bulk-import sends a whole load as one job; leave --seen-at and --first-shard away"
         )
+    if texts is not None and seen_at is not None:
+        raise typer.BadParameter("--seen-at is for a folder of `xunwen extract`, not for --texts")
+    if texts is None and any(one is not None for one in (encoder, format, mapping, charset)):
+        raise typer.BadParameter(
+            "--encoder, --format, --mapping and --charset are for --texts: a folder of"
+            " `xunwen extract` records its own"
+        )
     rejected = 0
 
     def counted(deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
