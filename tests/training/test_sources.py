@@ -28,6 +28,7 @@ from training.networks.cross_encoder import CrossEncoder
 from training.networks.directory import load_encoder, load_masked, load_network, load_ranker
 from training.networks.encoder import Encoder
 from training.networks.source import read_source
+from training.networks.tokenization import load_tokenizer
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
 from training.objectives.simcse import SimcseObjective, SimcseRecipe
 from training.run.recipe import load_recipe
@@ -346,6 +347,34 @@ def test_a_body_that_is_not_covered_is_refused(tmp_path: Path) -> None:
             load_encoder(directory)
 
 
+def test_each_line_of_a_vocabulary_is_one_word(tmp_path: Path) -> None:
+    separators = ["\u2028", "\x85", "\x1c", "\x0b", "", "\u3000"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *separators, "甲", "乙"]
+    for end in ("\n", "\r\n", ""):
+        (tmp_path / "vocab.txt").write_bytes(((end or "\n").join(words) + end).encode())
+        tokenizer = load_tokenizer(tmp_path)
+        assert tokenizer.encode("甲乙").ids == [2, 10, 11, 3]
+
+
+@pytest.mark.parametrize(
+    ("noted", "word"),
+    [
+        (None, "bert"),
+        ({}, "bert"),
+        ({"do_lower_case": True}, "bert"),
+        ({"do_lower_case": False}, "BERT"),
+    ],
+)
+def test_letters_stay_capital_where_the_tokenizer_keeps_them(
+    noted: dict[str, bool] | None, word: str, tmp_path: Path
+) -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "bert", "BERT"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words), "utf-8")
+    if noted is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(noted), "utf-8")
+    assert load_tokenizer(tmp_path).encode("BERT").tokens[1:-1] == [word]
+
+
 def _with_more_words(ernie: Path) -> None:
     (ernie / "tokenizer.json").unlink()
     vocabulary(ernie)
@@ -359,12 +388,19 @@ def _without_cls(ernie: Path) -> None:
     (ernie / "vocab.txt").write_text(words, "utf-8")
 
 
+def _with_a_broken_note(ernie: Path) -> None:
+    (ernie / "tokenizer.json").unlink()
+    vocabulary(ernie)
+    (ernie / "tokenizer_config.json").write_text("[]", "utf-8")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (_with_more_words, "the vocabulary is that of another model"),
         (_without_cls, r"vocab.txt lacks [CLS]; it must hold BERT's tokens"),
         (lambda ernie: (ernie / "tokenizer.json").write_text("{}"), "is no tokenizer"),
+        (_with_a_broken_note, "tokenizer_config.json is no JSON object"),
         (lambda ernie: (ernie / "tokenizer.json").unlink(), "has neither tokenizer.json nor"),
     ],
 )

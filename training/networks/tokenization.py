@@ -1,5 +1,6 @@
 """Turns text into token ids, by the same `tokenizer.json` that serving uses."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
         tokenizer.no_padding()
         return tokenizer
     if (directory / "vocab.txt").is_file():
-        return word_piece(directory / "vocab.txt")
+        return word_piece(directory / "vocab.txt", lower_case=_lower_case(directory))
     if directory.is_dir():
         raise FileNotFoundError(f"{source} has neither {TOKENIZER_FILE} nor vocab.txt")
     # These modules are slow to import, so they are imported only here.
@@ -54,19 +55,32 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
         return word_piece(Path(folder) / "vocab.txt")
 
 
-def word_piece(vocabulary: Path) -> Tokenizer:
+def _lower_case(directory: Path) -> bool:
+    """Whether the tokenizer of a `vocab.txt` makes letters small, as `tokenizer_config.json` notes;
+    without a note it does. Raises ModelUnknown."""
+    noted = directory / "tokenizer_config.json"
+    try:
+        settings = json.loads(noted.read_text("utf-8")) if noted.is_file() else {}
+        return bool(settings.get("do_lower_case", True))
+    except (ValueError, AttributeError) as error:
+        raise ModelUnknown(f"{noted} is no JSON object") from error
+
+
+def word_piece(vocabulary: Path, *, lower_case: bool = True) -> Tokenizer:
     """The tokenizer of a `vocab.txt`, which cuts text as paddlenlp's ErnieTokenizer does.
 
     Raises ModelUnknown.
     """
-    words = vocabulary.read_text(encoding="utf-8").splitlines()
+    # Only a line break ends a word: a vocabulary may hold other separators, such as U+2028, and a
+    # word more or less would give all words after it the vectors of their neighbours.
+    words = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     ids = {word: index for index, word in enumerate(words)}
     if missing := [token for token in ("[UNK]", "[CLS]", "[SEP]") if token not in ids]:
         raise ModelUnknown(
             f"{vocabulary} lacks {', '.join(missing)}; it must hold BERT's tokens, one a line"
         )
     tokenizer = Tokenizer(WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.normalizer = BertNormalizer(lowercase=lower_case)
     tokenizer.pre_tokenizer = BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer.add_special_tokens([token for token in special if token in ids])
