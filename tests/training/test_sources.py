@@ -347,6 +347,64 @@ def test_a_body_that_is_not_covered_is_refused(tmp_path: Path) -> None:
             load_encoder(directory)
 
 
+_POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 409\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it has 0 bytes"),
+        (b"PK\x03\x04", "fetch it anew"),
+        (_POINTER.encode(), "git lfs pull"),
+    ],
+    ids=["empty", "cut", "pointer"],
+)
+@pytest.mark.parametrize(
+    "name", ["model_state.pdparams", "head.pdparams", "model.safetensors", "pytorch_model.bin"]
+)
+def test_damaged_weights_are_one_line(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    source = tiny_ernie(tmp_path / "source")
+    if "pdparams" not in name:
+        (source / "config.json").write_text('{"model_type": "bert"}', "utf-8")
+    if name == "head.pdparams":
+        (source / "head.json").write_text('{"kind": "encoder"}', "utf-8")
+    (source / name).write_bytes(content)
+    made = CliRunner().invoke(convert.app, ["huggingface", str(source), str(tmp_path / "network")])
+    assert (made.exit_code, made.stderr.count("\n")) == (1, 1), made.exception
+    assert f"{name} cannot be read as weights" in made.stderr
+    assert message in made.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", "[]", "config.json holds no JSON object"),
+        ("modules.json", "[{]", "modules.json is not JSON"),
+        ("modules.json", '["Dense"]', "has a module Dense"),
+        ("modules.json", '[{"idx": 2}]', "has a module None"),
+        ("1_Pooling/config.json", "[]", "config.json holds no JSON object"),
+        ("1_Pooling/config.json", "{", "config.json is not JSON"),
+    ],
+)
+def test_a_note_of_a_model_that_is_none_is_one_line(
+    name: str, content: str, message: str, tmp_path: Path
+) -> None:
+    source = vocabulary(tmp_path / "source")
+    body = BertModel(BertConfig(**SHAPE, pad_token_id=0))
+    write_safetensors(source / "model.safetensors", as_huggingface(body, ""))
+    # Some configurations have null where the padding is 0.
+    config = SHAPE | {"model_type": "bert", "hidden_act": "gelu", "pad_token_id": None}
+    (source / "config.json").write_text(json.dumps(config), "utf-8")
+    (source / "1_Pooling").mkdir()
+    assert isinstance(load_network(read_source(source)), Encoder)
+    (source / name).write_text(content, "utf-8")
+    made = CliRunner().invoke(convert.app, ["huggingface", str(source), str(tmp_path / "network")])
+    assert (made.exit_code, made.stderr.count("\n")) == (1, 1), made.exception
+    assert message in made.stderr
+
+
 def test_each_line_of_a_vocabulary_is_one_word(tmp_path: Path) -> None:
     separators = ["\u2028", "\x85", "\x1c", "\x0b", "", "\u3000"]
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *separators, "甲", "乙"]
@@ -400,7 +458,7 @@ def _with_a_broken_note(ernie: Path) -> None:
         (_with_more_words, "the vocabulary is that of another model"),
         (_without_cls, r"vocab.txt lacks [CLS]; it must hold BERT's tokens"),
         (lambda ernie: (ernie / "tokenizer.json").write_text("{}"), "is no tokenizer"),
-        (_with_a_broken_note, "tokenizer_config.json is no JSON object"),
+        (_with_a_broken_note, "tokenizer_config.json holds no JSON object"),
         (lambda ernie: (ernie / "tokenizer.json").unlink(), "has neither tokenizer.json nor"),
     ],
 )

@@ -4,7 +4,6 @@ BERT, RoBERTa and XLM-RoBERTa compute what an ERNIE body without task embeddings
 names differ, linear weights lie transposed, and RoBERTa's positions begin after its padding.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,9 @@ from safetensors import deserialize
 
 from services.common.engine.predictor import FloatArray
 from training.failures import ModelUnknown
+from training.networks.json_file import read_json, read_object
 from training.networks.paddlenlp_form import binary_score
-from training.networks.weights import State, listed
+from training.networks.weights import State, listed, reading
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
 _OFFSET_POSITIONS = {"bert": False, "roberta": True, "xlm-roberta": True}
@@ -61,7 +61,7 @@ def read_huggingface(directory: Path, config: dict[str, Any]) -> HuggingfaceMode
             f"positions; the types that load are {', '.join(_OFFSET_POSITIONS)} with absolute ones"
         )
     body, others = _split(_read_weights(directory))
-    pad = int(config.get("pad_token_id", 0))
+    pad = int(config.get("pad_token_id") or 0)  # Some configurations have null.
     positions = "embeddings.position_embeddings.weight"
     if _OFFSET_POSITIONS[kind] and positions in body:
         body[positions] = np.ascontiguousarray(body[positions][pad + 1 :])
@@ -88,13 +88,15 @@ def read_huggingface(directory: Path, config: dict[str, Any]) -> HuggingfaceMode
 
 def _read_weights(directory: Path) -> State:
     if (directory / SAFE).is_file():
-        return {
-            name: _array(content)
-            for name, content in deserialize((directory / SAFE).read_bytes())  # type: ignore[no-untyped-call]
-        }
+        with reading(directory / SAFE) as path:
+            return {
+                name: _array(content)
+                for name, content in deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+            }
     if (directory / PICKLED).is_file():
-        loaded: dict[str, Any] = load_torch(str(directory / PICKLED))
-        return {name: np.asarray(value, dtype=np.float32) for name, value in loaded.items()}
+        with reading(directory / PICKLED) as path:
+            loaded: dict[str, Any] = load_torch(str(path))
+            return {name: np.asarray(value, dtype=np.float32) for name, value in loaded.items()}
     raise ModelUnknown(f"{directory} has neither {SAFE} nor {PICKLED}")
 
 
@@ -151,15 +153,11 @@ def _head(directory: Path, body: State, others: State) -> tuple[State, dict[str,
 
 def noted_pooling(directory: Path) -> str:
     """The pooling that sentence-transformers noted; the mean if it noted none."""
-    modules = directory / "modules.json"
-    if modules.is_file():
-        types = [module["type"] for module in json.loads(modules.read_text("utf-8"))]
-        known = ("Transformer", "Pooling", "Normalize")
-        unknown = [kind for kind in types if kind.rpartition(".")[2] not in known]
-        if unknown:
-            raise ModelUnknown(f"{directory} has a module {unknown[0]}, which no network here has")
-    path = directory / "1_Pooling" / "config.json"
-    noted = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    for module in read_json(directory / "modules.json") or ():
+        kind = str(module.get("type") if isinstance(module, dict) else module)
+        if kind.rpartition(".")[2] not in ("Transformer", "Pooling", "Normalize"):
+            raise ModelUnknown(f"{directory} has a module {kind}, which no network here has")
+    noted = read_object(directory / "1_Pooling" / "config.json") or {}
     if noted.get("pooling_mode_cls_token"):
         return "cls"
     if noted and not noted.get("pooling_mode_mean_tokens"):

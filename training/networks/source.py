@@ -8,7 +8,6 @@
 | older PaddleNLP, such as the neural search examples | weights alone, or `model_config.json` |
 """
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from services.common.model_dir import MANIFEST
 from training.failures import ModelUnknown
 from training.networks import exported, huggingface_form, paddlenlp_form
+from training.networks.json_file import read_object
 from training.networks.prefixes import Prefixes
 from training.networks.weights import BODY_STATE, State, read_pdparams, split_state
 
@@ -65,27 +65,17 @@ def read_source(source: str | Path, *, like: str | None = None) -> Source:
     if (directory / MANIFEST).is_file():
         model = exported.read_exported(directory)
         return Source(name, model.config, model.body, model.heads, model.head)
-    config = _json(directory / CONFIG)
+    config = read_object(directory / CONFIG)
     if config is not None and config.get("model_type", "ernie") not in paddlenlp_form.MODEL_TYPES:
         read = huggingface_form.read_huggingface(directory, config)
         return Source(name, read.config, read.body, read.heads, read.head)
     weights = split_state(read_pdparams(directory / BODY_STATE), source)
-    head = _json(directory / HEAD_FILE)
+    head = read_object(directory / HEAD_FILE)
     if config is not None and head is not None:
         state = directory / HEAD_STATE
         heads = weights.others | (read_pdparams(state) if state.is_file() else {})
         return Source(name, config, weights.body, heads, head)
     older = paddlenlp_form.read_paddlenlp(
-        name, weights, config or _json(directory / "model_config.json"), like
+        name, weights, config or read_object(directory / "model_config.json"), like
     )
     return Source(name, older.config, weights.body, older.heads, older.head)
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ModelUnknown(f"{path} is not JSON: {error}") from error
-    return content

@@ -1,6 +1,5 @@
 """Turns text into token ids, by the same `tokenizer.json` that serving uses."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tokenizers.processors import TemplateProcessing
 
 from services.common.model_dir import Normalisation
 from training.failures import ModelUnknown
+from training.networks.json_file import read_object
 from training.networks.prefixes import NO_PREFIXES, Prefixes
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -58,12 +58,8 @@ def load_tokenizer(source: str | Path) -> Tokenizer:
 def _lower_case(directory: Path) -> bool:
     """Whether the tokenizer of a `vocab.txt` makes letters small, as `tokenizer_config.json` notes;
     without a note it does. Raises ModelUnknown."""
-    noted = directory / "tokenizer_config.json"
-    try:
-        settings = json.loads(noted.read_text("utf-8")) if noted.is_file() else {}
-        return bool(settings.get("do_lower_case", True))
-    except (ValueError, AttributeError) as error:
-        raise ModelUnknown(f"{noted} is no JSON object") from error
+    settings = read_object(directory / "tokenizer_config.json") or {}
+    return bool(settings.get("do_lower_case", True))
 
 
 def word_piece(vocabulary: Path, *, lower_case: bool = True) -> Tokenizer:

@@ -5,7 +5,8 @@ prefix before them (`ernie.`, `ptm.`), and weights of other names belong to a he
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ State = dict[str, FloatArray]
 BODY_STATE = "model_state.pdparams"
 _WORDS = "embeddings.word_embeddings.weight"
 _BODY_PARTS = ("embeddings.", "encoder.", "pooler.")
+_POINTER = b"version https://git-lfs"
+"""Beginning of the file that a clone without Git LFS has in the place of a large one."""
 _NAMED = 6
 """Number of names that a message lists before it only counts."""
 
@@ -42,12 +45,30 @@ def read_pdparams(path: Path) -> State:
     """The arrays of a Paddle parameter file as float32. Raises ModelUnknown."""
     if not path.is_file():
         raise ModelUnknown(f"{path} is missing")
-    loaded: Mapping[str, Any] = paddle.load(str(path), return_numpy=True)
-    return {
-        name: np.asarray(value, dtype=np.float32)
-        for name, value in loaded.items()
-        if isinstance(value, np.ndarray)
-    }
+    with reading(path):
+        loaded: Mapping[str, Any] = paddle.load(str(path), return_numpy=True)
+        return {
+            name: np.asarray(value, dtype=np.float32)
+            for name, value in loaded.items()
+            if isinstance(value, np.ndarray)
+        }
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Path]:
+    """Raises ModelUnknown, which says what to do, for any error by which a file of weights shows
+    that it is damaged; each library has errors of its own."""
+    try:
+        yield path
+    except Exception as error:
+        with path.open("rb") as stream:
+            pointer = stream.read(len(_POINTER)) == _POINTER
+        remedy = (
+            "it is a pointer of Git LFS: `git lfs pull` in its repository fetches the file"
+            if pointer
+            else f"it has {path.stat().st_size:,} bytes: fetch it anew"
+        )
+        raise ModelUnknown(f"{path} cannot be read as weights; {remedy}") from error
 
 
 def split_state(state: State, source: str | Path) -> SavedWeights:
