@@ -405,6 +405,31 @@ def test_a_note_of_a_model_that_is_none_is_one_line(
     assert message in made.stderr
 
 
+@pytest.mark.parametrize("form", ["paddlenlp", "huggingface", "onnx"])
+def test_the_source_of_an_import_is_never_overwritten(form: str, tmp_path: Path) -> None:
+    source = tiny_ernie(tmp_path / "source")
+    before = {path.name: path.read_bytes() for path in source.iterdir()}
+    link = tmp_path / "link"
+    link.symlink_to(source)
+    for target in (source, link):
+        made = CliRunner().invoke(convert.app, [form, str(source), str(target)])
+        assert (made.exit_code, made.stderr.count("\n")) == (1, 1), made.output
+        assert "is the directory that is read" in made.stderr
+    assert {path.name: path.read_bytes() for path in source.iterdir()} == before
+
+
+def test_a_network_is_not_written_into_a_model_directory(tmp_path: Path) -> None:
+    """Training and export would go on with the model that is there."""
+    source = tiny_ernie(tmp_path / "source")
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "manifest.json").write_text("{}", "utf-8")
+    made = CliRunner().invoke(convert.app, ["paddlenlp", str(source), str(target)])
+    assert (made.exit_code, made.stderr.count("\n")) == (1, 1), made.output
+    assert "name another folder" in made.stderr
+    assert [path.name for path in target.iterdir()] == ["manifest.json"]
+
+
 def test_each_line_of_a_vocabulary_is_one_word(tmp_path: Path) -> None:
     separators = ["\u2028", "\x85", "\x1c", "\x0b", "", "\u3000"]
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *separators, "甲", "乙"]

@@ -7,7 +7,7 @@ import typer
 
 from services.common.engine.remote import Endpoint, RemoteModel
 from services.common.engine.remote_directory import write_remote
-from services.common.model_dir.manifest import Templates
+from services.common.model_dir.manifest import MANIFEST, Templates
 from training.cli.options import validated
 from training.failures import ModelUnknown, plain_errors
 from training.run import runtime
@@ -93,8 +93,7 @@ def onnx(
     with plain_errors():
         from training.export.onnx_form import OnnxOptions, import_onnx
 
-        if not source.is_dir():
-            raise ModelUnknown(f"{source} is no directory")
+        _check(source, target)
         manifest = import_onnx(
             source,
             target,
@@ -157,6 +156,14 @@ def remote(
     typer.echo(f"{target} is served as any model directory; fingerprint {manifest.fingerprint}")
 
 
+def _check(source: Path, target: Path) -> None:
+    """Raises ModelUnknown if the source is no directory, or would be overwritten."""
+    if not source.is_dir():
+        raise ModelUnknown(f"{source} is no directory")
+    if target.resolve() == source.resolve():
+        raise ModelUnknown(f"{target} is the directory that is read; name another one to write")
+
+
 def _templates(query_prefix: str | None, document_prefix: str | None) -> Templates:
     return Templates(
         query=(query_prefix or "") + "{query}",
@@ -177,8 +184,12 @@ def _convert(
         from training.networks.directory import load_codec, load_network, save_with_tokenizer
         from training.networks.source import read_source
 
-        if not source.is_dir():
-            raise ModelUnknown(f"{source} is no directory")
+        _check(source, target)
+        if (target / MANIFEST).is_file():
+            raise ModelUnknown(
+                f"{target} is a model directory, which would still be read as the model that it is;"
+                " name another folder"
+            )
         network = load_network(read_source(source, like=like).pooled_by(pooling))
         network.prefixes = network.prefixes.replaced(*prefixes)
         save_with_tokenizer(network, load_codec(source, network), source, target)
