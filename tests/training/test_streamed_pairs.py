@@ -12,8 +12,9 @@ import pytest
 
 from tests.training.ernie import tiny_ernie
 from training.data.judged import Form, JudgedExample
-from training.data.lines import LinesById
+from training.data.lines import LineFile, LinesById, lines_by_kind
 from training.data.pairs import Pair, texts_of
+from training.data.readers import columns, read_lines
 from training.data.sources import PairFiles, StreamedPairs, read_pair_source
 from training.data.stream import Batching, BatchStream, Position
 from training.data.texts import read_abstracts, read_documents, read_rows, split_texts
@@ -150,6 +151,22 @@ def test_memory_does_not_follow_the_length_of_pairs(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert seen > 18_000
     assert peak < 4 << 20 < path.stat().st_size / 8
+
+
+def test_memory_does_not_follow_the_number_of_malformed_lines(tmp_path: Path) -> None:
+    path = tmp_path / "other.tsv"
+    path.write_text("一\t二\n" + "一列\n" * 20_000, "utf-8")
+    tracemalloc.start()
+    try:
+        _, report = read_lines(path, columns(2, 2))
+        for _ in lines_by_kind([LineFile(path, columns(2, 2))], lambda _: 0):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 400_000
+    assert str(report).startswith("other.tsv: 1 read, 20000 malformed (line 2: 1 columns, 2 expe")
+    assert str(report).endswith("line 21: 1 columns, 2 expected; and 19980 more)")
 
 
 def test_documents_are_found_by_id(tmp_path: Path) -> None:

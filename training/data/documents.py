@@ -116,7 +116,7 @@ class DocumentFile:
                 try:
                     document = self.document(record)
                 except Rejected as reason:
-                    report.malformed.append((record.line, str(reason)))
+                    report.refuse(record.line, str(reason))
                 else:
                     report.read += 1
                     yield document

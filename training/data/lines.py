@@ -206,7 +206,7 @@ def _placed(files: Sequence[LineFile[E]]) -> Iterator[tuple[int, E]]:
                             unwanted += 1
                 except (Malformed, UnicodeDecodeError) as error:
                     reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-                    report.malformed.append((line, reason))
+                    report.refuse(line, reason)
                 offset += len(raw)
         report.say()
         file.say_left_out(unwanted)

@@ -43,14 +43,22 @@ class LineReport:
 
     path: Path
     read: int = 0
-    malformed: list[tuple[int, str]] = field(default_factory=list)
-    """(line number from 1, reason)"""
+    malformed: int = 0
+    named: list[str] = field(default_factory=list)
+    """The first malformed lines with their reasons. The others are only counted: a large file of
+    another form has millions."""
+
+    def refuse(self, number: int, reason: str) -> None:
+        """Counts a malformed line by its number, which counts from 1."""
+        self.malformed += 1
+        if len(self.named) < NAMED_LINES:
+            self.named.append(f"line {number}: {reason}")
 
     def __str__(self) -> str:
-        named = "; ".join(f"line {number}: {why}" for number, why in self.malformed[:NAMED_LINES])
-        more = len(self.malformed) - NAMED_LINES
-        tail = f" ({named}{f'; and {more} more' if more > 0 else ''})" if named else ""
-        return f"{self.path.name}: {self.read} read, {len(self.malformed)} malformed{tail}"
+        more = self.malformed - len(self.named)
+        reasons = "; ".join([*self.named, *([f"and {more} more"] if more else [])])
+        tail = f" ({reasons})" if reasons else ""
+        return f"{self.path.name}: {self.read} read, {self.malformed} malformed{tail}"
 
     def say(self) -> None:
         """Logs the report. Raises DataInvalid if no line was usable."""
@@ -72,7 +80,7 @@ def read_lines(path: Path, parse: Callable[[str], T]) -> tuple[list[T], LineRepo
         try:
             items.append(parse(line))
         except Malformed as error:
-            report.malformed.append((number, str(error)))
+            report.refuse(number, str(error))
     report.read = len(items)
     report.say()
     return items, report
@@ -86,7 +94,7 @@ def _numbered(path: Path, report: LineReport) -> Iterator[tuple[int, str]]:
             try:
                 yield number, text_of_line(raw, first=number == 1)
             except UnicodeDecodeError:
-                report.malformed.append((number, "not UTF-8"))
+                report.refuse(number, "not UTF-8")
 
 
 def text_of_line(raw: bytes, *, first: bool) -> str:
