@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.data.phrases import key_terms, sentences, title_like
-from training.data.readers import columns, read_lines, record
+from training.data.readers import Malformed, columns, read_lines, record
 
 PAPER_TEXTS = ("title", "abstract", "text")
 
@@ -44,9 +44,18 @@ def texts_of(papers: Iterable[Path]) -> frozenset[str]:
     """
     texts: set[str] = set()
     for path in papers:
-        for row in read_lines(path, record("id"))[0]:
-            texts.update(normal(row[name]) for name in PAPER_TEXTS if row.get(name))
+        for found in read_lines(path, _texts_of_paper)[0]:
+            texts.update(map(normal, found))
     return frozenset(texts - {""})
+
+
+def _texts_of_paper(line: str) -> list[str]:
+    row = record("id")(line)
+    texts = {name: row[name] for name in PAPER_TEXTS if row.get(name)}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise Malformed(f"{name!r} is no text")
+    return [*texts.values()]
 
 
 def pair_parser(group: str) -> Callable[[str], Pair]:

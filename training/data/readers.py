@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,10 @@ SOURCES = {
     "mined.tsv": "`xunwen mine`",
 }
 """The origin of the files of the shipped recipes that the project does not hold."""
+
+
+_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(ValueError):
@@ -133,10 +138,13 @@ def record(*required: str) -> Callable[[str], dict[str, Any]]:
     def parse(line: str) -> dict[str, Any]:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Malformed("not JSON") from None
         if not isinstance(row, dict):
             raise Malformed("not a JSON object")
+        # UTF-8 cannot hold half a character, but an escape sequence of JSON can name one.
+        if _ESCAPED.search(line) and _SURROGATE.search(json.dumps(row, ensure_ascii=False)):
+            raise Malformed("holds half a character (a lone surrogate)")
         for name in required:
             if not isinstance(row.get(name), str) or not row[name].strip():
                 raise Malformed(f"no text in {name!r}")
