@@ -75,7 +75,7 @@ def main(
             help="Share of the answer's cosine above which a document counts as an answer too",
         ),
     ] = _DEFAULT.ceiling,
-    seed: int = _DEFAULT.seed,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn")] = _DEFAULT.seed,
 ) -> None:
     """Find hard negatives: documents that the encoder ranks high although they are not the answer.
 

@@ -21,7 +21,7 @@ LayerNumber = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """A section of a recipe: frozen, and a misspelt key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelSettings(Settings):
@@ -81,7 +81,7 @@ class Recipe(Settings):
     """Words before each query, such as `query: `; if left out, those of the source."""
     document_prefix: str | None = None
     """Words before each document, such as `passage: `; if left out, those of the source."""
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=2**32)
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share of the examples that is held back, by key, to choose the best checkpoint."""
     validate_every: int = Field(default=200, gt=0)
