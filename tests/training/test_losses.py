@@ -1,5 +1,6 @@
 """Losses, masks and mined negatives against cases worked out by hand."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,15 @@ import numpy as np
 import pytest
 
 from tests.training.ernie import MASK, paddle, tiny_ernie
+from training.data import blocks
 from training.data.masking import IGNORED, mask_words, words_of_tokens
-from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
+from training.data.mining import (
+    MiningOptions,
+    hard_negatives,
+    mine_ids,
+    mine_texts,
+    write_lists,
+)
 from training.data.pairs import Pair
 from training.networks.tokenization import load_tokenizer
 from training.objectives.contrastive import FAR, contrastive_loss
@@ -175,3 +183,26 @@ def test_negatives_leave_out_the_answer_and_what_may_be_one(tmp_path: Path) -> N
         twins, twice, corpus, vectors, replace(two, count=9, least=1, ceiling=1.0), twins
     )
     assert texts == [("问", "答案", "几乎答案", "难")]
+
+
+def test_memory_of_mining_does_not_follow_the_product_of_queries_and_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(1)
+    queries, documents = (
+        (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        for vectors in (rng.normal(size=(64, 4)), rng.normal(size=(20_000, 4)))
+    )
+    nothing = [frozenset[int]()] * 64
+    options = MiningOptions(count=5, least=1, last=9)
+    answers = [None] * 64
+    whole = hard_negatives(queries, documents, answers, nothing, options)
+    monkeypatch.setattr(blocks, "MOST_VALUES", 100_000)
+    tracemalloc.start()
+    try:
+        assert hard_negatives(queries, documents, answers, nothing, options) == whole
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000, "all at once takes 20 MB"
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(blocks, "MOST_VALUES", 1)
+    assert hard_negatives(queries, documents, answers, nothing, options) == whole

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from services.common.engine.predictor import FloatArray
+from training.data.blocks import blocks
 from training.data.pairs import Pair, normal
 
 log = logging.getLogger(__name__)
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +46,23 @@ def hard_negatives(
     """
     rng = np.random.default_rng(options.seed)
     mined: list[list[int]] = []
-    for start in range(0, len(queries), _BLOCK):
-        cosines = queries[start : start + _BLOCK] @ documents.T
+    for block in blocks(len(queries), len(documents)):
+        cosines = queries[block] @ documents.T
         depth = min(options.last, cosines.shape[1])
         best = np.argpartition(-cosines, depth - 1, axis=1)[:, :depth]
         for offset, rows in enumerate(best):
-            line, answer = cosines[offset], answers[start + offset]
+            at = block.start + offset
+            line, answer = cosines[offset], answers[at]
             limit = np.inf if answer is None else options.ceiling * float(line[answer])
             ranked = rows[np.argsort(-line[rows], kind="stable")][options.first - 1 :]
             allowed = [
                 int(row)
                 for row in ranked
-                if row != answer and line[row] < limit and row not in same[start + offset]
+                if row != answer and line[row] < limit and row not in same[at]
             ]
             drawn = rng.permutation(len(allowed))[: options.count]
             enough = len(allowed) >= options.least
-            mined.append([allowed[at] for at in sorted(drawn)] if enough else [])
+            mined.append([allowed[place] for place in sorted(drawn)] if enough else [])
     log.info("negatives for %d of %d queries", sum(map(bool, mined)), len(mined))
     return mined
 

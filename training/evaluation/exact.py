@@ -1,13 +1,8 @@
-"""Exact search: every document is scored, a block of queries at a time."""
-
-from collections.abc import Iterator, Sequence
+"""Exact search: the best of all documents, every one of which is scored."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.tasks import Query
-
-BLOCK = 256
 DEPTH = 1000
 
 
@@ -27,8 +22,3 @@ def top(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
         kept = np.flatnonzero(line >= least)
         best[row] = kept[np.argsort(-line[kept], kind="stable")][:depth]
     return best
-
-
-def blocks(queries: Sequence[Query]) -> Iterator[slice]:
-    for start in range(0, len(queries), BLOCK):
-        yield slice(start, min(start + BLOCK, len(queries)))

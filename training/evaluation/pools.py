@@ -14,8 +14,9 @@ from services.common.wire.rank import RankCandidate
 from services.recall.domain import Found
 from services.recall.fused import Fusion, fuse
 from services.recall.fusion import QueryFusion
+from training.data.blocks import blocks
 from training.evaluation.bm25 import Bm25
-from training.evaluation.exact import DEPTH, blocks, top
+from training.evaluation.exact import DEPTH, top
 from training.evaluation.tasks import Corpus, Query, Task
 from training.evaluation.vectors import document_vectors
 
@@ -36,7 +37,7 @@ def found_by_legs(
     words = _index(task.corpus, analyzer)
     documents = document_vectors(task.corpus, encoder, cache)
     vectors = encoder.encode_queries([query.text for query in task.queries])
-    for block in blocks(task.queries):
+    for block in blocks(len(task.queries), len(task.corpus)):
         queries = task.queries[block]
         dense = vectors[block] @ documents.T
         lexical = words.scores([query.text for query in queries])
@@ -47,7 +48,7 @@ def found_by_legs(
 def found_by_words(task: Task, analyzer: WordAnalyzer) -> Iterator[tuple[Query, list[Found]]]:
     """The best DEPTH documents of each query by BM25 alone."""
     words = _index(task.corpus, analyzer)
-    for block in blocks(task.queries):
+    for block in blocks(len(task.queries), len(task.corpus)):
         queries = task.queries[block]
         scores = words.scores([query.text for query in queries])
         for query, line in zip(queries, scores, strict=True):
