@@ -54,7 +54,7 @@ def test_titles_make_their_own_queries(tmp_path: Path) -> None:
         assert {title, negative} <= {*rows[:3]}
 
 
-def test_lists_of_ids(tmp_path: Path) -> None:
+def test_lists_of_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     encoder = tiny_encoder(tmp_path / "encoder")
     queries, corpus = tmp_path / "natural.tsv", tmp_path / "abstracts.jsonl"
     subjects = ["国有企业", "民营经济", "海洋生态", "水稻种植"]
@@ -74,6 +74,8 @@ def test_lists_of_ids(tmp_path: Path) -> None:
     given = [*command, "--corpus", str(corpus), "--negatives", "3", "--least", "1", "--last", "3"]
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 0, result.output
+    # The query of p9 has no document; nobody would notice if it were most of them.
+    assert "natural.tsv: 1 lines were left out; their id is of no document" in caplog.text
     for line in output.read_text("utf-8").splitlines():
         query, answer, *negatives = line.split("\t")
         assert subjects[int(answer[1])].startswith(query)
@@ -94,7 +96,9 @@ def _mined(folder: Path, *arguments: object) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("form", ["txt", "jsonl"])
-def test_excluded_papers_are_no_negatives_of_texts(form: str, tmp_path: Path) -> None:
+def test_excluded_papers_are_no_negatives_of_texts(
+    form: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pairs, corpus, papers = (tmp_path / name for name in ("p.tsv", f"c.{form}", "papers.jsonl"))
     pairs.write_text("水稻\t水稻种植\n稻田\t水稻：育种\n山川\t海洋\n", "utf-8")
     texts = ["水稻种植法", "水稻的病害", "水稻收割", "山川"]
@@ -110,6 +114,7 @@ def test_excluded_papers_are_no_negatives_of_texts(form: str, tmp_path: Path) ->
     asked = {"id": "f", "title": "稻田"}
     papers.write_text(f"{json.dumps(paper)}\n{json.dumps(asked)}\n", "utf-8")
     lists = _mined(tmp_path, pairs, "--corpus", corpus, "--exclude", papers, "--last", 9)
+    assert "p.tsv: 1 lines were left out; they show a paper of --exclude" in caplog.text
     assert [query for query, *_ in lists] == ["水稻", "山川"], "a query for a paper is left out"
     negatives = {negative for _, _, *several in lists for negative in several}
     assert negatives

@@ -19,6 +19,8 @@ from training.run import runtime
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 app = typer.Typer(add_completion=False)
 
 _DEFAULT = MiningOptions()
@@ -137,7 +139,9 @@ def _pairs(path: Path, held_out: frozenset[str], seed: int) -> list[Pair]:
         rng = np.random.default_rng(seed)
         pairs = title_pairs(read_rows([path], "title", held_out), rng)
     else:
-        pairs = [pair for pair in read_pairs(path, path.stem) if not shows_paper(pair, held_out)]
+        read = read_pairs(path, path.stem)
+        pairs = [pair for pair in read if not shows_paper(pair, held_out)]
+        _say_left_out(path, len(read) - len(pairs), "they show a paper of --exclude")
     if not pairs:
         raise DataInvalid(f"no line of {path} makes a pair")
     return pairs
@@ -159,7 +163,17 @@ def _queries_of_documents(
     ]
     if not queries:
         raise DataInvalid(f"no line of {path} ends in the id of a document of --corpus")
+    _say_left_out(
+        path,
+        len(rows) - len(queries),
+        "their id is of no document of --corpus, or they show a paper of --exclude",
+    )
     return queries, documents
+
+
+def _say_left_out(path: Path, count: int, reason: str) -> None:
+    if count:
+        log.warning("%s: %d lines were left out; %s", path.name, count, reason)
 
 
 def _drawn(items: Sequence[T], sample: int | None, seed: int) -> Sequence[T]:
