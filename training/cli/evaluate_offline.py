@@ -14,6 +14,7 @@ from services.common.engine import Encoder, Ranker
 from services.common.text import WordAnalyzer
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ToleranceOption, write_figures
+from training.cli.targets import check_target
 from training.data.splits import Split
 from training.evaluation import legs, report
 from training.evaluation.auc import Discrimination, ranker_auc
@@ -81,6 +82,8 @@ def main(
     outcomes = Outcomes(tolerance)
     with plain_errors(), ExitStack() as stack:
         chosen = load_tasks(tasks, data_dir, split, sample)
+        for target in (json_file, page, *(save and save / _file(task) for task in chosen)):
+            check_target(target)
         earlier = {task.name: load_run(against / _file(task)) for task in chosen if against}
         vectors: Encoder | None = None
         if encoder:

@@ -10,6 +10,7 @@ import typer
 
 from services.common.service_client import ServiceClient
 from training.cli.outcomes import write_figures
+from training.cli.targets import check_target
 from training.data.splits import Split
 from training.evaluation import report
 from training.evaluation.selection import load_tasks
@@ -61,6 +62,7 @@ def main(
 
     Each corpus is indexed into a temporary collection through a bulk job and removed again.
     """
+    check_target(json_file)
     local = last_settings(EmbeddedSettings())
     gateway = gateway or local.gateway_url
     recall = recall or f"http://127.0.0.1:{local.recall_port}"

@@ -15,6 +15,7 @@ from services.common.service_client import ServiceClient
 from services.common.text import WordAnalyzer
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ReportOption, ToleranceOption
+from training.cli.targets import check_target
 from training.evaluation import legs
 from training.evaluation.comparison import load_run
 from training.evaluation.judgements import JudgedQueries, read_judged
@@ -84,6 +85,8 @@ def main(
             _refuse(online, "is for a running system: name its --collection, or leave it away")
         else:
             _refuse(offline, "is for --corpus without a running system: leave --collection away")
+        for target in (save, report):
+            check_target(target)
         earlier = load_run(against) if against else None
         judged = read_judged(queries, qrels, corpus)
         if collection is None:

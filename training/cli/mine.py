@@ -10,6 +10,7 @@ import typer
 
 from services.common.engine import Encoder
 from services.common.engine.predictor import FloatArray
+from training.cli.targets import check_target
 from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
 from training.data.pairs import Pair, normal, read_pairs, shows_paper, texts_of, title_pairs
 from training.data.readers import columns, is_jsonl, read_lines
@@ -90,6 +91,7 @@ def main(
     with plain_errors():
         from training.evaluation.models import encoder_at
 
+        check_target(output)
         least = least or negatives
         if last < first + least - 1:
             raise DataInvalid(

@@ -12,6 +12,7 @@ import typer
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from training.cli.options import ENCODER, EncoderOption, PrecisionOption
+from training.cli.targets import check_target
 from training.data.readers import text_of_line
 from training.extract.prediction import relevances, similarities
 from training.failures import plain_errors
@@ -71,11 +72,11 @@ def vectors(
 ) -> None:
     """Write the vector of each line, including blank ones."""
     with plain_errors():
+        check_target(target)
         model = open_encoder(encoder, PredictorOptions(precision=precision))
         texts = [*_lines(source)]
         encode = model.encode_queries if queries else model.encode
         vectors_of_lines = encode(texts)
-        target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as stream:  # A name without .npy would get it otherwise.
             np.save(stream, vectors_of_lines)
     typer.echo(f"{len(texts):,} vectors of dimension {model.dimension} in {target}")

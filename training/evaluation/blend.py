@@ -66,6 +66,8 @@ def main(
     """Fit fusion, coarse phase, blend and early stop to an encoder and a ranker."""
     if not output.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
+    if output.is_dir():
+        raise typer.BadParameter(f"{output} is a folder; name a file", param_hint="--output")
     analyzer = WordAnalyzer()
     with encoder_at(encoder, precision) as vectors, ranker_at(ranker, precision) as judge:
         loaded = load_tasks(tasks, data_dir, Split.DEV, sample)
