@@ -1,5 +1,6 @@
 """`predict`: the figures are those of the models, and bad lines are named."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
+from services.common.model_dir import ModelManifest, write_manifest
 from tests.models import tiny_encoder, tiny_ranker
 from training.cli.predict import app
+from training.data.documents import DocumentFile
+from training.extract.extraction import extract
 
 _PAIRS = [("国有企业", "企业改革"), ("水稻", "水稻"), ("海洋", "a")]
 _FP32 = PredictorOptions(threads=1, precision="fp32")
@@ -74,6 +78,30 @@ def test_vectors_of_lines(models: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     expected = open_encoder(models / "encoder", _FP32).encode(["国有企业", "", "水稻"])
     assert np.allclose(np.load(target), expected, atol=1e-6)
+
+
+def test_vectors_of_lines_are_those_of_an_extraction(tmp_path: Path) -> None:
+    """So that `load` gives each text the vector that an index job would give it."""
+    directory = tiny_encoder(tmp_path / "encoder")
+    manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
+    manifest |= {"normalisation": {"version": 1}, "fingerprint": ""}
+    manifest["templates"] = {"query": "query: {query}", "document": "passage: {title}\n{text}"}
+    write_manifest(directory, ModelManifest.model_validate(manifest))
+    texts, target = tmp_path / "texts.txt", tmp_path / "vectors.npy"
+    texts.write_text("國有企業\n水稻\n", "utf-8")
+    options = ["--encoder", str(directory), "--precision", "fp32"]
+    encoder = open_encoder(directory, _FP32)
+    for more, expected in (
+        ([], encoder.encode(["passage: 国有企业", "passage: 水稻"])),
+        (["--queries"], encoder.encode_queries(["国有企业", "水稻"])),
+    ):
+        result = CliRunner().invoke(app, ["vectors", str(texts), str(target), *options, *more])
+        assert result.exit_code == 0, result.output
+        assert np.allclose(np.load(target), expected, atol=1e-6)
+    extract(DocumentFile(texts), tmp_path / "extracted", encoder)
+    result = CliRunner().invoke(app, ["vectors", str(texts), str(target), *options])
+    extracted = np.load(tmp_path / "extracted" / "part-000000.npy")
+    assert np.allclose(np.load(target), extracted, atol=1e-6)
 
 
 def test_vectors_are_written_to_the_file_that_was_named(models: Path, tmp_path: Path) -> None:

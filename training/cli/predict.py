@@ -14,7 +14,7 @@ from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from training.cli.options import ENCODER, EncoderOption, PrecisionOption
 from training.cli.targets import check_target
 from training.data.readers import text_of_line
-from training.extract.prediction import relevances, similarities
+from training.extract.prediction import relevances, similarities, text_vectors
 from training.failures import plain_errors
 
 app = typer.Typer(help="Compare texts, or encode them.", no_args_is_help=True)
@@ -75,8 +75,7 @@ def vectors(
         check_target(target)
         model = open_encoder(encoder, PredictorOptions(precision=precision))
         texts = [*_lines(source)]
-        encode = model.encode_queries if queries else model.encode
-        vectors_of_lines = encode(texts)
+        vectors_of_lines = text_vectors(model, texts, queries=queries)
         with target.open("wb") as stream:  # A name without .npy would get it otherwise.
             np.save(stream, vectors_of_lines)
     typer.echo(f"{len(texts):,} vectors of dimension {model.dimension} in {target}")

@@ -9,6 +9,14 @@ from services.common.engine import Encoder, Ranker
 from services.rank.blend import probability
 
 
+def text_vectors(encoder: Encoder, texts: Sequence[str], *, queries: bool) -> NDArray[np.float32]:
+    """Unit vectors float32 [texts, dimension] of texts as queries, or as documents without a
+    title."""
+    if queries:
+        return encoder.encode_queries(texts)
+    return encoder.encode([encoder.manifest.document_text("", text) for text in texts])
+
+
 def similarities(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
     """Cosine of each (query, title), float32 [pairs], -1 to 1."""
     if not pairs:
