@@ -1,7 +1,7 @@
 """Encoder and ranker on tiny real model directories."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,13 @@ from services.common.engine import (
     Ranker,
     batched_encoder,
     batched_ranker,
+    models,
     open_encoder,
     open_ranker,
 )
+from services.common.engine.forward import Forward
+from services.common.engine.predictor import FloatArray
+from services.common.engine.tokens import Tokens
 from services.common.errors import ModelInvalid
 from services.common.model_dir import ModelManifest, Normalisation, write_manifest
 from services.common.model_dir.manifest import Templates, read_manifest
@@ -51,6 +55,24 @@ def test_batching_does_not_change_vectors(encoder: Encoder) -> None:
     assert together.shape == (len(_TEXTS), DIMENSION)
     np.testing.assert_allclose(together[:6], alone, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_tokens_of_few_texts_are_in_memory_at_a_time(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = encoder.encode(_TEXTS), encoder.encode_queries(_TEXTS)
+    sizes: list[int] = []
+    many = Forward.many
+
+    def counted(forward: Forward, sequences: Sequence[Tokens]) -> FloatArray:
+        sizes.append(len(sequences))
+        return many(forward, sequences)
+
+    monkeypatch.setattr(Forward, "many", counted)
+    monkeypatch.setattr(models, "_BLOCK", 50, raising=False)
+    np.testing.assert_allclose(encoder.encode(_TEXTS), whole[0], atol=1e-6)
+    np.testing.assert_allclose(encoder.encode_queries(_TEXTS), whole[1], atol=1e-6)
+    assert sizes == [50, 50, 50, 30] * 2
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder, ranker: Ranker) -> None:

@@ -1,18 +1,22 @@
 """`predict`: the figures are those of the models, and bad lines are named."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.common.engine import PredictorOptions, open_encoder, open_ranker
+from services.common.engine import Encoder, PredictorOptions, open_encoder, open_ranker
+from services.common.engine.predictor import FloatArray
 from services.common.model_dir import ModelManifest, write_manifest
-from tests.models import tiny_encoder, tiny_ranker
+from tests.models import DIMENSION, tiny_encoder, tiny_ranker
+from training.cli import predict
 from training.cli.predict import app
 from training.data.documents import DocumentFile
 from training.extract.extraction import extract
+from training.extract.prediction import text_vectors
 
 _PAIRS = [("国有企业", "企业改革"), ("水稻", "水稻"), ("海洋", "a")]
 _FP32 = PredictorOptions(threads=1, precision="fp32")
@@ -102,6 +106,37 @@ def test_vectors_of_lines_are_those_of_an_extraction(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["vectors", str(texts), str(target), *options])
     extracted = np.load(tmp_path / "extracted" / "part-000000.npy")
     assert np.allclose(np.load(target), extracted, atol=1e-6)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, 7, 12])
+def test_vectors_are_written_block_by_block(
+    lines: int, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "_BLOCK", 2)
+    sizes: list[int] = []
+
+    def counted(encoder: Encoder, texts: Sequence[str], *, queries: bool) -> FloatArray:
+        sizes.append(len(texts))
+        return text_vectors(encoder, texts, queries=queries)
+
+    monkeypatch.setattr(predict, "text_vectors", counted)
+    texts, target, whole = (tmp_path / name for name in ("texts.txt", "v.npy", "whole.npy"))
+    texts.write_text("".join(f"第{at}行\n" for at in range(lines)), "utf-8")
+    options = ["--encoder", str(models / "encoder"), "--precision", "fp32"]
+    result = CliRunner().invoke(app, ["vectors", str(texts), str(target), *options])
+    assert result.exit_code == 0, result.output
+    assert max(sizes, default=0) <= 2
+    encoder = open_encoder(models / "encoder", _FP32)
+    np.save(whole, encoder.encode([f"第{at}行" for at in range(lines)]))
+    assert np.allclose(np.load(target), np.load(whole), atol=1e-6)
+    assert target.stat().st_size == whole.stat().st_size
+    assert np.load(target, mmap_mode="r").shape == (lines, DIMENSION)
+    # What was there stays if the texts cannot be read.
+    before = target.read_bytes()
+    texts.write_bytes("第一行\n第二行\n".encode() + b"\xff\n")
+    result = CliRunner().invoke(app, ["vectors", str(texts), str(target), *options])
+    assert (result.exit_code, target.read_bytes()) == (1, before)
+    assert not [*tmp_path.glob(".*.partial")]
 
 
 def test_vectors_are_written_to_the_file_that_was_named(models: Path, tmp_path: Path) -> None:

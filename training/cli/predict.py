@@ -5,22 +5,24 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-import numpy as np
 import typer
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from training.cli.options import ENCODER, EncoderOption, PrecisionOption
 from training.cli.targets import check_target
 from training.data.readers import text_of_line
+from training.extract.matrix import write_matrix
 from training.extract.prediction import relevances, similarities, text_vectors
 from training.failures import plain_errors
+
+T = TypeVar("T")
 
 app = typer.Typer(help="Compare texts, or encode them.", no_args_is_help=True)
 
 _BLOCK = 1024
-"""Number of pairs that are computed together; output is printed after each such block."""
+"""Number of pairs or texts that are computed together; output is written after each such block."""
 
 
 @app.command()
@@ -74,11 +76,13 @@ def vectors(
     with plain_errors():
         check_target(target)
         model = open_encoder(encoder, PredictorOptions(precision=precision))
-        texts = [*_lines(source)]
-        vectors_of_lines = text_vectors(model, texts, queries=queries)
-        with target.open("wb") as stream:  # A name without .npy would get it otherwise.
-            np.save(stream, vectors_of_lines)
-    typer.echo(f"{len(texts):,} vectors of dimension {model.dimension} in {target}")
+        blocks = _blocks(_lines(source))
+        written = write_matrix(
+            target,
+            (text_vectors(model, block, queries=queries) for block in blocks),
+            model.dimension,
+        )
+    typer.echo(f"{written:,} vectors of dimension {model.dimension} in {target}")
 
 
 def _lines(source: Path) -> Iterator[str]:
@@ -98,6 +102,6 @@ def _pairs(source: Path, bad: list[int]) -> Iterator[tuple[str, str]]:
             bad.append(number)
 
 
-def _blocks(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    while block := [*islice(pairs, _BLOCK)]:
+def _blocks(items: Iterator[T]) -> Iterator[list[T]]:
+    while block := [*islice(items, _BLOCK)]:
         yield block

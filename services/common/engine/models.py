@@ -1,6 +1,6 @@
 """The two kinds of model as plain synchronous classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from services.common.errors import ModelInvalid
 from services.common.model_dir import ModelKind, ModelManifest, load_manifest
 from services.common.model_dir.encoders import EncoderDirectory
 from services.common.precision import Precision
+
+_BLOCK = 8192
+"""Number of texts whose tokens are in memory at a time: those of a long text take 15 kB."""
 
 
 class Encoder:
@@ -45,11 +48,11 @@ class Encoder:
 
         Raises ModelUnavailable.
         """
-        return self._vectors(self.document_tokens(texts))
+        return self._vectors(texts, self.document_tokens)
 
     def encode_queries(self, queries: Sequence[str]) -> FloatArray:
         """Unit vectors float32 [n, dimension] of queries. Raises ModelUnavailable."""
-        return self._vectors(self.query_tokens(queries))
+        return self._vectors(queries, self.query_tokens)
 
     def document_tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Token sequences of rendered document texts, cut to what the model reads."""
@@ -59,10 +62,14 @@ class Encoder:
         """Token sequences of queries, in normal form and template, cut to what the model reads."""
         return self._queries.singles([self.manifest.query_text(query) for query in queries])
 
-    def _vectors(self, sequences: list[Tokens]) -> FloatArray:
-        if not sequences:
-            return np.empty((0, self.dimension), dtype=np.float32)
-        return self.forward.many(sequences)
+    def _vectors(
+        self, texts: Sequence[str], tokens: Callable[[Sequence[str]], list[Tokens]]
+    ) -> FloatArray:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for start in range(0, len(texts), _BLOCK):
+            block = texts[start : start + _BLOCK]
+            vectors[start : start + len(block)] = self.forward.many(tokens(block))
+        return vectors
 
 
 class Ranker:
