@@ -5,7 +5,7 @@ TrainingError
 ├── DataInvalid        a file without a usable line
 ├── ModelUnknown       neither a directory nor a model that paddlenlp knows
 ├── PositionsExceeded  a text may be longer than the network reads
-├── RunMismatch        the run directory belongs to other settings
+├── RunMismatch        the run directory belongs to other settings or data
 ├── RunDiverged        the loss is no number any more
 ├── ProgramUnknown     the network has an operator that the export cannot write
 ├── ParityError        an exported program computes something else
@@ -41,7 +41,7 @@ class PositionsExceeded(TrainingError):
 
 
 class RunMismatch(TrainingError):
-    """The run directory belongs to a run with other settings."""
+    """The run directory belongs to a run with other settings or of other data."""
 
 
 class RunDiverged(TrainingError):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from training.cli.train import RECIPES, app
@@ -100,6 +101,19 @@ def test_missing_data_is_one_line_that_says_what_to_fetch(tmp_path: Path) -> Non
     assert result.exit_code == 1
     assert "made of GitHub CLUEbenchmark/FewCLUE by `xunwen prepare`" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_directory_of_another_run_is_named_before_the_data_are_read(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "best").mkdir(parents=True)
+    given = [f"output={run}", f"texts=[{tmp_path}/none.txt]", "exclude=[]"]
+    recipe = load_recipe(RECIPES / "simcse.yaml", SimcseRecipe, given)
+    saved = recipe.model_dump(mode="json") | {"steps": 7}
+    (run / "recipe.yaml").write_text(yaml.safe_dump(saved), "utf-8")
+    result = CliRunner().invoke(app, ["simcse", "simcse", *given])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+    assert "other settings (steps)" in result.stderr
+    assert not (run / "train.log").exists()
 
 
 @pytest.mark.parametrize("recipe", ["no-such", "simcse"])

@@ -19,6 +19,7 @@ from training.objectives.inbatch import InbatchObjective, InbatchRecipe
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
 from training.objectives.rank import RankObjective, RankRecipe
 from training.objectives.simcse import SimcseObjective, SimcseRecipe
+from training.run.directory import check
 from training.run.metrics_log import MetricsLog
 from training.run.objective import Objective, StepResult
 from training.run.recipe import ModelSettings, OptimizerSettings, Recipe
@@ -169,8 +170,46 @@ def test_other_settings_do_not_continue_a_run(ernie: Path, data: Path, tmp_path:
     first = _recipe("simcse", ernie, data, tmp_path, steps=1)
     train(first, _objective(first))
     other = _recipe("simcse", ernie, data, tmp_path, steps=2)
-    with pytest.raises(RunMismatch, match="other settings"):
+    with pytest.raises(RunMismatch, match=r"other settings \(steps\)"):
         train(other, _objective(other))
+    wider = _recipe("inbatch", ernie, data, tmp_path, steps=1)
+    with pytest.raises(RunMismatch, match="another stage"):
+        train(wider, _objective(wider))
+    # Settings that the version of the run did not have are those that a recipe need not name.
+    saved = tmp_path / "recipe.yaml"
+    saved.write_text(saved.read_text("utf-8").replace("accumulate: 1\n", ""), "utf-8")
+    train(first, _objective(first))
+
+
+def test_a_run_that_kept_nothing_is_begun_anew(ernie: Path, data: Path, tmp_path: Path) -> None:
+    """So that the advice to lower the rate can be taken."""
+    first = _recipe("simcse", ernie, data, tmp_path)
+    with pytest.raises(_Killed):
+        train(first, _Interrupted(_objective(first), last=1))
+    slower = _recipe("simcse", ernie, data, tmp_path, optimizer={"learning_rate": 1e-4}, steps=1)
+    train(slower, _objective(slower))
+    assert len(_column(tmp_path, "loss")) == 1
+
+
+def test_other_data_do_not_continue_a_run(data: Path, tmp_path: Path) -> None:
+    papers, ernie = tmp_path / "literature_papers.jsonl", tiny_ernie(tmp_path / "ernie")
+    papers.write_bytes((data / papers.name).read_bytes())
+    recipe = _recipe("simcse", ernie, tmp_path, tmp_path / "run", steps=7)
+    with pytest.raises(_Killed):
+        train(recipe, _Interrupted(_objective(recipe), last=4))
+    for path in (papers, ernie / "model_state.pdparams"):
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n")
+        named = path if path == papers else ernie
+        with pytest.raises(RunMismatch, match=rf"other data \({named} changed"):
+            check(recipe)
+        path.write_bytes(before)
+    papers.touch()
+    check(recipe)
+    # A run that was begun before there were checksums goes on.
+    (recipe.output / "data.json").unlink()
+    train(recipe, _objective(recipe))
+    assert (recipe.output / "data.json").is_file()
 
 
 def test_the_gradient_cache_gives_the_gradient_of_the_whole_batch(

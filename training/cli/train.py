@@ -41,10 +41,12 @@ def _register(name: str, summary: str) -> None:
             runtime.prepare()
             # Paddle loads after its settings are made; importing it here also keeps `--help` quick.
             from training.objectives.registry import objective_of
+            from training.run.directory import check
             from training.run.trainer import train
 
             objective = objective_of(name)
             settings = load_recipe(_path(recipe), objective.recipe_type, overrides)
+            check(settings)  # Reading the data takes long.
             with _logged(settings.output):
                 best = train(settings, objective.build(settings))
         typer.echo(f"the best network is in {best}")

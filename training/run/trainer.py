@@ -9,15 +9,15 @@ from typing import TypeVar
 
 import numpy as np
 import paddle
-import yaml
 from paddle.nn import ClipGradByGlobalNorm
 from paddle.optimizer import AdamW
 from paddle.optimizer.lr import LambdaDecay
 
 from training.data.stream import BatchStream
-from training.failures import RunDiverged, RunMismatch
+from training.failures import RunDiverged
 from training.run import checkpoint
 from training.run.checkpoint import Progress
+from training.run.directory import BEST, CHECKPOINTS, LAST, claim
 from training.run.metrics_log import MetricsLog
 from training.run.objective import Objective, StepResult
 from training.run.recipe import OptimizerSettings, Recipe
@@ -26,19 +26,17 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E")
 
-CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
-
 
 def train(recipe: Recipe, objective: Objective[E]) -> Path:
     """Runs or continues `recipe`; returns the directory of the best network.
 
-    The run directory holds recipe.yaml, train.log, metrics.csv, loss.png, checkpoints/, best/
-    (lowest validation loss; the last network if nothing is held back) and last/. The randomness of
-    a step is a function of the seed and its number, so a run that was killed ends where an
-    uninterrupted one does. Raises RunMismatch, RunDiverged.
+    The run directory holds recipe.yaml, data.json, train.log, metrics.csv, loss.png, checkpoints/,
+    best/ (lowest validation loss; the last network if nothing is held back) and last/. The
+    randomness of a step is a function of the seed and its number, so a run that was killed ends
+    where an uninterrupted one does. Raises RunMismatch, RunDiverged.
     """
     run = recipe.output
-    _claim(run, recipe)
+    claim(recipe)
     schedule = _schedule(recipe.optimizer, recipe.steps)
     optimizer = _optimizer(recipe.optimizer, schedule, objective)
     progress = checkpoint.restore(run / CHECKPOINTS, objective.network, optimizer) or Progress()
@@ -156,14 +154,3 @@ def _optimizer(
         apply_decay_param_fun=decayed.__contains__,
         grad_clip=ClipGradByGlobalNorm(settings.clip),
     )
-
-
-def _claim(run: Path, recipe: Recipe) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(recipe.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
-    path = run / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise RunMismatch(
-            f"{run} holds a run with other settings; choose another output or remove it"
-        )
-    path.write_text(text, encoding="utf-8")
