@@ -1,6 +1,7 @@
 """Encoder and ranker on tiny real model directories."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,32 @@ def with_manifest(directory: Path, **changes: object) -> Path:
     manifest = read_manifest(directory).model_copy(update={**changes, "fingerprint": ""})
     write_manifest(directory, ModelManifest.model_validate(manifest.model_dump()))
     return directory
+
+
+@pytest.mark.parametrize("paddle", [False, True], ids=["onnx", "paddle"])
+@pytest.mark.parametrize(
+    ("kind", "members", "reason"),
+    [
+        ("encoder", {"dimension": 17}, r"answers \[1, 16\] for one text, .* describes \[1, 17\]"),
+        ("encoder", {"kind": "ranker", "dimension": None}, r"describes \[1\]"),
+        ("ranker", {"kind": "encoder", "dimension": 16}, r"answers \[1\] for one text"),
+        ("encoder", {"inputs": ["input_ids"]}, "does not read input_ids, the inputs of"),
+        ("encoder", {"inputs": ["input_ids", "attention_mask"]}, "does not read"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_program_is_refused(
+    kind: str, members: dict[str, Any], reason: str, paddle: bool, tmp_path: Path
+) -> None:
+    """A manifest without a fingerprint may have been edited, or be another model's."""
+    make = tiny_encoder if kind == "encoder" else tiny_ranker
+    directory = make(tmp_path / "model", paddle=paddle)
+    content = json.loads((directory / "manifest.json").read_text("utf-8")) | members
+    content |= {"calibration": None}
+    del content["fingerprint"]
+    (directory / "manifest.json").write_text(json.dumps(content), "utf-8")
+    opens = open_encoder if content["kind"] == "encoder" else open_ranker
+    with pytest.raises(ModelInvalid, match=reason):
+        opens(directory, PredictorOptions(threads=1, precision="fp32"))
 
 
 def test_traditional_and_simplified_forms_are_one_to_a_model_that_normalises(

@@ -11,7 +11,7 @@ from services.common.engine.predictor import FloatArray, PredictorOptions
 from services.common.engine.remote import RemoteForward, RemoteTexts
 from services.common.engine.remote_directory import is_remote, open_remote
 from services.common.engine.tokens import TextTokenizer, Tokens
-from services.common.errors import ModelInvalid
+from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.model_dir import ModelKind, ModelManifest, load_manifest
 from services.common.model_dir.encoders import EncoderDirectory
 from services.common.precision import Precision
@@ -157,4 +157,24 @@ def _open(
     directory: Path, manifest: ModelManifest, options: PredictorOptions
 ) -> tuple[Forward, Precision]:
     predictor, precision = open_predictor(directory, manifest, options)
-    return Forward(predictor, manifest.pad_id, manifest.inputs), precision
+    forward = Forward(predictor, manifest.pad_id, manifest.inputs)
+    _check(directory, manifest, forward)
+    return forward, precision
+
+
+def _check(directory: Path, manifest: ModelManifest, forward: Forward) -> None:
+    """Raises ModelInvalid if the program does not answer as the manifest says. A manifest without
+    a fingerprint may have been edited or copied from another model."""
+    expected = (1,) if manifest.dimension is None else (1, manifest.dimension)
+    try:
+        answered = forward.batch([Tokens([0 if manifest.pad_id else 1], [0])]).shape
+    except ModelUnavailable as error:
+        raise ModelInvalid(
+            f"model {directory.name}: its program does not read {', '.join(manifest.inputs)}, the"
+            " inputs of the manifest; export or import the model again"
+        ) from error
+    if answered != expected:
+        raise ModelInvalid(
+            f"model {directory.name}: its program answers {[*answered]} for one text, and the"
+            f" manifest describes {[*expected]}; export or import the model again"
+        )

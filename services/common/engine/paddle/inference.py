@@ -96,6 +96,11 @@ def open_paddle(
     with _opening:
         if key not in _opened:
             native = _open(program, weights, threads, precision)
+            if unknown := sorted({*inputs} - {*native.get_input_names()}):
+                raise ModelInvalid(
+                    f"{program.parent.name}: {program.name} does not read {', '.join(unknown)},"
+                    " which the manifest names as its inputs; export the model again"
+                )
             _opened[key] = PaddlePredictor(native, inputs)
         return _opened[key]
 
