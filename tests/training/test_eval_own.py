@@ -111,8 +111,23 @@ def test_what_does_not_fit_is_one_line(
 @pytest.mark.parametrize(
     ("qrels", "said"),
     [
-        (["q1 0 d1 1", "q2 0 d3 1", "q3 0 d2 0"], None),
-        (["q1 0 d1 1", "q3 0 d2 0"], "queries: 1 of 3 queries have no judgements"),
+        (["q1 0 d1 1", "q2 0 d3 1", "q3 0 d2 1"], None),
+        (["q1\t0\t d1\t1", "q2 \td3 \t 1 ", "q3\t0\td2 \t1"], None),
+        (
+            ["q1 0 d1 1", "q2 0 d3 1", "q3 0 d2 0", "q3 0 d1 -1"],
+            "queries: 1 of 3 judged queries have no judgement above 0 and count as not found",
+        ),
+        (
+            ["q1 0 d1 1", "q2 0 d3 0", "q3 0 d2 1", "q2 0 d3 1", "q2 0 d3 1"],
+            "qrels.trec: 1 judgements repeat a query and document with another grade;"
+            " the last one counts",
+        ),
+        (
+            ["q1 0 d1 1", "q2 0 d3 1", "q3\t0\td2\t1", "q1\t0\t \t1", "\td2\t1"],
+            "qrels.trec: 3 read, 2 malformed (line 4: no id of a query or of a document;"
+            " line 5: no id of a query or of a document)",
+        ),
+        (["q1 0 d1 1", "q3 0 d2 1"], "queries: 1 of 3 queries have no judgements"),
         (
             ["q1 0 d1 1", "q1 0 gone 0", "q2 0 other 1", "q3 0 other 1"],
             "queries: 2 of 3 judged documents are not in the corpus",
@@ -130,6 +145,14 @@ def test_what_the_judgements_leave_out_is_said(
     _write(folder / "qrels.trec", qrels)
     read_judged(folder / "queries.tsv", folder / "qrels.trec", folder / "beir" / "corpus.jsonl")
     assert _warnings(caplog) == ([said] if said else [])
+
+
+def test_a_cell_that_is_too_long_for_a_table_is_named(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _write(folder / "test.csv", ["企业改革,国有企业改革", f"{'水' * 140_000},水稻种植技术"])
+    assert len(read_judged(folder / "test.csv", None, folder / "corpus.csv").qrels) == 1
+    assert "test.csv: 1 read, 1 malformed (line 2: no line of a table" in "".join(_warnings(caplog))
 
 
 @pytest.mark.parametrize("qrels", [["q1 0 1 1", "q2 0 3 2"], ["q1 0 d1 0", "q2 0 3 1"]])

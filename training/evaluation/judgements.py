@@ -55,14 +55,18 @@ def read_judged(queries: Path, qrels: Path | None, corpus: Path | None) -> Judge
     if qrels is None:
         return _of_pairs(name, queries, documents)
     texts = _by_id(queries, _read(queries, _query))
-    grades: dict[str, dict[str, int]] = {}
-    for query, document, grade in _read(qrels, _judgement, header=True):
-        grades.setdefault(query, {})[document] = grade
+    grades = _grades(qrels)
     judged = {query: grades[query] for query in texts if query in grades}
     if not judged:
         raise DataInvalid(f"no query of {queries} is judged in {qrels}: the ids have to agree")
     left_out = len(texts) - len(judged)
     said = [f"{left_out} of {len(texts)} queries have no judgements"] if left_out else []
+    hopeless = sum(1 for each in judged.values() if max(each.values()) <= 0)
+    if hopeless:
+        said.append(
+            f"{hopeless} of {len(judged)} judged queries have no judgement above 0 and count as"
+            " not found"
+        )
     if corpus is not None:
         said += _not_in_corpus(judged, documents, qrels, corpus)
     if said:
@@ -70,6 +74,24 @@ def read_judged(queries: Path, qrels: Path | None, corpus: Path | None) -> Judge
     return JudgedQueries(
         _task(name, documents, {key: texts[key] for key in judged}, judged), judged
     )
+
+
+def _grades(path: Path) -> dict[str, dict[str, int]]:
+    """The grades of a file by query and document. Of several for one pair the last counts; the log
+    tells how many differ from it. Raises DataInvalid."""
+    grades: dict[str, dict[str, int]] = {}
+    differing = 0
+    for query, document, grade in _read(path, _judgement, header=True):
+        of_query = grades.setdefault(query, {})
+        differing += of_query.get(document, grade) != grade
+        of_query[document] = grade
+    if differing:
+        log.warning(
+            "%s: %d judgements repeat a query and document with another grade; the last one counts",
+            path.name,
+            differing,
+        )
+    return grades
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -195,9 +217,11 @@ def _query(line: str) -> tuple[str, str]:
 def _judgement(line: str) -> tuple[str, str, int]:
     """The query, document and grade of a line: `query 0 document grade` (TREC) or
     `query<TAB>document<TAB>grade` (BEIR). Raises Malformed."""
-    cells = line.split("\t") if "\t" in line else line.split()
+    cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
     if len(cells) not in (3, 4):
         raise Malformed(f"{len(cells)} columns, 3 or 4 expected")
+    if not cells[0] or not cells[-2]:
+        raise Malformed("no id of a query or of a document")
     try:
         return cells[0], cells[-2], int(cells[-1])
     except ValueError:
@@ -224,4 +248,7 @@ def _member(row: dict[str, Any], *names: str) -> object:
 def _cells(line: str, path: Path) -> Iterable[str]:
     if "\t" in line or path.suffix != ".csv":
         return line.split("\t")
-    return next(csv.reader(io.StringIO(line)), [])
+    try:
+        return next(csv.reader(io.StringIO(line)), [])
+    except csv.Error as error:
+        raise Malformed(f"no line of a table: {error}") from None
