@@ -1,11 +1,14 @@
 """Measures against cases computed by hand."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from training.data import blocks
 from training.evaluation.auc import auc
+from training.evaluation.comparison import randomisation
 from training.evaluation.metrics import NAMES, estimate, measure, per_query
 
 
@@ -75,6 +78,19 @@ def test_interval_holds_the_mean_and_is_repeatable() -> None:
     # Standard error of a fair coin over 100 queries is 0.05; 1.96 of it on each side.
     assert found.high - found.low == pytest.approx(4 * 0.049, rel=0.2)
     assert estimate(np.ones(20)).low == 1
+
+
+def test_memory_does_not_follow_the_rounds_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).random(3_000)
+    before = values[::-1].copy()
+    whole = estimate(values), randomisation(before, values)
+    monkeypatch.setattr(blocks, "MOST_VALUES", 30_000)
+    tracemalloc.start()
+    try:
+        assert (estimate(values), randomisation(before, values)) == whole
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000, "all rounds at once take 48 MB"
+    finally:
+        tracemalloc.stop()
 
 
 def test_auc() -> None:

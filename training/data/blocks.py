@@ -1,10 +1,10 @@
-"""Divides the rows of a large table of scores, so that few are in memory at a time."""
+"""Divides the rows of a large table of numbers, so that few are in memory at a time."""
 
 from collections.abc import Iterator
 
 MOST_ROWS = 256
 MOST_VALUES = 1 << 25
-"""Most scores of a block, 128 MiB as float32; a block has at least one row."""
+"""Most numbers of a block, 128 MiB as float32; a block has at least one row."""
 
 
 def blocks(rows: int, columns: int) -> Iterator[slice]:

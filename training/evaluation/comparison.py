@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.blocks import blocks
 from training.evaluation.metrics import NAMES
 from training.failures import DataInvalid
 
@@ -180,8 +181,8 @@ def randomisation(before: Floats, now: Floats, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     seen = abs(differences.sum())
     extreme = 0
-    for start in range(0, ROUNDS, 1000):
-        signs = rng.integers(0, 2, size=(min(1000, ROUNDS - start), len(differences))) * 2 - 1
+    for part in blocks(ROUNDS, len(differences)):
+        signs = rng.integers(0, 2, size=(part.stop - part.start, len(differences))) * 2 - 1
         extreme += int((np.abs(signs @ differences) >= seen - 1e-12).sum())
     return (extreme + 1) / (ROUNDS + 1)
 

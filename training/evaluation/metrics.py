@@ -11,6 +11,8 @@ import numpy as np
 from ir_measures import RR, R, nDCG
 from numpy.typing import NDArray
 
+from training.data.blocks import blocks
+
 MEASURES = (R @ 1, R @ 5, R @ 10, R @ 20, R @ 50, R @ 100, R @ 1000, RR @ 10, nDCG @ 10)
 NAMES = ("R@1", "R@5", "R@10", "R@20", "R@50", "R@100", "R@1000", "MRR@10", "nDCG@10")
 
@@ -52,8 +54,14 @@ def per_query(qrels: Qrels, ranking: Ranking) -> dict[str, NDArray[np.float64]]:
 def estimate(values: NDArray[np.float64], seed: int = 0) -> Estimate:
     """Mean with a percentile bootstrap interval (Efron and Tibshirani, 1993)."""
     rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(values), size=(BOOTSTRAP_ROUNDS, len(values)))
-    means = values[draws].mean(axis=1)
+    means = np.concatenate(
+        [
+            values[rng.integers(0, len(values), size=(part.stop - part.start, len(values)))].mean(
+                axis=1
+            )
+            for part in blocks(BOOTSTRAP_ROUNDS, len(values))
+        ]
+    )
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Estimate(float(values.mean()), float(low), float(high))
