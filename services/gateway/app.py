@@ -133,7 +133,14 @@ def _layers(settings: GatewaySettings) -> list[Middleware]:
             )
         )
     limits = BodyLimits(settings.max_body_bytes, settings.max_upload_bytes, settings.body_seconds)
-    layers.append(Middleware(Gate, limits=limits, max_requests=settings.max_requests))
+    layers.append(
+        Middleware(
+            Gate,
+            limits=limits,
+            max_requests=settings.max_requests,
+            origins=settings.cors_origins,
+        )
+    )
     layers.append(Middleware(QuickHits))
     return layers
 

@@ -85,7 +85,7 @@ class GatewaySettings(ServiceSettings):
     store."""
     cors_origins: TextList = Field(default_factory=list)
     """Origins whose web pages may call the API, as a JSON list such as
-    ["https://library.example"]."""
+    ["https://library.example"]. Where keys are off, pages of others can change nothing."""
 
     @property
     def keys_on(self) -> bool:

@@ -4,6 +4,7 @@ A refusal is an answer as problem+json.
 """
 
 import logging
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
@@ -11,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.common.errors import (
+    Forbidden,
     InvalidRequest,
     MalformedRequest,
     Overloaded,
@@ -30,15 +32,23 @@ audit = logging.getLogger("services.audit")
 
 _UPLOAD = "/v1/index-jobs"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_READING = ("GET", "HEAD", "OPTIONS")
+"""Methods of calls that change nothing."""
+_OTHER_SITES = ("cross-site", "same-site")
+"""What a browser says in `Sec-Fetch-Site` of a page of another origin; no page can set it."""
 
 
 class Gate:
     """The layer before all routes. It puts the caller's key into `request.state.caller`."""
 
-    def __init__(self, app: ASGIApp, *, limits: BodyLimits, max_requests: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limits: BodyLimits, max_requests: int, origins: Sequence[str] = ()
+    ) -> None:
+        """`origins` are those of other sites whose pages may call."""
         self.app = app
         self._limits = limits
         self._max_requests = max_requests
+        self._origins = frozenset(origins)
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +76,8 @@ class Gate:
         caller = EVERYBODY
         if doorkeeper is not None:
             caller = await doorkeeper.admit(headers.get("authorization"), method, path)
+        elif method not in _READING:
+            self._check_site(headers)
         scope["state"]["caller"] = caller
         parameters = _parameters(scope["query_string"])
         if is_audited(method, path):
@@ -79,6 +91,21 @@ class Gate:
         if body and kind.endswith("json"):
             _check_json(body)
         return replay(body, receive)
+
+    def _check_site(self, headers: Headers) -> None:
+        """Raises Forbidden for a call of a page of another site that is not among the origins.
+
+        A browser sends a form or a plain text to any address without asking that first. Keys keep
+        such calls out; without them a page that the user of this machine reads could replace a
+        collection.
+        """
+        if headers.get("sec-fetch-site") in _OTHER_SITES and (
+            headers.get("origin") not in self._origins
+        ):
+            raise Forbidden(
+                "A page of another site may not make this call here. If it is yours, list its"
+                " origin in XUNWEN_GATEWAY_CORS_ORIGINS."
+            )
 
 
 def _check_address(scope: Scope) -> None:
