@@ -28,6 +28,22 @@ def request(files: Files, **fields: str) -> Request:
     return Request({"type": "http", "method": "POST", "headers": headers}, receive)
 
 
+def raw(body: bytes) -> Request:
+    """A request with this form, whose boundary is x."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+
+def part(name: bytes, content: bytes = b"x") -> bytes:
+    """A file of such a form, with the boundary before it."""
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + name
+    return head + b'"\r\n\r\n' + content + b"\r\n"
+
+
 async def taken(sent: Request, stated: InputFormat | None = None) -> tuple[Upload, bytes]:
     async with of_multipart(sent, stated) as upload:
         return upload, b"".join([block async for block in _blocks(upload)])
@@ -73,3 +89,13 @@ async def test_a_form_that_is_no_input_is_refused_in_words(
     with pytest.raises(SearchError, match=says) as refused:
         await taken(request(files, **fields), stated)
     assert 400 <= refused.value.status < 500
+
+
+@pytest.mark.parametrize("lost", [3, 5, 10, len(part(b"b.md")) + 7])
+async def test_a_form_without_its_end_is_refused(lost: int) -> None:
+    """The files before the cut would be indexed, and the one that was cut would be missing."""
+    whole = part(b"a.md") + part(b"b.md") + b"--x--\r\n"
+    assert (await taken(raw(whole)))[0].format is InputFormat.ZIP
+    with pytest.raises(SearchError, match="ends before its last boundary") as refused:
+        await taken(raw(whole[:-lost]))
+    assert refused.value.status == 400

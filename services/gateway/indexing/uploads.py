@@ -1,11 +1,11 @@
 """The upload of a client as a stream with its format and its compression."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -28,9 +28,27 @@ _KNOWN = ", ".join(InputFormat)
 
 
 class _Parser(MultiPartParser):
-    """Reads forms of many files: only the beginning of each is in memory."""
+    """Reads forms of many files: only the beginning of each is in memory. A form without its end is
+    refused, since the file that was cut would be missing without a word."""
 
     spool_max_size = 1 << 16
+    _ended = False
+    """Whether the last boundary of the form was read."""
+
+    async def parse(self) -> FormData:
+        """The parts of the form. Raises MultiPartException."""
+        self.stream = self._whole(self.stream)
+        return await super().parse()
+
+    def on_end(self) -> None:
+        """Notes the last boundary."""
+        self._ended = True
+
+    async def _whole(self, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for block in blocks:
+            yield block
+        if not self._ended:
+            raise MultiPartException("It ends before its last boundary; send it again, whole.")
 
 
 @dataclass(frozen=True, slots=True)
