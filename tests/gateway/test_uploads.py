@@ -99,3 +99,21 @@ async def test_a_form_without_its_end_is_refused(lost: int) -> None:
     with pytest.raises(SearchError, match="ends before its last boundary") as refused:
         await taken(raw(whole[:-lost]))
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+@pytest.mark.parametrize("name", ["论文.md", "朱镕基（稿）.md", "a.md"])
+async def test_names_are_read_in_the_charset_of_the_machine_that_sent_them(
+    name: str, charset: str
+) -> None:
+    upload, _ = await taken(raw(part(name.encode(charset)) + b"--x--\r\n"))
+    assert upload.name == name
+    several = part(name.encode(charset)) + part(b"b.md") + b"--x--\r\n"
+    _, content = await taken(raw(several))
+    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == [name, "b.md"]
+
+
+async def test_a_name_in_no_known_charset_is_a_name() -> None:
+    upload, _ = await taken(raw(part(b"a\xff\xfe.md") + b"--x--\r\n"))
+    assert upload.name
+    assert upload.format is InputFormat.MARKDOWN

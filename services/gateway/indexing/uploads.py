@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -121,7 +122,7 @@ async def of_multipart(request: Request, stated: InputFormat | None) -> AsyncIte
         more = hint if "files" in error.message else ""
         raise MalformedRequest(f"The form cannot be read: {error.message}{more}") from error
     try:
-        files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
+        files = _files(form)
         if not files or len(files) < len(form.multi_items()):
             raise InvalidRequest(
                 "The form must hold nothing but files, in parts named `file`; collection, mode and"
@@ -138,6 +139,25 @@ async def of_multipart(request: Request, stated: InputFormat | None) -> AsyncIte
             )
     finally:
         await form.close()
+
+
+def _files(form: FormData) -> list[UploadFile]:
+    """The files of a form, each with its name."""
+    files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
+    for file in files:
+        file.filename = _name(file)
+    return files
+
+
+def _name(file: UploadFile) -> str | None:
+    """The name of a file in UTF-8 or GBK, in which programs of Chinese Windows write it."""
+    _, options = parse_options_header(file.headers.get("content-disposition"))
+    for charset in ("utf-8", "gb18030"):
+        try:
+            return options[b"filename"].decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return file.filename
 
 
 def _of_file(file: UploadFile, stated: InputFormat | None) -> Upload:
