@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import orjson
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -109,6 +110,42 @@ async def test_a_source_with_a_body_is_refused(kind: str, body: bytes) -> None:
     assert answer.status_code == 202, answer.text
     assert indexer.params["source"] == SOURCE
     assert indexer.asked[-1].content == b""
+
+
+DOCUMENTS = '{"documents": [{"id": "1", "title": "冻土"}]}'.encode()
+
+
+@pytest.mark.parametrize("charset", ["gb18030", "gbk", "big5", "utf-16"])
+async def test_documents_in_json_are_in_no_other_charset(charset: str) -> None:
+    """The indexer would read other characters than were sent, and index those."""
+    indexer = Indexer()
+    async with gateway(indexer) as http:
+        answer = await http.post(
+            f"/v1/index-jobs?charset={charset}",
+            content=DOCUMENTS,
+            headers={"content-type": "application/json"},
+        )
+    assert answer.status_code == 422
+    assert "charset: documents in JSON are UTF-8" in answer.json()["detail"]
+    assert indexer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("", "application/json"),
+        ("?charset=utf-8", "application/json"),
+        ("", "application/json; charset=gbk"),
+    ],
+)
+async def test_documents_in_json_are_handed_on_in_utf_8(query: str, kind: str) -> None:
+    indexer = Indexer()
+    async with gateway(indexer) as http:
+        answer = await http.post(
+            f"/v1/index-jobs{query}", content=DOCUMENTS, headers={"content-type": kind}
+        )
+    assert answer.status_code == 202, answer.text
+    assert orjson.loads(indexer.asked[-1].content)["title"] == "冻土"
 
 
 @pytest.mark.parametrize(

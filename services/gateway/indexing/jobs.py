@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from services.common.errors import JobNotFound, UnsupportedFormat
+from services.common.errors import InvalidRequest, JobNotFound, UnsupportedFormat
 from services.common.paths import segment
 from services.common.patterns import explained
-from services.common.wire.input_formats import InputFormat
+from services.common.wire.input_formats import Charset, InputFormat
 from services.common.wire.jobs import JOB_ID, Job, JobAccepted, JobPage, JobPageOptions
 from services.gateway.access.body_limits import is_inline
 from services.gateway.access.caller import Caller, check_sees
@@ -95,6 +95,11 @@ async def create_job(
     if is_inline(kind, options.format):
         if encoding not in ("", "identity"):
             raise UnsupportedFormat("Documents in JSON come uncompressed; compress a jsonl file.")
+        if options.charset not in (None, Charset.UTF8):
+            raise InvalidRequest(
+                "charset: documents in JSON are UTF-8; leave `charset` out, or send a file of lines"
+                " in its own charset, with another Content-Type."
+            )
         return await send(Upload(_lines(await _inline(request)), InputFormat.JSONL))
     if kind == "multipart/form-data":
         async with of_multipart(request, options.format) as sent:
