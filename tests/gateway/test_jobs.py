@@ -138,11 +138,13 @@ async def test_documents_in_json_are_in_no_other_charset(charset: str) -> None:
         ("", "application/json; charset=gbk"),
     ],
 )
-async def test_documents_in_json_are_handed_on_in_utf_8(query: str, kind: str) -> None:
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+async def test_documents_in_json_are_handed_on_in_utf_8(query: str, kind: str, mark: bytes) -> None:
+    """PowerShell and others write a byte order mark before JSON."""
     indexer = Indexer()
     async with gateway(indexer) as http:
         answer = await http.post(
-            f"/v1/index-jobs{query}", content=DOCUMENTS, headers={"content-type": kind}
+            f"/v1/index-jobs{query}", content=mark + DOCUMENTS, headers={"content-type": kind}
         )
     assert answer.status_code == 202, answer.text
     assert orjson.loads(indexer.asked[-1].content)["title"] == "冻土"

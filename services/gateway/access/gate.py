@@ -89,7 +89,7 @@ class Gate:
             return self._limits.streamed(headers, receive)
         body = await self._limits.whole(headers, receive)
         if body and kind.endswith("json"):
-            _check_json(body)
+            body = _json(body)
         return replay(body, receive)
 
     def _check_site(self, headers: Headers) -> None:
@@ -126,16 +126,18 @@ def _check_address(scope: Scope) -> None:
         raise MalformedRequest("The path holds control characters; no address of the API does.")
 
 
-def _check_json(body: bytes) -> None:
-    """Raises MalformedRequest unless the body is JSON text as RFC 8259 defines it.
+def _json(body: bytes) -> bytes:
+    """The body without a byte order mark, which not every reader of JSON skips.
 
-    Python's own reader also accepts NaN and halves of characters, which cannot be written as JSON
-    again.
+    Raises MalformedRequest unless it is JSON text as RFC 8259 defines it. Python's own reader also
+    accepts NaN and halves of characters, which cannot be written as JSON again.
     """
+    text = body.removeprefix(_BYTE_ORDER_MARK)
     try:
-        orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
+        orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest(f"The body is not valid JSON: {error}.") from None
+    return text
 
 
 def _parameters(query_string: bytes) -> dict[str, str]:
