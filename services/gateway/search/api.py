@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -56,11 +56,13 @@ class Terms:
     field_names: FieldNames
     cache_control: str | None
 
-    async def fields(self, options: SearchOptions, *queries: str | None) -> Sequence[str] | None:
+    async def fields(
+        self, options: SearchOptions, deadline: Deadline, *queries: str | None
+    ) -> Sequence[str] | None:
         """The collection's fields if a query may name one, else None. Raises CollectionNotFound."""
         if options.syntax != "fields" or not any(_COLON.search(query or "") for query in queries):
             return None
-        return await self.field_names.of(options.collection)
+        return await self.field_names.of(options.collection, deadline)
 
     def ask(self, search: Search, deadline: Deadline, patience: float = 0.0) -> Ask:
         """The search on these terms; `patience` is that of Ask."""
@@ -128,7 +130,7 @@ async def search_batch(body: BatchRequest, terms: TermsDep) -> Response:
     budget = Budget.of(body, terms.settings)
     deadline = budget.deadline()
     turns = asyncio.Semaphore(_BATCH_AT_ONCE)
-    fields = await terms.fields(body, *body.queries)
+    fields = await terms.fields(body, deadline, *body.queries)
 
     async def one(query: str) -> bytes | SearchError:
         try:
@@ -147,10 +149,12 @@ async def search_batch(body: BatchRequest, terms: TermsDep) -> Response:
 async def answered(query: str | None, options: SearchOptions, terms: Terms) -> tuple[Ask, Answered]:
     """The ask of one search, and its answer. Raises the errors of the chain."""
     check_sees(terms.caller, options.collection)
-    normalised = search_of(query, options, await terms.fields(options, query))
+    started = time.perf_counter()
     budget = Budget.of(options, terms.settings)
-    ask = terms.ask(normalised, budget.deadline())
+    deadline = budget.deadline()
     async with budget.kept():
+        normalised = search_of(query, options, await terms.fields(options, deadline, query))
+        ask = replace(terms.ask(normalised, deadline), started=started)
         return ask, await terms.answers.answer(ask)
 
 

@@ -97,9 +97,8 @@ async def open_road(
         for work in (models.run, hot.run, warmer.run):
             await stack.enter_async_context(running(work))
         observed = Observed(cached, hot, metrics, cache_metrics)
-        yield Road(
-            observed, cached, admission, hot, FieldNames(recall), versions, FrequentQueries(hot)
-        )
+        field_names = FieldNames(recall, versions)
+        yield Road(observed, cached, admission, hot, field_names, versions, FrequentQueries(hot))
 
 
 def _cache(settings: GatewaySettings, cache: GuardedRedis, metrics: CacheMetrics) -> AnswerCache:
