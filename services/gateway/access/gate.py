@@ -32,6 +32,8 @@ audit = logging.getLogger("services.audit")
 
 _UPLOAD = "/v1/index-jobs"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NOTED = 200
+"""Characters of an address that the audit log keeps; no valid one of an audited call is longer."""
 _READING = ("GET", "HEAD", "OPTIONS")
 """Methods of calls that change nothing."""
 _OTHER_SITES = ("cross-site", "same-site")
@@ -156,7 +158,7 @@ def _parameters(query_string: bytes) -> dict[str, str]:
 async def _note(caller: ApiKey, scope: Scope) -> None:
     """Writes an admin action to this process's log and, if it answers, to the state store."""
     event = {
-        "action": f"{scope['method']} {scope['path']}",
+        "action": f"{scope['method']} {scope['path'][:_NOTED]}",
         "by": caller.name,
         "key": caller.id,
         "from": (scope.get("client") or ("-",))[0],

@@ -1,4 +1,4 @@
-"""Calls that a browser sends for pages of other sites, to a gateway that asks for no keys."""
+"""The gate before an application of its own: calls of pages of other sites, and the audit log."""
 
 from typing import Any
 
@@ -23,16 +23,31 @@ class Admits:
         return ApiKey("1", "one", frozenset(), "")
 
 
+class Audit:
+    """The state store, as far as it keeps the audit log."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    async def note(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+
+
 async def called(
-    method: str, path: str, headers: dict[str, str], doorkeeper: Admits | None = None
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    doorkeeper: Admits | None = None,
+    audit: Audit | None = None,
 ) -> httpx.Response:
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         await Response(status_code=204)(scope, receive, send)
 
+    state = {"doorkeeper": doorkeeper, "keystore": audit or Audit()}
     gate = Gate(route, limits=BodyLimits(100, 100, 1.0), max_requests=9, origins=[ORIGIN])
 
     async def served(scope: Any, receive: Receive, send: Send) -> None:
-        await gate(scope | {"state": {"doorkeeper": doorkeeper}}, receive, send)
+        await gate(scope | {"state": state}, receive, send)
 
     way = httpx.ASGITransport(served)
     async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
@@ -75,3 +90,15 @@ async def test_a_key_is_proof_enough() -> None:
     """A browser asks first before it sends a key of another site's page."""
     answer = await called("POST", JOB, {"sec-fetch-site": "cross-site", "origin": OTHER}, Admits())
     assert answer.status_code == 204
+
+
+async def test_a_long_address_leaves_a_short_line_in_the_audit_log() -> None:
+    """Ten thousand lines are kept, in a store that must evict nothing."""
+    audit = Audit()
+    path = f"/v1/collections/{'长' * 5_000}/fields"
+    assert (await called("PUT", path, {}, audit=audit)).status_code == 204
+    assert (await called("DELETE", "/v1/collections/mine", {}, audit=audit)).status_code == 204
+    long, short = (str(event["action"]) for event in audit.events)
+    assert long.startswith("PUT /v1/collections/长长")
+    assert len(long) <= 210
+    assert short == "DELETE /v1/collections/mine"
