@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.common.errors import CollectionNotFound, InvalidRequest, SearchError
 from services.gateway.search.frequent import FrequentQueries
 from services.gateway.search.hot import HotQueries
 from services.gateway.search.warming import Warmer
@@ -66,6 +67,27 @@ async def test_a_search_of_megabytes_is_not_counted(redis: GuardedRedis) -> None
         hot.count(search("短", filter={"keywords": {"any": ["深度"] * 100}}), "-")
     await hot.flush()
     assert [each.search.query for each in await hot.top("notes", 9)] == ["短"]
+
+
+@pytest.mark.usefixtures("version")
+@pytest.mark.parametrize(
+    "error", [CollectionNotFound("There is none."), InvalidRequest("sort: no such field.")]
+)
+async def test_a_search_that_has_no_answer_is_not_counted(
+    redis: GuardedRedis, error: SearchError
+) -> None:
+    """Else each unknown name of a collection would be watched for ever."""
+    async with replica(redis, redis, CountingRecall(error=error)) as one:
+        for number in range(20):
+            with pytest.raises(SearchError):
+                await one.ask(collection=f"none{number}")
+        await one.hot.flush()
+        assert one.hot.collections == set()
+        assert await one.hot.top("none1", 9) == []
+        one.recall.error = None
+        await one.ask()
+        await one.hot.flush()
+        assert one.hot.collections == {"notes"}
 
 
 async def test_what_a_release_without_a_later_option_counted_is_read(redis: GuardedRedis) -> None:

@@ -9,7 +9,7 @@ from services.gateway.search.metrics import CacheMetrics, SearchMetrics
 
 @dataclass(slots=True)
 class Observed:
-    """Counts each search that callers send; searches of warming do not pass it."""
+    """Counts each search of callers that was answered; searches of warming do not pass it."""
 
     inner: Answers
     hot: HotQueries
@@ -18,17 +18,13 @@ class Observed:
 
     async def answer(self, ask: Ask) -> Answered:
         """The inner link's answer. Raises the inner link's errors."""
-        self.hot.count(ask.search, ask.asker.tenant)
         answered = await self.inner.answer(ask)
-        self._note(answered)
+        self.note(ask, answered)
         return answered
 
-    def note_hit(self, ask: Ask, answered: Answered) -> None:
-        """Counts a search that was answered without passing this link."""
+    def note(self, ask: Ask, answered: Answered) -> None:
+        """Counts a search, which may have been answered without passing this link."""
         self.hot.count(ask.search, ask.asker.tenant)
-        self._note(answered)
-
-    def _note(self, answered: Answered) -> None:
         self.metrics.answered(answered.degraded)
         if answered.cached:
             self.cache_metrics.served(answered.state, answered.age)

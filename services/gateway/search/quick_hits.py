@@ -75,7 +75,7 @@ class QuickHits:
         if answered is None:
             return None
         observed: Observed = scope["state"]["answers"]
-        observed.note_hit(ask, answered)
+        observed.note(ask, answered)
         return Response(
             render.answer(ask, answered),
             media_type="application/json",
