@@ -1,13 +1,13 @@
 """Links and services that are written for tests: the test says what they answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from services.common.errors import SearchError
+from services.common.errors import InvalidRequest, SearchError, Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.rank import RankedHit, RankResponse
 from services.common.wire.recall import Mode
@@ -79,6 +79,10 @@ class CountingRecall:
     error: SearchError | None = None
     degraded: Sequence[str] = ()
     index: str = "notes__1"
+    refused: Collection[str] = ()
+    """Queries that are not valid."""
+    answers: int | None = None
+    """Number of calls after which it is away; None for never."""
     calls: int = field(default=0, init=False)
     deadlines: list[Deadline] = field(default_factory=list, init=False)
     texts: list[bool] = field(default_factory=list, init=False)
@@ -102,6 +106,12 @@ class CountingRecall:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
+        if search.query in self.refused:
+            raise InvalidRequest("sort: no document has such a field.")
+        if self.answers is not None:
+            if self.answers == 0:
+                raise Unavailable("Recall does not answer.")
+            self.answers -= 1
         candidate = {
             "id": "1",
             "version": 1,

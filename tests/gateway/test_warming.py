@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.common.errors import Unavailable
 from services.gateway.search.answers import CacheState
 from services.gateway.search.warming import Warmer
 from services.gateway.stores.redis_client import GuardedRedis
@@ -46,3 +47,46 @@ async def test_a_rebuild_is_noticed_though_the_first_query_is_cached_already(
         await written(redis)
         await one.ask("甲")  # somebody asks before the warmer looks
         assert await warmer.look("notes") == 2
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_frequent_query_that_is_no_longer_valid_leaves_the_others_to_be_computed(
+    redis: GuardedRedis,
+) -> None:
+    """A field by which it sorts may be gone with the index before."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
+            for _ in range(times):
+                await one.ask(query)
+        await one.hot.flush()
+        await warmer.look("notes")
+        one.recall.index = "notes__2"
+        one.recall.refused = {"甲"}
+        await written(redis)
+        await warmer.look("notes")
+        assert [(await one.ask(query)).state for query in "乙丙"] == [CacheState.HIT] * 2
+
+
+@pytest.mark.usefixtures("version")
+@pytest.mark.parametrize("answered", [0, 2])
+async def test_what_could_not_be_computed_is_computed_at_the_next_look(
+    redis: GuardedRedis, answered: int
+) -> None:
+    """Recall may be away for a moment just after the switch."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
+            for _ in range(times):
+                await one.ask(query)
+        await one.hot.flush()
+        await warmer.look("notes")
+        one.recall.index = "notes__2"
+        await written(redis)
+        one.recall.answers = answered
+        with pytest.raises(Unavailable):
+            await warmer.look("notes")
+        one.recall.answers = None
+        await warmer.look("notes")
+        assert [(await one.ask(query)).state for query in "甲乙丙"] == [CacheState.HIT] * 3
+        assert await warmer.look("notes") == 0

@@ -54,36 +54,48 @@ class Warmer:
                     )
 
     async def look(self, collection: str) -> int:
-        """Computes the queries of a collection if its index changed; returns their number. Raises
-        the errors of the searches."""
+        """Computes the queries of a collection if its index changed; returns the number of those
+        that it tried. What fails is tried again at the next look. Raises Unavailable."""
         version = await self.versions.current(collection)
         if version is None or self._seen.get(collection) == version:
             return 0
+        lock = f"{_LOCK}{collection}:{version}"
+        taken: Any = self.cache.redis.set(lock, 1, nx=True, ex=_LOCK_SECONDS)
+        tried = 0
+        if await self.cache.call(taken):
+            try:
+                tried = await self._computed(collection)
+            except Unavailable:
+                given_back: Any = self.cache.redis.delete(lock)
+                await self.cache.call(given_back)
+                raise
         self._seen[collection] = version
-        lock: Any = self.cache.redis.set(
-            f"{_LOCK}{collection}:{version}", 1, nx=True, ex=_LOCK_SECONDS
-        )
-        if not await self.cache.call(lock):
-            return 0
+        return tried
+
+    async def _computed(self, collection: str) -> int:
+        """Computes the first valid query, and the others if another index answered it than was
+        noted; returns the number of queries that were tried. Raises Unavailable."""
         before: Any = self.cache.redis.hget(_INDEXES, collection)
         known: bytes | None = await self.cache.call(before)
         frequent = await self.hot.top(collection, self.queries)
-        if not frequent:
-            return 0
-        index = await self._warm(frequent[0])
+        index, tried = None, 0
+        while index is None and tried < len(frequent):
+            index = await self._warm(frequent[tried])
+            tried += 1
         if index is None:
-            return 1
+            return tried
+        if known is not None and known.decode() != index:
+            for query in frequent[tried:]:
+                await self._warm(query)
+            tried = len(frequent)
+            logger.info(
+                "the frequent queries of a collection were computed",
+                extra={"collection": collection, "queries": tried},
+            )
+        # Noted at the end: what was cut off before is computed at the next look.
         note: Any = self.cache.redis.hset(_INDEXES, collection, index)
         await self.cache.call(note)
-        if known is None or known.decode() == index:
-            return 1
-        for query in frequent[1:]:
-            await self._warm(query)
-        logger.info(
-            "the frequent queries of a collection were computed",
-            extra={"collection": collection, "queries": len(frequent)},
-        )
-        return len(frequent)
+        return tried
 
     async def _warm(self, query: HotQuery) -> str | None:
         """The index that answered; None for a query that is not valid now. Raises Unavailable."""
