@@ -10,11 +10,13 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from services.common.citations.forms import CitationForm
+from services.common.validation import first_reason
 from services.common.wire.recall import Mode
 
 _PASSAGE_CHARS = 400
@@ -156,27 +158,47 @@ class _Tools:
             raise ToolError(str(error)) from error
 
 
+class _Tool(Tool):
+    """A tool that tells what is wrong with a call in the words of the API, and refuses arguments
+    that it does not have: a filter under another name would be left out without a word."""
+
+    async def run(self, arguments: dict[str, Any], *more: Any, **options: Any) -> Any:
+        """The result of the tool. Raises ToolError."""
+        names = self.parameters["properties"]
+        for name in arguments:
+            if name not in names:
+                has = f"has: {', '.join(names)}" if names else "has none"
+                raise ToolError(f"{name[:80]}: there is no such argument; the tool {has}.")
+        try:
+            return await super().run(arguments, *more, **options)
+        except UnexpectedToolError:
+            raise
+        except ToolError as error:
+            cause = error.__cause__ or error
+            says = first_reason(cause) if isinstance(cause, ValidationError) else str(cause)
+            raise ToolError(says) from cause
+
+
 _WRITING = ("index",)
 
 
 def agent_server(api: Api) -> MCPServer[Any]:
     """A server of the tools; every call goes to `api`."""
-    server: MCPServer[Any] = MCPServer(
+    own = _Tools(api)
+    tools: list[Tool] = []
+    for name in ("search", "get", "similar", "collections", "fields", "cite", "index", "job"):
+        marks = ToolAnnotations(read_only_hint=name not in _WRITING, open_world_hint=False)
+        tool = _Tool.from_function(getattr(own, name), name=name, annotations=marks)
+        tool.parameters["additionalProperties"] = False
+        tools.append(tool)
+    return MCPServer(
         "xunwen",
         title="Xunwen",
         instructions=_INSTRUCTIONS,
         version=version("xunwen"),
+        tools=tools,
         log_level="WARNING",
     )
-    tools = _Tools(api)
-    for name in ("search", "get", "similar", "collections", "fields", "cite", "index", "job"):
-        writing = name in _WRITING
-        server.add_tool(
-            getattr(tools, name),
-            name=name,
-            annotations=ToolAnnotations(read_only_hint=not writing, open_world_hint=False),
-        )
-    return server
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -17,14 +17,12 @@ from services.common.errors import (
     SearchError,
     UnsupportedFormat,
 )
-from services.common.patterns import what_to_write
 from services.common.request_context import request_id_var
+from services.common.validation import reason_of
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_ECHO = 200
 """Characters of an invalid value that a problem quotes."""
-_NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")
-"""Kinds of errors of values in the place of JSON objects."""
 _PASSING = (429, 503)
 """Statuses of what passes by itself, whose answers always say when to try again."""
 _RETRY_SECONDS = 1.0
@@ -107,7 +105,7 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
         errors.append(
             {
                 "field": where or "body",
-                "message": _message(item),
+                "message": reason_of(item),
                 "given": _printable(given),
             }
         )
@@ -116,14 +114,6 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
     if len(errors) > 1:
         detail += f" (and {len(errors) - 1} more, see `errors`)"
     return InvalidRequest(detail, extra={"errors": errors})
-
-
-def _message(item: Mapping[str, Any]) -> str:
-    """What is wrong with a value, or what to write where a pattern is explained."""
-    if item["type"] in _NO_OBJECT:
-        return "a JSON object is needed"
-    written = what_to_write(str(item.get("ctx", {}).get("pattern")))
-    return written or str(item["msg"]).removeprefix("Value error, ")
 
 
 def _printable(given: object) -> str:

@@ -1,6 +1,23 @@
 """Errors of pydantic as a sentence for people."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
+
+from services.common.patterns import what_to_write
+
+_NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")
+"""Kinds of errors of values in the place of JSON objects."""
+
+
+def reason_of(item: Mapping[str, Any]) -> str:
+    """What is wrong with a value, or what to write where a pattern is explained; `item` is one of
+    the errors of a ValidationError, with its context."""
+    if item["type"] in _NO_OBJECT:
+        return "a JSON object is needed"
+    written = what_to_write(str(item.get("ctx", {}).get("pattern")))
+    return written or str(item["msg"]).removeprefix("Value error, ")
 
 
 def first_reason(error: ValidationError, depth: int = 3) -> str:
@@ -9,9 +26,9 @@ def first_reason(error: ValidationError, depth: int = 3) -> str:
     `where` is the path to the value, at most `depth` steps of it, and absent for an error of the
     whole object.
     """
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(step) for step in first["loc"][:depth])
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = reason_of(first)
     return f"{where}: {reason}" if where else reason
 
 
