@@ -1,10 +1,50 @@
-"""GET /v1/models on the real system: OpenAI's schema."""
+"""GET /v1/models in OpenAI's schema, on the real system and before services of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from services.common.service_client import ServiceClient
+from services.gateway.app import create_app
+from services.gateway.settings import GatewaySettings
 from tests.compatible.refusals import refused
 from tests.stack import Stack
+
+APP = create_app(GatewaySettings())
+MODELS: dict[str, dict[str, object]] = {
+    "recall": {"name": "encoder/2", "version": "2", "fingerprint": "e" * 16, "dimension": 384},
+    "rank": {"name": "ranker", "version": "1", "fingerprint": "f" * 16, "dimension": None},
+}
+
+
+@asynccontextmanager
+async def gateway(*away: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A gateway before services that know their models; those in `away` do not answer."""
+    opened: dict[str, ServiceClient] = {}
+
+    def service(name: str) -> ServiceClient:
+        async def answer(_request: httpx.Request) -> httpx.Response:
+            if name in away:
+                raise httpx.ConnectError("refused")
+            rest: dict[str, object] = {"max_tokens": 160, "precision": "float32"}
+            return httpx.Response(200, json={**MODELS[name], **rest})
+
+        return ServiceClient(name, "http://a", timeout=5, transport=httpx.MockTransport(answer))
+
+    async with AsyncExitStack() as stack:
+        for name in MODELS:
+            opened[name] = await stack.enter_async_context(service(name))
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            await APP({**scope, "state": {"doorkeeper": None, **opened}}, receive, send)
+
+        way = httpx.ASGITransport(served)
+        yield await stack.enter_async_context(
+            httpx.AsyncClient(transport=way, base_url="http://gateway")
+        )
 
 
 def test_the_models_that_answer(stack: Stack) -> None:
@@ -25,3 +65,35 @@ def test_the_models_that_answer(stack: Stack) -> None:
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_models_are_only_listed(stack: Stack, method: str) -> None:
     refused(httpx.request(method, f"{stack.url}/v1/models"), 405)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("encoder/2", "encoder"),
+        ("encoder%2F2", "encoder"),
+        ("e" * 16, "encoder"),
+        ("ranker", "ranker"),
+        ("f" * 16, "ranker"),
+    ],
+)
+async def test_one_model_by_its_name_or_fingerprint(asked: str, found: str) -> None:
+    """Programs that check the name in their settings ask for it before they begin."""
+    async with gateway() as http:
+        answer = await http.get(f"/v1/models/{asked}")
+        listed = (await http.get("/v1/models")).json()["data"]
+    assert answer.status_code == 200, answer.text
+    assert answer.json() in listed
+    assert answer.json()["kind"] == found
+
+
+@pytest.mark.parametrize("asked", ["gpt-4", "Ranker", "ranker/"])
+async def test_a_model_that_there_is_not(asked: str) -> None:
+    async with gateway() as http:
+        assert "GET /v1/models" in refused(await http.get(f"/v1/models/{asked}"), 404)
+
+
+async def test_a_model_that_may_be_that_of_a_service_that_is_away() -> None:
+    async with gateway("rank") as http:
+        assert (await http.get("/v1/models/encoder/2")).is_success
+        refused(await http.get("/v1/models/ranker"), 503)

@@ -1,6 +1,7 @@
 """Who may call what: the rules are those of the routes, and what has no rule is closed."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from services.gateway.settings import GatewaySettings
 
 APP = create_app(GatewaySettings())
 CALLS = {
-    (method.upper(), path.replace("{document_id}", "{document_id:path}"))
+    (method.upper(), re.sub(r"\{(document_id|model)\}", r"{\1:path}", path))
     for path, methods in APP.openapi()["paths"].items()
     for method in methods
 }

@@ -65,6 +65,7 @@ RULES = (
     Rule("POST", "/v1/search:batch", Scope.SEARCH),
     Rule("POST", "/v1/embeddings", Scope.SEARCH),
     Rule("GET", "/v1/models", Scope.SEARCH),
+    Rule("GET", "/v1/models/{model:path}", Scope.SEARCH),
     Rule("POST", "/v1/rerank", Scope.SEARCH),
     Rule("POST", "/v2/rerank", Scope.SEARCH),
     Rule("POST", "/rerank", Scope.SEARCH),

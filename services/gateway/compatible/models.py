@@ -1,10 +1,11 @@
-"""`GET /v1/models` in OpenAI's schema: the encoder and the ranker that answer."""
+"""`GET /v1/models` and `/v1/models/{model}` in OpenAI's schema: the encoder and the ranker that
+answer."""
 
 import asyncio
 
 from fastapi import APIRouter
 
-from services.common.errors import Unavailable
+from services.common.errors import NotFound, Unavailable
 from services.common.service_client import ServiceClient
 from services.common.wire.encode import ModelInfo
 from services.gateway.compatible.openai_json import Kind, Model, Models
@@ -12,15 +13,39 @@ from services.gateway.stores.upstream import Rank, Recall
 
 router = APIRouter(tags=["compatible"])
 
+_KINDS: tuple[Kind, ...] = ("encoder", "ranker")
+"""Kinds of models, in the order in which they are listed."""
+
 
 @router.get("/v1/models", summary="The models that answer")
 async def models(recall: Recall, rank: Rank) -> Models:
     """Lists the models of the services that answer now; an error if neither does."""
-    answers = await asyncio.gather(_model(recall, "encoder"), _model(rank, "ranker"))
-    known = [model for model in answers if isinstance(model, Model)]
+    known = await _known(recall, rank)
     if not known:
         raise Unavailable("Neither the recall nor the rank service answers; try again shortly.")
     return Models(data=known)
+
+
+@router.get("/v1/models/{model:path}", summary="One of the models that answer")
+async def one_model(model: str, recall: Recall, rank: Rank) -> Model:
+    """Describes the model with this name or fingerprint."""
+    known = await _known(recall, rank)
+    for one in known:
+        if model in (one.id, one.fingerprint):
+            return one
+    if len(known) < len(_KINDS):
+        raise Unavailable("A service that may have this model does not answer; try again shortly.")
+    raise NotFound(
+        f"There is no model {model[:80]!r}; GET /v1/models lists those that answer, whatever name"
+        " a call gives."
+    )
+
+
+async def _known(recall: ServiceClient, rank: ServiceClient) -> list[Model]:
+    """The models of the services that answer."""
+    asked = zip((recall, rank), _KINDS, strict=True)
+    answers = await asyncio.gather(*(_model(service, kind) for service, kind in asked))
+    return [model for model in answers if model is not None]
 
 
 async def _model(service: ServiceClient, kind: Kind) -> Model | None:
