@@ -36,6 +36,7 @@ from services.common.typed_columns import (
     operand_column,
     partition_column,
 )
+from services.common.values import MIN_INTEGER
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
@@ -48,6 +49,8 @@ _HOLD = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.l
 _CONTROLS = frozenset(map(chr, range(32)))
 """Characters that no engine reads in a literal, and no keyword has."""
 _DIGEST_BYTES = 8
+_BESIDE_LEAST = {">": (">=", MIN_INTEGER + 1), "<=": ("<", MIN_INTEGER + 1)}
+"""The comparisons with the least integer as comparisons with the next one."""
 
 
 def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
@@ -161,6 +164,9 @@ class _Compiler:
         sign = _OPPOSITES[operator] if negated else COMPARISONS[operator]
         if (column := operand_column(self._columns, name, operand)) is not None:
             return _compared(column, sign, operand, negated=negated)
+        if operand == MIN_INTEGER:
+            # As the decimal that it is written as, it would equal the next integers.
+            sign, operand = _BESIDE_LEAST.get(sign, (sign, operand))
         range_ = f"{Field.FIELDS}[{_literal(name)}] {sign} {_literal(operand)}"
         if not negated:
             return f"({range_})"
@@ -205,9 +211,12 @@ def _constant(value: Any) -> str:
 
 def _literal(value: object) -> str:
     """A constant of the expression language; whole numbers are written without a point, since
-    engines compare integers exactly and floating-point numbers not."""
+    engines compare integers exactly and floating-point numbers not. The least integer is written as
+    a decimal: engines read its digits before its sign, and they are too many."""
     if isinstance(value, str):
         return f'"{value.translate(_ESCAPES)}"'
+    if value == MIN_INTEGER:
+        return repr(float(MIN_INTEGER))
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return str(int(value))
     return repr(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.common.errors import InvalidFilter
 from services.common.typed_columns import NUMBER, TEXT
+from services.common.values import MAX_INTEGER, MIN_INTEGER
 
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 """The operators whose operands are bounds of a range, with their signs."""
@@ -31,7 +32,7 @@ def check_value(name: str, value: object, spaces: str = "\n\r\t") -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int):
-        if not -(2**63) < value < 2**63:
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
             raise InvalidFilter(f"`{name}`: the number does not fit into 64 bits.")
     elif isinstance(value, float):
         if not math.isfinite(value):

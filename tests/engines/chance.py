@@ -7,6 +7,7 @@ NAMES = ("year", "出版年（年）", "a's [b].c/%, x")
 VALUES: tuple[Any, ...] = (
     "a", "b", "", "2015", "line\n", 'q"\\x', "it's", "数学", "𠮷", "%", "~1/",
     2015, 2016, 0, 1, -3, 1.0, 2015.5, -0.5, 1e300, -1e300, 2**53, 2**53 + 1, 2**63 - 1, 1 - 2**63,
+    -(2**63),
     True, False,
 )  # fmt: skip
 TEXTS: list[Any] = [value for value in VALUES if isinstance(value, str) and value != "line\n"]
