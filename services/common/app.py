@@ -85,6 +85,9 @@ def create_service_app(
         # A wrong address is answered with 404. A redirect would lead to another route, since
         # `documents/` would become `documents`.
         redirect_slashes=False,
+        # FastAPI's pages load scripts from another host. The gateway has a page of its own.
+        docs_url=None,
+        redoc_url=None,
         responses={
             "4XX": {
                 "model": Problem,

@@ -7,7 +7,7 @@ from tests.stack import Stack
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/index.html", "/favicon.svg", "/js/main.js", "/css/base.css"]
+    "path", ["/", "/index.html", "/docs", "/favicon.svg", "/js/main.js", "/css/base.css"]
 )
 def test_headers(stack: Stack, path: str) -> None:
     answer = httpx.get(f"{stack.url}{path}").raise_for_status()

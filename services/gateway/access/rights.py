@@ -17,7 +17,7 @@ OPEN = (
     "/",
     "/css/{path:path}",
     "/docs",
-    "/docs/oauth2-redirect",
+    "/docs.html",
     "/favicon.svg",
     "/icons.svg",
     "/index.html",
@@ -26,7 +26,6 @@ OPEN = (
     "/metrics",
     "/openapi.json",
     "/readyz",
-    "/redoc",
 )
 """Paths that are open to everybody: probes, the API's description and the web page's files. They
 hold no data of users."""

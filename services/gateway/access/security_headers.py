@@ -13,8 +13,6 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of answers that are no pages."""
 _API_POLICY = (b"content-security-policy", API_POLICY.encode())
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
-_PAGES = frozenset({"/docs", "/redoc"})
-"""Pages of FastAPI, which load scripts that the policy of the API forbids."""
 
 
 class SecurityHeaders:
@@ -28,9 +26,7 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
-        wanted = [*_HEADERS]
-        if scope["path"] not in _PAGES:
-            wanted.append(_API_POLICY)
+        wanted = [*_HEADERS, _API_POLICY]
         if scope["scheme"] == "https":
             wanted.append(_ONLY_TLS)
 

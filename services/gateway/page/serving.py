@@ -1,4 +1,5 @@
-"""The web page at `/`: static files beside the code, no build step."""
+"""The web page at `/` and the description of the API at `/docs`: static files beside the code, no
+build step, nothing from other hosts."""
 
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def add_web_page(app: FastAPI) -> None:
     """
     entries = sorted(entry for entry in FOLDER.iterdir() if not entry.name.startswith("."))
     app.router.routes.append(_file("/", FOLDER / "index.html"))
+    app.router.routes.append(_file("/docs", FOLDER / "docs.html"))
     for entry in entries:
         if entry.is_dir():
             app.router.routes.append(Mount(f"/{entry.name}", _Files(directory=entry)))

@@ -147,6 +147,8 @@ class SearchOptions(BaseModel):
 class SearchRequest(SearchOptions):
     """A search as the body of a POST. Without a query it lists what the filter selects."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "水稻病害", "top_k": 3}]})
+
     query: Query | None = None
 
 
