@@ -29,12 +29,12 @@ class GuardedRedis:
         """The result of a command. Raises Unavailable where Redis does not answer."""
         if not self.breaker.allow():
             _discard(command)
-            raise self._away()
+            raise self.away()
         try:
             result = await command
         except FAILURES as error:
             self.breaker.failed()
-            raise self._away() from error
+            raise self.away() from error
         except asyncio.CancelledError:
             self.breaker.abandoned()
             raise
@@ -46,9 +46,10 @@ class GuardedRedis:
         try:
             await self.redis.ping()
         except FAILURES as error:
-            raise self._away() from error
+            raise self.away() from error
 
-    def _away(self) -> Unavailable:
+    def away(self) -> Unavailable:
+        """The error for a caller that goes without this Redis."""
         return Unavailable(f"The {self.what} does not answer.", retry_after=1)
 
 

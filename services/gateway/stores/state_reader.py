@@ -27,6 +27,9 @@ class StateReader:
 
     async def get(self, key: str) -> bytes | None:
         """The value of a key, or None. Raises Unavailable."""
+        if self._rounds is not None and self.state.breaker.open:
+            # The round trip under way probes a Redis that failed; nobody else waits for its end.
+            raise self.state.away()
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting[key].append(future)
         if self._rounds is None:
