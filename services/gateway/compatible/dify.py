@@ -5,6 +5,7 @@ knowledge.
 API. Dify appends the path to the endpoint that is registered there, the gateway's address.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -26,17 +27,22 @@ _OPERATORS = {
     "contains": "",
     "is not": "ne",
     "≠": "ne",
+    "!=": "ne",
     "not contains": "ne",
     ">": "gt",
     "after": "gt",
     "≥": "gte",
+    ">=": "gte",
     "<": "lt",
     "before": "lt",
     "≤": "lte",
+    "<=": "lte",
     "in": "any",
+    "not in": "any",
 }
 """Dify's operators with ours; the empty one compares with a plain value."""
-_NUMERIC = frozenset("=≠><≥≤")
+_NUMERIC = frozenset({"=", "≠", "!=", ">", "<", "≥", ">=", "≤", "<="})
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,15})?")
 _TOP_K = 2
 """Dify's own number of documents, where it sends null."""
 
@@ -113,7 +119,7 @@ async def retrieval(body: Retrieval, terms: TermsDep) -> Response:
     options = SearchOptions(
         collection=body.knowledge_id,
         top_k=min(setting.top_k or _TOP_K, MAX_TOP_K),
-        filter=_filter(body.metadata_condition),
+        filter=filter_of(body.metadata_condition),
     )
     _, found = await answered(body.query, options, terms)
     records = [
@@ -133,7 +139,7 @@ def _record(hit: dict[str, Any], collection: str) -> dict[str, Any]:
     }
 
 
-def _filter(condition: MetadataCondition | None) -> dict[str, Any] | None:
+def filter_of(condition: MetadataCondition | None) -> dict[str, Any] | None:
     """The filter for Dify's conditions. Raises InvalidRequest for conditions that no filter can
     express."""
     if condition is None or not condition.conditions:
@@ -148,25 +154,35 @@ def _filter(condition: MetadataCondition | None) -> dict[str, Any] | None:
 
 def _leaf(name: str, condition: Condition) -> dict[str, Any]:
     operator, value = condition.comparison_operator, condition.value
-    if operator == "not in":
-        return {"not": {name: {"any": value}}}
-    if operator not in _OPERATORS or value is None:
-        known = ", ".join([*_OPERATORS, "not in"])
+    ours = _OPERATORS.get(operator)
+    several = _several(value) if ours == "any" else []
+    if ours is None or value is None or (ours == "any" and not several):
         raise InvalidRequest(
             f"metadata_condition: {operator[:40]!r} on {name[:80]!r} cannot be asked; there are"
-            f" {known}, each with a value."
+            f" {', '.join(_OPERATORS)}, each with a value."
         )
+    if several:
+        one_of = {name: {ours: several}}
+        return {"not": one_of} if operator == "not in" else one_of
     if operator in _NUMERIC and isinstance(value, str):
         value = _number(value)
-    ours = _OPERATORS[operator]
     return {name: {ours: value} if ours else value}
+
+
+def _several(value: object) -> list[Any]:
+    """The values of a list, or of a text with commas between them. Dify compares them as texts, so
+    that one with the digits of a number stands for the number too."""
+    given = value.split(",") if isinstance(value, str) else value
+    values: list[Any] = []
+    for one in given if isinstance(given, list) else [given]:
+        if text := str(one).strip():
+            number = _number(text)
+            values += [text] if isinstance(number, str) else [text, number]
+    return values
 
 
 def _number(text: str) -> str | int | float:
     """The number that a text stands for, or the text itself."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
