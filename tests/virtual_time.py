@@ -51,7 +51,7 @@ class _Loop(asyncio.SelectorEventLoop):
 @contextmanager
 def virtual_time(
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[Coroutine[Any, Any, float]], float]]:
+) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
     """A function that runs a coroutine in virtual time; deadlines follow the same clock."""
     clock = _Clock()
     monkeypatch.setattr(request_context, "time", clock)

@@ -129,16 +129,15 @@ async def search_batch(body: BatchRequest, terms: TermsDep) -> Response:
     started = time.perf_counter()
     budget = Budget.of(body, terms.settings)
     deadline = budget.deadline()
+    patience = deadline.remaining()
     turns = asyncio.Semaphore(_BATCH_AT_ONCE)
     fields = await terms.fields(body, deadline, *body.queries)
 
     async def one(query: str) -> bytes | SearchError:
         try:
-            async with asyncio.timeout(deadline.remaining()), turns:
-                ask = terms.ask(search_of(query, body, fields), deadline, deadline.remaining())
+            async with budget.kept(deadline), turns:
+                ask = terms.ask(search_of(query, body, fields), deadline, patience)
                 return render.answer(ask, await terms.answers.answer(ask))
-        except TimeoutError:
-            return budget.exceeded()
         except SearchError as error:
             return error
 
@@ -152,7 +151,7 @@ async def answered(query: str | None, options: SearchOptions, terms: Terms) -> t
     started = time.perf_counter()
     budget = Budget.of(options, terms.settings)
     deadline = budget.deadline()
-    async with budget.kept():
+    async with budget.kept(deadline):
         normalised = search_of(query, options, await terms.fields(options, deadline, query))
         ask = replace(terms.ask(normalised, deadline), started=started)
         return ask, await terms.answers.answer(ask)

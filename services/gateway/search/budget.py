@@ -33,10 +33,11 @@ class Budget:
         return Deadline.after(self.ms / 1000)
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """Cancels what it encloses after the budget and a grace. Raises DeadlineExceeded."""
+    async def kept(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Cancels what it encloses at a grace after the deadline. Raises DeadlineExceeded."""
+        grace = self.ms / 1000 * _GRACE_SHARE + _GRACE_SECONDS
         try:
-            async with asyncio.timeout(self.ms / 1000 * (1 + _GRACE_SHARE) + _GRACE_SECONDS):
+            async with asyncio.timeout(deadline.remaining() + grace):
                 yield
         except TimeoutError as error:
             raise self.exceeded() from error

@@ -1,0 +1,79 @@
+"""Batches of queries: each is answered as the same search would be by itself."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+
+from services.common.errors import DeadlineExceeded, SearchError
+from services.gateway.access.doorkeeper import EVERYBODY
+from services.gateway.search.answers import Answered, Ask, Asker
+from services.gateway.search.api import Terms, answered, search_batch
+from services.gateway.search.field_names import FieldNames
+from services.gateway.search.schemas import BatchRequest, SearchOptions
+from services.gateway.settings import GatewaySettings
+from tests.gateway.test_field_names import Recall, Versions
+from tests.virtual_time import virtual_time
+
+
+@dataclass
+class Late:
+    """Keeps to the deadline as the cascade does, which may answer a little later."""
+
+    late: float
+    patient: list[bool] = field(default_factory=list)
+
+    async def answer(self, ask: Ask) -> Answered:
+        self.patient.append(ask.patient)
+        await asyncio.sleep(ask.deadline.remaining() + self.late)
+        return Answered(b'{"query":""', "index", degraded=("rank",))
+
+    def terms(self) -> Terms:
+        names = FieldNames(Recall(), Versions())
+        return Terms(self, GatewaySettings(), Asker("-", "-"), EVERYBODY, names, None)
+
+
+def errors(body: bytes) -> list[str]:
+    items = orjson.loads(body)["answers"]
+    return [item["error"]["code"] if item["error"] else "" for item in items]
+
+
+@pytest.mark.parametrize("ms", [20, 100, 1000])
+@pytest.mark.parametrize("late", [0.0, 0.04, 0.5])
+def test_a_query_of_a_batch_is_given_up_when_a_search_by_itself_is(
+    monkeypatch: pytest.MonkeyPatch, ms: int, late: float
+) -> None:
+    links = Late(late), Late(late)
+
+    async def alone() -> str:
+        try:
+            await answered("a", SearchOptions(budget_ms=ms), links[0].terms())
+        except SearchError as error:
+            return error.code
+        return ""
+
+    async def together() -> list[str]:
+        body = BatchRequest(queries=["a", "b"], budget_ms=ms)
+        return errors(bytes((await search_batch(body, links[1].terms())).body))
+
+    expected = DeadlineExceeded.code if late > 0.4 else ""
+    with virtual_time(monkeypatch) as run:
+        assert run(alone()) == expected
+    with virtual_time(monkeypatch) as run:
+        assert run(together()) == [expected] * 2
+
+
+def test_a_query_that_gets_its_turn_after_the_budget_is_patient_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = Late(0.01)
+    body = BatchRequest(queries=list(map(str, range(40))), budget_ms=50)
+
+    async def together() -> None:
+        await search_batch(body, late.terms())
+
+    with virtual_time(monkeypatch) as run:
+        run(together())
+    assert all(late.patient)
+    assert len(late.patient) > 16
