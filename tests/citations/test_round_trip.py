@@ -2,6 +2,7 @@
 
 import io
 import random
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -230,6 +231,59 @@ def test_a_damaged_entry_in_the_line_of_another_costs_no_other() -> None:
     found = records(text, InputFormat.BIBTEX)
     assert [one.values and one.values["id"] for one in found] == ["a", None, "c"]
     assert "twice" in found[1].problem
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("@comment{x} ", 1),
+        ("@comment{unclosed\n", 2),
+        ('@preamble{"x"}', 1),
+        ('@string{x = "y"} ', 1),
+        ("Copied from a page: ", 1),
+        ("% of me@home ", 1),
+        ("@ ", 1),
+        ("@misc{a, title={甲}}\n@comment{\n x\n}", 4),
+    ],
+)
+def test_an_entry_behind_other_text_is_read_once_with_its_line(before: str, line: int) -> None:
+    entry = "article{k, title={题}}" if before == "@ " else "@article{k, title={题}}"
+    text = f"{before}{entry}\n@misc{{b, title={{乙}}}}\n@misc{{c, title={{丙}}}}\n"
+    found = records(text, InputFormat.BIBTEX)
+    ids = [one.values and one.values["id"] for one in found if one.line >= line]
+    assert ids == ["k", "b", "c"]
+    assert [one.line for one in found][-3:] == [line, line + 1, line + 2]
+
+
+def test_abbreviations_that_come_twice_or_are_damaged_cost_no_entry() -> None:
+    """Files of one source bring the same abbreviations, and `cat` puts them together."""
+    twice = '@string{ij = "Int. J."}\n' * 2
+    one = "@article{a, title={甲}, journal=IJ}@string{k = ij # { Suppl.}}\n"
+    found = documents(f"{twice}{one}@misc{{b, title={{乙}}, journal=k}}\n", InputFormat.BIBTEX)
+    assert [doc.fields["journal"] for doc in found] == ["Int. J.", "Int. J. Suppl."]
+    broken = records(f'@string{{x = "y"\n{one}@misc{{b, title={{乙}}}}\n', InputFormat.BIBTEX)
+    assert [each.values and each.values["id"] for each in broken] == [None, "a", "b"]
+    assert "damaged" in broken[0].problem
+
+
+def test_an_abbreviation_of_abbreviations_does_not_grow_without_end() -> None:
+    doubled = "".join(f"@string{{a{n + 1} = a{n} # a{n}}}\n" for n in range(64))
+    text = f'@string{{a0 = "xxxx"}}\n{doubled}@misc{{k, title={{题}}, note=a64}}\n'
+    assert len(str(documents(text, InputFormat.BIBTEX)[0].fields["note"])) < 200_000
+
+
+def test_an_entry_costs_no_more_where_a_file_has_many_abbreviations() -> None:
+    strings = "".join(f'@string{{j{n} = "Journal {n}"}}\n' for n in range(500))
+    entries = "".join(f"@misc{{k{n}, title={{题}}, journal=j7}}\n" for n in range(1_000))
+    begin = time.process_time()
+    found = documents(strings + entries, InputFormat.BIBTEX)
+    assert {doc.fields["journal"] for doc in found} == {"Journal 7"}
+    assert time.process_time() - begin < 5
+
+
+def test_entries_of_one_id_in_one_line_are_both_read() -> None:
+    text = "@misc{a, title={甲}}@misc{a, title={乙}}"
+    assert [one.title for one in documents(text, InputFormat.BIBTEX)] == ["甲", "乙"]
 
 
 @pytest.mark.parametrize(

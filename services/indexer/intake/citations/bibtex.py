@@ -7,7 +7,14 @@ from functools import lru_cache
 from typing import IO, Any
 
 from bibtexparser.entrypoint import parse_string
-from bibtexparser.library import Library
+from bibtexparser.model import (
+    Block,
+    DuplicateBlockKeyBlock,
+    DuplicateFieldKeyBlock,
+    Entry,
+    ParsingFailedBlock,
+    String,
+)
 from pylatexenc.latex2text import (
     LatexNodes2Text,
     MacroTextSpec,
@@ -26,7 +33,16 @@ from services.indexer.intake.record import (
     bounded_lines,
 )
 
-_BEGIN = re.compile(r"\s*@\s*([A-Za-z]+)\s*[{(]")
+_BEGIN = re.compile(r"\s*@\s*[A-Za-z]+\s*[{(]")
+_SPACED = re.compile(r"\A\s*@\s+")
+_BEHIND_TEXT = re.compile(r"@[A-Za-z]+\s*\{[^\s{},]+,")
+"""The beginning of an entry behind other text in a line, which an address like me@home is not."""
+_NO_ENTRY = re.compile(r"\s*@\s*(?:comment|preamble)", re.IGNORECASE)
+_ENCLOSING = "removed_enclosing"
+"""The name under which the library tells the signs around a value."""
+_JOINED_CHARS = 100_000
+"""Most characters of a value that is joined of several parts; a longer one stays as it is written.
+Abbreviations of abbreviations would else grow without end."""
 _STRINGS = 1_000
 """Most abbreviations of a file, `@string`, that are remembered."""
 _KINDS: Mapping[str, Kind] = {
@@ -85,17 +101,13 @@ def entries(stream: IO[bytes]) -> Iterator[Record]:
 
     An entry ends where the next one begins, so that a brace that is never closed costs no other.
     """
-    strings: list[str] = []
+    strings: dict[str, str] = {}
     for piece in _pieces(stream):
         text = "\n".join(piece.lines)
-        kind = _BEGIN.match(text)
-        word = kind[1].lower() if kind else ""
-        if word == "string" and len(strings) < _STRINGS:
-            strings.append(text)
-        elif word and word not in ("string", "comment", "preamble"):
-            yield from _records(piece, text, strings)
-        elif piece.problem:
+        if piece.problem:
             yield Record(piece.line, None, piece.problem, text[:EXCERPT_CHARS])
+        else:
+            yield from _records(piece.line, text, strings)
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[_Piece]:
@@ -106,7 +118,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[_Piece]:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             text, problem = content.decode("utf-8", "replace"), problem or NOT_UTF8
-        if _BEGIN.match(text):
+        if _BEGIN.match(text) or (piece is None and _BEHIND_TEXT.search(text)):
             if piece is not None:
                 yield piece
             piece = _Piece(number)
@@ -118,39 +130,57 @@ def _pieces(stream: IO[bytes]) -> Iterator[_Piece]:
         yield piece
 
 
-def _records(piece: _Piece, text: str, strings: list[str]) -> Iterator[Record]:
-    """A record for each entry in these lines: several if one begins in the last line of another."""
+def _records(first: int, text: str, strings: dict[str, str]) -> Iterator[Record]:
+    """A record for each entry in these lines, of which several can stand in one line.
+
+    `first` is the number of the first line. Abbreviations that the lines define are added to
+    `strings`, by their names in lower case.
+    """
     excerpt = text[:EXCERPT_CHARS]
-    if piece.problem:
-        yield Record(piece.line, None, piece.problem, excerpt)
-        return
-    library = parse_string("\n".join([*strings, text]))
-    for entry in library.entries:
-        values = {item.key.lower(): str(item.value) for item in entry.fields}
-        bare = entry.parser_metadata.get("removed_enclosing", {})
-        for item in entry.fields:
-            if bare.get(item.key) == "no-enclosing" and "#" in str(item.value):
-                values[item.key.lower()] = _concatenated(str(item.value), library)
-        read = _values(entry.entry_type.lower(), entry.key, values)
-        yield Record(piece.line, read, excerpt=excerpt)
-    if library.failed_blocks or not library.entries:
-        yield Record(piece.line, None, _why(library), excerpt)
+    for place, block in _blocks(text):
+        if isinstance(block, Entry):
+            bare = block.parser_metadata.get(_ENCLOSING, {})
+            fields = {
+                item.key.lower(): _expanded(str(item.value), bare.get(item.key), strings)
+                for item in block.fields
+            }
+            values = _values(block.entry_type.lower(), block.key, fields)
+            yield Record(first + place, values, excerpt=excerpt)
+        elif isinstance(block, String) and len(strings) < _STRINGS:
+            enclosing = block.parser_metadata.get(_ENCLOSING)
+            strings[block.key.lower()] = _expanded(str(block.value), enclosing, strings)
+        elif isinstance(block, ParsingFailedBlock) and not _NO_ENTRY.match(block.raw or ""):
+            yield Record(first + place, None, _why(block), excerpt)
 
 
-def _concatenated(value: str, library: Library) -> str:
-    """The text of a value in several parts, `"A" # jan`, of which some are abbreviations."""
-    known = {item.key.lower(): str(item.value) for item in library.strings}
-    parts = []
+def _blocks(text: str) -> Iterator[tuple[int, Block]]:
+    """The entries and all else in these lines, each with the number of lines before it."""
+    # The library takes an entry with a space behind its sign for a comment.
+    for block in parse_string(_SPACED.sub("@", text)).blocks:
+        place = block.start_line or 0
+        if isinstance(block, DuplicateBlockKeyBlock):
+            # Of entries with one id the last one is taken, in one line as in several.
+            yield from ((place, again) for again in parse_string(block.raw or "").blocks)
+        else:
+            yield place, block
+
+
+def _expanded(value: str, enclosing: str | None, strings: Mapping[str, str]) -> str:
+    """A value whose parts are joined, as in `"A" # jan`, with the texts of its abbreviations."""
+    if enclosing != "no-enclosing":
+        return value
+    joined = ""
     for match in _PART.finditer(value):
         part = match[0].strip()
         enclosed = part[:1] in '"{'
-        parts.append(part[1:-1] if enclosed else known.get(part.lower(), part))
-    return "".join(parts)
+        joined += part[1:-1] if enclosed else strings.get(part.lower(), part)
+        if len(joined) > _JOINED_CHARS:
+            return value
+    return joined
 
 
-def _why(library: Library) -> str:
-    twice = any("uplicate" in type(block).__name__ for block in library.failed_blocks)
-    if twice:
+def _why(block: ParsingFailedBlock) -> str:
+    if isinstance(block, DuplicateFieldKeyBlock):
         return "names a field twice; remove one"
     return "is damaged: a brace, a quote or a comma is missing"
 
