@@ -186,7 +186,7 @@ def test_what_other_programs_write() -> None:
     assert one.id == "10.1000/abc"
     assert one.fields == {
         "type": "article", "authors": ["王, 五"], "journal": "刊", "pages": "1-9", "year": 2019,
-        "issn": "1000-0001", "doi": "10.1000/abc", "date": "2019/05/12/",
+        "issn": "1000-0001", "doi": "10.1000/abc", "date": "2019-05-12",
     }  # fmt: skip
     [two] = documents(
         '@string{ ij = "Int. J." }\n@Article{wang19, author = "Wang, A. and {Li and Co.}",\n'
@@ -307,6 +307,16 @@ def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
     assert found.title == title
 
 
+@pytest.mark.parametrize(
+    ("month", "date"),
+    [("may", "2020-05"), ("5", "2020-05"), ("{05}", "2020-05"), ('"May"', "2020-05"),
+     ("may # {~12}", "2020-05"), ("{5月}", "2020-5月"), ("{}", None)],
+)  # fmt: skip
+def test_a_month_of_bibtex_is_part_of_the_date(month: str, date: str | None) -> None:
+    text = f"@article{{k, title={{题}}, year=2020, month={month}}}"
+    assert documents(text, InputFormat.BIBTEX)[0].fields.get("date") == date
+
+
 def test_names_are_joined_by_and_in_any_case() -> None:
     text = "@article{k, title={题}, author={A, B AND C, D\n And {E and F}}}"
     assert documents(text, InputFormat.BIBTEX)[0].fields["authors"] == ["A, B", "C, D", "E and F"]
@@ -325,10 +335,22 @@ def test_names_are_joined_by_and_in_any_case() -> None:
         ("J2  - J. Hydrol.", "journal", "J. Hydrol."),
         ("SN  - 0022-1694 (ISSN)", "issn", "0022-1694"),
         ("SN  - 9783319123456 (ISBN)", "isbn", "9783319123456"),
+        ("PY  - 2020/05/12/", "date", "2020-05-12"),
+        ("PY  - 2020/5/1", "date", "2020-05-01"),
+        ("PY  - 2020/05//", "date", "2020-05"),
+        ("PY  - 2020///", "date", None),
+        ("PY  - 2020///", "year", 2020),
+        ("Y1  - 2020/00/00/", "date", None),
+        ("PY  - 2020///Spring", "date", "2020 Spring"),
+        ("PY  - 2020/05//Suppl", "date", "2020-05 Suppl"),
+        ("PY  - 2020\nDA  - 2020/05/12/", "date", "2020-05-12"),
+        ("PY  - 2020\nDA  - 2020-05-12", "date", "2020-05-12"),
+        ("PY  - 2020\nDA  - May 12", "date", "May 12"),
+        ("PY  - 2020\nDA  - 2020/31/12", "date", "2020/31/12"),
         ("SN  - 0022-1694 (Print)\n1879-2707 (Online)", "issn", "0022-1694; 1879-2707"),
     ],
 )
 def test_ris_as_programs_write_it(lines: str, name: str, wanted: object) -> None:
     """EndNote sorts its tags and writes one for all keywords; Scopus says what a number is."""
     [found] = documents(f"TY  - JOUR\n{lines}\nTI  - 题\nER  - \n", InputFormat.RIS)
-    assert found.fields[name] == wanted
+    assert found.fields.get(name) == wanted

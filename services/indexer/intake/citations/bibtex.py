@@ -201,11 +201,11 @@ def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, A
         members[ours] = [_plain(name) for name in _names(fields.get(theirs, ""))]
     words = _plain(fields.get("keywords", fields.get("keyword", "")))
     members["keywords"] = re.split("[;；]" if re.search("[;；]", words) else "[,，]", words)
-    if "month" in fields and "date" not in members and "year" in members:
-        month = _plain(fields["month"]).lower()[:3]
-        number = _MONTHS.index(month) + 1 if month in _MONTHS else 0
-        shown = f"{number:02}" if number else _plain(fields["month"])
-        members["date"] = [f"{members['year'][0]}-{shown}"]
+    month = _plain(fields.get("month", "")).strip()
+    if month and "date" not in members and "year" in members:
+        if month.lower()[:3] in _MONTHS:
+            month = str(_MONTHS.index(month.lower()[:3]) + 1)
+        members["date"] = [f"{members['year'][0]}-{month:0>2}"]
     return reference_values(kind, members, _plain(fields.get("ids", key)))
 
 

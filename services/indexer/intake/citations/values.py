@@ -55,13 +55,30 @@ def reference_values(
 
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
+_SLASHED = re.compile(r"(\d{4})/(\d{0,2})(?:/(\d{0,2})(?:/(.*))?)?")
+"""A date as RIS writes it: year, month, day and other words, each of which may be missing."""
 
 
 def _date(values: dict[str, Any], years: list[str]) -> None:
     """Stores the year as a number; the rest of a year or date stays as `date`."""
-    stated = years[0] if years else ""
+    stated = _hyphened(years[0]) if years else ""
+    if "date" in values:
+        values["date"] = _hyphened(values["date"])
     found = _YEAR.search(stated) or _YEAR.search(values.get("date", ""))
     if found:
         values["year"] = int(found[0])
     if stated and not re.fullmatch(r"\d{4}", stated) and "date" not in values:
         values["date"] = stated
+
+
+def _hyphened(date: str) -> str:
+    """A date with slashes as YYYY-MM-DD, as far as it is stated; any other text as it is."""
+    found = _SLASHED.fullmatch(date)
+    if found is None:
+        return date
+    year, month, day, other = (part or "" for part in found.groups())
+    numbers = [int(month or 0), int(day or 0)]
+    if numbers[0] > 12 or numbers[1] > 31 or (numbers[1] and not numbers[0]):
+        return date
+    written = "-".join([year, *(f"{number:02}" for number in numbers if number)])
+    return f"{written} {other.strip()}".strip()
