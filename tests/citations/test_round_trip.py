@@ -226,6 +226,26 @@ def test_entries_that_were_put_together_are_read_one_by_one(between: str) -> Non
     assert [(one.id, one.title) for one in found] == [("a", "甲"), ("b", "乙"), ("c", "丙")]
 
 
+def test_records_of_two_endnote_libraries_with_one_number_are_two_documents() -> None:
+    """EndNote writes the number of a record in its library as `ID`, at the end of an entry."""
+    entry = "TY  - JOUR\nTI  - {}\nPY  - 2019\nDO  - {}\nID  - 12\nER  - \n"
+    libraries = [entry.format("甲", "10.1000/a"), entry.format("乙", "")]
+    found = [documents(text, InputFormat.RIS)[0].id for text in libraries]
+    assert found[0] == "10.1000/a"
+    assert found[1].startswith("ref-")
+
+
+@pytest.mark.parametrize("identity", ["7", "wang2019", "WOS:000012", "31000001"])
+def test_an_id_of_ris_that_no_library_counted_is_the_documents(identity: str) -> None:
+    """Exports of a collection have the id first, whatever it is."""
+    [given] = documents(f"TY  - JOUR\nID  - {identity}\nTI  - 甲\nER  - \n", InputFormat.RIS)
+    assert given.id == identity
+    assert documents(ris([given]), InputFormat.RIS)[0].id == identity
+    if len(identity) > 6:
+        last = f"TY  - JOUR\nTI  - 甲\nID  - {identity}\nER  - \n"
+        assert documents(last, InputFormat.RIS)[0].id == identity
+
+
 def test_a_damaged_entry_in_the_line_of_another_costs_no_other() -> None:
     text = "@article{a, title={甲}}@article{b, title={乙}, title={乙}}\n@misc{c, title={丙}}"
     found = records(text, InputFormat.BIBTEX)

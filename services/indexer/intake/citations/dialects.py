@@ -17,6 +17,8 @@ _WHICH = re.compile(
     r"\s*\((?:[ep]-?)?(?:ISSN|ISBN|print|online|electronic|linking)\)\s*$", re.IGNORECASE
 )
 """What some programs write behind a number."""
+_RECORD_NUMBER = re.compile(r"\d{1,6}")
+"""The number of a record in a library, which is shorter than those of catalogues."""
 
 
 def _gathered(values: Values, meant: Mapping[str, str]) -> Members:
@@ -64,7 +66,21 @@ def _ris(values: Values) -> dict[str, Any]:
     _pages(members)
     _numbers(members)
     kind = names.RIS_KINDS.get(given.get("TY", "").upper(), Kind.OTHER)
-    return reference_values(kind, members, given.get("ID", ""))
+    return reference_values(kind, members, _own_id(values))
+
+
+def _own_id(values: Values) -> str:
+    """The id that an entry of RIS states; empty for a number that counts the records of a library.
+
+    EndNote writes such a number among the last tags, where an export of a collection has the id
+    first. Records of another library have the same numbers and would replace each other.
+    """
+    places = (place for place, (tag, _) in enumerate(values) if tag == "ID")
+    place = next(places, None)
+    if place is None:
+        return ""
+    identity = values[place][1]
+    return "" if place > 1 and _RECORD_NUMBER.fullmatch(identity) else identity
 
 
 def _endnote(values: Values) -> dict[str, Any]:
