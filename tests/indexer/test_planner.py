@@ -11,6 +11,7 @@ import pytest
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
+from services.indexer.jobs.manifest import RejectionKind
 from services.indexer.jobs.reasons import summary
 from tests.indexer.installation import jsonl
 from tests.indexer.planning import DIMENSION, Case
@@ -86,6 +87,22 @@ def test_a_file_of_the_same_mistake_fails_with_one_sentence(tmp_path: Path) -> N
     rows = [{"id": str(n), "title": "t", "tags": [n, None]} for n in range(3_000)]
     with pytest.raises(BadInput, match=r"3,000 times, first on line 1: fields\.tags: is a list"):
         Case(tmp_path, jsonl(rows)).plan()
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "place"),
+    [
+        (3, "", "on line 3"),
+        (3_000, "a.csv", "on line 3,000 of a.csv"),
+        (0, "a.pdf", "in a.pdf"),
+        (0, "", "in the input"),
+    ],
+)
+def test_a_reason_says_where_it_came_first(line: int, file: str, place: str) -> None:
+    kind = RejectionKind(reason="is scanned", lines=1, first=line, file=file)
+    assert summary([kind]) == f"Once, {place}: is scanned."
+    twice = kind.model_copy(update={"lines": 2})
+    assert summary([twice]) == f"2 times, first {place}: is scanned."
 
 
 def test_kinds_of_reasons_are_bounded(tmp_path: Path) -> None:

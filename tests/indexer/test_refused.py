@@ -30,7 +30,7 @@ def nothing(system: Serverless, ledger: JobLedger) -> None:
     [
         ("..", "", nothing, "id '..' cannot be part of an address"),
         ("f", "f", nothing, "cannot be indexed: it hurts"),
-        ("f", "", damage, "is lost: its part is damaged"),
+        ("f", "", damage, "has lost a document, since the part that held it is damaged"),
         ("f", "abcdef", nothing, "cannot be indexed: it hurts"),
     ],
 )

@@ -160,7 +160,7 @@ class RejectedLine(BaseModel):
     """A line of a job's input that was not indexed."""
 
     line: int
-    """Number of the line, from 1 on; 0 for a whole file."""
+    """Number of the line, from 1 on; 0 for a whole file or the whole input."""
     file: str = ""
     """Name of the file, if several were sent."""
     reason: str
@@ -169,8 +169,8 @@ class RejectedLine(BaseModel):
     @property
     def place(self) -> str:
         """Place of the line for people: `a.csv, line 3`."""
-        line = f"line {self.line}" if self.line or not self.file else ""
-        return ", ".join(part for part in (self.file, line) if part)
+        line = f"line {self.line}" if self.line else ""
+        return ", ".join(part for part in (self.file, line) if part) or "the input"
 
 
 class EmbeddingItem(BaseModel):

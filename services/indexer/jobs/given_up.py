@@ -7,6 +7,8 @@ from services.indexer.jobs.manifest import PartKey, PartResult, Rejection
 from services.indexer.store import NoSuchObject
 from services.indexer.tables import unpack_planned
 
+_LOST = "has lost a document, since the part that held it"
+
 
 def given_up(files: JobFiles, ledger: JobLedger, key: PartKey, reason: str) -> PartResult:
     """The result of a part of one document that kept failing. Raises Unavailable.
@@ -19,9 +21,9 @@ def given_up(files: JobFiles, ledger: JobLedger, key: PartKey, reason: str) -> P
         content = files.part(ledger.manifest.id, ledger.plan.token, key.part)
         [planned] = unpack_planned(content, key.start, key.stop)
     except NoSuchObject:
-        rejection = Rejection(line=0, reason="is gone: its part is missing in the storage")
+        rejection = Rejection(line=0, reason=f"{_LOST} is missing in the storage")
     except MalformedRequest:
-        rejection = Rejection(line=0, reason="is lost: its part is damaged in the storage")
+        rejection = Rejection(line=0, reason=f"{_LOST} is damaged in the storage")
     else:
         rejection = Rejection(
             line=planned.line, reason=f"cannot be indexed: {reason}", content=planned.document.id

@@ -109,7 +109,7 @@ class RejectionKind(_Durable):
     """The reason in the words of the first line that has it."""
     lines: int
     first: int
-    """Number of the first line, from 1; 0 for a whole file."""
+    """Number of the first line, from 1; 0 for a whole file or input."""
     file: str = ""
     """Name of the file in a zip that the first is in."""
 
@@ -141,7 +141,9 @@ class Plan(_Durable):
 class Rejection(_Durable):
     """A line that was not indexed, as `GET /index-jobs/{id}/errors` returns it."""
 
-    line: int = Field(description="Number of the line or row in the input, from 1; 0: a whole file")
+    line: int = Field(
+        description="Number of the line or row in the input, from 1; 0: a whole file or input"
+    )
     file: str = Field(default="", description="Name of the file in a zip")
     reason: str
     content: str = Field(

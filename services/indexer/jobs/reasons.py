@@ -63,11 +63,10 @@ def too_many(most: int, what: str, outcome: str, kinds: Sequence[RejectionKind])
 
 
 def _sentence(kind: RejectionKind) -> str:
-    on = f"on line {kind.first:,}" if kind.first else ""
-    on = f"{on} of {kind.file}" if on and kind.file else on or f"in {kind.file}"
-    if not kind.first and not kind.file:
-        on = "on no line of the input"
-    often = f"{kind.lines:,} times, first {on}" if kind.lines > 1 else f"Once, {on}"
+    place = f"in {kind.file or 'the input'}"
+    if kind.first:
+        place = f"on line {kind.first:,}" + (f" of {kind.file}" if kind.file else "")
+    often = f"{kind.lines:,} times, first {place}" if kind.lines > 1 else f"Once, {place}"
     return f"{often}: {kind.reason.rstrip('.')}."
 
 
