@@ -340,6 +340,20 @@ def test_a_workbook_is_a_table_with_numbers_as_numbers(planned: Planned) -> None
     assert "holds the sheet 说明, which has other columns" in left_out.reason
 
 
+def rows_of(planned: Planned, *sheet: list[Any], **manifest: Any) -> list[tuple[int, str]]:
+    case, plan = planned(papers.workbook({"s": list(sheet)}), InputFormat.XLSX, **manifest)
+    return [(item.line, item.document.id) for item in case.documents(plan)]
+
+
+@pytest.mark.parametrize("above", [0, 1, 12])
+@pytest.mark.parametrize("count", [2, 30])
+def test_a_sheet_of_one_column_loses_no_row(planned: Planned, above: int, count: int) -> None:
+    titles = [["题名"], *([f"文献 {chr(0x4E00 + n)}"] for n in range(count))]
+    mapping = FieldMapping(id="题名", title="题名", text="")
+    found = rows_of(planned, *([] for _ in range(above)), *titles, mapping=mapping)
+    assert found == [(above + 2 + n, title) for n, [title] in enumerate(titles[1:])]
+
+
 def test_an_old_workbook_is_read_too(planned: Planned) -> None:
     """XLS, which no kept library writes any more: the file was made once, by xlwt."""
     content = (Path(__file__).parent / "samples" / "catalogue.xls").read_bytes()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import python_calamine as calamine
 
 from services.indexer.intake.files.extracted import Unreadable
 
+_Row = tuple[int, Sequence[Any]]
+"""The number of a row, from 1, and its cells."""
 _CAPTIONS = 10
-"""Number of rows above the header that may be a caption, which has one cell only."""
+"""Most rows with one cell only above a header; with more of them the table has one column."""
 _ROWS = 200
 """Number of rows that are sent at a time."""
 
@@ -42,8 +45,8 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
         if about.typ is not calamine.SheetTypeEnum.WorkSheet:
             continue
         try:
-            rows = book.get_sheet_by_name(about.name).iter_rows()
-            above, names = _header(rows)
+            numbered = enumerate(book.get_sheet_by_name(about.name).iter_rows(), start=1)
+            names, rows = _header(numbered)
         except calamine.CalamineError:
             raise Unreadable(f"is damaged: the sheet {about.name} cannot be read") from None
         if not names:
@@ -52,39 +55,43 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
             left_out.append(about.name)
             continue
         columns = names
-        yield from _batches(about.name, columns, above, rows)
+        yield from _batches(about.name, columns, rows)
     if not columns:
         raise Unreadable("is a workbook without any filled cell")
     if left_out:
         yield {"sheet": "", "columns": columns, "rows": [], "left_out": left_out}
 
 
-def _header(rows: Iterator[Sequence[Any]]) -> tuple[int, list[str]]:
-    """Number of the row that names the columns, and the names; none for an empty sheet.
+def _header(rows: Iterator[_Row]) -> tuple[list[str], Iterator[_Row]]:
+    """The names of the columns, none for an empty sheet, and the rows below them.
 
-    A row above it with a single filled cell is a caption, if a row with more of them follows.
+    A row above with a single filled cell is a caption, if a row with more of them follows.
     """
-    caption: tuple[int, list[str]] | None = None
-    for number, row in enumerate(rows, start=1):
-        names = [str(_plain(cell)).strip() for cell in row]
-        while names and not names[-1]:
-            names.pop()
+    held: list[_Row] = []
+    for number, cells in rows:
+        names = _names(cells)
         filled = sum(map(bool, names))
         if filled > 1:
-            return number, names
-        if filled == 1 and caption is None:
-            caption = (number, names)
-        if number >= _CAPTIONS and caption:
+            return names, rows
+        if filled or held:
+            held.append((number, cells))
+        if len(held) > _CAPTIONS:
             break
-    return caption or (0, [])
+    return (_names(held[0][1]) if held else []), chain(held[1:], rows)
 
 
-def _batches(
-    sheet: str, columns: list[str], above: int, rows: Iterator[Sequence[Any]]
-) -> Iterator[dict[str, Any]]:
+def _names(cells: Sequence[Any]) -> list[str]:
+    """The texts of a row, without empty ones at its end."""
+    names = [str(_plain(cell)).strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _batches(sheet: str, columns: list[str], rows: Iterator[_Row]) -> Iterator[dict[str, Any]]:
     batch: list[tuple[int, list[Any]]] = []
     first = True
-    for number, row in enumerate(rows, start=above + 1):
+    for number, row in rows:
         cells = [_plain(cell) for cell in row]
         while len(cells) > len(columns) and cells[-1] == "":
             cells.pop()
