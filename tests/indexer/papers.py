@@ -150,14 +150,16 @@ def docx_of(*blocks: str, main: str = "document") -> bytes:
     )
 
 
-def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
-    """An xlsx with these sheets."""
+def workbook(sheets: Mapping[str, Sequence[Sequence[object]]], merged: Sequence[str] = ()) -> bytes:
+    """An xlsx with these sheets; in each of them the cells of the ranges `merged` are one."""
     book = Workbook()
     book.remove(book.worksheets[0])
     for name, rows in sheets.items():
         sheet = book.create_sheet(name)
         for row in rows:
             sheet.append(list(row))
+        for cells in merged:
+            sheet.merge_cells(cells)
     sink = io.BytesIO()
     book.save(sink)
     return sink.getvalue()

@@ -354,6 +354,47 @@ def test_a_sheet_of_one_column_loses_no_row(planned: Planned, above: int, count:
     assert found == [(above + 2 + n, title) for n, [title] in enumerate(titles[1:])]
 
 
+@pytest.mark.parametrize(
+    ("header", "merged", "fields"),
+    [
+        # The usual form: single columns reach over both rows, a group stands above its columns.
+        ([["id", "题名", "出版", None], [None, None, "年", "刊"]], "A1:A2 B1:B2 C1:D1",
+         {"年": 2019, "刊": "冻土"}),
+        # Single columns that are not merged, and a group in the middle.
+        ([["id", "出版", None, "题名"], [None, "年", "刊", None]], "B1:C1",
+         {"年": 2019, "刊": "冻土"}),
+        # Groups above all columns.
+        ([["文献", None, "出版", None], ["id", "题名", "年", "刊"]], "A1:B1 C1:D1",
+         {"年": 2019, "刊": "冻土"}),
+        # Names that are only distinct together with their groups.
+        ([["id", "题名", "中文", None, "英文", None], [None, None, "刊", "页", "刊", "页"]],
+         "A1:A2 B1:B2 C1:D1 E1:F1",
+         {"中文 刊": 2019, "中文 页": "冻土", "英文 刊": "a", "英文 页": "b"}),
+        # Three rows, below a caption.
+        ([["目录", *[None] * 3], ["id", "题名", "出版", None], [None, None, "时间", None],
+          [None, None, "年", "月"]], "A1:D1 A2:A4 B2:B4 C2:D2 C3:D3", {"年": 2019, "月": "冻土"}),
+    ],
+)  # fmt: skip
+def test_a_header_of_several_rows_names_the_columns(
+    planned: Planned, header: list[list[Any]], merged: str, fields: dict[str, Any]
+) -> None:
+    first = next(row for row in header if len(list(filter(None, row))) > 1)
+    middle = first[1] == "出版"
+    row = ["1", 2019, "冻土", "书"] if middle else ["1", "书", 2019, "冻土", "a", "b"]
+    content = papers.workbook({"s": [*header, row[: len(first)]]}, merged.split())
+    case, plan = planned(content, InputFormat.XLSX, mapping=FieldMapping(title="题名"))
+    [found] = case.documents(plan)
+    assert (found.document.id, found.document.title) == ("1", "书")
+    assert found.document.fields == fields
+    assert (found.line, case.rejected()) == (len(header) + 1, [])
+
+
+def test_a_merged_name_above_rows_is_no_header_of_two_rows(planned: Planned) -> None:
+    sheet = [["id", "title", "作者", None], ["1", "甲", "张三", None], ["2", "乙", "李四", None]]
+    case, plan = planned(papers.workbook({"s": sheet}, ["C1:D1"]), InputFormat.XLSX)
+    assert [item.document.fields["作者"] for item in case.documents(plan)] == ["张三", "李四"]
+
+
 def test_an_old_workbook_is_read_too(planned: Planned) -> None:
     """XLS, which no kept library writes any more: the file was made once, by xlwt."""
     content = (Path(__file__).parent / "samples" / "catalogue.xls").read_bytes()

@@ -1,0 +1,100 @@
+"""Finds the names of a sheet's columns: one row, or several where groups stand above columns."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import chain, zip_longest
+from typing import Any
+
+import python_calamine as calamine
+
+Row = tuple[int, Sequence[Any]]
+"""The number of a row, from 1, and its cells."""
+Groups = Mapping[int, Sequence[range]]
+"""The columns, from 0, of each cell that is merged side by side, by the number of its row."""
+_CAPTIONS = 10
+"""Most rows with one cell only above a header; with more of them the table has one column."""
+
+
+def groups_of(sheet: calamine.CalamineSheet) -> Groups:
+    """The cells of a sheet that reach over several columns of one row."""
+    left = sheet.start[1] if sheet.start else 0
+    groups: dict[int, list[range]] = {}
+    for (top, first), (bottom, last) in sheet.merged_cell_ranges or ():
+        if top == bottom and last > first >= left:
+            groups.setdefault(top + 1, []).append(range(first - left, last - left + 1))
+    return groups
+
+
+def header(rows: Iterator[Row], groups: Groups) -> tuple[list[str], Iterator[Row]]:
+    """The names of the columns, none for an empty sheet, and the rows below them.
+
+    A row above with a single filled cell is a caption, if a row with more of them follows.
+    """
+    held: list[Row] = []
+    for row in rows:
+        names = _names(row)
+        filled = sum(map(bool, names))
+        if filled > 1:
+            return _with_lower(names, row, rows, groups)
+        if filled or held:
+            held.append(row)
+        if len(held) > _CAPTIONS:
+            break
+    return (_names(held[0]) if held else []), chain(held[1:], rows)
+
+
+def _with_lower(
+    names: list[str], row: Row, rows: Iterator[Row], groups: Groups
+) -> tuple[list[str], Iterator[Row]]:
+    """The names of the columns, where cells of the row may be groups of columns that the next row
+    names, and the rows below.
+
+    The next row does so if its cells are filled below the groups and nowhere else.
+    """
+    number, _ = row
+    below = next(rows, None)
+    if below is None:
+        return names, rows
+    named = [cells for cells in groups.get(number, ()) if any(names[cells[0] : cells[0] + 1])]
+    grouped = {column: names[cells[0]] for cells in named for column in cells}
+    lower = _names(below)
+    filled = {column for column, name in enumerate(lower) if name}
+    filled.update(column for cells in groups.get(number + 1, ()) for column in cells)
+    # Below groups of all columns a row of data could stand; a header is made of texts.
+    sure = all(isinstance(cell, str) for cell in below[1]) or _beside(names, grouped)
+    if not grouped or filled != grouped.keys() or not sure:
+        return names, chain([below], rows)
+    lower, rows = _with_lower(lower, below, rows, groups)
+    own = [low or name for name, low in zip_longest(names, lower, fillvalue="")]
+    often = Counter(own)
+    return [
+        f"{grouped[column]} {name}" if column in grouped and often[name] > 1 else name
+        for column, name in enumerate(own)
+    ], rows
+
+
+def _beside(names: Sequence[str], grouped: Mapping[int, str]) -> bool:
+    """Whether a row names columns that are in no group."""
+    return any(name and column not in grouped for column, name in enumerate(names))
+
+
+def _names(row: Row) -> list[str]:
+    """The texts of a row, without empty ones at its end."""
+    names = [str(plain(cell)).strip() for cell in row[1]]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def plain(cell: Any) -> str | int | float | bool:
+    """A cell as metadata hold it: whole numbers as integers, dates as texts."""
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat()
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return str(cell)
+    return cell.strip() if isinstance(cell, str) else cell
