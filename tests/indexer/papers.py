@@ -165,6 +165,12 @@ def workbook(sheets: Mapping[str, Sequence[Sequence[object]]], merged: Sequence[
     return sink.getvalue()
 
 
+def replaced(content: bytes, old: bytes, new: bytes) -> bytes:
+    """A workbook with other XML in its sheets."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        return zipped({name: book.read(name).replace(old, new) for name in book.namelist()})
+
+
 def zipped(files: Mapping[str, bytes]) -> bytes:
     """A zip of files by their names."""
     sink = io.BytesIO()

@@ -395,6 +395,38 @@ def test_a_merged_name_above_rows_is_no_header_of_two_rows(planned: Planned) -> 
     assert [item.document.fields["作者"] for item in case.documents(plan)] == ["张三", "李四"]
 
 
+def test_cells_without_a_value_are_told(planned: Planned) -> None:
+    """Formulas that a program wrote without computing them, and errors of those computed."""
+    sheets: dict[str, list[list[Any]]] = {
+        "一": [["目录"], ["id", "title", "n"], [1, "甲", "=1+1"], [2, "乙", "#N/A"],
+               [3, "#REF!", 5], [4, "丁", "=2+2"]],
+        "二": [["id", "title", "n"], [5, "戊", "=3"]],
+        "三": [["id", "title", "n"], [6, "己", 7]],
+        "四": [["x", "y"], ["=1", "#N/A"]],
+    }  # fmt: skip
+    case, plan = planned(papers.workbook(sheets), InputFormat.XLSX)
+    ids = [item.document.id for item in case.documents(plan)]
+    assert ids == ["1", "2", "4", "5", "6"]
+    rejected = [(item.line, item.reason) for item in case.rejected()]
+    assert rejected[0] == (5, "a title, a text or a body is needed")
+    assert [line for line, _ in rejected[1:]] == [0, 0, 0, 0]
+    told = [reason for _, reason in rejected[1:]]
+    assert "2 formulas without a stored value in the sheet 一, the first in C3" in told[0]
+    assert "2 errors such as #N/A in the sheet 一, the first in C4" in told[1]
+    assert "1 formula without a stored value in the sheet 二, in C2" in told[2]
+    assert "holds the sheet 四" in told[3]
+    assert plan.read == len(ids) + len(rejected)
+
+
+def test_formulas_with_values_are_no_fault(planned: Planned) -> None:
+    cells = b'<c r="C2"><f>1+1</f><v></v></c>'
+    values = [b'<c r="C2"><f>1+1</f><v>2</v></c>', b'<c r="C2" t="str"><f>""</f><v></v></c>']
+    content = papers.workbook({"s": [["id", "title", "n"], [1, "甲", "=1+1"]]})
+    for value in values:
+        case, plan = planned(papers.replaced(content, cells, value), InputFormat.XLSX)
+        assert (plan.read, plan.rejected, case.rejected()) == (1, 0, [])
+
+
 def test_an_old_workbook_is_read_too(planned: Planned) -> None:
     """XLS, which no kept library writes any more: the file was made once, by xlwt."""
     content = (Path(__file__).parent / "samples" / "catalogue.xls").read_bytes()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import python_calamine as calamine
 
@@ -26,8 +26,17 @@ def groups_of(sheet: calamine.CalamineSheet) -> Groups:
     return groups
 
 
-def header(rows: Iterator[Row], groups: Groups) -> tuple[list[str], Iterator[Row]]:
-    """The names of the columns, none for an empty sheet, and the rows below them.
+class Header(NamedTuple):
+    """The names of the columns, none for an empty sheet, with the number of the last row that has
+    such names, and the rows below it."""
+
+    names: list[str]
+    number: int
+    rows: Iterator[Row]
+
+
+def header(rows: Iterator[Row], groups: Groups) -> Header:
+    """The header of a sheet.
 
     A row above with a single filled cell is a caption, if a row with more of them follows.
     """
@@ -36,26 +45,25 @@ def header(rows: Iterator[Row], groups: Groups) -> tuple[list[str], Iterator[Row
         names = _names(row)
         filled = sum(map(bool, names))
         if filled > 1:
-            return _with_lower(names, row, rows, groups)
+            return _with_lower(names, row[0], rows, groups)
         if filled or held:
             held.append(row)
         if len(held) > _CAPTIONS:
             break
-    return (_names(held[0]) if held else []), chain(held[1:], rows)
+    if not held:
+        return Header([], 0, rows)
+    return Header(_names(held[0]), held[0][0], chain(held[1:], rows))
 
 
-def _with_lower(
-    names: list[str], row: Row, rows: Iterator[Row], groups: Groups
-) -> tuple[list[str], Iterator[Row]]:
-    """The names of the columns, where cells of the row may be groups of columns that the next row
-    names, and the rows below.
+def _with_lower(names: list[str], number: int, rows: Iterator[Row], groups: Groups) -> Header:
+    """The header that begins in a row, of which cells may be groups of columns that the next row
+    names.
 
     The next row does so if its cells are filled below the groups and nowhere else.
     """
-    number, _ = row
     below = next(rows, None)
     if below is None:
-        return names, rows
+        return Header(names, number, rows)
     named = [cells for cells in groups.get(number, ()) if any(names[cells[0] : cells[0] + 1])]
     grouped = {column: names[cells[0]] for cells in named for column in cells}
     lower = _names(below)
@@ -64,14 +72,15 @@ def _with_lower(
     # Below groups of all columns a row of data could stand; a header is made of texts.
     sure = all(isinstance(cell, str) for cell in below[1]) or _beside(names, grouped)
     if not grouped or filled != grouped.keys() or not sure:
-        return names, chain([below], rows)
-    lower, rows = _with_lower(lower, below, rows, groups)
+        return Header(names, number, chain([below], rows))
+    lower, number, rows = _with_lower(lower, below[0], rows, groups)
     own = [low or name for name, low in zip_longest(names, lower, fillvalue="")]
     often = Counter(own)
-    return [
+    distinct = [
         f"{grouped[column]} {name}" if column in grouped and often[name] > 1 else name
         for column, name in enumerate(own)
-    ], rows
+    ]
+    return Header(distinct, number, rows)
 
 
 def _beside(names: Sequence[str], grouped: Mapping[int, str]) -> bool:

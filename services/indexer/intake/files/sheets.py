@@ -6,6 +6,7 @@ from typing import Any
 
 import python_calamine as calamine
 
+from services.indexer.intake.files.cell_faults import Area, faults
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.sheet_header import Row, groups_of, header, plain
 
@@ -22,10 +23,10 @@ def header_of(path: Path) -> list[str]:
 
 
 def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
-    """Batches {"sheet", "columns", "rows": [[number of the row, cells], ...], "left_out"}.
+    """Batches {"sheet", "columns", "rows": [[number of the row, cells], ...], "problems"}.
 
-    The first sheet that is filled is read, and further ones that have the same columns; `left_out`
-    names the others. Raises Unreadable.
+    The first sheet that is filled is read, and further ones that have the same columns. `problems`
+    tells, in the last batch, what of the workbook was not read. Raises Unreadable.
     """
     try:
         with path.open("rb") as stream:
@@ -35,13 +36,14 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
     except (calamine.CalamineError, OSError):
         raise Unreadable("is damaged, or no Excel workbook") from None
     columns: list[str] = []
+    areas: list[Area] = []
     left_out: list[str] = []
     for about in book.sheets_metadata:
         if about.typ is not calamine.SheetTypeEnum.WorkSheet:
             continue
         try:
             sheet = book.get_sheet_by_name(about.name)
-            names, rows = header(enumerate(sheet.iter_rows(), start=1), groups_of(sheet))
+            names, above, rows = header(enumerate(sheet.iter_rows(), start=1), groups_of(sheet))
         except calamine.CalamineError:
             raise Unreadable(f"is damaged: the sheet {about.name} cannot be read") from None
         if not names:
@@ -50,11 +52,17 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
             left_out.append(about.name)
             continue
         columns = names
+        left = sheet.start[1] if sheet.start else 0
+        areas.append(Area(about.name, above, range(left, left + len(names))))
         yield from _batches(about.name, columns, rows)
     if not columns:
         raise Unreadable("is a workbook without any filled cell")
-    if left_out:
-        yield {"sheet": "", "columns": columns, "rows": [], "left_out": left_out}
+    problems = list(faults(path, areas))
+    problems += [
+        f"holds the sheet {name}, which has other columns: it was not read" for name in left_out
+    ]
+    if problems:
+        yield {"sheet": "", "columns": columns, "rows": [], "problems": problems}
 
 
 def _batches(sheet: str, columns: list[str], rows: Iterator[Row]) -> Iterator[dict[str, Any]]:

@@ -37,8 +37,8 @@ def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
 
 def _records(batch: dict[str, Any]) -> Iterator[Record]:
     names = batch["columns"]
-    for sheet in batch.get("left_out", ()):
-        yield Record(0, None, f"holds the sheet {sheet}, which has other columns: it was not read")
+    for problem in batch.get("problems", ()):
+        yield Record(0, None, problem)
     for number, cells in batch["rows"]:
         shown = json.dumps(cells, ensure_ascii=False)[:EXCERPT_CHARS]
         problem = _unnamed(names, cells)
