@@ -1,10 +1,12 @@
 """PDF, DOCX, HTML, Markdown and plain text as documents; workbooks; zips of all of them."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from services.common.documents import MAX_BODY_BYTES
@@ -17,7 +19,7 @@ from services.indexer.intake.record import BadInput
 from services.indexer.jobs.manifest import Plan
 from tests.indexer import papers
 from tests.indexer.papers import ABSTRACT, KEYWORDS, TITLE
-from tests.indexer.planning import Case
+from tests.indexer.planning import DIMENSION, Case
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +418,26 @@ def test_cells_without_a_value_are_told(planned: Planned) -> None:
     assert "1 formula without a stored value in the sheet 二, in C2" in told[2]
     assert "holds the sheet 四" in told[3]
     assert plan.read == len(ids) + len(rejected)
+
+
+def test_a_matrix_of_vectors_has_a_row_for_each_row_of_a_workbook(tmp_path: Path) -> None:
+    """Not for what is told of a workbook beside its rows."""
+    sheets: dict[str, list[list[Any]]] = {
+        "一": [["id", "title", "n"], ["a", "甲", "=1"], ["", "乙", "#N/A"]],
+        "二": [["id", "title", "n"], ["c", "丙", 1]],
+        "三": [["x", "y"], ["a", 1]],
+    }
+    content = papers.workbook(sheets)
+    case = Case(tmp_path, content, 100, format=InputFormat.XLSX, vectors=True)
+    matrix = io.BytesIO()
+    np.save(matrix, np.eye(DIMENSION, dtype=np.float32)[:3])
+    case.files.store.write(case.files.vectors_key("job"), matrix.getvalue())
+    found = [(item.document.id, item.vector) for item in case.documents(case.plan())]
+    assert [(id_, int(np.argmax(vector))) for id_, vector in found if vector is not None] == [
+        ("a", 0),
+        ("c", 2),
+    ]
+    assert len(case.rejected()) == 4
 
 
 def test_formulas_with_values_are_no_fault(planned: Planned) -> None:

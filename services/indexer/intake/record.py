@@ -36,6 +36,9 @@ class Record:
     file: Path | None = None
     """Temporary copy of the file that the record was made of, which is there until the next record
     is asked for; None if the record is one of several in a file."""
+    beside_rows: bool = False
+    """Whether this is a problem of a whole table, told beside its rows; a matrix of ready-made
+    vectors has none for it."""
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:

@@ -142,7 +142,7 @@ class Planner:
             self._read += 1
             if self._read % _CHECK_LINES == 0:
                 self._check()
-            vector = _next(sinks.vectors)
+            vector = None if record.beside_rows else _next(sinks.vectors)
             try:
                 planned = self._planned(record, vector, mapper, source.about.format)
             except Rejected as reason:

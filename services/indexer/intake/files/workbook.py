@@ -38,7 +38,7 @@ def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
 def _records(batch: dict[str, Any]) -> Iterator[Record]:
     names = batch["columns"]
     for problem in batch.get("problems", ()):
-        yield Record(0, None, problem)
+        yield Record(0, None, problem, beside_rows=True)
     for number, cells in batch["rows"]:
         shown = json.dumps(cells, ensure_ascii=False)[:EXCERPT_CHARS]
         problem = _unnamed(names, cells)
