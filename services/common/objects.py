@@ -12,6 +12,11 @@ from pydantic import AfterValidator, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SCHEME = "s3://"
+_CONNECT_SECONDS = 5
+"""Seconds until an attempt to reach the store is given up; the library waits a minute."""
+_RETRIES = {"mode": "standard", "max_attempts": 3}
+"""Attempts at each call. The library makes five with long pauses, and an upload takes several
+calls, so that its sender would wait 20 seconds to hear that the store is away."""
 
 
 def _storage(url: str) -> str:
@@ -62,9 +67,10 @@ class ObjectStoreSettings(BaseSettings):
         """The arguments of fsspec for the file system of `url`."""
         if not url.startswith(_SCHEME):
             return {}
-        options: dict[str, Any] = {}
+        config: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "retries": _RETRIES}
         if self.addressing != "auto":
-            options["config_kwargs"] = {"s3": {"addressing_style": self.addressing}}
+            config["s3"] = {"addressing_style": self.addressing}
+        options: dict[str, Any] = {"config_kwargs": config}
         if self.ca is not None:
             options["client_kwargs"] = {"verify": str(self.ca)}
         return options
