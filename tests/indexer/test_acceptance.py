@@ -4,17 +4,21 @@ import asyncio
 import io
 import threading
 from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from services.common.errors import IdempotencyConflict
+from services.common.errors import IdempotencyConflict, Unavailable, UnsupportedFormat
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.input_formats import Charset, InputFormat
 from services.common.wire.jobs import JobMode, JobState
 from services.indexer.intake.mapping import FieldMapping
+from services.indexer.jobs.housekeeping import Housekeeping
+from services.indexer.jobs.input_store import InputStore
 from services.indexer.jobs.submission import Submission
 from tests.indexer.serverless import NAME, Serverless, body, line
 
@@ -83,6 +87,50 @@ async def test_a_caller_who_goes_away_while_the_job_is_recorded_leaves_nothing(
         await call
     await system.book.load()  # which waits for writes
     assert (system.store.names("jobs"), system.book.all()) == ([], [])
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7", b'[{"id": "1"}]'])
+async def test_what_a_refused_upload_left_behind_is_removed_later(
+    tmp_path: Path,
+    encoders: EncoderDirectories,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+) -> None:
+    """The storage goes away between the upload and its removal."""
+    system = await opened(tmp_path, encoders)
+
+    async def collect(name: str) -> None:
+        """There are no replaced collections."""
+
+    housekeeping = Housekeeping(
+        system.book,
+        system.collections,
+        cast("Any", SimpleNamespace(collect=collect)),
+        retention=timedelta(days=1),
+        retained_jobs=10,
+    )
+    store, check = system.store, InputStore.store_input
+
+    async def kept(*arguments: Any) -> Any:
+        await asyncio.to_thread(store.write, f"jobs/{arguments[1]}/input", content)
+        return await check(*arguments)
+
+    def away(_: str) -> None:
+        raise Unavailable("The storage was killed.")
+
+    monkeypatch.setattr(InputStore, "store_input", kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "remove", away)
+        with pytest.raises(UnsupportedFormat):
+            await sent(system, content)
+        with pytest.raises(Unavailable):
+            await housekeeping.run()
+    monkeypatch.undo()
+    assert len(store.names("jobs")) == 1
+    job = await sent(system)
+    system.now += 3_600
+    await housekeeping.run()
+    assert store.names("jobs") == [job]
 
 
 async def test_an_encoder_that_was_chosen_for_the_caller_is_no_other_request(

@@ -162,7 +162,7 @@ class JobAcceptance:
         body: AsyncIterator[bytes],
         vectors: AsyncIterator[bytes] | None,
     ) -> JobLedger:
-        files, job_id = self.book.files, _new_id()
+        job_id = _new_id()
         try:
             submission, stored = await self.inputs.store_input(job_id, body, submission)
             vectors_sha256 = ""
@@ -172,7 +172,7 @@ class JobAcceptance:
                 vectors_sha256 = matrix.sha256
             earlier = self._earlier(submission, stored.sha256, vectors_sha256)
             if earlier is not None:
-                await asyncio.to_thread(files.forget, job_id)
+                await self.book.refuse(job_id)
                 return earlier
             manifest = await self._manifest(
                 submission,
@@ -185,7 +185,7 @@ class JobAcceptance:
             return await self._added(manifest)
         except BaseException:
             # A client that goes away cancels this task: the upload was not accepted.
-            await asyncio.shield(asyncio.to_thread(files.forget, job_id))
+            await asyncio.shield(self.book.refuse(job_id))
             raise
 
     async def _manifest(self, submission: Submission, job_id: str, **more: object) -> JobManifest:

@@ -52,6 +52,8 @@ class JobBook:
         self.stalled = ""
         """The reason why no job proceeds, as a sentence; empty while they do."""
         self._ledgers: dict[str, JobLedger] = {}
+        self._refused: set[str] = set()
+        """Ids of uploads that were not accepted and could not be removed yet."""
         self._changes = Changes()
         self._writes = Writes(terms)
 
@@ -89,6 +91,23 @@ class JobBook:
         self._ledgers[manifest.id] = ledger
         self.touch()
         return ledger
+
+    async def refuse(self, job_id: str) -> None:
+        """Removes an upload that is not accepted; if the storage fails, `forget_refused` does."""
+        try:
+            await asyncio.to_thread(self.files.forget, job_id)
+        except Unavailable:
+            self._refused.add(job_id)
+            logger.warning("an upload that was refused is removed later", extra={"job": job_id})
+
+    async def forget_refused(self) -> None:
+        """Removes the uploads that were refused while the storage failed."""
+        for job_id in list(self._refused):
+            # Another indexer may have taken the upload for a job of its own if its manifest is
+            # there: it had the writer's role in between.
+            if job_id not in self._ledgers:
+                await self._writes.make(self.files.forget, job_id)
+            self._refused.discard(job_id)
 
     def get(self, job_id: str) -> JobLedger:
         """The ledger of a job. Raises JobNotFound, Unavailable."""

@@ -1,4 +1,4 @@
-"""Removes old jobs, old deletions and replaced collections."""
+"""Removes old jobs, refused uploads, old deletions and replaced collections."""
 
 import logging
 import time
@@ -48,6 +48,7 @@ class Housekeeping:
         if clock < self._due:
             return
         self._due = clock + _INTERVAL_SECONDS
+        await self._book.forget_refused()
         await self._forget_jobs()
         names = {ledger.manifest.collection for ledger in self._book.all()}
         for name in {*names, *await self._collections.left_behind()}:
