@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.common.proxies import asks_proxies
-from services.common.settings import ServiceSettings
+from services.common.settings import ServiceSettings, ServiceUrl
 
 _CHANNEL_OPTIONS = {
     "grpc.initial_reconnect_backoff_ms": 100,
@@ -53,7 +53,7 @@ class MilvusAddress:
 class MilvusSettings(ServiceSettings):
     """Settings of a service that asks Milvus."""
 
-    milvus_uri: str = "http://127.0.0.1:19530"
+    milvus_uri: ServiceUrl = "http://127.0.0.1:19530"
     """Address of Milvus; https:// for TLS."""
     milvus_token: SecretStr | None = None
     """Token of Milvus, `user:password`; none if Milvus asks for none."""
@@ -69,12 +69,8 @@ class MilvusSettings(ServiceSettings):
 
     @field_validator("milvus_uri")
     @classmethod
-    def _is_an_address(cls, uri: str) -> str:
+    def _ends_at_the_port(cls, uri: str) -> str:
         parts = urlsplit(uri)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                "is no address of Milvus: write http://host:19530, or https:// for TLS"
-            )
         if parts.path.strip("/") or parts.username:
             raise ValueError(
                 "ends at the port: the database has a setting of its own, MILVUS_DATABASE, and"

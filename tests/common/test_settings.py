@@ -19,6 +19,8 @@ _VARIABLES = [
     ("indexer", IndexerSettings, "XUNWEN_INDEXER_URL"),
     ("indexer", IndexerSettings, "XUNWEN_INDEXER_RECALL_URL"),
     ("indexer", IndexerSettings, "XUNWEN_INDEXER_RANK_URL"),
+    ("indexer", IndexerSettings, "XUNWEN_INDEXER_MILVUS_URI"),
+    ("recall", RecallSettings, "XUNWEN_RECALL_MILVUS_URI"),
 ]
 
 
@@ -33,7 +35,7 @@ _VARIABLES = [
 )
 def test_an_address_that_no_service_has(
     service: str,
-    kind: type[GatewaySettings | IndexerSettings],
+    kind: type[GatewaySettings | IndexerSettings | RecallSettings],
     variable: str,
     address: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -58,6 +60,13 @@ def test_an_address_that_no_service_has(
 def test_an_address_of_a_service(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XUNWEN_GATEWAY_RANK_URL", f"{address}\n")
     assert read_settings(GatewaySettings, "gateway").rank_url == address
+
+
+def test_an_address_of_milvus_does_not_have_the_line_end_of_its_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XUNWEN_RECALL_MILVUS_URI", "http://milvus:19530\n")
+    assert read_settings(RecallSettings, "recall").milvus_uri == "http://milvus:19530"
 
 
 def test_no_ranker_is_possible_where_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
