@@ -56,7 +56,8 @@ class MilvusSettings(ServiceSettings):
     milvus_uri: ServiceUrl = "http://127.0.0.1:19530"
     """Address of Milvus; https:// for TLS."""
     milvus_token: SecretStr | None = None
-    """Token of Milvus, `user:password`; none if Milvus asks for none."""
+    """Token of Milvus, `user:password`; none if Milvus asks for none. A line end behind it, as that
+    of a file that it comes from, is left out."""
     milvus_database: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     """Database of Milvus that holds the collections, which must exist; empty for its default."""
     milvus_ca: Path | None = None
@@ -66,6 +67,11 @@ class MilvusSettings(ServiceSettings):
     """PEM file with the certificate that is shown to Milvus; none if it asks for none."""
     milvus_key: Path | None = None
     """PEM file with the private key of that certificate."""
+
+    @field_validator("milvus_token")
+    @classmethod
+    def _without_line_end(cls, token: SecretStr | None) -> SecretStr | None:
+        return token and SecretStr(token.get_secret_value().rstrip("\r\n"))
 
     @field_validator("milvus_uri")
     @classmethod

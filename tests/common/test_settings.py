@@ -62,11 +62,13 @@ def test_an_address_of_a_service(address: str, monkeypatch: pytest.MonkeyPatch) 
     assert read_settings(GatewaySettings, "gateway").rank_url == address
 
 
-def test_an_address_of_milvus_does_not_have_the_line_end_of_its_file(
+def test_address_and_token_of_milvus_do_not_have_the_line_ends_of_their_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XUNWEN_RECALL_MILVUS_URI", "http://milvus:19530\n")
-    assert read_settings(RecallSettings, "recall").milvus_uri == "http://milvus:19530"
+    monkeypatch.setenv("XUNWEN_RECALL_MILVUS_TOKEN", "root:two words \r\n")
+    address = read_settings(RecallSettings, "recall").milvus()
+    assert (address.uri, address.token) == ("http://milvus:19530", "root:two words ")
 
 
 def test_no_ranker_is_possible_where_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
