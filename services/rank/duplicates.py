@@ -57,12 +57,20 @@ def outline(candidate: RankCandidate, analyzer: WordAnalyzer) -> Outline:
     text = analyzer.fold(candidate.text[:_TEXT_CHARS])
     bare = _letters(title + text)
     return Outline(
-        grams=frozenset(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1))),
+        grams=_grams(bare),
         title=_letters(title),
         has_text=bool(text),
         marks=frozenset((*_short_names(title), *_SIGNS.findall(title), *_PART.findall(title))),
         numbers=frozenset(word for word in _expressions(text) if _has_digit(word)),
     )
+
+
+def _grams(bare: str) -> Shingles:
+    """The 3-grams of a text without spaces and signs; a shorter text is a gram of its own, and an
+    empty one has none."""
+    if not bare:
+        return frozenset()
+    return frozenset(bare[at : at + _GRAM] for at in range(max(1, len(bare) - _GRAM + 1)))
 
 
 def _letters(text: str) -> str:
@@ -112,9 +120,10 @@ def _has_digit(word: str) -> bool:
 
 
 def similarity(left: Shingles, right: Shingles) -> float:
-    """Jaccard similarity: the share of common grams among the grams of both, from 0 to 1."""
+    """Jaccard similarity: the share of common grams among the grams of both, from 0 to 1; 0 without
+    any grams."""
     shared = len(left & right)
-    return shared / (len(left) + len(right) - shared)
+    return shared / (len(left) + len(right) - shared) if shared else 0.0
 
 
 def distinguishable(left: Outline, right: Outline) -> bool:

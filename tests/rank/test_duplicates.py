@@ -88,3 +88,12 @@ def test_texts_that_differ_in_a_number_are_different() -> None:
 
 def test_a_title_without_its_text_is_no_copy_of_both() -> None:
     assert hits(paper(_LONG), paper(_LONG, _TEXT)) == 2
+
+
+@pytest.mark.parametrize("diversity", [0, 0.3])
+@pytest.mark.parametrize("written", ["", " \n", "\u200b", "<b></b>"])
+def test_documents_of_which_nothing_is_known_are_no_copies_of_each_other(
+    written: str, diversity: float
+) -> None:
+    empty = [outline(paper(written, written), ANALYZER) for _ in range(3)]
+    assert select([0.9, 0.8, 0.7], empty, top_k=3, diversity=diversity, duplicate=0.9) == [0, 1, 2]
