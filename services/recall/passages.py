@@ -94,24 +94,20 @@ class PassageReader:
     async def with_texts(
         self, index: Index, found: Sequence[Found], deadline: Deadline
     ) -> list[Found]:
-        """The documents that passages found, with the best passages before the rest of their
-        text."""
+        """The documents with their best passages before the rest of their text."""
         keys = {
-            one.id: [
-                str(PassageKey(one.id, one.version, number)) for number, _ in one.passages[:_READ]
-            ]
+            one.id: [str(PassageKey(one.id, one.version, number)) for number in _numbers_read(one)]
             for one in found
-            if one.passages
         }
-        if not keys:
+        if not any(keys.values()) or await self._collections.kind(index, deadline) is None:
             return list(found)
         texts = await self._passage_texts(
             index, [key for one in keys.values() for key in one], deadline
         )
         complete = []
         for one in found:
-            parts = [texts[key] for key in keys.get(one.id, ()) if key in texts]
-            text = "\n".join((*parts, one.text))[:MAX_TEXT_CHARS] if parts else one.text
+            parts = [*(texts[key] for key in keys[one.id]), one.text]
+            text = "\n".join(filter(None, parts))[:MAX_TEXT_CHARS]
             complete.append(one._replace(text=text))
         return complete
 
@@ -205,12 +201,13 @@ class PassageReader:
         rows = await self._reader.rows(
             name, unknown, [Field.ID, Field.TEXT], index.server_time, deadline
         )
-        for row in rows:
-            text = str(row[Field.TEXT]).strip()
-            kept = Content.model_construct(id=row[Field.ID], text=text)
-            self._contents.put((name, row[Field.ID], 0), kept)
-            texts[row[Field.ID]] = text
-        return texts
+        # The passages of a version are there before its row, so one that is absent never comes.
+        read = dict.fromkeys(unknown, "") | {
+            str(row[Field.ID]): str(row[Field.TEXT]).strip() for row in rows
+        }
+        for key, text in read.items():
+            self._contents.put((name, key, 0), Content.model_construct(id=key, text=text))
+        return texts | read
 
     async def _versions(
         self,
@@ -234,6 +231,13 @@ class PassageReader:
             leg.expression,
         )
         return versions | {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
+
+
+def _numbers_read(found: Found) -> list[int]:
+    """The passages of a document that rank reads, the best first. Of one that has no text, and that
+    its own row found, it reads the beginning of the body."""
+    best = [number for number, _ in found.passages[:_READ]]
+    return best or ([] if found.text else [0])
 
 
 def _groups(

@@ -117,6 +117,8 @@ class Stored:
     bodies: Mapping[str, str]
     lost: PassageKey | None = None
     """A passage that is gone since its document was looked at."""
+    asked: list[str] = field(default_factory=list)
+    """Keys of the passages that were fetched."""
 
     async def ask(self, what: str, call: object, name: str, deadline: Deadline) -> Any:
         return {"index_type": "FLAT"}
@@ -145,6 +147,7 @@ class Stored:
                 for one in keys
                 if one in self.bodies
             ]
+        self.asked += keys
         rows = [self.passage(PassageKey.parse(key)) for key in keys]
         return [row for row in rows[::-1] if row]
 
@@ -185,3 +188,29 @@ def test_a_body_whose_passage_is_gone_has_the_others() -> None:
     [found] = Stored({"a": text}, PassageKey("a", 1, 2)).read()
     assert text[: span.start] in found["a"]
     assert text[span.end :] in found["a"]
+
+
+def test_a_body_whose_own_row_was_found_is_read_from_its_beginning() -> None:
+    """Rank would get nothing to read of it otherwise."""
+    text = "".join(f"第{number}段记录各观测站的常规巡检。\n" for number in range(100))
+    server = Stored({"by row": text, "by passage": text, "title alone": "", "text": text})
+    reader = PassageReader(cast(Reader, server), KeptContents())
+    given = [
+        Found("by row", 0.9, "题", version=1),
+        Found("by passage", 0.8, "题", version=2, passages=((3, 0.8),)),
+        Found("title alone", 0.7, "题", version=3),
+        Found("text", 0.6, "题", "摘要", version=4),
+    ]
+
+    async def read() -> list[str]:
+        return [one.text for one in await reader.with_texts(INDEX, given, Deadline.after(10))]
+
+    async def twice() -> tuple[list[str], list[str]]:
+        return await read(), await read()
+
+    first, again = asyncio.run(twice())
+    assert first[0].startswith("第0段")
+    assert first[1].startswith(text[cut(text, overlap=30)[3].start :][:5].strip())
+    assert first[2:] == ["", "摘要"]
+    assert again == first
+    assert len(server.asked) == 3
