@@ -1,5 +1,8 @@
 """Which documents are copies of each other, and which only look alike."""
 
+import time
+from itertools import cycle, islice
+
 import pytest
 
 from services.common.wire.rank import RankCandidate
@@ -97,3 +100,22 @@ def test_documents_of_which_nothing_is_known_are_no_copies_of_each_other(
 ) -> None:
     empty = [outline(paper(written, written), ANALYZER) for _ in range(3)]
     assert select([0.9, 0.8, 0.7], empty, top_k=3, diversity=diversity, duplicate=0.9) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("letters", ["哈", "ab", "the effects of rain on corn "])
+def test_long_titles_are_compared_quickly(letters: str) -> None:
+    long = "".join(islice(cycle(letters), 4_000))
+    titles = [f"{long[:at]}{word}{long[at:]}" for at in (1_000, 2_000) for word in ("雨", "雪")]
+    documents = [outline(paper(title, _TEXT), ANALYZER) for title in titles]
+    started = time.process_time()
+    chosen = select([0.9, 0.8, 0.7, 0.6], documents, top_k=4, diversity=0, duplicate=0.9)
+    assert time.process_time() - started < 0.2
+    assert chosen[:2] == [0, 1]
+
+
+def test_a_word_in_the_place_of_another_is_found_within_long_titles() -> None:
+    long = "".join(each["title"] for each in candidates(60))
+    for at in (0, 500, len(long)):
+        one, other = (f"{long[:at]}{word}{long[at:]}" for word in ("春天", "冬季"))
+        assert hits(paper(one, _TEXT), paper(other, _TEXT)) == 2
+        assert hits(paper(long, _TEXT), paper(other, _TEXT)) == 1
