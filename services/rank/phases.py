@@ -135,7 +135,8 @@ class RankingPhases:
             order = np.argsort(-odds, kind="stable")[: top_k * _SELECTED_FROM]
             lap.candidates = len(order)
             scores = probability(odds)
-            chosen = select(
+            chosen = await asyncio.to_thread(
+                select,
                 [float(scores[at]) for at in order],
                 Outlines([candidates[at] for at in order], self.analyzer),
                 top_k=top_k,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from services.common.blend import BLEND
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
+from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate, RankedHit
 from services.rank.blend import Blend, probability, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
@@ -197,6 +199,32 @@ async def test_the_ranker_moves_what_it_saw(tmp_path: Path) -> None:
     assert partly == [*coarse[1:], coarse[0]]
 
 
+class Watching(WordAnalyzer):
+    """A word analysis that notes the threads in which it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def fold(self, text: str) -> str:
+        self.threads.add(get_ident())
+        return super().fold(text)
+
+
+@pytest.mark.parametrize("diversity", [0, 0.5])
+async def test_other_searches_go_on_while_candidates_are_compared(
+    tmp_path: Path, diversity: float
+) -> None:
+    analyzer, blend = Watching(), read_blend(write_blend(tmp_path / "blend.json"))
+    found = [RankCandidate.model_validate(each) for each in candidates(30)]
+    phases = RankingPhases(Judge([1.0] * 6), analyzer, blend, duplicate=0.9, depth=6)
+    answer = await phases.rank(
+        QUERY, found, top_k=5, diversity=diversity, explain=False, deadline=Deadline.after(60)
+    )
+    assert len(answer.hits) == 5
+    assert get_ident() not in analyzer.threads
+
+
 async def test_a_ranker_without_weight_is_not_asked(tmp_path: Path) -> None:
     shown = read_blend(write_blend(tmp_path / "blend.json"))
     mute = Blend(shown.coarse, shown.coarse_bias, 0.0, 1.0, 0.0)
@@ -346,7 +374,7 @@ async def test_a_boost_multiplies_the_odds_and_changes_no_other_score(
 
 
 async def test_candidates_that_only_boosts_brought_change_no_scale(tmp_path: Path) -> None:
-    """Features are relative to the best candidates without boosts, of which there are 200."""
+    """Features are relative to the best candidates without boosts."""
     blend = replace(read_blend(write_blend(tmp_path / "blend.json")), fine=0.0)
     every = [RankCandidate.model_validate(each) for each in candidates(300)]
     phases = RankingPhases(Judge([]), ANALYZER, blend, duplicate=2.0, depth=6)
