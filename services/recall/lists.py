@@ -167,11 +167,11 @@ class Lists:
     ) -> Arranged:
         """Order, groups and counts; the order is by places in `keys`."""
         columns, known = await self.columns(index, keys, _named(wanted), deadline)
-        options = _spelled_out(wanted, columns)
-        if known.min(initial=0) >= 0:
-            return arranged(columns, known, options)
         there = np.flatnonzero(known >= 0)
-        answer = arranged(columns, known[there], options)
+        rows = known[there]
+        answer = arranged(columns, rows, _spelled_out(wanted, columns, rows))
+        if len(rows) == len(known):
+            return answer
         return answer.model_copy(update={"order": there[answer.order].tolist()})
 
     async def _filled(
@@ -197,13 +197,17 @@ def _index(physical: str, version: str | None) -> Index:
     return Index(physical, "", "", lexical=False, server_time=server_time_of(version))
 
 
-def _spelled_out(wanted: ArrangeOptions, columns: Columns) -> ArrangeOptions:
-    """The arrangement with a facet for each field in place of one for every field."""
+def _spelled_out(wanted: ArrangeOptions, columns: Columns, rows: Rows) -> ArrangeOptions:
+    """The arrangement with a facet for each field of the documents in place of one for every
+    field."""
     facets = {one.field: one for one in wanted.facets}
     every = facets.pop(EVERY, None)
     if every is None:
         return wanted
-    others = {name: every.model_copy(update={"field": name}) for name in sorted(columns.fields)}
+    names = sorted(
+        name for name, column in columns.fields.items() if column.missing(rows) < len(rows)
+    )
+    others = {name: every.model_copy(update={"field": name}) for name in names}
     return wanted.model_copy(update={"facets": list((others | facets).values())})
 
 
