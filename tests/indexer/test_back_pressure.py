@@ -12,7 +12,7 @@ import pytest
 from pymilvus.exceptions import DataNotMatchException, MilvusException
 
 from services.common.errors import IndexUnavailable, InvalidRequest, Overloaded, SearchError
-from services.common.milvus import MilvusAddress, milvus_connection
+from services.common.milvus import MilvusAddress, Missing, milvus_connection
 from services.common.milvus.failures import NotEntered
 from services.indexer.work.client import IndexerClient
 
@@ -26,6 +26,15 @@ from services.indexer.work.client import IndexerClient
         (DataNotMatchException(1, "a field is missing"), InvalidRequest),
         (MilvusException(2, "server unavailable at 10.0.0.1"), NotEntered),
         (MilvusException(5, "node offline at 10.0.0.1"), IndexUnavailable),
+        (MilvusException(901, "search of collection papers: node not found"), IndexUnavailable),
+        (MilvusException(500, "channel not found[channel=10.0.0.1]"), IndexUnavailable),
+        (MilvusException(400, "replica not found[replica=3]"), IndexUnavailable),
+        (MilvusException(600, "segment not found[segment=9]"), IndexUnavailable),
+        (MilvusException(100, "collection not found[collection=papers]"), Missing),
+        (MilvusException(1600, "alias not found[alias=papers]"), Missing),
+        (MilvusException(1, "can't find collection: papers"), Missing),
+        (MilvusException(1, "collection papers does not exist"), Missing),
+        (MilvusException(65535, "describe: collection[id=7] not found"), Missing),
     ],
 )
 async def test_what_milvus_says_is_told_apart(

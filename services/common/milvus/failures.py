@@ -4,6 +4,7 @@ pymilvus raises `MilvusException` with a code of the server, a subclass of it fo
 client itself refuses, or the error of gRPC if the server is away or lacks a call.
 """
 
+import re
 from typing import Any
 
 import grpc
@@ -17,6 +18,12 @@ FAILURES = (MilvusException, grpc.RpcError)
 _RATE_LIMITED = 8
 _MISSING_COLLECTION, _MISSING_ALIAS = 100, 1600
 _MISSING_DATABASE = 800
+_SAYS_MISSING = re.compile(
+    r"(?:can't|can not) find (?:collection|alias)"
+    r"|(?:collection|alias)\b[^:,]*(?:not found|not exist)"
+)
+"""What servers say about it under other codes. Nodes, channels and replicas that are not found pass
+by themselves."""
 _NOT_LOADED = 101
 _NOT_CONNECTED = 2
 """Code of the client's error when it could not connect, whatever the reason."""
@@ -59,7 +66,7 @@ def translated(error: Exception, what: str) -> SearchError:
             " MILVUS_DATABASE.",
             retry_after=10,
         )
-    if code in (_MISSING_COLLECTION, _MISSING_ALIAS) or _says_missing(text):
+    if code in (_MISSING_COLLECTION, _MISSING_ALIAS) or _SAYS_MISSING.search(text):
         return Missing("The index does not know the collection.")
     if code == _NOT_LOADED or "not loaded" in text or "not been loaded" in text:
         return NotLoaded("The index is loading the collection; try again shortly.", retry_after=2)
@@ -77,7 +84,3 @@ def unimplemented(error: Exception) -> bool:
     """Whether the server does not have the call at all."""
     code: Any = getattr(error, "code", None)
     return isinstance(error, grpc.RpcError) and code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def _says_missing(text: str) -> bool:
-    return any(words in text for words in ("not found", "not exist", "can't find"))
