@@ -48,6 +48,8 @@ async def test_what_milvus_says_is_told_apart(
             await connection.ask("write", fail, 1)
     assert type(raised.value) is meant
     assert "10.0.0.1" not in raised.value.detail
+    if meant is InvalidRequest:
+        assert "refuses what was sent to it (write)" in raised.value.detail
 
 
 @contextmanager

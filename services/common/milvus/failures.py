@@ -56,7 +56,7 @@ def translated(error: Exception, what: str) -> SearchError:
     """The error of our own tree for one of `FAILURES`.
 
     `what` names the call, such as "search". The result is Missing, NotLoaded, NoWords, Overloaded,
-    InvalidRequest (trying again would not help) or IndexUnavailable.
+    InvalidRequest (trying again would not help), NotEntered or IndexUnavailable.
     """
     code = getattr(error, "code", None)
     text = str(error).lower()
@@ -75,7 +75,9 @@ def translated(error: Exception, what: str) -> SearchError:
     if code == _RATE_LIMITED or "rate limit" in text:
         return Overloaded("The index asks for less load.", retry_after=2)
     if code == _INVALID or isinstance(error, _REFUSED_BY_CLIENT):
-        return InvalidRequest("The index does not take a row of it.")
+        return InvalidRequest(
+            f"The index refuses what was sent to it ({what}); trying again does not help."
+        )
     kind = NotEntered if code == _NOT_CONNECTED else IndexUnavailable
     return kind(f"The index did not carry out {what}; try again shortly.", retry_after=2)
 
