@@ -141,6 +141,11 @@ def pin(
     if ids or hide:
         given = {"query": query, "pinned": ids or [], "hidden": hide or []}
         others.append(_valid(QueryPins, given))
+    elif len(others) == len(rules.queries):
+        raise XunwenError(
+            f"There is no rule for the query {query!r}; `xunwen rules show {name}` shows how the"
+            " queries with rules are written."
+        )
     _write(ctx, name, rules.model_copy(update={"queries": others}), as_json)
 
 
