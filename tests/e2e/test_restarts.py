@@ -70,17 +70,26 @@ def test_a_missing_model_stops_the_start_and_leaves_nothing(stopped: Stack) -> N
     assert leftovers(stopped.settings) == []
 
 
-def test_another_address_and_proxies_of_the_environment(stopped: Stack, tmp_path: Path) -> None:
-    """The system starts and works on another address than 127.0.0.1, and asks no proxies."""
-    elsewhere = {"XUNWEN_GATEWAY_HOST": "127.0.0.2"}
+def test_another_address_with_keys_and_proxies_of_the_environment(
+    stopped: Stack, tmp_path: Path
+) -> None:
+    """The system starts and works on another address than 127.0.0.1, where nobody has a key yet,
+    and asks no proxies."""
+    elsewhere = {"XUNWEN_GATEWAY_HOST": "127.0.0.2", "XUNWEN_GATEWAY_REQUIRE_KEYS": "true"}
     proxied = Stack(stopped.home, {**stopped.env, **DEAD_PROXIES, **elsewhere})
+    started = proxied.xunwen("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    assert "xunwen keys create" in started.stdout
+    assert "XUNWEN_API_KEY" in proxied.xunwen("search", "日均径流").stderr
+    made = proxied.xunwen("keys", "create", "first", "--scope", "admin")
+    proxied = Stack(proxied.home, {**proxied.env, "XUNWEN_API_KEY": made.stdout.strip()})
     file = tmp_path / "one.jsonl"
     file.write_text('{"id": "1", "title": "水文站的日均径流"}', encoding="utf-8")
     for words in (
-        ["up", "--detach"],
         ["index", str(file), "--collection", "proxied"],
         ["search", "日均径流", "--collection", "proxied"],
         ["status"],
+        ["keys", "revoke", "first"],
         ["down"],
     ):
         ran = proxied.xunwen(*words)

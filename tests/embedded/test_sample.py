@@ -89,4 +89,4 @@ def test_a_home_that_cannot_be_written_is_told(
         (served.home / noted).write_bytes(b"")
         (served.home / "milvus" / "collections").mkdir()
     with pytest.raises(EmbeddedError, match=f"{noted}.*XUNWEN_HOME"):
-        _index(served, ProgressDisplay(Console()), StopSignals(), sample=True)
+        _index(served, "key", ProgressDisplay(Console()), StopSignals(), sample=True)

@@ -1,6 +1,7 @@
 """Starts, watches and stops the embedded system."""
 
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 
 from services.common.wire.jobs import Job
 from xunwen.client import Client, XunwenError
-from xunwen.client.retries import Retries
 from xunwen.embedded.earlier import carry_over
 from xunwen.embedded.errors import EmbeddedError, NotRunning
 from xunwen.embedded.failure import last_line, log_tail, start_failure
@@ -24,10 +24,11 @@ from xunwen.embedded.settings import EmbeddedSettings
 from xunwen.embedded.stopping import StopSignals
 from xunwen.embedded.supervision import Supervisor
 
+_OPERATOR_KEY = "XUNWEN_GATEWAY_OPERATOR_KEY"
+"""Variable of the key by which the launcher indexes documents where calls need one. If the
+environment names none, each run gets its own, so that a start needs no key that users have."""
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120.0
-_RETRIES = Retries(away_seconds=5.0)
-"""A gateway that is away for longer was stopped, since supervisord starts it again at once."""
 _ENDED = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 
 
@@ -91,6 +92,7 @@ def _started(
     sample: bool,
 ) -> Iterator[Running]:
     prepare_home(settings)
+    key = os.environ.get(_OPERATOR_KEY) or secrets.token_hex(32)
     with only_one(settings):
         supervisor = Supervisor(settings)
         if supervisor.running():
@@ -104,12 +106,13 @@ def _started(
         check_ports(all_parts)
         try:
             remember(settings)
-            process = supervisor.start(all_parts, addresses(settings), detach=detach)
+            environment = {**addresses(settings), _OPERATOR_KEY: key}
+            process = supervisor.start(all_parts, environment, detach=detach)
         except OSError as error:
             raise disk_error(error, settings) from error
         try:
             _await_ready(settings, all_parts, process, progress, stop)
-            _index(settings, progress, stop, sample=sample)
+            _index(settings, key, progress, stop, sample=sample)
         except BaseException:
             _stop(settings)
             raise
@@ -180,13 +183,16 @@ def _await_ready(
 
 
 def _index(
-    settings: EmbeddedSettings, progress: Progressing, stop: StopSignals, *, sample: bool
+    settings: EmbeddedSettings,
+    key: str,
+    progress: Progressing,
+    stop: StopSignals,
+    *,
+    sample: bool,
 ) -> None:
     """Indexes the documents of an earlier version, and the sample literature if asked for."""
     try:
-        # Before the first start no other key can exist.
-        key = os.environ.get("XUNWEN_GATEWAY_OPERATOR_KEY")
-        with Client(settings.gateway_url, api_key=key, retries=_RETRIES) as client:
+        with Client(settings.gateway_url, api_key=key) as client:
             carried = carry_over(client, settings)
             _follow(carried, "documents moved from milvus-lite 3", progress, stop)
             if sample:
