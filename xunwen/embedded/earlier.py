@@ -20,7 +20,7 @@ from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobState
 from xunwen.client import ApiError, Client
 from xunwen.embedded.errors import EmbeddedError
-from xunwen.embedded.gathering import gathered
+from xunwen.embedded.jobs import followed, gathered
 from xunwen.embedded.settings import EmbeddedSettings
 
 _COLUMNS = ["_seq", "id", "title", "text", "fields"]
@@ -39,7 +39,7 @@ def carry_over(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
         job = _submitted(client, name, folder, settings)
         if job is None:
             continue
-        for state in () if job.state.final else client.watch(job.id):
+        for state in followed(client, job):
             job = state
             yield job
         if job.state not in (JobState.SUCCEEDED, JobState.SUCCEEDED_WITH_ERRORS):

@@ -11,7 +11,7 @@ from xunwen.client import ApiError, Client
 from xunwen.client.files import blocks, opened
 from xunwen.client.uploads import content_key
 from xunwen.embedded.errors import EmbeddedError
-from xunwen.embedded.gathering import gathered
+from xunwen.embedded.jobs import followed, gathered
 from xunwen.embedded.settings import EmbeddedSettings
 
 COLLECTION = "literature"
@@ -47,7 +47,7 @@ def load_sample(client: Client, settings: EmbeddedSettings) -> Iterator[Job]:
         receipt.write_text(_Receipt(job_id=job.id).model_dump_json(), encoding="utf-8")
     if job.state.final:
         return
-    for state in client.watch(job.id):
+    for state in followed(client, job):
         job = state
         yield job
     if job.state is not JobState.SUCCEEDED:
