@@ -122,8 +122,9 @@ def last_settings(settings: EmbeddedSettings) -> EmbeddedSettings:
     home = settings.home.expanduser().resolve()
     try:
         noted = json.loads((home / "run" / "settings.json").read_bytes())
-        return EmbeddedSettings(**noted)
-    except (OSError, ValueError):
+        # The note in a home that was copied or moved names the one that it comes from.
+        return EmbeddedSettings(**{**noted, "home": home})
+    except (OSError, ValueError, TypeError):
         return settings.resolved()
 
 
