@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,20 @@ def test_a_proxy_that_cannot_be_one(
         monkeypatch.setenv(name, proxy)
     with pytest.raises(XunwenError, match="proxy"):
         search("http://198.51.100.1:8000")
+
+
+def test_a_connection_that_does_not_come_about_takes_no_longer_than_an_answer() -> None:
+    with ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(8):  # More than the server lets wait; the system drops the next ones.
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        started = time.monotonic()
+        with (
+            Client(url, timeout=0.5, retries=Retries(attempts=1)) as client,
+            pytest.raises(ConnectionFailed, match="did not answer in time"),
+        ):
+            client.search("a")
+        assert time.monotonic() - started < 4

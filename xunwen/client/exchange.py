@@ -25,6 +25,8 @@ PAUSE_SECONDS = 0.5
 """Seconds of pause before a broken stream of events is opened again."""
 CROWDED_SECONDS = 5.0
 """Seconds of pause if the gateway follows too many jobs already to send the events of one more."""
+_CONNECT_SECONDS = 5.0
+"""Longest time to wait for a connection; a gateway that is there takes it in milliseconds."""
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -63,7 +65,7 @@ def _settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
         "headers": headers,
         "verify": _certificates(address),
         "trust_env": asks_proxies(address),
-        "timeout": httpx.Timeout(timeout, connect=5.0),
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
     }
 
 
