@@ -29,6 +29,7 @@ _OPERATOR_KEY = "XUNWEN_GATEWAY_OPERATOR_KEY"
 environment names none, each run gets its own, so that a start needs no key that users have."""
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120.0
+_STOPPED = "Stopped before everything was ready."
 _ENDED = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 
 
@@ -113,8 +114,11 @@ def _started(
         try:
             _await_ready(settings, all_parts, process, progress, stop)
             _index(settings, key, progress, stop, sample=sample)
-        except BaseException:
+        except BaseException as error:
+            elsewhere = process.poll() == 0 or supervisor.ending()
             _stop(settings)
+            if elsewhere and isinstance(error, EmbeddedError):
+                raise EmbeddedError(_STOPPED) from error
             raise
         yield Running(settings, process)
 
@@ -153,7 +157,7 @@ def _await_ready(
     give_up = time.monotonic() + settings.start_seconds
     while waiting:
         if stop.within(_POLL_SECONDS):
-            raise EmbeddedError("Stopped before everything was ready.")
+            raise EmbeddedError(_STOPPED)
         if supervisord.poll() is not None:
             said = last_line(log_tail(settings.log_dir / "supervisord.err"))
             raise EmbeddedError(f"supervisord does not start: {said or 'it said nothing'}.")

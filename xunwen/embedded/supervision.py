@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
@@ -73,6 +73,16 @@ class Supervisor:
             return bool(self._call("getState")["statename"])
         except _NOT_ANSWERING:
             return False
+
+    def ending(self) -> bool:
+        """Whether supervisord was asked to shut down, and has not ended yet."""
+        try:
+            self._call("getState")
+        except xmlrpc.client.Fault as fault:
+            return bool(fault.faultCode == Faults.SHUTDOWN_STATE)
+        except _NOT_ANSWERING:
+            return False
+        return False
 
     def pid(self) -> int | None:
         """The process id of supervisord; None if it does not answer."""

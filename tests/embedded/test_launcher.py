@@ -1,0 +1,42 @@
+"""A start that is ended by `xunwen down` from elsewhere."""
+
+import sys
+import threading
+import time
+
+import pytest
+from rich.console import Console
+
+from tests.servers import free_port
+from xunwen.embedded import launcher
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.leftovers import leftovers
+from xunwen.embedded.parts import Part
+from xunwen.embedded.progress import ProgressDisplay
+from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.stopping import StopSignals
+from xunwen.embedded.supervision import Supervisor
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+def test_a_start_that_is_stopped_from_elsewhere_says_so(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_ready = Part("state", SLEEP, port=free_port(), probe="tcp", kind="server")
+    monkeypatch.setattr(launcher, "parts", lambda _: [never_ready])
+
+    def stopped() -> None:
+        give_up = time.monotonic() + 60
+        while not Supervisor(settings).running() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        launcher.down(settings)
+
+    elsewhere = threading.Thread(target=stopped)
+    elsewhere.start()
+    display = ProgressDisplay(Console())
+    start = launcher.foreground(settings, display, StopSignals(), sample=False)
+    with pytest.raises(EmbeddedError, match="Stopped before everything was ready"), start:
+        pytest.fail("the part is never ready")
+    elsewhere.join()
+    assert leftovers(settings) == []
