@@ -1,12 +1,16 @@
 """Measures against cases computed by hand."""
 
+import json
 import math
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.training.literature import evaluate
 from training.data import blocks
+from training.data.splits import held_out_query
 from training.evaluation.auc import auc
 from training.evaluation.comparison import randomisation
 from training.evaluation.metrics import NAMES, estimate, measure, per_query
@@ -91,6 +95,45 @@ def test_memory_does_not_follow_the_rounds_of_a_test(monkeypatch: pytest.MonkeyP
         assert tracemalloc.get_traced_memory()[1] < 3_000_000, "all rounds at once take 48 MB"
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "figures"),
+    [
+        ([], "AUC is left out: no usable line", None),
+        (["no grade"], "AUC is left out: no usable line", None),
+        (["seen\t甲\t1"], "AUC is left out: relevance_web.tsv has no query that is held out", None),
+        (["out\t甲\t0", "out\t乙\t0"], "AUC none, as all pairs", (2, [True, True])),
+        (["out\t甲\t1", "out\t乙\t0"], "(grade >= 1), none", (2, [False, True])),
+    ],
+)
+def test_the_tables_are_kept_where_there_is_no_auc(
+    lines: list[str],
+    said: str,
+    figures: tuple[int, list[bool]] | None,
+    models: Path,
+    tmp_path: Path,
+) -> None:
+    queries = [f"问题{number}" for number in range(100)]
+    kinds = {
+        "seen": next(query for query in queries if not held_out_query(query)),
+        "out": next(query for query in queries if held_out_query(query)),
+    }
+    text = "".join(f"{line}\n" for line in lines)
+    for kind, query in kinds.items():
+        text = text.replace(f"{kind}\t", f"{query}\t")
+    (tmp_path / "relevance_web.tsv").write_text(text, "utf-8")
+    output = tmp_path / "figures.json"
+    printed = evaluate("offline", models, tmp_path, json_file=output)
+    assert said in printed
+    found = json.loads(output.read_text("utf-8"), parse_constant=pytest.fail)
+    assert "keywords_to_title" in found
+    web = found.get("web_relevance")
+    if figures is None:
+        assert web is None
+    else:
+        absent = [web[name] is None for name in ("auc_relevant", "auc_exact")]
+        assert (web["pairs"], absent) == figures
 
 
 def test_auc() -> None:

@@ -23,7 +23,7 @@ from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.selection import load_tasks
 from training.evaluation.tables import tables
 from training.evaluation.tasks import TASKS, DataMissing, Task
-from training.failures import plain_errors
+from training.failures import DataInvalid, plain_errors
 
 
 def main(
@@ -131,8 +131,8 @@ def _file(task: Task) -> str:
 def _discrimination(network: Ranker, data_dir: Path, sample: int | None) -> Discrimination | None:
     try:
         return ranker_auc(network, data_dir, sample)
-    except DataMissing as missing:
-        typer.echo(f"AUC is left out: {missing}", err=True)
+    except (DataMissing, DataInvalid) as reason:  # The tables have been computed by now.
+        typer.echo(f"AUC is left out: {reason}", err=True)
         return None
 
 
