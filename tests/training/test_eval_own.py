@@ -3,7 +3,9 @@
 import gzip
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -392,6 +394,31 @@ def test_a_run_equals_its_own_file(tmp_path: Path) -> None:
     verdict = judge(load_run(tmp_path / "run.json"), run, tolerance=0)
     assert not verdict.changed
     assert {(change.difference, change.p) for change in verdict.changes} == {(0, 1)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run["rows"]["row"].pop("R@50"),
+        lambda run: run["rows"]["row"]["MRR@10"].pop(),
+        lambda run: run["rows"]["row"].update({"MRR@10": 1.0}),
+        lambda run: run["queries"].pop(),
+        lambda run: run.update(format=2),
+        lambda run: run.pop("queries"),
+    ],
+)
+def test_a_saved_run_of_another_form_is_refused(
+    change: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
+    values = per_query({"x": {"a": 1}, "y": {"a": 1}}, {"x": ["a"], "y": ["b", "a"]})
+    path = tmp_path / "run.json"
+    save_run(path, SavedRun({"x": "x", "y": "y"}, {"row": values}))
+    load_run(path)
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(DataInvalid, match="is no run that --save wrote in this version"):
+        load_run(path)
 
 
 def test_what_only_one_run_has_is_said(folder: Path, models: Path) -> None:

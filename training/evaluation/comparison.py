@@ -106,9 +106,14 @@ def load_run(path: Path) -> SavedRun:
             row: {name: np.array(measured, dtype=np.float64) for name, measured in values.items()}
             for row, values in content["rows"].items()
         }
-        return SavedRun(dict(content["queries"]), rows)
+        queries = dict(content["queries"])
+        shapes = {each.shape for values in rows.values() for each in values.values()}
+        measured = all(values.keys() >= {*NAMES} for values in rows.values())
+        if content["format"] != _FORMAT or not measured or shapes != {(len(queries),)}:
+            raise ValueError("a measure is missing, or has no value for each query")
+        return SavedRun(queries, rows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataInvalid(f"{path} is no run that --save wrote") from error
+        raise DataInvalid(f"{path} is no run that --save wrote in this version") from error
 
 
 def judge(before: SavedRun, now: SavedRun, tolerance: float) -> Verdict:
