@@ -14,7 +14,7 @@ from training.data.stream import BatchStream, Position
 from training.data.texts import read_split_texts, split_texts
 from training.failures import DataInvalid
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
-from training.run.recipe import load_recipe
+from training.run.recipe import ModelSettings, load_recipe
 from training.run.trainer import train
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -74,6 +74,27 @@ def test_a_stream_of_windows_can_be_resumed(files: list[Path], tmp_path: Path) -
     first = [batch for batch, position in whole if position.epoch == 0 or position == Position(1)]
     assert sorted(text for batch in first for text in batch) == sorted(objective.trained)
     assert walk(whole[9][1], 30) == whole[10:]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_text_without_a_token_teaches_nothing(
+    batch_size: int, stream: bool, tmp_path: Path
+) -> None:
+    """The tokenizer drops the invisible sign and the one that stands for undecodable bytes."""
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\ufffd\n\u200b\n国有企业改革\n\x7f\n海洋生态的保护\n", "utf-8")
+    recipe = PretrainRecipe(
+        output=tmp_path / "run",
+        model=ModelSettings(source=str(tiny_ernie(tmp_path / "ernie"))),
+        texts=(texts,),
+        steps=6,
+        batch_size=batch_size,
+        max_tokens=32,
+        validation=0.0,
+        stream=stream,
+    )
+    train(recipe, PretrainObjective.build(recipe))
 
 
 def test_packed_rows_lose_nothing() -> None:

@@ -107,5 +107,8 @@ class PretrainObjective(NetworkObjective[str, PretrainRecipe]):
             hidden.append(paddle.gather(states, paddle.to_tensor(chosen)))
             answers.append(labels.reshape(-1)[chosen])
             tokens += input_ids.size
+        if not any(map(len, answers)):
+            # A text of signs that the tokenizer drops, such as U+FFFD, has nothing to predict.
+            return self.network.logits(states[:1]).sum() * 0.0, tokens
         logits = self.network.logits(paddle.concat(hidden))
         return F.cross_entropy(logits, paddle.to_tensor(np.concatenate(answers))), tokens
