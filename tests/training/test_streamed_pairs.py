@@ -231,6 +231,24 @@ def test_streamed_judgements_are_the_judgements(judgements: dict[str, Any], tmp_
     assert not [item for item in everything if "负5" in item.texts]
 
 
+@pytest.mark.parametrize(("dimension", "fits"), [(8, True), (32, True), (33, False), (None, True)])
+def test_a_dimension_beyond_the_states_is_refused(
+    dimension: int | None, fits: bool, files: PairFiles, tmp_path: Path
+) -> None:
+    recipe = InbatchRecipe(
+        output=tmp_path / "run",
+        model=ModelSettings(source=str(tiny_ernie(tmp_path / "ernie"))),
+        pairs=files.pairs,
+        dimension=dimension,
+        steps=1,
+    )
+    if fits:
+        assert InbatchObjective.build(recipe).network.dimension == (dimension or 32)
+        return
+    with pytest.raises(RecipeInvalid, match=r"dimension is 33, .* have 32 numbers"):
+        InbatchObjective.build(recipe)
+
+
 def test_streamed_pairs_train(files: PairFiles, tmp_path: Path) -> None:
     recipe = InbatchRecipe(
         pairs=tuple(files.pairs),

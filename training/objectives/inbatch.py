@@ -17,6 +17,7 @@ from training.data.lines import Parts
 from training.data.pairs import Pair
 from training.data.sources import PairFiles, PairSource, StreamedPairs, read_pair_source
 from training.data.stream import Batching
+from training.failures import RecipeInvalid
 from training.networks.directory import load_encoder
 from training.networks.encoder import Encoder
 from training.networks.forward import forward
@@ -134,6 +135,12 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
             pooling=model.pooling,
             dimension=recipe.dimension,
         )
+        hidden: int = encoder.body.config.hidden_size
+        if encoder.dimension > hidden:
+            raise RecipeInvalid(
+                f"dimension is {encoder.dimension:,}, and the states of {model.source} have"
+                f" {hidden:,} numbers; give dimension of at most {hidden:,}, or null"
+            )
         codec = prepared(encoder, recipe)
         texts = source.representatives()
         require_examples([*texts])
