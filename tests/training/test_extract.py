@@ -22,7 +22,7 @@ from tests.models import DIMENSION, tiny_encoder
 from training.cli.deliveries import of_shard
 from training.data.documents import DocumentFile
 from training.extract.extraction import Portion, Progress, extract
-from training.extract.shards import ExtractionError, ShardFolder
+from training.extract.shards import PLAN, ExtractionError, ShardFolder
 from training.extract.transfer import VECTOR, write_table
 from training.failures import DataInvalid
 
@@ -188,9 +188,38 @@ def test_another_model_or_input_is_refused(encoder: Encoder, tmp_path: Path) -> 
     )
     with pytest.raises(ExtractionError, match="encoder"):
         extract(DocumentFile(source), out, other_model)
+    content = source.read_bytes()
+    source.write_bytes(content.replace("国有企业".encode(), "民营经济".encode()))
+    with pytest.raises(ExtractionError, match="another source_sha256;"):
+        extract(DocumentFile(source), out, encoder)
+    # A folder that was begun before there were checksums is finished.
+    plan = json.loads((out / PLAN).read_text("utf-8"))
+    del plan["source_sha256"]
+    (out / PLAN).write_text(json.dumps(plan), "utf-8")
+    extract(DocumentFile(source), out, encoder)
     _jsonl(source, 6)
     with pytest.raises(ExtractionError, match="source_bytes"):
         extract(DocumentFile(source), out, encoder)
+
+
+def test_processes_that_start_at_once_share_the_folder(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process writes its plan between the looks of this one at the folder."""
+    source = _jsonl(tmp_path / "corpus.jsonl", 5)
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    extract(DocumentFile(source), whole, encoder)
+    exists = Path.exists
+
+    def after_the_other(path: Path) -> bool:
+        there = exists(path)
+        if path.name == PLAN:
+            path.write_bytes((whole / PLAN).read_bytes())
+        return there
+
+    monkeypatch.setattr(Path, "exists", after_the_other)
+    extract(DocumentFile(source), out, encoder)
+    assert _content(out) == _content(whole)
 
 
 def test_a_folder_with_other_files_is_left_alone(encoder: Encoder, tmp_path: Path) -> None:

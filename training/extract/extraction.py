@@ -8,6 +8,7 @@ from typing import Literal
 
 from services.common.documents import Document, lead
 from services.common.engine import Encoder
+from services.common.model_dir.files import sha256_of
 from services.indexer.intake.record import Record
 from training.data.documents import DocumentFile, Rejected
 from training.extract.shards import ExtractionError, Plan, RejectedLine, Shard, ShardFolder
@@ -77,6 +78,7 @@ def extract(
         Plan(
             source=source.path.name,
             source_bytes=source.size,
+            source_sha256=sha256_of(source.path),
             format=source.format,
             mapping=source.mapping,
             charset=source.charset,

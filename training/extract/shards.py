@@ -34,6 +34,8 @@ class Plan(BaseModel):
 
     source: str
     source_bytes: int
+    source_sha256: str | None = None
+    """Checksum of the source; None in a folder that was begun before there were checksums."""
     format: InputFormat
     mapping: FieldMapping
     charset: Charset | None
@@ -72,16 +74,21 @@ class ShardFolder:
         """Begins or resumes an extraction. Raises ExtractionError if the folder holds another
         one."""
         self.path.mkdir(parents=True, exist_ok=True)
+        # Several processes may start at once: what they have written is no other file.
+        others = [found.name for found in self.path.iterdir() if not found.name.startswith(".")]
         target = self.path / PLAN
         if not target.exists():
-            if any(not found.name.startswith(".") for found in self.path.iterdir()):
+            if others:
                 raise ExtractionError(f"{self.path} holds other files; name an empty folder")
-            # Several processes may start at once; the plan is the same for all.
             self._commit(target, lambda stream: stream.write(_json(plan)), f".{os.getpid()}")
-        elif (found := self.plan()) != plan:
-            differing = [
-                name for name in Plan.model_fields if getattr(found, name) != getattr(plan, name)
-            ]
+            return
+        found = self.plan()
+        differing = [
+            name for name in Plan.model_fields if getattr(found, name) != getattr(plan, name)
+        ]
+        if found.source_sha256 is None:
+            differing.remove("source_sha256")
+        if differing:
             raise ExtractionError(
                 f"{self.path} holds an extraction with another {', '.join(differing)};"
                 " name another folder, or delete this one to start again"
