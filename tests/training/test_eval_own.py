@@ -317,6 +317,19 @@ def test_an_option_without_effect_is_refused(options: list[str], named: str, fol
     assert named in result.output
 
 
+def test_a_query_that_no_collection_takes_is_named(folder: Path) -> None:
+    with (folder / "queries.tsv").open("a", encoding="utf-8") as queries:
+        queries.write(f"q9\t{'水' * 2001}\n")
+    with (folder / "qrels.trec").open("a", encoding="utf-8") as qrels:
+        qrels.write("q9 0 d1 1\n")
+    given = ["own", str(folder / "queries.tsv"), "--qrels", str(folder / "qrels.trec")]
+    given += ["--collection", "papers", "--gateway", "http://127.0.0.1:1"]
+    result = CliRunner().invoke(app, [*given, "--recall", "http://127.0.0.1:1"])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+    assert "1 queries have more than the 2,000 characters" in result.stderr
+    assert "the first is 'q9'" in result.stderr
+
+
 def test_files_are_written_into_folders_that_do_not_exist_yet(folder: Path) -> None:
     new = folder / "new"
     options = ["--report", str(new / "a" / "r.html"), "--save", str(new / "s" / "r.json")]

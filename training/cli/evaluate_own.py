@@ -13,6 +13,7 @@ import typer
 from services.common.errors import SearchError
 from services.common.service_client import ServiceClient
 from services.common.text import WordAnalyzer
+from services.common.wire.recall import MAX_QUERY_CHARS
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ReportOption, ToleranceOption
 from training.cli.targets import check_target
@@ -143,6 +144,13 @@ def _online(
     api_key: str | None,
     internal_token: str | None,
 ) -> Rankings:
+    if long := [each.id for each in judged.task.queries if len(each.text) > MAX_QUERY_CHARS]:
+        raise DataInvalid(
+            f"{len(long):,} queries have more than the {MAX_QUERY_CHARS:,} characters that a"
+            f" collection is asked with, the first is {long[0][:40]!r}; shorten them, or measure"
+            " with --corpus instead"
+        )
+
     async def measured() -> Rankings:
         gateway_url, recall_url = addresses
         async with (
