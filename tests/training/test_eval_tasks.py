@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from training.cli.evaluate import app
 from training.data.judged import Form, JudgedExample, read_graded
 from training.data.splits import Split, held_out_query, split_of
 from training.evaluation.literature import first_sentence
@@ -164,6 +166,49 @@ def test_papers_may_be_written_as_documents(data_dir: Path) -> None:
     (data_dir / "literature_papers.jsonl").write_text(json.dumps(row), "utf-8")
     assert load_task("keywords_to_title", data_dir).queries[0].text == "己"
     assert load_task("title_to_abstract", data_dir).corpus.texts[0] == "己好。"
+
+
+@pytest.mark.parametrize("keywords", ["甲;乙", "甲， 乙", ["甲", "乙"]])
+def test_keywords_that_are_one_text_are_words(keywords: object, data_dir: Path) -> None:
+    row = _PAPERS[0] | {"keywords": keywords}
+    (data_dir / "literature_papers.jsonl").write_text(json.dumps(row), "utf-8")
+    assert load_task("keywords_to_title", data_dir).queries[0].text == "甲 乙"
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "content", "reason"),
+    [
+        ("keywords_to_title", "literature_papers.jsonl", "{", "line 2: not JSON"),
+        ("natural", "literature_papers.jsonl", '{"id": "p9"}', "line 2: no text in 'title'"),
+        ("natural", "literature_papers.jsonl", '{"id": "p9", "title": "己"}', "no text in 'abs"),
+        (
+            "title_to_abstract",
+            "literature_papers.jsonl",
+            '{"id": "p9", "title": "己", "abstract": "己", "fields": [], "keywords": null}',
+            "'keywords' is neither",
+        ),
+        ("natural", "natural_dev.tsv", "ask\t问", "line 2: 2 columns, 3 expected"),
+        ("natural", "natural_dev.tsv", "ask\t问\tp9", "names p9, which is no paper"),
+        ("questions", "DRCD_dev.json", "[]", "is not in the form of SQuAD 1.1"),
+        ("questions", "DRCD_dev.json", "{", "is not in the form of SQuAD 1.1"),
+    ],
+)
+def test_a_damaged_file_is_one_line(
+    task: str, name: str, content: str, reason: str, data_dir: Path
+) -> None:
+    first = {"literature_papers.jsonl": json.dumps(_PAPERS[0]), "natural_dev.tsv": "ask\t问\tp0"}
+    (data_dir / "natural_dev.tsv").write_text(first["natural_dev.tsv"], "utf-8")
+    lines = [first[name], content] if name in first else [content]
+    (data_dir / name).write_text("\n".join(lines) + "\n", "utf-8")
+    options = ["offline", "--data-dir", str(data_dir), "--tasks", task]
+    result = CliRunner().invoke(app, options)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.exception
+    assert reason in result.stderr
+
+
+def test_a_separator_within_a_query_ends_no_line(data_dir: Path) -> None:
+    (data_dir / "natural_dev.tsv").write_text("ask\t问\u2028题\tp0\nask\t乙\tp1\n", "utf-8")
+    assert [query.text for query in load_task("natural", data_dir).queries] == ["问\u2028题", "乙"]
 
 
 def test_split_rule_is_fixed() -> None:

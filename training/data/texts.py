@@ -111,11 +111,15 @@ def read_abstracts(paths: Iterable[Path], held_out: frozenset[str]) -> list[dict
 
 def _abstract(line: str) -> dict[str, Any]:
     row = record("id", "abstract")(line)
-    given = row.get("keywords") or []
+    return row | {"keywords": listed_keywords(row.get("keywords") or [])}
+
+
+def listed_keywords(given: object) -> list[str]:
+    """Keywords that are a list, or one text with signs between them. Raises Malformed."""
     words = keywords_of(given) if isinstance(given, str) else given
     if not isinstance(words, list) or not all(isinstance(w, str) and w.strip() for w in words):
         raise Malformed("'keywords' is neither a list of texts nor a text with signs between them")
-    return row | {"keywords": words}
+    return words
 
 
 def _own_rows(

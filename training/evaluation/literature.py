@@ -1,11 +1,20 @@
-"""Reads the files from which evaluation tasks are made."""
+"""Reads the files from which evaluation tasks are made.
+
+A line that cannot be read is an error here, since a task with other queries has other figures.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from training.data.readers import Malformed, columns, read_lines, record
+from training.data.texts import listed_keywords
+from training.failures import DataInvalid
+
+T = TypeVar("T")
 
 PAPERS = "literature_papers.jsonl"
 TITLES = "literature_titles.jsonl"
@@ -47,8 +56,9 @@ class NaturalQuery:
 
 
 def read_natural(path: Path) -> list[NaturalQuery]:
-    """Every line of a file of natural queries: kind, query, id of the paper."""
-    return [NaturalQuery(*line.split("\t")) for line in path.read_text("utf-8").splitlines()]
+    """Every line of a file of natural queries: kind, query, id of the paper. Raises
+    DataInvalid."""
+    return [NaturalQuery(*cells) for cells in _every_line(path, columns(3, 3))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +70,37 @@ class Paragraph:
 
 
 def read_paragraphs(path: Path) -> list[Paragraph]:
-    """Every paragraph of a file in the form of DRCD, which is that of SQuAD 1.1."""
-    return [
-        Paragraph(paragraph["context"], tuple(qa["question"] for qa in paragraph["qas"]))
-        for article in json.loads(path.read_text("utf-8"))["data"]
-        for paragraph in article["paragraphs"]
-    ]
+    """Every paragraph of a file in the form of DRCD, which is that of SQuAD 1.1. Raises
+    DataInvalid."""
+    try:
+        return [
+            Paragraph(paragraph["context"], tuple(qa["question"] for qa in paragraph["qas"]))
+            for article in json.loads(path.read_text("utf-8"))["data"]
+            for paragraph in article["paragraphs"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataInvalid(f"{path} is not in the form of SQuAD 1.1; fetch it anew") from error
 
 
 def read_papers(path: Path) -> list[Paper]:
-    """Papers as CSL writes them, or as documents with `text` and `fields.keywords`."""
-    papers = []
-    for row in _rows(path):
-        abstract = row["abstract"] if "abstract" in row else row["text"]
-        keywords = row["keywords"] if "keywords" in row else row["fields"]["keywords"]
-        papers.append(Paper(row["id"], row["title"], abstract, tuple(keywords)))
-    return papers
+    """Papers as CSL writes them, or as documents with `text` and `fields.keywords`. Raises
+    DataInvalid."""
+    return _every_line(path, _paper)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
+def _paper(line: str) -> Paper:
+    row = record("id", "title")(line)
+    abstract = row["abstract"] if "abstract" in row else row.get("text")
+    if not isinstance(abstract, str):
+        raise Malformed("no text in 'abstract' or 'text'")
+    fields = row.get("fields")
+    holder = fields if "keywords" not in row and isinstance(fields, dict) else row
+    given = holder.get("keywords")
+    return Paper(row["id"], row["title"], abstract, tuple(listed_keywords(given)))
+
+
+def _every_line(path: Path, parse: Callable[[str], T]) -> list[T]:
+    items, report = read_lines(path, parse)
+    if report.malformed:
+        raise DataInvalid(f"{report}; every line of it counts, so mend the file")
+    return items

@@ -16,6 +16,7 @@ from training.data.pairs import read_pairs
 from training.data.readers import read_lines, record
 from training.data.splits import Split, held_out_query
 from training.evaluation import literature
+from training.failures import DataInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,8 @@ def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]
     )
     row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
     lines = literature.read_natural(data_file(data_dir, file))
+    if unknown := [line.paper for line in lines if line.paper not in row_of]:
+        raise DataInvalid(f"{file} names {unknown[0]}, which is no paper of {literature.PAPERS}")
     return corpus, [
         Query(f"{task}-{number:04d}", line.query, (row_of[line.paper],), line.kind)
         for number, line in enumerate(lines, start=1)
