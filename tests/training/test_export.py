@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from services.common.errors import ModelInvalid
 from services.common.model_dir import load_manifest, unpack
+from tests.models import tiny_encoder
 from tests.training.ernie import paddle, tiny_ernie
 from training.cli import quantise
 from training.cli.export import app
@@ -222,6 +223,15 @@ def test_pooling_and_prefixes_of_a_plain_body(ernie: Path, tmp_path: Path) -> No
     )
     result = CliRunner().invoke(app, [str(ernie), str(target), "--pooling", "max"])
     assert (result.exit_code, "no pooling 'max'" in result.stderr) == (1, True)
+
+
+def test_a_program_that_is_not_paddles_has_no_int8_form(tmp_path: Path) -> None:
+    directory = tiny_encoder(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    result = CliRunner().invoke(quantise.app, [str(directory)])
+    assert result.exit_code == 1, result.exception
+    assert "computes by ONNX or at another server" in result.stderr
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
 def test_a_folder_without_a_network_is_one_clear_line(tmp_path: Path) -> None:

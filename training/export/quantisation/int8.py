@@ -34,6 +34,7 @@ from services.common.model_dir import (
     write_manifest,
 )
 from training.export.parity import correlation, cosine, probe_pairs
+from training.export.program import PROGRAM
 from training.export.quantisation.rounding import (
     round_weights,
     share_codes,
@@ -41,7 +42,7 @@ from training.export.quantisation.rounding import (
 )
 from training.export.quantisation.sharing import share_weights
 from training.export.quantisation.smoothing import Batch, smooth, weighted_products, weights_of
-from training.failures import ParityError
+from training.failures import ModelUnknown, ParityError
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,15 @@ def write_int8(directory: Path, probe: Sequence[str]) -> dict[str, float]:
 
     The manifest gets a new fingerprint, since float32 answers change in the third digit. Returns by
     precision the least cosine (encoder) or the correlation (ranker) to float32 before, on `probe`
-    texts. Raises ParityError if that is too little, and then writes nothing.
+    texts. Raises ParityError if that is too little, and ModelUnknown for a program that is not
+    Paddle's; then nothing is written.
     """
     manifest = load_manifest(directory)
+    if Path(manifest.files.program.file).suffix != Path(PROGRAM).suffix:
+        raise ModelUnknown(
+            f"{directory} computes by ONNX or at another server; an int8 program is made of a model"
+            " that `xunwen export` wrote"
+        )
     weights = directory / manifest.files.weights.file
     reference = _reference(directory, manifest, probe)
     with TemporaryDirectory(prefix="xunwen-int8-") as name:
