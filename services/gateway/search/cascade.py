@@ -20,7 +20,7 @@ from services.gateway.search.answers import Answered, Ask
 from services.gateway.search.hits import (
     Fetched,
     RecallAnswer,
-    finished,
+    finished_beside,
     in_order_of_recall,
     pinned_first,
 )
@@ -204,7 +204,7 @@ class Cascade:
             except CollectionNotFound as error:
                 raise IndexReplaced("The index was just replaced; try again.") from error
             stages.append(took("documents", started, len(fetched.documents)))
-        hits = finished(ask.search, recalled, chosen, fetched)
+        hits = await finished_beside(ask.search, recalled, chosen, fetched)
         if groups is not None:
             hits = [hit | {"group": groups[hit["id"]]} for hit in hits]
         return Answered(

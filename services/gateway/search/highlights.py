@@ -20,6 +20,9 @@ PASSAGE_CHARS = 120
 MAX_PASSAGES = 3
 MAX_TEXT_CHARS = 20_000
 """Number of characters at the beginning of a text that are searched for matches."""
+MAX_TEXTS_CHARS = 400_000
+"""Number of such characters of all hits of an answer together, which take about a second; of many
+long texts each has an equal share."""
 
 Span = tuple[int, int]
 """Start and end of a part of a text."""
@@ -66,8 +69,9 @@ class Marker:
         firsts = "".join(sorted({re.escape(word[0]) for word in inside}))
         return cls(apart, re.compile("|".join(map(re.escape, inside))), re.compile(f"[{firsts}]"))
 
-    def highlight(self, title: str, text: str) -> dict[str, list[str]]:
-        """The title whole and the text in passages, with matches in <em>.
+    def highlight(self, title: str, text: str, most: int = MAX_TEXT_CHARS) -> dict[str, list[str]]:
+        """The title whole and the text in passages, with matches in <em>; `most` characters of the
+        text are searched.
 
         A member without a match is left out.
         """
@@ -76,7 +80,7 @@ class Marker:
         if matches := self.matches(normal.text):
             every = (0, len(normal.text))
             highlights["title"] = [_marked(title, normal, every, _merged(matches), whole=True)]
-        normal = normalised(text[:MAX_TEXT_CHARS])
+        normal = normalised(text[:most])
         if matches := self.matches(normal.text):
             spans = _merged(matches)
             highlights["text"] = [
@@ -113,6 +117,11 @@ class Marker:
         for beginning in self.beginnings.finditer(folded):
             if word := self.inside.match(folded, beginning.start()):
                 yield word.span()
+
+
+def share(hits: int) -> int:
+    """Number of characters of each text that are searched in an answer of so many hits."""
+    return min(MAX_TEXT_CHARS, MAX_TEXTS_CHARS // max(1, hits))
 
 
 def _merged(matches: Iterable[Span]) -> list[Span]:

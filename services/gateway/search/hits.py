@@ -1,5 +1,6 @@
 """Candidates of recall, and how the best of them become hits with fields and highlights."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +8,11 @@ from typing import Any
 
 from services.common.documents import SHOWN
 from services.common.wire.rank import RankedHit
-from services.gateway.search.highlights import Marker
+from services.gateway.search.highlights import Marker, share
 from services.gateway.search.request import Search
+
+_LONG_CHARS = 10_000
+"""Characters of all hits from which on these are made in a thread: about 20 ms of work."""
 
 CandidateMembers = Mapping[str, Any]
 """A wire Candidate as a plain mapping: a thousand of them are passed on to rank."""
@@ -115,7 +119,7 @@ def finished(
     whose document was deleted meanwhile is left out.
     """
     by_id = {document["id"]: document for document in fetched.documents}
-    marker = Marker.of(recalled.terms)
+    marker, most = Marker.of(recalled.terms), share(len(ranked))
     hits = []
     for place in ranked:
         document = by_id.get(place.id)
@@ -129,7 +133,7 @@ def finished(
             if best is not None:
                 document = {**document, "text": best["text"]}
         hit = _members(search.fields, document) | places
-        marks = marker.highlight(document["title"], document["text"]) if marker else {}
+        marks = marker.highlight(document["title"], document["text"], most) if marker else {}
         hits.append(
             {
                 "id": place.id,
@@ -142,6 +146,19 @@ def finished(
         if place.id in recalled.pinned:
             hits[-1]["pinned"] = True
     return hits
+
+
+async def finished_beside(
+    search: Search,
+    recalled: RecallAnswer,
+    ranked: Sequence[RankedHit],
+    fetched: Fetched,
+) -> list[dict[str, Any]]:
+    """As `finished`, in a thread if the texts are long, since marking them takes a while."""
+    chars = sum(len(document["text"]) for document in fetched.documents)
+    if chars <= _LONG_CHARS:
+        return finished(search, recalled, ranked, fetched)
+    return await asyncio.to_thread(finished, search, recalled, ranked, fetched)
 
 
 def neighbours(
