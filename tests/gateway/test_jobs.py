@@ -2,6 +2,7 @@
 own."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from services.common.wire.jobs import JobState
 from services.gateway.access import keys
 from services.gateway.access.keys import ApiKey
 from services.gateway.app import create_app
+from services.gateway.indexing.jobs import inline
 from services.gateway.settings import GatewaySettings
 
 APP = create_app(GatewaySettings())
@@ -148,6 +150,28 @@ async def test_documents_in_json_are_handed_on_in_utf_8(query: str, kind: str, m
         )
     assert answer.status_code == 202, answer.text
     assert orjson.loads(indexer.asked[-1].content)["title"] == "冻土"
+
+
+async def test_others_are_served_while_many_documents_in_json_are_checked() -> None:
+    documents = [{"id": str(n), "title": "冻土", "text": "路基" * 100} for n in range(10_000)]
+    body = orjson.dumps({"documents": documents})
+    gaps: list[float] = []
+
+    async def others() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            gaps.append(time.monotonic() - began)
+
+    waiting = asyncio.create_task(others())
+    await asyncio.sleep(0.01)
+    began = time.monotonic()
+    read = await inline(body)
+    took = time.monotonic() - began
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    assert len(read.documents) == 10_000
+    assert max(gaps) < took / 3
 
 
 @pytest.mark.parametrize(
