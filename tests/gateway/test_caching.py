@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.wire.recall import Mode
+from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Lifetimes, Phase, cache_use
+from services.gateway.cache.redis import RedisCache
 from services.gateway.search.key import cache_key
+from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import search
 
 RANKER = "ranker"
@@ -82,8 +85,8 @@ def test_damaged_entries_are_misses(packed: bytes) -> None:
 
 def test_freshness_is_spread_by_a_tenth() -> None:
     lifetimes = Lifetimes(fresh=100, stale=1000, kept=10_000)
-    assert lifetimes.jittered(-1) == pytest.approx(90)
-    assert lifetimes.jittered(1) == pytest.approx(110)
+    assert lifetimes.jittered(0) == 100
+    assert lifetimes.jittered(1) == pytest.approx(90)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +119,19 @@ def test_the_local_level_is_bounded_and_forgets_the_least_used() -> None:
     for key in map(str, range(11)):
         cache.drop(key)
     assert (len(cache), cache.used_bytes) == (0, 0)
+
+
+async def test_no_entry_is_served_when_the_order_of_its_pages_is_gone(
+    redis: GuardedRedis,
+) -> None:
+    """A first page names the cursor of the next one, and its order is kept for 15 minutes more than
+    the page may be served."""
+    day = 86_400.0
+    lifetimes = Lifetimes(day, day, day)
+    cache = AnswerCache(LocalCache(10_000, lambda: None), RedisCache(redis), lifetimes)
+    for _ in range(20):
+        cache.keep("key", b"", "index")
+        entry = cache.fresh_here("key")
+        assert entry is not None
+        assert entry.phase(entry.stored_at + day) is Phase.KEPT
+    await cache.redis.stored()

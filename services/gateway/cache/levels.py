@@ -34,7 +34,7 @@ class AnswerCache:
 
     def keep(self, key: str, body: bytes, index: str) -> None:
         """Stores an answer in this process, and soon in Redis; its age begins now."""
-        fresh = self.lifetimes.jittered(random.uniform(-1, 1))
-        entry = Entry(body, time.time(), fresh, max(fresh, self.lifetimes.stale), index)
+        fresh = self.lifetimes.jittered(random.random())
+        entry = Entry(body, time.time(), fresh, self.lifetimes.stale, index)
         self.local.put(key, entry)
         self.redis.store(key, entry, self.lifetimes.kept)

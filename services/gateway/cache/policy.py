@@ -53,11 +53,11 @@ class Lifetimes:
     kept: float
 
     def jittered(self, factor: float) -> float:
-        """Seconds of freshness, changed by up to a tenth for a `factor` in [-1, 1].
+        """Seconds of freshness, shortened by up to a tenth for a `factor` in [0, 1].
 
         So entries that were made together do not expire together.
         """
-        return self.fresh * (1 + factor / 10)
+        return self.fresh * (1 - factor / 10)
 
 
 @dataclass(frozen=True, slots=True)
