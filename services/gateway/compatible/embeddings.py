@@ -9,6 +9,7 @@ from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import InvalidRequest
 from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.gateway.compatible import openai_json
+from services.gateway.compatible.busy import answer_of
 from services.gateway.compatible.openai_json import EmbeddingsAnswer
 from services.gateway.compatible.texts import checked_text, portions, refused
 from services.gateway.stores.upstream import Recall
@@ -83,9 +84,8 @@ async def embeddings(body: EmbeddingsRequest, request: Request, recall: Recall) 
     for texts in portions(body.input):
         if await request.is_disconnected():
             return Response(status_code=CLIENT_CLOSED)
-        encoded = await recall.ask(
-            "POST", "/encode", EncodeResponse, body=EncodeRequest(texts=texts, kind=kind)
-        )
+        portion = EncodeRequest(texts=texts, kind=kind)
+        encoded = await answer_of(recall, "/encode", EncodeResponse, portion)
         if body.dimensions not in (None, encoded.dimension):
             raise InvalidRequest(
                 f"dimensions: this encoder's vectors have {encoded.dimension} and cannot be"

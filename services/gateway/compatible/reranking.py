@@ -19,6 +19,7 @@ from services.common.patterns import NOT_BLANK
 from services.common.wire.rank import RerankRequest, RerankResponse
 from services.common.wire.recall import MAX_QUERY_CHARS
 from services.gateway.compatible import rerank_json
+from services.gateway.compatible.busy import answer_of
 from services.gateway.compatible.rerank_json import Given, RerankAnswer, TextDocument
 from services.gateway.compatible.texts import checked_text, portions, refused
 from services.gateway.stores.upstream import Rank
@@ -117,9 +118,8 @@ async def rerank(body: RerankBody, request: Request, rank: Rank) -> Response:
     for texts in portions(body.texts, body.query):
         if await request.is_disconnected():
             return Response(status_code=CLIENT_CLOSED)
-        reranked = await rank.ask(
-            "POST", "/rerank", RerankResponse, body=RerankRequest(query=body.query, documents=texts)
-        )
+        portion = RerankRequest(query=body.query, documents=texts)
+        reranked = await answer_of(rank, "/rerank", RerankResponse, portion)
         scores += reranked.scores
         tokens += reranked.tokens
         ranker = reranked.ranker
