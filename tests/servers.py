@@ -24,11 +24,20 @@ from xunwen.embedded.parts import DATABASE
 _START_SECONDS = 60.0
 
 
+_GIVEN: set[int] = set()
+"""The ports that free_port has given."""
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that was free a moment ago, and that this process was
+    not given before, since its server may not listen yet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
 
 
 class Server:
