@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.columns import ColumnKinds
 from services.indexer.intake.delimited import delimited
+from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import Record
+from services.indexer.intake.sniff import check_beginning
 from tests.indexer.planning import Case
 
 
@@ -73,6 +75,24 @@ def test_any_line_end_is_one(end: bytes) -> None:
 
 def test_mixed_line_ends_lose_no_row() -> None:
     assert ids(b"id,title\r1,a\r\n2,b\n3,c\r4,d") == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize(
+    "above", ["\n", "\r\n \r\n", "{0}{0}\n", "sep={0}\r\n", "\ufeffsep={0}\n\n"]
+)
+def test_lines_without_a_value_above_the_header_are_skipped(above: str, delimiter: str) -> None:
+    """Excel writes such lines for empty rows, and one that names the delimiter."""
+    lines = [
+        above.format(delimiter),
+        *(delimiter.join(row) + "\n" for row in (("id", "title"), ("1", "甲"))),
+    ]
+    content = "".join(lines).encode()
+    kind = InputFormat.CSV if delimiter == "," else InputFormat.TSV
+    assert check_beginning(content, kind, FieldMapping()).mapping == FieldMapping()
+    [record] = delimited(io.BytesIO(content), delimiter, "id")
+    assert record.values == {"id": "1", "title": "甲"}
+    assert record.line == len("".join(lines).splitlines())
 
 
 def test_what_spreadsheets_add_is_no_row_and_no_column() -> None:

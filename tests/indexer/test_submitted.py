@@ -83,7 +83,7 @@ def test_what_the_mapping_names_is_not_guessed() -> None:
         (b"id;title\n1;a\n", CSV, "semicolons"),
         (b"id,title,title\n1,a,b\n", CSV, "twice"),
         (b'id,"title\n1,a\n', CSV, "not closed"),
-        (b",,,\n1,a,b,c\n", CSV, "no header line"),
+        (b",,,\n1,a,b,c\n", CSV, "seems to be a row and no header"),
         (b"id,title,-year\n1,a,2\n", CSV, '"field_1": "-year"'),
         (b"id,title," + b",".join(b"c%d" % n for n in range(70)) + b"\n", CSV, "at most 64"),
         (b'{"nr":"1","title":"a"}\n{"nr":"2","title":"b"}\n', JSONL, "there is no id"),

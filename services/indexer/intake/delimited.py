@@ -21,6 +21,8 @@ from services.indexer.intake.record import (
     Record,
 )
 
+_HEADER_LINES = 20
+"""Most lines that follow the first one of a header whose names hold line breaks."""
 _SHAPES = 64
 """Most shapes of ids that are remembered."""
 _UNDECODED = re.compile("[\udc80-\udcff]")
@@ -48,19 +50,20 @@ def header_of(stream: IO[bytes], delimiter: str) -> list[str]:
 def _read_header(lines: "Lines", delimiter: str) -> list[str]:
     """The names of the columns; unnamed columns at the end, as Excel leaves them, are dropped."""
     first = lines.next()
+    while first is not None and _valueless(first.text, delimiter):
+        first = lines.next()
     if first is None:
         raise BadInput("The file has no header line; name the columns, at least `id` and `text`.")
+    begin = first.number
     cells = Cells(delimiter)
     while not cells.feed(first.text):
         following = lines.next()
-        if following is None or following.number > 20:
+        if following is None or following.number - begin > _HEADER_LINES:
             raise BadInput("A quote in the header line is not closed; close it or remove it.")
         first = following
     header = [cell.strip() for cell in cells.done]
     while header and not header[-1]:
         header.pop()
-    if not header:
-        raise BadInput("The file has no header line; name the columns, at least `id` and `text`.")
     named = [name for name in header if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
@@ -69,6 +72,13 @@ def _read_header(lines: "Lines", delimiter: str) -> list[str]:
             " name."
         )
     return header
+
+
+def _valueless(text: str, delimiter: str) -> bool:
+    """Whether a line above the header says nothing: empty cells, or the delimiter, which some
+    programs name in a line of its own for Excel."""
+    bare = text.strip().strip('"')
+    return not bare.strip(f"{delimiter} ") or bare.lower() == f"sep={delimiter}".strip()
 
 
 @dataclass(slots=True)

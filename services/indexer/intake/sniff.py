@@ -164,7 +164,8 @@ def _check_lines(text: bytes) -> None:
 
 
 def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> FieldMapping:
-    first = (text.removeprefix(b"\xef\xbb\xbf").splitlines() or [b""])[0]
+    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
+    first = next((line for line in lines if line.strip()), b"")
     if not _is_utf8(first):
         raise UnsupportedFormat(
             "The header is not UTF-8; declare the `charset` of the input (gb18030, big5, utf-16) or"
