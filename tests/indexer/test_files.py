@@ -255,6 +255,28 @@ def test_authors_of_a_front_matter(sandbox: Sandbox, front: str, wanted: list[st
     assert (found.title, found.fields) == ("冻土", {"authors": wanted})
 
 
+@pytest.mark.parametrize(
+    ("first", "title"),
+    [
+        ("### 会议纪要", "会议纪要"),
+        ("**会议纪要**", "会议纪要"),
+        ("# [冻土](https://example.org/a_(b)) 的 `变形` 与 **融沉** ##", "冻土 的 变形 与 融沉"),
+        ("# ![图](a.png) 冻土 ~~旧~~ *与* _水_", "图 冻土 旧 与 水"),
+        ('<h1 align="center">冻土学</h1>', "冻土学"),
+        ("> 冻土学", "冻土学"),
+        ("- 冻土学", "冻土学"),
+        ("# snake_case_name 与 2 * 3 * 4 与 a < b", "snake_case_name 与 2 * 3 * 4 与 a < b"),
+        ("# C# 与 F#", "C# 与 F#"),
+        ("# 家", "笔记"),
+    ],
+)
+def test_a_title_of_markdown_is_what_it_shows(planned: Planned, first: str, title: str) -> None:
+    case, plan = planned(f"{first}\n\n内容。\n".encode(), InputFormat.MARKDOWN, "笔记.md")
+    [item] = case.documents(plan)
+    assert item.document.title == title
+    assert item.document.body.startswith(first)
+
+
 def test_a_text_in_a_front_matter_is_not_read_as_members(sandbox: Sandbox) -> None:
     text = "---\nabstract: |\n  Methods: levelling.\n  - ten years\ntitle: 冻土\n---\n正文。\n"
     found = extracted(sandbox, InputFormat.MARKDOWN, text.encode())

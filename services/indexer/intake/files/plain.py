@@ -10,6 +10,18 @@ from services.indexer.intake.files.layout import heading_level
 from services.indexer.intake.files.structure import complete, title_of
 
 _SETEXT = re.compile(r"^(?P<text>\S[^\n]*)\n(?P<line>=+|-{3,})[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,2} +.+$", re.MULTILINE)
+_MARKS = (
+    (re.compile(r"^\s*(?:#{1,6}|>|[-*+])\s+"), ""),
+    (re.compile(r"\s+#+\s*$"), ""),
+    (re.compile(r"</?[a-zA-Z][^<>]*>"), ""),
+    (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\))*\)"), r"\1"),
+    (re.compile(r"(\*\*|__|~~|`+)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(?<!\w)([*_])(?=\S)([^*_]+)(?<=\S)\1(?!\w)"), r"\2"),
+)
+"""The marks of a line of Markdown, and what each leaves: those of headings, quotations and lists,
+tags of HTML, links and images, and emphasis."""
+_LINE_CHARS = 2_000
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<members>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MEMBER = re.compile(r"(?P<name>[A-Za-z]+)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
@@ -47,12 +59,20 @@ def read_markdown(path: Path, charset: Charset | None) -> Extracted:
         found.abstract = "\n".join(members.get("abstract", ()))
     text = _SETEXT.sub(lambda m: f"{'#' if m['line'][0] == '=' else '##'} {m['text']}", text)
     found.body = _without_false_headings(text).strip()
-    headings = re.findall(r"^#{1,2} +(.+?)[ #]*$", found.body, re.MULTILINE)
+    headings = _HEADING.findall(found.body)
     first = next((line for line in found.body.split("\n") if line.strip()), "")
-    found.title = title_of([*titles, *headings[:1], first])
+    found.title = title_of([*titles, *map(_shown, [*headings[:1], first])])
     if not found.body and not found.title:
         raise Unreadable("is empty")
     return complete(found)
+
+
+def _shown(line: str) -> str:
+    """The text that a line of Markdown shows; of one too long for a title, the beginning."""
+    line = line[:_LINE_CHARS]
+    for mark, left in _MARKS:
+        line = mark.sub(left, line)
+    return line.strip()
 
 
 def decoded(content: bytes, charset: Charset | None) -> str:
