@@ -91,6 +91,15 @@ def check_id(value: str) -> str:
     return _fits(value, MAX_ID_BYTES, "id")
 
 
+def _is_text(value: object) -> object:
+    """The value, if it is a text. Raises ValueError with what to send instead."""
+    if isinstance(value, float):
+        raise ValueError("is a decimal number; send a text or an integer")
+    if not isinstance(value, str):
+        raise ValueError("is no text and no integer")
+    return value
+
+
 DocumentId = Annotated[
     str,
     Field(
@@ -103,6 +112,7 @@ DocumentId = Annotated[
         },
     ),
     AfterValidator(check_id),
+    BeforeValidator(_is_text),
 ]
 """The id of a document, checked in the same way wherever one comes in."""
 

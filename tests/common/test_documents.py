@@ -24,8 +24,8 @@ from services.common.documents import MAX_TEXT_BYTES, Document, gathered, lexica
         ({"id": "1", "title": "t", "fields": {f"f{i}": 1 for i in range(65)}}, "at most 64"),
         ({"id": "1", "title": "t", "other": {"a": 1}}, "other"),
         ({"id": "1", "title": "t", "fields": [1]}, "fields"),
-        ({"id": 1.5, "title": "t"}, "valid string"),
-        ({"id": True, "title": "t"}, "valid string"),
+        ({"id": 1.5, "title": "t"}, "is a decimal number; send a text or an integer"),
+        ({"id": True, "title": "t"}, "is no text and no integer"),
         ({"id": "1", "title": "t", "fields": {f"f{i}": "x" * 4_000 for i in range(16)}}, "60,000"),
     ],
 )

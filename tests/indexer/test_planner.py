@@ -69,13 +69,20 @@ def test_a_wrong_column_is_told_once_with_how_often(tmp_path: Path) -> None:
         {"title": "长" * 3_000},
         {"id": ".."},
         {"id": "."},
+        {"id": 1.0},
+        {"fields": [1]},
     ]
     rows = [{"id": f"r{n}", "title": "t"} | mistake for n, mistake in enumerate(mistakes)]
     case = Case(tmp_path, jsonl([{"id": "ok", "title": "t"}, *rows]))
     plan = case.plan()
-    assert sum(kind.lines for kind in plan.kinds) == plan.rejected == 10
+    assert sum(kind.lines for kind in plan.kinds) == plan.rejected == 12
     assert [(kind.lines, kind.first) for kind in plan.kinds] == [
-        *((3, 4), (2, 2), (2, 8), (2, 10), (1, 7))
+        *((3, 4), (2, 2), (2, 8), (2, 10), (1, 7), (1, 12), (1, 13))
+    ]
+    reasons = [kind.reason for kind in plan.kinds]
+    assert reasons[-2:] == [
+        "id: is a decimal number; send a text or an integer",
+        "fields: a JSON object is needed",
     ]
     said = summary(plan.kinds)
     assert "3 times, first on line 4: fields.n: is an object" in said
@@ -173,6 +180,7 @@ def test_ready_made_vectors_of_a_column_and_of_a_matrix(tmp_path: Path) -> None:
     assert item.vector.tolist() == unit
     assert item.document.fields == {}
     assert [rejection.line for rejection in case.rejected()] == [2, 3, 4]
+    assert case.rejected()[-1].reason == "has no vector (`v`)"
 
     matrix = io.BytesIO()
     np.save(matrix, np.eye(DIMENSION, dtype=np.float32)[:2])

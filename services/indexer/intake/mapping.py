@@ -138,9 +138,12 @@ class DocumentMapper:
 
     def vector(self, values: Mapping[str, Any], dimension: int) -> Vector | None:
         """The ready-made vector of a record, if the mapping names one. Raises Rejected."""
-        if self._mapping.vector is None:
+        column = self._mapping.vector
+        if column is None:
             return None
-        return checked_vector(values.get(self._mapping.vector), dimension)
+        if values.get(column) is None:
+            raise Rejected(f"has no vector (`{column}`)")
+        return checked_vector(values[column], dimension)
 
     def _fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The metadata by name, with numbers in place of texts that are numbers. Raises
