@@ -343,6 +343,49 @@ def test_names_are_joined_by_and_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "text", "authors"),
+    [
+        (InputFormat.ENDNOTE, "%0 Book\n%A 张三;\n%A 李四；\n%T 题\n", ["张三", "李四"]),
+        (InputFormat.ENDNOTE, "%0 Book\n%A 张三; 李四\n%T 题\n", ["张三", "李四"]),
+        (
+            InputFormat.ENDNOTE,
+            "%0 Book\n%A Wang, Xiao\n%A Li, L.\n%T 题\n",
+            ["Wang, Xiao", "Li, L."],
+        ),
+        (
+            InputFormat.BIBTEX,
+            "@book{k, title={题}, author={Wang, Xiao and others}}",
+            ["Wang, Xiao"],
+        ),
+        (
+            InputFormat.BIBTEX,
+            "@book{k, title={题}, author={A, B and C, D and Others}}",
+            ["A, B", "C, D"],
+        ),
+        (InputFormat.BIBTEX, "@book{k, title={题}, author={others}}", ["others"]),
+    ],
+)
+def test_authors_as_programs_write_them(form: InputFormat, text: str, authors: list[str]) -> None:
+    """CNKI ends each name with a semicolon, and BibTeX calls the unnamed ones others."""
+    assert documents(text, form)[0].fields["authors"] == authors
+
+
+@pytest.mark.parametrize(
+    ("before", "entry", "title"),
+    [
+        ("Provider: Wiley\nDatabase: Wiley\nContent: text/plain; charset=\"UTF-8\"\n\n",
+         "TY  - JOUR\nTI  - 题\n", "题"),
+        ("", "TY  - BOOK\nBT  - 书\n", "书"),
+        ("", "TY  - BOOK\nBT  - 丛书\nTI  - 书\n", "书"),
+    ],
+)  # fmt: skip
+def test_ris_of_publishers_is_read_without_a_rejection(before: str, entry: str, title: str) -> None:
+    """Their servers name themselves above the entries, and some write a book's title as BT."""
+    found = documents(f"{before}{entry}ER  - \n", InputFormat.RIS)
+    assert [one.title for one in found] == [title]
+
+
+@pytest.mark.parametrize(
     ("lines", "name", "wanted"),
     [
         ("KW  - frost\npermafrost\nclimate", "keywords", ["frost", "permafrost", "climate"]),

@@ -244,4 +244,7 @@ def _names(text: str) -> list[str]:
         elif depth == 0:
             names.append(text[begin : match.start()])
             begin = match.end()
-    return [name for name in [*names, text[begin:]] if name.strip()]
+    names = [name for name in [*names, text[begin:]] if name.strip()]
+    # The last name of several may stand for all that are not named.
+    unnamed = len(names) > 1 and names[-1].strip().lower() == "others"
+    return names[:-1] if unnamed else names

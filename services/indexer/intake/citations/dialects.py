@@ -1,7 +1,7 @@
 """The tagged formats: RIS, EndNote, NoteExpress, CNKI and PubMed's nbib."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from services.common.citations.reference import LISTS, Kind
@@ -66,6 +66,8 @@ def _ris(values: Values) -> dict[str, Any]:
     _pages(members)
     _numbers(members)
     kind = names.RIS_KINDS.get(given.get("TY", "").upper(), Kind.OTHER)
+    if kind is Kind.BOOK and not members.get("title"):
+        members["title"] = members.pop("journal")  # The title of a book may stand in BT.
     return reference_values(kind, members, _own_id(values))
 
 
@@ -84,31 +86,24 @@ def _own_id(values: Values) -> str:
 
 
 def _endnote(values: Values) -> dict[str, Any]:
-    return _as_endnote(values, names.ENDNOTE_NAMES, ("keywords",), kind="0", identity="F")
+    return _as_endnote(values, names.ENDNOTE_NAMES, kind="0", identity="F")
 
 
 def _noteexpress(values: Values) -> dict[str, Any]:
     return _as_endnote(
-        values,
-        names.NOTEEXPRESS_NAMES,
-        ("keywords", "authors", "editors"),
-        kind="Reference Type",
-        identity="Accession Number",
+        values, names.NOTEEXPRESS_NAMES, kind="Reference Type", identity="Accession Number"
     )
 
 
 def _as_endnote(
-    values: Values, tags: Mapping[str, str], lists: Sequence[str], *, kind: str, identity: str
+    values: Values, tags: Mapping[str, str], *, kind: str, identity: str
 ) -> dict[str, Any]:
-    """The values of an entry in EndNote's terms.
-
-    `lists` are the members whose values are separated by semicolons. `kind` and `identity` are the
-    tags that hold the kind of work and the id.
-    """
+    """The values of an entry in EndNote's terms. `kind` and `identity` are the tags that hold the
+    kind of work and the id."""
     members = _gathered(values, tags)
     given = dict(reversed(values))
     members["journal"] = members.get("journal", [])[:1]
-    _split(members, *lists)
+    _split(members, *LISTS)
     _numbers(members)
     found = names.ENDNOTE_KINDS.get(given.get(kind, "").lower(), Kind.OTHER)
     return reference_values(found, members, given.get(identity, ""))
@@ -154,6 +149,7 @@ DIALECTS: dict[InputFormat, Dialect] = {
         _ris,
         start="TY",
         end="ER",
+        preface=re.compile(r"(?:Provider|Database|Content)\s*:"),
     ),
     InputFormat.ENDNOTE: Dialect(
         "EndNote", re.compile(r"%(?P<tag>\S)(?P<value> .*|)$"), _endnote, start="0", once="T"

@@ -18,6 +18,7 @@ from services.indexer.intake.record import (
     bounded_lines,
 )
 
+_NOTHING = re.compile(r"(?!)")
 Values = list[tuple[str, str]]
 """The tags of an entry with their values, in the order of the file."""
 
@@ -38,6 +39,8 @@ class Dialect:
     """Tag that ends an entry; if empty, the start of the next one ends it."""
     once: str = ""
     """Tag that comes once in an entry; a second one shows that an entry lost its beginning."""
+    preface: re.Pattern[str] = _NOTHING
+    """Pattern of the lines in which the servers of publishers name themselves above the entries."""
     joint: str = "\n"
     """Text between a value and the line that continues it."""
 
@@ -89,7 +92,8 @@ def tagged(stream: IO[bytes], dialect: Dialect) -> Iterator[Record]:
             yield from _stray(stray, dialect)
             entry, stray = _Entry(number), None
         elif entry is None:
-            if text.strip() and not (tag and tag == dialect.end):
+            ended = tag and tag == dialect.end
+            if text.strip() and not ended and not dialect.preface.match(text):
                 stray = stray or _Entry(number)
                 stray.add(text)
             continue
