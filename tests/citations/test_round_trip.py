@@ -347,6 +347,7 @@ def test_names_are_joined_by_and_in_any_case() -> None:
     [
         (InputFormat.ENDNOTE, "%0 Book\n%A 张三;\n%A 李四；\n%T 题\n", ["张三", "李四"]),
         (InputFormat.ENDNOTE, "%0 Book\n%A 张三; 李四\n%T 题\n", ["张三", "李四"]),
+        (InputFormat.ENDNOTE, "%0 Book\n%A 张三%A 李四%A 王五\n%T 题\n", ["张三", "李四", "王五"]),
         (
             InputFormat.ENDNOTE,
             "%0 Book\n%A Wang, Xiao\n%A Li, L.\n%T 题\n",
@@ -368,6 +369,37 @@ def test_names_are_joined_by_and_in_any_case() -> None:
 def test_authors_as_programs_write_them(form: InputFormat, text: str, authors: list[str]) -> None:
     """CNKI ends each name with a semicolon, and BibTeX calls the unnamed ones others."""
     assert documents(text, form)[0].fields["authors"] == authors
+
+
+def test_a_sign_of_authors_in_an_abstract_is_text() -> None:
+    [found] = documents("%0 Book\n%T 题\n%X 含 5%A 型\n", InputFormat.ENDNOTE)
+    assert found.text == "含 5%A 型"
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields"),
+    [
+        # A journal: the number of pages stands beside the pages.
+        ("Title-题名: 题\nSummary-摘要: 要\nPeriod-期: 05\nPageCount-页数: 10\nPage-页码: 915-924\n"
+         "SrcDatabase-来源库: 期刊\n", {"type": "article", "issue": "05", "pages": "915-924"}),
+        ("Title-题名: 题\nSummary-摘要: 要\nPageCount-页码: 915-924\nSrcDatabase: 特色期刊\n",
+         {"type": "article", "pages": "915-924"}),
+        ("Title-题名: 题\nSummary-摘要: 要\nPageCount-页数: 10\nSrcDatabase-来源库: 期刊\n",
+         {"type": "article"}),
+        # A conference, with tags of its own.
+        ("Title-题名: 题\nSummary-摘要: 要\nSrcDatabase-来源库: 中国会议\nCity-会议地点: 杭州\n"
+         "Meeting-会议名称: 规划年会\nOrgan-作者机构: 某系;\n",
+         {"type": "conference", "place": "杭州", "journal": "规划年会", "institution": "某系"}),
+        # Tags that no field takes.
+        ("Title-题名: 题\nKeyword-关键词: 甲;乙\nTeacher-导师: 王五\nSummary-摘要: 要\n"
+         "School-学位授予单位：某校\nSrcDatabase-来源库: 中国博士\n",
+         {"type": "thesis", "keywords": ["甲", "乙"]}),
+    ],
+)  # fmt: skip
+def test_what_cnki_writes(lines: str, fields: dict[str, object]) -> None:
+    [found] = documents(f"DataType: 1\n{lines}", InputFormat.CNKI)
+    assert (found.title, found.text) == ("题", "要")
+    assert found.fields == fields
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _WHICH = re.compile(
     r"\s*\((?:[ep]-?)?(?:ISSN|ISBN|print|online|electronic|linking)\)\s*$", re.IGNORECASE
 )
 """What some programs write behind a number."""
+_AUTHOR = re.compile(r"\s*%A ")
 _RECORD_NUMBER = re.compile(r"\d{1,6}")
 """The number of a record in a library, which is shorter than those of catalogues."""
 
@@ -86,7 +87,13 @@ def _own_id(values: Values) -> str:
 
 
 def _endnote(values: Values) -> dict[str, Any]:
-    return _as_endnote(values, names.ENDNOTE_NAMES, kind="0", identity="F")
+    # CNKI writes all authors into one line, each behind a tag.
+    apart = [
+        (tag, one)
+        for tag, value in values
+        for one in (_AUTHOR.split(value) if tag == "A" else [value])
+    ]
+    return _as_endnote(apart, names.ENDNOTE_NAMES, kind="0", identity="F")
 
 
 def _noteexpress(values: Values) -> dict[str, Any]:
@@ -113,9 +120,11 @@ def _cnki(values: Values) -> dict[str, Any]:
     members = _gathered(values, names.CNKI_NAMES)
     given = dict(reversed(values))
     members["journal"] = members.get("journal", [])[:1]
+    # Some exports have the pages under this name, others the number of pages beside them.
+    members.setdefault("pages", members.pop("page_count", []))
     _split(members, "keywords", "authors", "editors", "institution")
     source = given.get("SrcDatabase", "")
-    kinds = (kind for name, kind in names.CNKI_KINDS.items() if source.startswith(name))
+    kinds = (kind for name, kind in names.CNKI_KINDS.items() if name in source)
     return reference_values(next(kinds, Kind.OTHER), members, given.get("Id", ""))
 
 
@@ -163,7 +172,10 @@ DIALECTS: dict[InputFormat, Dialect] = {
     ),
     InputFormat.CNKI: Dialect(
         "CNKI",
-        re.compile(rf"(?P<tag>{_CNKI_TAGS})(?:-[^:：\s]+)?[:：] ?(?P<value>.*)"),
+        re.compile(
+            rf"(?P<tag>(?:{_CNKI_TAGS})(?=[-:：])|[A-Z][A-Za-z_]*(?=-[\u4e00-\u9fff]))"
+            r"(?:-[^:：\s]+)?[:：] ?(?P<value>.*)"
+        ),
         _cnki,
         once="Title",
     ),

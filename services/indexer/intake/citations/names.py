@@ -126,7 +126,9 @@ CNKI_NAMES = {
     "Roll": "volume",
     "Period": "issue",
     "Page": "pages",
-    "PageCount": "pages",
+    "PageCount": "page_count",
+    "Meeting": "journal",
+    "City": "place",
     "DOI": "doi",
     "ISSN": "issn",
     "ISBN": "isbn",
@@ -142,7 +144,17 @@ CNKI_NAMES = {
     "Organ": "institution",
     "Number": "number",
 }
-CNKI_OTHERS = ("SrcDatabase", "DataType", "FirstDuty", "Fund", "CLC", "Id", "Tutor", "Degree")
+CNKI_OTHERS = (
+    "PageCount-页数",
+    "SrcDatabase",
+    "DataType",
+    "FirstDuty",
+    "Fund",
+    "CLC",
+    "Id",
+    "Tutor",
+    "Degree",
+)
 """Tags of CNKI that no field takes, or that tell the kind and the id."""
 NBIB_NAMES = {
     "TI": "title",
