@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from services.common.documents import MAX_BODY_BYTES
-from services.common.wire.input_formats import Charset, InputFormat
+from services.common.errors import UnsupportedFormat
+from services.common.wire.input_formats import Charset, InputFormat, format_of_name
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.intake.frequent import FREQUENT
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
+from services.indexer.intake.sniff import check_beginning
 from services.indexer.jobs.manifest import Plan
 from tests.indexer import papers
 from tests.indexer.papers import ABSTRACT, KEYWORDS, TITLE
@@ -515,6 +517,24 @@ def test_a_zip_of_all_kinds_is_read_file_by_file(planned: Planned) -> None:
     assert "no format that is read" in told["photo.png", 0]
     assert "a zip in a zip" in told["in.zip", 0]
     assert plan.read == len(ids) + len(told)
+
+
+@pytest.mark.parametrize("name", ["a.xls", "a.xlsx"])
+@pytest.mark.parametrize(
+    "content", [b"<html><table></table></html>", b'<?xml version="1.0"?><W/>', b"id\ttitle\n1\ta\n"]
+)
+def test_a_table_with_the_name_of_a_workbook_is_told_alone_and_in_a_zip(
+    planned: Planned, name: str, content: bytes
+) -> None:
+    """Many systems, CNKI among them, write such files for Excel, which opens them."""
+    kind, _ = format_of_name(name)
+    assert kind is not None
+    with pytest.raises(UnsupportedFormat, match="Open it in Excel and save it as"):
+        check_beginning(content, kind, FieldMapping())
+    case, _ = planned(papers.zipped({name: content, "b.md": b"# Notes"}), InputFormat.ZIP)
+    [told] = case.rejected()
+    assert told.file == name
+    assert "Open it in Excel and save it as .xlsx" in told.reason
 
 
 def test_names_of_a_zip_made_by_chinese_windows_are_read(planned: Planned) -> None:

@@ -34,6 +34,12 @@ _KNOWN = {
 }
 _MARKUP = {b"<html": "HTML", b"<!doctype": "HTML", b"<?xml": "XML"}
 """Beginnings of files that are no input, with small letters and without a mark and white space."""
+_WORKBOOKS = (InputFormat.XLSX, InputFormat.XLS)
+_OPENED = (
+    " Many systems write tables under such a name that are pages or texts. Open it in Excel and"
+    " save it as .xlsx."
+)
+"""Advice on a file that Excel opens although it is no workbook."""
 _TAGGED: dict[str, tuple[str, InputFormat | None]] = {
     "RIS": (r"^(?:TY|A1|AU|T1|TI|PY|JO|AB|ER|ID) {2}- ", InputFormat.RIS),
     "BibTeX": (r"^\s*@\w+\s*[{(]", InputFormat.BIBTEX),
@@ -76,9 +82,10 @@ def check_magic(plain: bytes, declared: InputFormat) -> None:
         lowered = begun.lower()
         found = next((name for each, name in _MARKUP.items() if lowered.startswith(each)), "")
     if found or magic:
+        text = not found or found in _MARKUP.values()
         raise UnsupportedFormat(
             f"The input is {found or f'not {declared}'}, but `format` or the name of the file says"
-            f" {declared}."
+            f" {declared}.{_OPENED if text and declared in _WORKBOOKS else ''}"
         )
 
 

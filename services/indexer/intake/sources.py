@@ -16,7 +16,7 @@ from services.indexer.intake.columns import ColumnKinds
 from services.indexer.intake.compression import decompressed
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.whole import on_disk
-from services.indexer.intake.foreign import export_of
+from services.indexer.intake.foreign import check_magic, export_of
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping
 from services.indexer.intake.record import BadInput, Record
@@ -131,6 +131,7 @@ def _source(zipped: ZipFile, member: archive.Member, about: About) -> Source:
             kind, head = _recognised(named, reading)
             about = replace(about, format=kind, name=member.name)
             if kind in SEEKING:
+                check_magic(head, kind)
                 reading = partial(_seekable, reading)
                 with reading() as stream:
                     about = replace(about, mapping=check_columns_of(stream, about))
