@@ -10,7 +10,6 @@ from services.common.errors import CollectionNotFound
 from services.common.milvus import Missing
 from services.common.request_context import Deadline, deadline_var
 from services.common.resources import opened
-from services.common.versions import server_time_of
 from services.common.wire.arrange import (
     Arranged,
     ArrangeRequest,
@@ -30,7 +29,7 @@ from services.common.wire.recall import (
     SimilarRequest,
     SimilarResponse,
 )
-from services.recall.domain import Index, Wanted, in_order
+from services.recall.domain import DocumentIndex, Index, Wanted, in_order
 from services.recall.encoders import Encoders
 from services.recall.lists import Lists
 from services.recall.recalled import written
@@ -41,6 +40,7 @@ from services.recall.similar import similar
 router = APIRouter(tags=["recall"])
 
 SettingsDep = Annotated[RecallSettings, opened("settings")]
+IndexDep = Annotated[DocumentIndex, opened("index")]
 RecallerDep = Annotated[Recaller, opened("recaller")]
 EncodersDep = Annotated[Encoders, opened("encoders")]
 ListsDep = Annotated[Lists, opened("lists")]
@@ -83,11 +83,11 @@ async def search(body: RecallRequest, recaller: RecallerDep, deadline: DeadlineD
 
 @router.post("/similar")
 async def similar_documents(
-    body: SimilarRequest, recaller: RecallerDep, deadline: DeadlineDep
+    body: SimilarRequest, source: IndexDep, deadline: DeadlineDep
 ) -> SimilarResponse:
     """Returns the documents nearest to a stored one, by its stored vector."""
     found = await similar(
-        recaller.index,
+        source,
         body.collection,
         body.id,
         n=body.top_n,
@@ -106,20 +106,19 @@ async def similar_documents(
 
 @router.post("/documents")
 async def documents(
-    body: DocumentsRequest, recaller: RecallerDep, deadline: DeadlineDep
+    body: DocumentsRequest, source: IndexDep, deadline: DeadlineDep
 ) -> DocumentsResponse:
     """Returns documents by id, whole, in the order of the ids; those not there are left out.
 
     If the index is no longer there, it is answered with 404: trying again does not help.
     """
-    server_time = server_time_of(body.version)
-    index = Index(body.index, "", "", lexical=False, version=body.version, server_time=server_time)
+    index = Index.of_rows(body.index, body.version)
     numbers = {identity: body.passages.get(identity, []) for identity in body.ids}
     keys = [(identity, body.versions.get(identity)) for identity in body.ids]
     try:
         documents, shown = await asyncio.gather(
-            recaller.index.documents(body.index, keys, server_time, deadline),
-            recaller.index.passages(index, numbers, deadline),
+            source.documents(index.physical, keys, index.server_time, deadline),
+            source.passages(index, numbers, deadline),
         )
     except Missing as error:
         raise CollectionNotFound("The index is no longer there.") from error

@@ -77,6 +77,7 @@ def create_app(
                 "vital_checks": {"model": encoders.alive},
                 "settings": settings,
                 "encoders": encoders,
+                "index": index,
                 "recaller": recaller,
                 "lists": lists,
                 "suggester": suggester,

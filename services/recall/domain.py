@@ -1,7 +1,7 @@
 """What a search wants, what the index finds for it, and the ports of both."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from services.common.documents import Content
 from services.common.request_context import Deadline
+from services.common.versions import server_time_of
 from services.common.wire.boosts import Boost
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.passages import ShownPassages
@@ -39,6 +40,16 @@ class Index:
     server_time: int | None = None
     """Time of the server up to which every write is found. None finds every write of this moment,
     for which a server of several nodes makes each search wait."""
+
+    @classmethod
+    def of_rows(cls, physical: str, version: str | None) -> "Index":
+        """A physical collection whose rows are read by id and not searched."""
+        return cls(physical, "", "", lexical=False).at(version)
+
+    def at(self, version: str | None) -> "Index":
+        """The same, with every write up to an index version; None means every write of this
+        moment."""
+        return replace(self, version=version, server_time=server_time_of(version))
 
 
 class Found(NamedTuple):

@@ -2,21 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.errors import Conflict
-from services.common.filters import compile_filter
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.text import WordAnalyzer
-from services.common.versions import server_time_of
 from services.common.wire.recall import Mode
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import DocumentIndex, Found, Index, QueryEncoder, Wanted
 from services.recall.found import FoundColumns
 from services.recall.legs import Legs, RunningLeg, first_come
 from services.recall.rules import Saying, sayings, unhidden
+from services.recall.selection import selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +82,12 @@ class Finder:
         encoding = asking.encoding(expected, query, mode)
         pinning: asyncio.Task[list[Found] | None] | None = None
         try:
-            index = replace(
-                await (
-                    self.index.of_physical(asked.physical, at_last)
-                    if asked.physical
-                    else self.index.resolve(collection, at_last, asked.version)
-                ),
-                version=asked.version,
-                server_time=server_time_of(asked.version),
+            described = await (
+                self.index.of_physical(asked.physical, at_last)
+                if asked.physical
+                else self.index.resolve(collection, at_last, asked.version)
             )
+            index = described.at(asked.version)
             analyzer = await self.analyzers.of(collection, index)
             said = sayings(query, wanted.rules, analyzer)
             _check(index, collection, mode, analyzer)
@@ -99,13 +95,8 @@ class Finder:
                 self.encoders_seen[collection] = index.encoder
                 encoding.cancel()
                 encoding = asking.encoding(index.encoder, query, mode)
-            selected = compile_filter(asked.condition, index.typed, wanted.partition)
-            expression = unhidden(selected, wanted.rules.hidden)
-            if selected and not index.filters:
-                raise Conflict(
-                    f"The collection {collection} was filled by an earlier version, which did not"
-                    " prepare its rows for filters; rebuild it, or search without a filter."
-                )
+            expression = selection(index, collection, asked.condition, wanted.partition)
+            expression = unhidden(expression, wanted.rules.hidden)
             # Signs and emoji have no meaning to an encoder: documents near to them are noise.
             if not said[0].words:
                 return Findings(index, analyzer, said, {}, [])

@@ -9,10 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from services.common.errors import Conflict, DeadlineExceeded, InvalidRequest
-from services.common.filters import compile_filter
+from services.common.errors import DeadlineExceeded, InvalidRequest
 from services.common.request_context import Deadline
-from services.common.versions import server_time_of
 from services.common.wire.arrange import (
     Arranged,
     ArrangeOptions,
@@ -24,6 +22,7 @@ from services.common.wire.facets import FacetCounts, FacetWanted
 from services.recall.arrange import RELEVANCE, arranged
 from services.recall.columns import Columns, Rows
 from services.recall.domain import Index, Key
+from services.recall.selection import selection
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class Lists:
         Raises InvalidRequest for a field that no document has, IndexUnavailable and
         DeadlineExceeded.
         """
-        index = _index(wanted.index, wanted.version)
+        index = Index.of_rows(wanted.index, wanted.version)
         return await self._arranged(index, wanted.rows, wanted, deadline)
 
     async def counts(
@@ -92,14 +91,9 @@ class Lists:
         Raises InvalidFilter, InvalidRequest for a field that no document has or for too many
         documents, CollectionNotFound, Conflict, IndexUnavailable and DeadlineExceeded.
         """
-        found = await self.source.resolve(wanted.collection, deadline)
-        expression = compile_filter(wanted.filter, found.typed, wanted.partition)
-        if expression and not found.filters:
-            raise Conflict(
-                f"The collection {wanted.collection} was filled by an earlier version, which did"
-                " not prepare its rows for filters; rebuild it, or list it without a filter."
-            )
-        index = _index(found.physical, wanted.version)
+        described = await self.source.resolve(wanted.collection, deadline)
+        expression = selection(described, wanted.collection, wanted.filter, wanted.partition)
+        index = described.at(wanted.version)
         keys = await self.source.keys(index, expression, self.most_rows + 1, deadline)
         if len(keys) > self.most_rows:
             raise InvalidRequest(
@@ -127,7 +121,7 @@ class Lists:
 
         Raises CollectionNotFound, IndexUnavailable and DeadlineExceeded.
         """
-        index = _index((await self.source.resolve(collection, deadline)).physical, None)
+        index = await self.source.resolve(collection, deadline)
         keys = await self.source.keys(index, "", _BATCH, deadline)
         columns, _ = await self._filled(index, keys, deadline)
         return sorted(columns.fields)
@@ -191,10 +185,6 @@ class Lists:
         while len(self._columns) > 1 and sum(map(len, self._columns.values())) > self.most_rows:
             self._columns.popitem(last=False)
         return columns, columns.rows([identity for identity, _ in keys]) if unknown else rows
-
-
-def _index(physical: str, version: str | None) -> Index:
-    return Index(physical, "", "", lexical=False, server_time=server_time_of(version))
 
 
 def _spelled_out(wanted: ArrangeOptions, columns: Columns, rows: Rows) -> ArrangeOptions:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.documents import Content
-from services.common.errors import Conflict, DocumentNotFound
-from services.common.filters import compile_filter
+from services.common.errors import DocumentNotFound
 from services.common.request_context import Deadline
 from services.recall.domain import DocumentIndex
+from services.recall.selection import selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,7 @@ async def similar(
     DeadlineExceeded.
     """
     known = await index.resolve(collection, deadline)
-    expression = compile_filter(condition, known.typed, partition)
-    if expression and not known.filters:
-        raise Conflict(
-            f"The collection {collection} was filled by an earlier version, which did not prepare"
-            " its rows for filters; rebuild it, or leave the filter out."
-        )
+    expression = selection(known, collection, condition, partition)
     vector = await index.vector(known, identity, deadline)
     if vector is None:
         raise DocumentNotFound(f"There is no document {identity!r} in collection {collection!r}.")
