@@ -1,8 +1,10 @@
-"""Gives routes the resources that the lifespan opened."""
+"""Gives routes the resources that the lifespan opened, and the deadline of the request."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
+
+from services.common.request_context import Deadline, deadline_var
 
 
 def opened(name: str) -> Any:
@@ -17,3 +19,12 @@ def opened(name: str) -> Any:
         return getattr(request.state, name)
 
     return Depends(read)
+
+
+async def _deadline(request: Request) -> Deadline:
+    return deadline_var.get() or Deadline.after(request.state.settings.timeout_seconds)
+
+
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
+"""The deadline that the caller sent, or else the budget `timeout_seconds` of the resource
+`settings`."""

@@ -3,30 +3,20 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.common.model_dir import Untitled
-from services.common.request_context import Deadline, deadline_var
-from services.common.resources import opened
+from services.common.resources import DeadlineDep, opened
 from services.common.wire.encode import ModelInfo
 from services.common.wire.rank import RankRequest, RankResponse, RerankRequest, RerankResponse
 from services.rank.blend import probability
 from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
-from services.rank.settings import RankSettings
 
 router = APIRouter(tags=["rank"])
 
-SettingsDep = Annotated[RankSettings, opened("settings")]
 PhasesDep = Annotated[RankingPhases, opened("phases")]
 RankerDep = Annotated[EngineRanker, opened("ranker")]
-
-
-async def _deadline(settings: SettingsDep) -> Deadline:
-    return deadline_var.get() or Deadline.after(settings.timeout_seconds)
-
-
-DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 
 
 @router.post("/rank")

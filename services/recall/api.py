@@ -4,12 +4,11 @@ import asyncio
 import base64
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from services.common.errors import CollectionNotFound
 from services.common.milvus import Missing
-from services.common.request_context import Deadline, deadline_var
-from services.common.resources import opened
+from services.common.resources import DeadlineDep, opened
 from services.common.wire.arrange import (
     Arranged,
     ArrangeRequest,
@@ -34,23 +33,14 @@ from services.recall.encoders import Encoders
 from services.recall.lists import Lists
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
-from services.recall.settings import RecallSettings
 from services.recall.similar import similar
 
 router = APIRouter(tags=["recall"])
 
-SettingsDep = Annotated[RecallSettings, opened("settings")]
 IndexDep = Annotated[DocumentIndex, opened("index")]
 RecallerDep = Annotated[Recaller, opened("recaller")]
 EncodersDep = Annotated[Encoders, opened("encoders")]
 ListsDep = Annotated[Lists, opened("lists")]
-
-
-async def _deadline(settings: SettingsDep) -> Deadline:
-    return deadline_var.get() or Deadline.after(settings.timeout_seconds)
-
-
-DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 
 
 @router.post("/search", response_model=RecallResponse)
