@@ -20,6 +20,7 @@ from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import router
 from services.recall.boosts import Booster
 from services.recall.encoders import Encoders
+from services.recall.findings import Finder
 from services.recall.fused import Fusion
 from services.recall.fusion import QueryFusion
 from services.recall.lists import Lists
@@ -71,7 +72,8 @@ def create_app(
             stack.push_async_callback(suggester.aclose)
             lists = Lists(index)
             booster = Booster(lists, _span(weights))
-            recaller = Recaller(index, encoders, by_index, fusion, query_fusion, booster, lists)
+            finder = Finder(index, encoders, by_index)
+            recaller = Recaller(finder, fusion, query_fusion, booster, lists)
             yield {
                 "checks": {"milvus": index.check},
                 "vital_checks": {"model": encoders.alive},

@@ -59,12 +59,12 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Asks both legs for the documents of queries."""
+    """Asks both legs for the documents of queries; all requests share one."""
 
     index: DocumentIndex
     encoder: QueryEncoder
     analyzers: IndexAnalyzers
-    encoders_seen: dict[str, str]
+    encoders_seen: dict[str, str] = field(default_factory=dict)
     """Encoder that each collection had at its last search."""
 
     async def findings(self, asked: Asked) -> Findings:

@@ -13,17 +13,8 @@ from services.common.request_context import Deadline
 from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.boosts import Boosted, Booster
-from services.recall.domain import (
-    Counter,
-    DocumentIndex,
-    Index,
-    Key,
-    QueryEncoder,
-    Wanted,
-    in_order,
-)
+from services.recall.domain import Counter, DocumentIndex, Index, Key, Wanted, in_order
 from services.recall.findings import Asked, Finder, Findings
 from services.recall.fused import Fused, Fusion, fuse, numbers_of
 from services.recall.fusion import BEST, QueryFusion
@@ -39,17 +30,18 @@ logger = logging.getLogger(__name__)
 class Recaller:
     """Finds candidates; all requests share one."""
 
-    index: DocumentIndex
-    encoder: QueryEncoder
-    analyzers: IndexAnalyzers
+    finder: Finder
     fusion: Fusion
     query_fusion: QueryFusion | None = None
     """Model of the dense leg's weight for each query; None always takes that of `fusion`."""
     booster: Booster = field(default_factory=Booster)
     counter: Counter | None = None
     """Counts facets; without it they have no counts."""
-    encoders_seen: dict[str, str] = field(default_factory=dict)
-    """Encoder that each collection had at its last search."""
+
+    @property
+    def index(self) -> DocumentIndex:
+        """The index in which the finder looks."""
+        return self.finder.index
 
     async def search(
         self,
@@ -78,8 +70,7 @@ class Recaller:
         """
         compile_filter(condition)  # what is wrong with a filter is told before anything is asked
         asked = Asked(query, collection, wanted, mode, condition, deadline, version, physical)
-        finder = Finder(self.index, self.encoder, self.analyzers, self.encoders_seen)
-        findings = await finder.findings(asked)
+        findings = await self.finder.findings(asked)
         index, watch = findings.index, asked.watch
         if not findings.legs:
             return await self._complete(asked, Recalled([], index, [], watch.stages, []), [])

@@ -23,6 +23,7 @@ from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Vector, document_row
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Wanted
+from services.recall.findings import Finder
 from services.recall.fused import Fusion
 from services.recall.milvus import MilvusDocumentIndex
 from services.recall.recalled import Recalled
@@ -84,9 +85,8 @@ def recalling(engine: Server, question: Callable[[Recaller], Awaitable[Answer]])
     async def ask() -> Answer:
         async with milvus_connection(MilvusAddress(engine.url)) as connection:
             index = MilvusDocumentIndex(connection, ef=64, nprobe=8)
-            return await question(
-                Recaller(index, OneVector(), IndexAnalyzers(Analyzers(), index), Fusion())
-            )
+            finder = Finder(index, OneVector(), IndexAnalyzers(Analyzers(), index))
+            return await question(Recaller(finder, Fusion()))
 
     return asyncio.run(ask())
 

@@ -23,6 +23,7 @@ from services.gateway.search.rank_service import RankService
 from services.gateway.search.recall_service import RecallService
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Found, Index, Vector, Wanted
+from services.recall.findings import Finder
 from services.recall.fused import Fusion
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
@@ -168,8 +169,9 @@ def test_whatever_was_found_in_time_is_answered(
     budget = budget_ms / 1000
     index = _SlowIndex(dense, lexical)
     analyzers = IndexAnalyzers(ANALYZERS, index)
-    recaller = Recaller(index, _SlowEncoder(encode), analyzers, Fusion())
-    recaller.encoders_seen["notes"] = "e"  # as after the first search of a collection
+    # As after the first search of a collection.
+    finder = Finder(index, _SlowEncoder(encode), analyzers, encoders_seen={"notes": "e"})
+    recaller = Recaller(finder, Fusion())
     client = cast(ServiceClient, _Services(recaller, rank or 0.0))
     cascade = Cascade(RecallService(client), RankService(client), 0.85)
 

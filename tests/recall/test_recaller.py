@@ -22,6 +22,7 @@ from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Counter, Found, Index, Key, Vector, Wanted
+from services.recall.findings import Finder
 from services.recall.fused import Fusion
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
@@ -124,7 +125,8 @@ async def search(
 ) -> Recalled:
     """A search; with a counter it asks for a facet."""
     analyzers = IndexAnalyzers(ANALYZERS, index)
-    recaller = Recaller(index, encoder or FakeEncoder(), analyzers, Fusion(), counter=counter)
+    finder = Finder(index, encoder or FakeEncoder(), analyzers)
+    recaller = Recaller(finder, Fusion(), counter=counter)
     facets = [FacetWanted(field="year")] if counter else []
     return await recaller.search(
         query,
