@@ -21,7 +21,7 @@ class HttpMetrics:
         )
         self.seconds = Histogram(
             "xunwen_http_request_duration_seconds",
-            "Time from the first byte of a request to the last of its answer",
+            "Time from the head of a request to the last byte of its answer",
             ("method", "route"),
             buckets=LATENCY_BUCKETS,
             registry=registry,

@@ -36,8 +36,8 @@ _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?)?(?!\d)")
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 
 
-class FieldColumns(Protocol):
-    """The metadata of documents, as far as it was requested."""
+class ColumnSource(Protocol):
+    """Reads the metadata of documents into columns."""
 
     async def columns(
         self,
@@ -85,7 +85,7 @@ class Boosted:
 class Booster:
     """Applies the boosts of searches."""
 
-    source: FieldColumns | None = None
+    source: ColumnSource | None = None
     """Metadata of documents; without it boosts have no effect."""
     span: float = 1.0
     """Log-odds between the worst and the best candidate in the coarse phase of ranking."""

@@ -32,7 +32,7 @@ _SLOW_SECONDS = 0.25
 """Seconds of a page that only a large collection takes, which the embedded engine looks through
 whole for each page."""
 
-Key = tuple[str, str, int]
+RowKey = tuple[str, str, int]
 """Physical collection, document id, version."""
 
 
@@ -42,10 +42,10 @@ class KeptContents:
     def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most_characters
         self._characters = 0
-        self._kept: OrderedDict[Key, tuple[Content, int]] = OrderedDict()
+        self._kept: OrderedDict[RowKey, tuple[Content, int]] = OrderedDict()
         """Contents, each with its size in characters."""
 
-    def get(self, key: Key) -> Content | None:
+    def get(self, key: RowKey) -> Content | None:
         """The content of a row, if it is in memory."""
         kept = self._kept.get(key)
         if kept is None:
@@ -61,7 +61,7 @@ class KeptContents:
                 found[identity] = content
         return found
 
-    def put(self, key: Key, content: Content) -> None:
+    def put(self, key: RowKey, content: Content) -> None:
         """Keeps the content of a row."""
         if key in self._kept:
             return

@@ -22,8 +22,8 @@ _SAYS_MISSING = re.compile(
     r"(?:can't|can not) find (?:collection|alias)"
     r"|(?:collection|alias)\b[^:,]*(?:not found|not exist)"
 )
-"""What servers say about it under other codes. Nodes, channels and replicas that are not found pass
-by themselves."""
+"""What servers say of a missing collection or alias under other codes. That nodes, channels and
+replicas are not found passes by itself."""
 _NOT_LOADED = 101
 _NOT_CONNECTED = 2
 """Code of the client's error when it could not connect, whatever the reason."""

@@ -17,14 +17,13 @@ from pymilvus import AsyncMilvusClient, DataType, MilvusClient
 
 from services.common.collection import milvus_name, user_name
 from services.common.milvus.failures import Missing
+from services.common.milvus.pages import MOST_ROWS
 from services.common.milvus.raw import create_collection
 
 COLLECTION = "xunwen_names"
 """The collection that keeps the names on the embedded engine."""
 
 _SECONDS = 30.0
-_MOST_NAMES = 16_384
-"""The rows that one query of Milvus gives at most."""
 
 Answer = TypeVar("Answer")
 
@@ -163,7 +162,7 @@ class NameRows:
                         COLLECTION,
                         filter=expression,
                         output_fields=["name", "physical", "sequence"],
-                        limit=_MOST_NAMES,
+                        limit=MOST_ROWS,
                     ),
                     seconds,
                     COLLECTION,

@@ -12,13 +12,13 @@ from pymilvus import AsyncMilvusClient, DataType, MilvusClient
 
 from services.common.milvus.failures import Missing
 from services.common.milvus.names import MilvusCall
+from services.common.milvus.pages import MOST_ROWS
 from services.common.milvus.raw import create_collection
 
 _ROW_BYTES = 60_000
 """Most bytes of words in one row; a VARCHAR takes 65,535."""
 _ROWS = 50
 """Rows of one call."""
-_MOST_ROWS = 16_384
 _SECONDS = 60.0
 
 
@@ -67,7 +67,7 @@ class DictionaryRows:
                     name,
                     filter="number >= 0",
                     output_fields=["number", "words"],
-                    limit=_MOST_ROWS,
+                    limit=MOST_ROWS,
                     consistency_level="Strong",
                 )
             )
