@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from services.common.errors import CollectionNotFound, IndexUnavailable
@@ -18,6 +19,7 @@ from services.recall.suggestions.collected import Collected
 from services.recall.suggestions.homophones import did_you_mean
 from services.recall.suggestions.index import SuggestionIndex, indexed
 from services.recall.suggestions.readings import syllables
+from services.recall.suggestions.sorted_text import END, SortedText
 from services.recall.suggestions.suggester import Suggester
 from tests.analyzers import ANALYZER, ANALYZERS
 from tests.stack import PAPERS
@@ -127,6 +129,18 @@ def test_frequent_queries_come_first_and_by_their_sound(papers: SuggestionIndex)
 def test_each_text_once_and_no_more_than_asked(papers: SuggestionIndex) -> None:
     shown = [one.text for one in papers.suggest("s", 8)]
     assert len(shown) == len(set(shown)) == 8
+
+
+def test_a_beginning_that_thousands_share_hides_none_of_them() -> None:
+    """Otherwise a title is told as the correction of itself."""
+    titles = [f"research on {word} soils" for word in map("{:05d}".format, range(6_000))]
+    starts = np.cumsum([0, *(len(one) + 1 for one in titles[:-1])]).astype(np.int32)
+    beginnings = SortedText(END.join(titles), starts, np.zeros(len(titles), np.float32), 12)
+    for place in (0, 4_100, 5_999):
+        assert beginnings.has(titles[place])
+        assert [start for start, _ in beginnings.best(titles[place][:17], 5)] == [place]
+    assert not beginnings.has("research on 06000")
+    assert len(beginnings.best("research on 05", 20)) == 20
 
 
 def test_an_empty_collection_suggests_nothing() -> None:
