@@ -77,13 +77,13 @@ def test_a_file_that_is_no_matrix_is_one_clear_error(content: bytes, tmp_path: P
     (tmp_path / "texts.txt").write_text("甲文\n乙文\n", "utf-8")
     matrix = tmp_path / "matrix.npy"
     matrix.write_bytes(content)
-    with pytest.raises(ExtractionError, match="is no .npy file of a float matrix"):
+    with pytest.raises(ExtractionError, match=r"is no \.npy file of a float matrix"):
         next(of_matrix(matrix, DocumentFile(tmp_path / "texts.txt")))
     # The matrix of a shard is as wrong.
     shards = ShardFolder(tmp_path)
     shards.file(0, "npy").write_bytes(content)
     shards.file(0, "jsonl").write_text('{"id": "1"}\n{"id": "2"}\n', "utf-8")
-    with pytest.raises(ExtractionError, match="shard 0 of .* is damaged"):
+    with pytest.raises(ExtractionError, match=r"shard 0 of .* is damaged"):
         of_shard(shards, Shard(number=0, records=2, documents=2, rejected=[], last=True))
 
 
@@ -93,7 +93,7 @@ def test_a_shard_without_its_documents_is_damaged(lines: str | None, tmp_path: P
     np.save(shards.file(0, "npy"), np.eye(2, dtype=np.float32))
     if lines is not None:
         shards.file(0, "jsonl").write_text(lines, "utf-8")
-    with pytest.raises(ExtractionError, match="delete its .json file and extract again"):
+    with pytest.raises(ExtractionError, match=r"delete its \.json file and extract again"):
         of_shard(shards, Shard(number=0, records=2, documents=2, rejected=[], last=True))
 
 
