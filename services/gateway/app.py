@@ -128,7 +128,10 @@ def _layers(settings: GatewaySettings) -> list[Middleware]:
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],  # Clients of OpenAI and MCP send several of their own.
-                expose_headers=["x-request-id", "x-cache", "age", "retry-after"],
+                expose_headers=[
+                    *("x-request-id", "x-cache", "age", "retry-after"),
+                    *("x-encoder", "content-disposition"),  # of exports and originals
+                ],
                 max_age=600,
             )
         )

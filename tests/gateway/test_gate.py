@@ -1,4 +1,5 @@
-"""The gate before an application of its own: calls of pages of other sites, and the audit log."""
+"""The gate before an application of its own: calls of pages of other sites, and the audit log; and
+what pages of listed origins may read."""
 
 from typing import Any
 
@@ -10,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.gate import Gate
 from services.gateway.access.keys import ApiKey
+from services.gateway.app import create_app
+from services.gateway.settings import GatewaySettings
 from tests.gateway.gateways import ORIGIN
 
 OTHER = "https://other.example"
@@ -102,3 +105,13 @@ async def test_a_long_address_leaves_a_short_line_in_the_audit_log() -> None:
     assert long.startswith("PUT /v1/collections/长长")
     assert len(long) <= 210
     assert short == "DELETE /v1/collections/mine"
+
+
+async def test_a_page_of_a_listed_origin_reads_the_headers_that_the_api_names() -> None:
+    app = create_app(GatewaySettings(cors_origins=[ORIGIN]))
+    way = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
+        answer = await http.get("/css/base.css", headers={"origin": ORIGIN})
+    exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+    named = {"x-request-id", "x-cache", "age", "retry-after", "x-encoder", "content-disposition"}
+    assert set(exposed) == named
