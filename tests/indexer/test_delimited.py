@@ -121,7 +121,7 @@ def test_what_a_csv_writer_wrote_is_read_back(rows: list[tuple[int, str, str]]) 
         assert all(record.values in whole or record.problem for record in read[:1])
 
 
-def kinds(*values: str, **declared: str) -> list[object]:
+def kinds(*values: object, **declared: str) -> list[object]:
     column = ColumnKinds(declared)
     column.look(iter(Record(1, {"c": value}) for value in values), lambda: None, ())
     return [column.value("c", value) for value in values]
@@ -156,8 +156,27 @@ def test_a_column_has_one_kind(values: list[str], read: list[object]) -> None:
     assert [type(value) for value in given_kinds] == [type(value) for value in read]
 
 
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        (["007", 8, 9], ["007", "8", "9"]),
+        (["a", "b", "c", 3, 1.5], ["a", "b", "c", "3", "1.5"]),
+        ([2015, "n/a", "2016"], [2015, "n/a", 2016]),
+        ([2015, 1.5, "7"], [2015.0, 1.5, 7.0]),
+        (["007", True], ["007", True]),
+    ],
+)
+def test_numbers_of_a_workbook_have_the_kind_of_their_column(
+    values: list[object], read: list[object]
+) -> None:
+    """Excel holds some codes of a column as texts and others as numbers."""
+    found = kinds(*values)
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in read]
+
+
 def test_a_declared_kind_wins() -> None:
     assert kinds("1.10", "1.9", c="text") == ["1.10", "1.9"]
+    assert kinds("12", 8, c="number") == [12, 8]
     with pytest.raises(ValueError, match="declared a number"):
         kinds("1", "x", c="number")
 

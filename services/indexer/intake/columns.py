@@ -117,8 +117,11 @@ class ColumnKinds:
             return _items(cell, signs)
         if declared == "text":
             return str(cell)
-        kind = self._seen[column].kind if column in self._seen else None
+        seen = self._seen.get(column)
+        kind = seen.kind if seen else None
         if not isinstance(cell, str):
+            if seen and kind is None and declared is None:
+                return str(cell)
             return float(cell) if kind is float else cell
         number = _number(cell.strip())
         if declared == "number":
