@@ -140,6 +140,36 @@ def test_columns_in_chinese_become_fields_by_name(tmp_path: Path) -> None:
     assert item.document.fields == {"year": 2015}
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "mapping", "fields"),
+    [
+        (InputFormat.CSV, "doi,title,y\n10.1/a,甲,3\n", {"id": "doi", "fields": ["doi", "y"]},
+         {"doi": "10.1/a", "y": 3}),
+        (InputFormat.CSV, "doi,title,y\n10.1/a,甲,3\n", {"id": "doi", "fields": {"name": "title"}},
+         {"name": "甲"}),
+        (InputFormat.CSV, "doi,title,y\n10.1/a,甲,3\n", {"id": "doi"}, {"y": 3}),
+        (InputFormat.JSONL, '{"doi": "10.1/a", "title": "甲", "y": 3}\n',
+         {"id": "doi", "fields": ["doi"]}, {"doi": "10.1/a"}),
+        (InputFormat.RIS, "TY  - BOOK\nTI  - 甲\nDO  - 10.1000/a\nER  - \n", {"id": "doi"},
+         {"type": "book", "doi": "10.1000/a"}),
+        (InputFormat.BIBTEX, "@book{k, title={甲}, doi={10.1000/a}}\n", {"id": "doi"},
+         {"type": "book", "doi": "10.1000/a"}),
+    ],
+)  # fmt: skip
+def test_a_column_can_be_a_member_and_metadata(
+    tmp_path: Path,
+    kind: InputFormat,
+    content: str,
+    mapping: dict[str, Any],
+    fields: dict[str, object],
+) -> None:
+    """The DOI as id is still the DOI that a citation shows."""
+    case = Case(tmp_path, content.encode(), format=kind, mapping=FieldMapping(**mapping))
+    [item] = case.documents(case.plan())
+    assert item.document.id in ("10.1/a", "10.1000/a")
+    assert item.document.fields == fields
+
+
 def test_fields_objects_are_merged_and_named_fields_chosen(tmp_path: Path) -> None:
     line = {"id": 1, "title": "t", "fields": {"a": 1, "b": 2}, "c": 3, "none": None}
     [item] = (case := Case(tmp_path, jsonl([line]))).documents(case.plan())

@@ -63,7 +63,8 @@ _TAGGED: dict[str, tuple[str, InputFormat | None]] = {
     ),
 }
 """Exports of reference managers: a line that only such a file has, and the format that reads it."""
-_CITATIONS = (InputFormat.BIBTEX, *DIALECTS)
+CITATIONS = (InputFormat.BIBTEX, *DIALECTS)
+"""Formats of exports of reference managers."""
 _TAGGED_LINES = 3
 """Number of lines with a tag from which on a text counts as such an export."""
 _SAMPLED = 100
@@ -107,7 +108,7 @@ def check_tagged(text: bytes, declared: InputFormat) -> None:
     is declared to be an export and is none.
     """
     lines = [line.decode("utf-8", "replace") for line in text.splitlines()[:_SAMPLED] if line]
-    if declared in _CITATIONS and (not lines or _has_entry(lines, declared)):
+    if declared in CITATIONS and (not lines or _has_entry(lines, declared)):
         return
     for name, (pattern, read_as) in _TAGGED.items():
         tagged = sum(bool(re.match(pattern, line)) for line in lines)
@@ -124,7 +125,7 @@ def check_tagged(text: bytes, declared: InputFormat) -> None:
                 f"The input is an export in {name} format, of which format={declared} would make a"
                 f" document of each tag. {way}"
             )
-    if declared in _CITATIONS:
+    if declared in CITATIONS:
         raise UnsupportedFormat(
             f"The input does not look like {declared}: none of its first lines is one of an entry."
         )

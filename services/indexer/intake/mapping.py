@@ -107,16 +107,30 @@ class Rejected(Exception):
 
 
 class DocumentMapper:
-    """Applies a mapping to records. With `kinds` (CSV and TSV), numbers of the metadata are read
-    from text."""
+    """Applies a mapping to records.
+
+    With `kinds` (CSV and TSV), numbers of the metadata are read from text. Records that are
+    `entries` of citations keep what is taken as their id, a DOI, among the metadata, and lose the
+    id that they state in place of it.
+    """
 
     def __init__(
-        self, mapping: FieldMapping, *, columns: bool = False, kinds: ColumnKinds | None = None
+        self,
+        mapping: FieldMapping,
+        *,
+        columns: bool = False,
+        kinds: ColumnKinds | None = None,
+        entries: bool = False,
     ) -> None:
         self._mapping = mapping
         self._columns = columns
         self._kinds = kinds
         self._named = mapping.named()
+        own = set(mapping.own().values())
+        replaced = entries and mapping.id != "id"
+        self._both = own & {*mapping.columns(), *([mapping.id] if replaced else [])}
+        """The columns of a document's own members that are metadata as well."""
+        self._without = {*([mapping.vector] if mapping.vector else []), *(["id"] * replaced)}
 
     def document(self, values: Mapping[str, Any]) -> Document:
         """The document of a record. Raises Rejected."""
@@ -126,11 +140,12 @@ class DocumentMapper:
         members = gathered(
             values,
             names=mapping.own(),
-            without={mapping.vector} if mapping.vector else (),
+            without=self._without,
             columns=self._columns,
         )
         if isinstance(fields := members.get("fields"), dict):
-            members["fields"] = self._fields(fields)
+            both = {name: values[name] for name in self._both if values.get(name) is not None}
+            members["fields"] = self._fields({**fields, **both})
         try:
             return Document.model_validate(members)
         except ValidationError as error:

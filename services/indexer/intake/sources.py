@@ -16,7 +16,7 @@ from services.indexer.intake.columns import ColumnKinds
 from services.indexer.intake.compression import decompressed
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.whole import on_disk
-from services.indexer.intake.foreign import check_magic, export_of
+from services.indexer.intake.foreign import CITATIONS, check_magic, export_of
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping
 from services.indexer.intake.record import BadInput, Record
@@ -77,7 +77,7 @@ class Source:
             with self.records() as records:
                 kinds.look(records, check, mapping.reserved())
         columns = kind is InputFormat.PARQUET or not kind.typed
-        return DocumentMapper(mapping, columns=columns, kinds=kinds)
+        return DocumentMapper(mapping, columns=columns, kinds=kinds, entries=kind in CITATIONS)
 
 
 @contextmanager
