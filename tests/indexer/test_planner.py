@@ -170,6 +170,22 @@ def test_a_column_can_be_a_member_and_metadata(
     assert item.document.fields == fields
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (InputFormat.RIS, "TY  - JOUR\nT2  - 刊\nER  - \n"),
+        (InputFormat.ENDNOTE, "%0 Book\n%A 张三\n"),
+        (InputFormat.BIBTEX, "@article{, year={2020}}\n"),
+    ],
+)
+def test_an_entry_without_a_title_is_told_as_one(
+    tmp_path: Path, kind: InputFormat, content: str
+) -> None:
+    """Its id would be made of the title, so that its want was told as that of an id."""
+    with pytest.raises(BadInput, match="has no title, no DOI and no id of its own"):
+        Case(tmp_path, content.encode(), format=kind).plan()
+
+
 def test_fields_objects_are_merged_and_named_fields_chosen(tmp_path: Path) -> None:
     line = {"id": 1, "title": "t", "fields": {"a": 1, "b": 2}, "c": 3, "none": None}
     [item] = (case := Case(tmp_path, jsonl([line]))).documents(case.plan())

@@ -43,8 +43,8 @@ def check_columns(columns: Sequence[str], mapping: FieldMapping) -> FieldMapping
     """
     if columns and not columns[0].strip():
         raise InvalidRequest(
-            "The first column has no name (pandas writes its row numbers so: use"
-            " to_csv(index=False)). Name it or remove it."
+            "The first column has no name (pandas writes its row numbers so, unless it is told"
+            " index=False). Name it or remove it."
         )
     there = [column.strip() for column in columns if column.strip()]
     mapping = _with_usual_names(there, mapping)

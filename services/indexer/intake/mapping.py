@@ -126,6 +126,9 @@ class DocumentMapper:
         self._columns = columns
         self._kinds = kinds
         self._named = mapping.named()
+        self._no_id = f"has no id (`{mapping.id}`)"
+        if entries and mapping.id == "id":
+            self._no_id = "has no title, no DOI and no id of its own"
         own = set(mapping.own().values())
         replaced = entries and mapping.id != "id"
         self._both = own & {*mapping.columns(), *([mapping.id] if replaced else [])}
@@ -136,7 +139,7 @@ class DocumentMapper:
         """The document of a record. Raises Rejected."""
         mapping = self._mapping
         if values.get(mapping.id) in (None, ""):
-            raise Rejected(f"has no id (`{mapping.id}`)")
+            raise Rejected(self._no_id)
         members = gathered(
             values,
             names=mapping.own(),
