@@ -209,7 +209,7 @@ def test_what_other_programs_write() -> None:
     assert three.title == "A long title that goes on in the next line."
     assert three.id == "31000001"
     assert three.fields["keywords"] == ["Soil", "Humans"]
-    assert (three.fields["year"], three.fields["date"]) == (2019, "2019 May 12")
+    assert (three.fields["year"], three.fields["date"]) == (2019, "2019-05-12")
     assert (three.fields["type"], three.fields["issn"]) == ("article", "1476-4687")
 
 
@@ -335,6 +335,17 @@ def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
 def test_a_month_of_bibtex_is_part_of_the_date(month: str, date: str | None) -> None:
     text = f"@article{{k, title={{题}}, year=2020, month={month}}}"
     assert documents(text, InputFormat.BIBTEX)[0].fields.get("date") == date
+
+
+@pytest.mark.parametrize(
+    ("stated", "date"),
+    [("2019 May 2", "2019-05-02"), ("2019 Sep", "2019-09"), ("2019", None),
+     ("2019 May-Jun", "2019 May-Jun"), ("2019 Spring", "2019 Spring"),
+     ("2019 May 32", "2019 May 32")],
+)  # fmt: skip
+def test_a_date_of_pubmed_is_one(stated: str, date: str | None) -> None:
+    text = f"PMID- 1\nDP  - {stated}\nTI  - 题\n"
+    assert documents(text, InputFormat.NBIB)[0].fields.get("date") == date
 
 
 def test_names_are_joined_by_and_in_any_case() -> None:

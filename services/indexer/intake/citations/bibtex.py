@@ -23,7 +23,7 @@ from pylatexenc.latex2text import (
 
 from services.common.citations import bibtex
 from services.common.citations.reference import Kind
-from services.indexer.intake.citations.values import reference_values
+from services.indexer.intake.citations.values import MONTHS, reference_values
 from services.indexer.intake.record import (
     EXCERPT_CHARS,
     MAX_LINE_BYTES,
@@ -77,7 +77,6 @@ _PART = re.compile(r'"(?:[^"{}]|\{[^{}]*\})*"|\{(?:[^{}]|\{[^{}]*\})*\}|[^#\s"{}
 _MATHS = re.compile(r"((?<!\\)\$[^$]*\$)")
 _RAW = re.compile(r"(?<!\\)[&%]")
 """Signs that LaTeX takes for its own and that files hold as themselves all the same."""
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
 @dataclass(slots=True)
@@ -203,8 +202,8 @@ def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, A
     members["keywords"] = re.split("[;；]" if re.search("[;；]", words) else "[,，]", words)
     month = _plain(fields.get("month", "")).strip()
     if month and "date" not in members and "year" in members:
-        if month.lower()[:3] in _MONTHS:
-            month = str(_MONTHS.index(month.lower()[:3]) + 1)
+        if month.lower()[:3] in MONTHS:
+            month = str(MONTHS.index(month.lower()[:3]) + 1)
         members["date"] = [f"{members['year'][0]}-{month:0>2}"]
     return reference_values(kind, members, _plain(fields.get("ids", key)))
 

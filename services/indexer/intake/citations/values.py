@@ -9,6 +9,7 @@ from services.common.citations.reference import LISTS, TEXTS, Kind
 from services.common.text.normalise import normalise
 
 _ID_BYTES = 12
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
@@ -57,6 +58,8 @@ def reference_values(
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _SLASHED = re.compile(r"(\d{4})/(\d{0,2})(?:/(\d{0,2})(?:/(.*))?)?")
 """A date as RIS writes it: year, month, day and other words, each of which may be missing."""
+_SPELLED = re.compile(rf"(\d{{4}}) ({'|'.join(MONTHS)})(?: (\d{{1,2}}))?", re.IGNORECASE)
+"""A date as PubMed writes it: `2019 May 12`."""
 
 
 def _date(values: dict[str, Any], years: list[str]) -> None:
@@ -72,11 +75,16 @@ def _date(values: dict[str, Any], years: list[str]) -> None:
 
 
 def _hyphened(date: str) -> str:
-    """A date with slashes as YYYY-MM-DD, as far as it is stated; any other text as it is."""
-    found = _SLASHED.fullmatch(date)
-    if found is None:
+    """A date in the form of RIS or PubMed as YYYY-MM-DD, as far as it is stated; any other text as
+    it is."""
+    other = ""
+    if found := _SLASHED.fullmatch(date):
+        year, month, day, other = (part or "" for part in found.groups())
+    elif found := _SPELLED.fullmatch(date):
+        year, month, day = (part or "" for part in found.groups())
+        month = str(MONTHS.index(month.lower()) + 1)
+    else:
         return date
-    year, month, day, other = (part or "" for part in found.groups())
     numbers = [int(month or 0), int(day or 0)]
     if numbers[0] > 12 or numbers[1] > 31 or (numbers[1] and not numbers[0]):
         return date
