@@ -232,6 +232,33 @@ async def test_pages_and_bounds() -> None:
         await one.aclose()
 
 
+async def test_searches_get_their_turns_while_a_page_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[int] = [0]
+    """Documents that were counted between two turns of another task."""
+
+    class Watched(Collected):
+        def add(self, title: str, fields: Mapping[str, Any]) -> None:
+            counted[-1] += 1
+            super().add(title, fields)
+
+    async def turns() -> None:
+        while True:
+            counted.append(0)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(module, "Collected", Watched)
+    shelf = Shelf([f"神经网络之{number}" for number in range(900)])
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
+    other = asyncio.create_task(turns())
+    assert (await shown(suggester)).complete
+    other.cancel()
+    assert sum(counted) == 900
+    assert max(counted) <= 100
+    await suggester.aclose()
+
+
 async def test_what_is_not_read_yet_is_told_and_one_task_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
