@@ -34,15 +34,22 @@ class IndexAnalyzers:
     _absent: set[str] = field(default_factory=set, init=False)
     """Physical collections without words beside them, as versions before 0.2 made them."""
 
-    async def of(self, collection: str, index: Index) -> WordAnalyzer:
-        """The analyzer of an index, or that of the files if its words are not known; the identity
-        tells which."""
+    async def of(self, collection: str, index: Index, seconds: float) -> WordAnalyzer:
+        """The analyzer of an index, or that of the files if its words are not known within
+        `seconds`; the identity tells which."""
         if (known := self.analyzers.known(index.analyzer)) is not None:
             return known
         if index.physical not in self._absent:
-            # A waiting search may give up; the words are read anyway, for the next one.
-            await asyncio.shield(self._read(index))
+            # The words are read to the end in any case, for the next search.
+            reading = self._read(index)
+            await asyncio.wait([reading], timeout=seconds)
+            if reading.done():
+                reading.result()
         return self.analyzers.known(index.analyzer) or self.analyzers.of(collection)
+
+    def reads(self, index: Index) -> bool:
+        """Whether the words of an index are being read."""
+        return index.physical in self._reading
 
     def _read(self, index: Index) -> "asyncio.Task[None]":
         if index.physical not in self._reading:

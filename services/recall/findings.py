@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.common.errors import Conflict
+from services.common.errors import Conflict, DeadlineExceeded, SearchError
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.text import WordAnalyzer
@@ -16,6 +16,10 @@ from services.recall.found import FoundColumns
 from services.recall.legs import Legs, RunningLeg, first_come
 from services.recall.rules import Saying, sayings, unhidden
 from services.recall.selection import selection
+
+_WORDS_SHARE = 0.5
+"""Share of the remaining time for which a search waits for the user dictionary of an index; without
+it the dense leg answers alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,12 @@ class Finder:
                 else self.index.resolve(collection, at_last, asked.version)
             )
             index = described.at(asked.version)
-            analyzer = await self.analyzers.of(collection, index)
+            share = 1.0 if mode is Mode.LEXICAL else _WORDS_SHARE
+            patience = asked.deadline.remaining() * share
+            analyzer = await self.analyzers.of(collection, index, patience)
             said = sayings(query, wanted.rules, analyzer)
-            _check(index, collection, mode, analyzer)
+            if mode is Mode.LEXICAL and not _has_words(index, analyzer):
+                raise self._no_words(index, collection)
             if index.encoder != expected:
                 self.encoders_seen[collection] = index.encoder
                 encoding.cancel()
@@ -114,10 +121,11 @@ class Finder:
             if pinning is not None:
                 pinning.cancel()
 
-
-def _check(index: Index, collection: str, mode: Mode, analyzer: WordAnalyzer) -> None:
-    if mode is Mode.LEXICAL and not _has_words(index, analyzer):
-        raise Conflict(
+    def _no_words(self, index: Index, collection: str) -> SearchError:
+        """Why a collection cannot be searched by words."""
+        if self.analyzers.reads(index):
+            return DeadlineExceeded("The user dictionary was not read within the budget.")
+        return Conflict(
             f"The collection {collection} cannot be searched by words: its Milvus has no BM25"
             " or its words were cut by another version or user dictionary. Use mode dense, or"
             " rebuild it."

@@ -18,6 +18,7 @@ from services.common.errors import (
     SearchError,
 )
 from services.common.request_context import Deadline
+from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
@@ -168,6 +169,41 @@ async def test_a_failed_leg_is_named_and_the_other_answers() -> None:
     assert (ids(recalled), recalled.degraded) == ({"dense"}, ["lexical"])
     recalled = await search(FakeIndex(), FakeEncoder(error=ModelUnavailable()))
     assert (ids(recalled), recalled.degraded) == ({"lexical"}, ["dense"])
+
+
+@dataclass
+class OwnWords(FakeIndex):
+    """An index that was filled with a user dictionary, which can be read from a moment on."""
+
+    described: Index = field(
+        default_factory=lambda: Index("own", "e", WordAnalyzer(["引力波透镜"]).identity, True)
+    )
+    readable: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def words(self, index: Index, deadline: Deadline) -> list[str] | None:
+        await self.readable.wait()
+        return ["引力波透镜"]
+
+
+async def test_a_dictionary_that_is_read_late_costs_the_leg_of_words_and_no_more() -> None:
+    index = OwnWords()
+    recaller = Recaller(Finder(index, FakeEncoder(), IndexAnalyzers(Analyzers(), index)), Fusion())
+
+    async def ask(mode: Mode, seconds: float) -> Recalled:
+        wanted = Wanted(10, 10)
+        deadline = Deadline.after(seconds)
+        return await recaller.search(
+            "引力波透镜", "c", wanted, mode=mode, condition=None, deadline=deadline
+        )
+
+    recalled = await ask(Mode.HYBRID, 0.8)
+    assert (ids(recalled), recalled.degraded) == ({"dense"}, ["lexical"])
+    with pytest.raises(DeadlineExceeded, match="dictionary"):
+        await ask(Mode.LEXICAL, 0.1)
+    index.readable.set()
+    whole = await ask(Mode.HYBRID, 60)
+    assert (ids(whole), whole.degraded) == ({"dense", "lexical"}, [])
+    assert "引力波透镜" in index.ways[0]
 
 
 async def test_a_late_leg_is_cancelled_and_named_within_the_budget() -> None:

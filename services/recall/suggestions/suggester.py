@@ -94,7 +94,7 @@ class Suggester:
         if kept is None:
             return Suggested(suggestions=[], did_you_mean=None, complete=False)
         self._kept.move_to_end(name)
-        analyzer = await self.analyzers.of(name, index)
+        analyzer = await self.analyzers.of(name, index, deadline.remaining())
         found = kept.index.suggest(asked.typed, asked.limit + _SLIPS, asked.frequent)
         # A slip that many people make becomes a frequent query, which finds little; it is left out.
         suggestions = [
@@ -154,7 +154,7 @@ class Suggester:
             behind = page[-1][0]
             # Pauses leave half of the time to searches.
             await asyncio.sleep(time.perf_counter() - before)
-        analyzer = await self.analyzers.of(name, index)
+        analyzer = await self.analyzers.of(name, index, _PAGE_SECONDS)
         await asyncio.to_thread(readings)
         made = await indexed(list(collected.texts.values()), analyzer)
         took = time.perf_counter() - started
