@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +11,7 @@ from kombu.entity import Queue
 from redis import Redis as Client
 from redis.exceptions import RedisError
 
+from services.common.breaker import CircuitBreaker
 from services.common.errors import Unavailable
 from services.common.redis_address import RedisAddress
 from services.common.redis_client import FAILURES, opened_redis
@@ -34,6 +35,22 @@ from tests.redis_sets import (
 from tests.servers import valkey
 
 _SECRET = quote(PASSWORD, safe="")
+
+
+async def test_an_error_that_nobody_foresaw_ends_a_probe_too() -> None:
+    """Otherwise the breaker waits for the end of the probe for ever, and refuses every call."""
+    redis = GuardedRedis(cast("Any", None), "state", CircuitBreaker(failures=1, rest_seconds=0.0))
+
+    async def ends(error: Exception | None) -> str:
+        if error is not None:
+            raise error
+        return "answered"
+
+    with pytest.raises(Unavailable):
+        await redis.call(ends(RedisError()))
+    with pytest.raises(AttributeError):
+        await redis.call(ends(AttributeError()))
+    assert await redis.call(ends(None)) == "answered"
 
 
 async def test_a_certificate_decides_who_is_asked(tmp_path: Path) -> None:

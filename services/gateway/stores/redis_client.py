@@ -35,7 +35,7 @@ class GuardedRedis:
         except FAILURES as error:
             self.breaker.failed()
             raise self.away() from error
-        except asyncio.CancelledError:
+        except BaseException:  # A probe whose end is not reported would block all further calls.
             self.breaker.abandoned()
             raise
         self.breaker.succeeded()
