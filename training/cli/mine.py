@@ -78,7 +78,9 @@ def main(
             help="Share of the answer's cosine above which a document counts as an answer too",
         ),
     ] = _DEFAULT.ceiling,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn")] = _DEFAULT.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the negatives and, without --ids, of the sample")
+    ] = _DEFAULT.seed,
 ) -> None:
     """Find hard negatives: documents that the encoder ranks high although they are not the answer.
 
