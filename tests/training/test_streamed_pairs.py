@@ -169,6 +169,19 @@ def test_memory_does_not_follow_the_number_of_malformed_lines(tmp_path: Path) ->
     assert str(report).endswith("line 21: 1 columns, 2 expected; and 19980 more)")
 
 
+@pytest.mark.parametrize("content", [b"", b"one\n" * 500, b"\xff" * 2_000], ids=["", "one", "ff"])
+def test_a_file_that_changes_under_a_run_is_one_clear_error(
+    content: bytes, files: PairFiles
+) -> None:
+    pairs = StreamedPairs(files, {}, 0.0).split(np.random.default_rng(1))[0]
+    (own,) = files.pairs
+    with own.open("r+b") as stream:
+        stream.truncate(0)
+        stream.write(content)
+    with pytest.raises(DataInvalid, match=r"own\.tsv has changed while its lines were being read"):
+        list(pairs)
+
+
 def test_documents_are_found_by_id(tmp_path: Path) -> None:
     path, again = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     rows = [{"id": f"d{n}", "title": f"题{n}", "text": f"文{n}"} for n in range(50)]

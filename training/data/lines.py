@@ -62,17 +62,22 @@ class _Files(Generic[E]):
     """The open files that a sequence and its selections share."""
 
     def __init__(self, files: Sequence[LineFile[E]]) -> None:
-        self._parsers = [file.parse for file in files]
+        self._files = files
         self._streams = [file.path.open("rb") for file in files]
         for stream in self._streams:
             finalize(self, stream.close)
 
     def example(self, place: int) -> E:
         number = place >> _FILE_BITS
-        stream = self._streams[number]
+        file, stream = self._files[number], self._streams[number]
         offset = place & ((1 << _FILE_BITS) - 1)
         stream.seek(offset)
-        return self._parsers[number](text_of_line(stream.readline(), first=offset == 0))
+        try:
+            return file.parse(text_of_line(stream.readline(), first=offset == 0))
+        except (Malformed, UnicodeDecodeError) as error:
+            raise DataInvalid(
+                f"{file.path} has changed while its lines were being read; start the run again"
+            ) from error
 
 
 class Lines(Sequence[E]):
