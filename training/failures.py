@@ -2,7 +2,7 @@
 
 TrainingError
 ├── RecipeInvalid      a setting is missing or wrong
-├── DataInvalid        a file without a usable line
+├── DataInvalid        a file without a usable line, or a damaged one
 ├── ModelUnknown       neither a directory nor a model that paddlenlp knows
 ├── PositionsExceeded  a text may be longer than the network reads
 ├── RunMismatch        the run directory belongs to other settings or data
@@ -29,7 +29,7 @@ class RecipeInvalid(TrainingError):
 
 
 class DataInvalid(TrainingError):
-    """A file without a single usable line, or one that does not exist."""
+    """A file without a single usable line, one that is damaged, or one that does not exist."""
 
 
 class ModelUnknown(TrainingError):

@@ -191,6 +191,24 @@ def test_a_run_that_kept_nothing_is_begun_anew(ernie: Path, data: Path, tmp_path
     assert len(_column(tmp_path, "loss")) == 1
 
 
+@pytest.mark.parametrize("name", ["network.pdparams", "optimizer.pdopt", "last.json"])
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_a_damaged_checkpoint_is_one_clear_error(
+    name: str, left: float, ernie: Path, data: Path, tmp_path: Path
+) -> None:
+    """As a disk leaves it that lost its power."""
+    recipe = _recipe("simcse", ernie, data, tmp_path, steps=1)
+    train(recipe, _objective(recipe))
+    (file,) = (tmp_path / "checkpoints").rglob(name)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(left * len(content))])
+    with pytest.raises(DataInvalid, match=r"checkpoints is damaged; remove this folder"):
+        train(recipe, _objective(recipe))
+    for each in sorted((tmp_path / "checkpoints").rglob("*"), reverse=True):
+        each.rmdir() if each.is_dir() else each.unlink()
+    train(recipe, _objective(recipe))
+
+
 def test_other_data_do_not_continue_a_run(data: Path, tmp_path: Path) -> None:
     papers, ernie = tmp_path / "literature_papers.jsonl", tiny_ernie(tmp_path / "ernie")
     papers.write_bytes((data / papers.name).read_bytes())

@@ -11,6 +11,7 @@ from paddle import nn
 from paddle.optimizer import Optimizer
 
 from training.data.stream import Position
+from training.failures import DataInvalid
 
 POINTER = "last.json"
 OPTIMIZER = "optimizer.pdopt"
@@ -48,17 +49,26 @@ def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: Opti
 
 
 def restore(directory: Path, network: nn.Layer, optimizer: Optimizer) -> Progress | None:
-    """Loads the last checkpoint into `network` and `optimizer`; returns None if there is none."""
+    """Loads the last checkpoint into `network` and `optimizer`; returns None if there is none.
+    Raises DataInvalid if it is damaged."""
     pointer = directory / POINTER
     if not pointer.is_file():
         return None
-    saved = json.loads(pointer.read_text(encoding="utf-8"))
-    target = directory / saved.pop("checkpoint")
-    network.set_state_dict(paddle.load(str(target / "network.pdparams")))
+    try:
+        saved = json.loads(pointer.read_text(encoding="utf-8"))
+        target = directory / saved.pop("checkpoint")
+        weights = paddle.load(str(target / "network.pdparams"))
+        state = paddle.load(str(target / OPTIMIZER))
+        position = Position(**saved.pop("position"))
+        progress = Progress(position=position, **saved)
+    except Exception as error:  # Paddle raises errors of many kinds for a damaged file.
+        raise DataInvalid(
+            f"the checkpoint in {directory} is damaged; remove this folder to train from the start"
+        ) from error
+    network.set_state_dict(weights)
     current = {name: parameter.name for name, parameter in network.named_parameters()}
-    optimizer.set_state_dict(_renamed(paddle.load(str(target / OPTIMIZER)), current))
-    position = Position(**saved.pop("position"))
-    return Progress(position=position, **saved)
+    optimizer.set_state_dict(_renamed(state, current))
+    return progress
 
 
 def _renamed(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
