@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.launcher import down
 from xunwen.embedded.leftovers import end_leftovers, leftovers
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
@@ -76,6 +78,22 @@ def test_killing_supervisord_ends_its_parts(settings: EmbeddedSettings) -> None:
         assert supervisord is not None
         os.kill(supervisord, signal.SIGKILL)
         until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_supervisord_that_hangs_is_told_and_ended(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xunwen.embedded.supervision._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("xunwen.embedded.leftovers._POLITE_SECONDS", 0.5)
+    with supervised(settings, part("sleeper", "import time; time.sleep(600)")) as supervisor:
+        supervisord = supervisor.pid()
+        assert supervisord is not None
+        os.kill(supervisord, signal.SIGSTOP)
+        assert supervisor.running(), "another start must not end what it cannot ask"
+        with pytest.raises(EmbeddedError, match=r"does not answer.*`xunwen down`"):
+            supervisor.processes()
+        down(settings)
+        assert leftovers(settings) == []
 
 
 def test_what_ignores_a_polite_end_is_ended_before_the_next_start(

@@ -5,6 +5,7 @@ import http.client
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import xmlrpc.client
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import Faults, SupervisorTransport
+from supervisor.xmlrpc import Faults
 
+from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
 
@@ -23,6 +25,8 @@ MARK = "XUNWEN_EMBEDDED_HOME"
 
 _MAX_SOCKET_PATH = 100
 _SHORT = Path("/tmp")  # noqa: S108 - TMPDIR may be another folder where the system is stopped
+_ANSWER_SECONDS = 30.0
+"""supervisord answers in milliseconds."""
 _NOT_ANSWERING = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
@@ -68,9 +72,11 @@ class Supervisor:
             )
 
     def running(self) -> bool:
-        """Whether supervisord answers."""
+        """Whether supervisord answers, or hangs."""
         try:
             return bool(self._call("getState")["statename"])
+        except _Hanging:
+            return True
         except _NOT_ANSWERING:
             return False
 
@@ -80,19 +86,21 @@ class Supervisor:
             self._call("getState")
         except xmlrpc.client.Fault as fault:
             return bool(fault.faultCode == Faults.SHUTDOWN_STATE)
-        except _NOT_ANSWERING:
+        except (_Hanging, *_NOT_ANSWERING):
             return False
         return False
 
     def pid(self) -> int | None:
-        """The process id of supervisord; None if it does not answer."""
+        """The process id of supervisord; None if it does not answer. Raises EmbeddedError if it
+        hangs."""
         try:
             return int(self._call("getPID"))
         except _NOT_ANSWERING:
             return None
 
     def processes(self) -> list[ProcessState]:
-        """The state of each part; empty if supervisord does not answer."""
+        """The state of each part; empty if supervisord does not answer. Raises EmbeddedError if it
+        hangs."""
         try:
             infos = self._call("getAllProcessInfo")
         except _NOT_ANSWERING:
@@ -111,14 +119,53 @@ class Supervisor:
         """Asks supervisord to stop all parts and itself; returns False if it does not answer."""
         try:
             self._call("shutdown")
-        except _NOT_ANSWERING:
+        except (_Hanging, *_NOT_ANSWERING):
             return False
         return True
 
     def _call(self, method: str) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
-            return getattr(proxy.supervisor, method)()
+        transport = _Transport(self._socket)
+        try:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+                return getattr(proxy.supervisor, method)()
+        except TimeoutError as error:
+            raise _Hanging(
+                f"The supervisor in {self._settings.home} does not answer; `xunwen down` ends it"
+                " and all parts."
+            ) from error
+
+
+class _Hanging(EmbeddedError):
+    """supervisord is there and does not answer, since it is held or its machine is too busy."""
+
+
+class _Transport(xmlrpc.client.Transport):
+    """Calls over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        """A new connection, which is closed with the transport."""
+        connection = _Connection(str(self._path), timeout=_ANSWER_SECONDS)
+        self._connection = (host, connection)
+        return connection
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to a Unix socket, whose path takes the place of the host."""
+
+    def connect(self) -> None:
+        """Opens the socket."""
+        opened = socket.socket(socket.AF_UNIX)
+        opened.settimeout(self.timeout)
+        try:
+            opened.connect(self.host)
+        except OSError:
+            opened.close()
+            raise
+        self.sock = opened
 
 
 def socket_path(settings: EmbeddedSettings) -> Path:
