@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from xunwen.embedded.launcher import remember
 from xunwen.embedded.settings import EmbeddedSettings, last_settings
 
@@ -22,3 +24,21 @@ def test_a_note_that_cannot_be_read_is_none(settings: EmbeddedSettings) -> None:
     for content in ("", "[]", '{"gateway_port": "many"}'):
         (settings.run_dir / "settings.json").write_text(content)
         assert last_settings(settings) == settings
+
+
+@pytest.mark.parametrize(
+    ("host", "required", "asked"),
+    [
+        ("127.0.0.1", None, False),
+        ("::1", None, False),
+        ("0.0.0.0", None, True),
+        ("0.0.0.0", "false", False),
+        ("127.0.0.1", "true", True),
+    ],
+)
+def test_who_is_asked_for_a_key(
+    host: str, required: str | None, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if required is not None:
+        monkeypatch.setenv("XUNWEN_GATEWAY_REQUIRE_KEYS", required)
+    assert EmbeddedSettings(gateway_host=host).asks_for_keys is asked

@@ -141,8 +141,6 @@ def _address(settings: "EmbeddedSettings", _: str) -> None:
 
 
 def _welcome(settings: "EmbeddedSettings", last: str) -> None:
-    from services.gateway.settings import GatewaySettings
-
     url = settings.gateway_url
     ready = ("\nXunwen is ready:", "bold green")
     console.print(Text.assemble(ready, f" {url}   API: {url}/docs"))
@@ -154,7 +152,7 @@ def _welcome(settings: "EmbeddedSettings", last: str) -> None:
         soft_wrap=True,
     )
     console.print("  xunwen index your.csv --collection papers")
-    if GatewaySettings(host=settings.gateway_host).keys_on:
+    if settings.asks_for_keys:
         console.print("Calls need an API key: `xunwen keys create NAME --scope admin` makes one.")
     console.print(f"Data and logs: {settings.home}. {last}", soft_wrap=True)
 

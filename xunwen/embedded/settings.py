@@ -116,6 +116,14 @@ class EmbeddedSettings(BaseSettings):
         """The address of the gateway on this machine."""
         return f"http://{reached_host(self.gateway_host)}:{self.gateway_port}"
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether the gateway asks for API keys, by its own settings."""
+        # The address of the gateway is read from here also where the gateway is not installed.
+        from services.gateway.settings import GatewaySettings
+
+        return GatewaySettings(host=self.gateway_host).keys_on
+
 
 def last_settings(settings: EmbeddedSettings) -> EmbeddedSettings:
     """The settings of the last start in this home directory; the given ones if none was."""
