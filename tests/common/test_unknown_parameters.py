@@ -33,7 +33,7 @@ _FOREIGN = "clients of other services send their own, as they do members of the 
 TAKES_UNKNOWN = {
     **dict.fromkeys(("/livez", "/readyz", "/metrics"), _PROBE),
     **dict.fromkeys(("/v1/embeddings", "/v1/rerank", "/v2/rerank", "/rerank"), _FOREIGN),
-    **dict.fromkeys(("/v1/models", "/retrieval", "/mcp"), _FOREIGN),
+    **dict.fromkeys(("/v1/models", "/v1/models/{model}", "/retrieval", "/mcp"), _FOREIGN),
 }
 """Paths of the routes that take unknown parameters by design, with the reason."""
 

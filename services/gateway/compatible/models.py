@@ -2,9 +2,11 @@
 answer."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
+from services.common.documents import STORED_ID_PATTERN
 from services.common.errors import NotFound, Unavailable
 from services.common.service_client import ServiceClient
 from services.common.wire.encode import ModelInfo
@@ -27,7 +29,11 @@ async def models(recall: Recall, rank: Rank) -> Models:
 
 
 @router.get("/v1/models/{model:path}", summary="One of the models that answer")
-async def one_model(model: str, recall: Recall, rank: Rank) -> Model:
+async def one_model(
+    model: Annotated[str, Path(json_schema_extra={"pattern": STORED_ID_PATTERN})],
+    recall: Recall,
+    rank: Rank,
+) -> Model:
     """Describes the model with this name or fingerprint."""
     known = await _known(recall, rank)
     for one in known:
