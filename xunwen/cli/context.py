@@ -50,9 +50,10 @@ class Output(Console):
     @property  # type: ignore[misc]  # nobody sets it
     def size(self) -> ConsoleDimensions:
         size = super().size
-        if self.is_terminal or "COLUMNS" in os.environ:
+        if self.is_terminal:
             return size
-        return ConsoleDimensions(_UNWRAPPED, size.height)
+        columns = os.environ.get("COLUMNS", "")
+        return ConsoleDimensions(int(columns) if columns.isdigit() else _UNWRAPPED, size.height)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
