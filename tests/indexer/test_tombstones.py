@@ -41,6 +41,9 @@ class Book:
     def __init__(self, oldest: int | None) -> None:
         self.oldest = oldest
 
+    async def forget_refused(self) -> None:
+        """No upload was refused."""
+
     def all(self) -> list[Any]:
         return [SimpleNamespace(manifest=SimpleNamespace(collection=NAME), end=None)]
 
