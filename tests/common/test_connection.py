@@ -446,7 +446,6 @@ def impatient() -> Iterator[str]:
         ([b"\r\n"], []),
         ([GET, HOST], []),
         ([GET + HOST + b"\r\n", b"GET /"], [200]),
-        ([GET + HOST + b"\r\n", b"\r\n"], [200]),
         ([b"GET /slow?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\n" + GET], [200]),
         ([b"GET /slow?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\n", GET], [200]),
         ([b"POST /unread HTTP/1.1\r\n" + HOST + b"content-length: 1\r\n\r\n", b"aGET"], [200]),
@@ -457,6 +456,15 @@ def test_a_head_that_takes_too_long_ends_the_connection(
 ) -> None:
     """`say` returns only because the service closes the connection, and waits 30 seconds."""
     assert [answer.status for answer in answers(say(impatient, *parts))] == statuses
+
+
+def test_a_blank_line_behind_an_answer_begins_a_head(impatient: str) -> None:
+    with connect(impatient) as raw:
+        raw.sendall(GET + HOST + b"\r\n")
+        said = raw.recv(65_536)  # In one packet with the request the line would belong to it.
+        raw.sendall(b"\r\n")
+        said += b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert [answer.status for answer in answers(said)] == [200]
 
 
 @pytest.mark.parametrize("before", [b"", GET + HOST + b"\r\n"])
