@@ -120,11 +120,10 @@ def test_without_recall_or_milvus_cached_answers_are_given_and_named(
 ) -> None:
     for part in ("recall", "milvus"):
         known = f"{part} 在时问过的问题"
-        # No answer is stored while the state, which the test before this took away, is not read.
+        # What the test before this took away may not have been missed or found again everywhere.
         give_up = time.monotonic() + 30
-        while not (answer := asked(http, known).json())["cached"]:
+        while not (answer := asked(http, known).json()).get("cached") or answer["degraded"]:
             assert time.monotonic() < give_up
-        assert answer["degraded"] == []
         with stack.without(part):
             unknown = asked(http, f"{part} 不在时才问的问题", budget_ms=3000)
             assert unknown.status_code == 503, unknown.text
