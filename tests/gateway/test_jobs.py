@@ -20,6 +20,7 @@ from services.gateway.access.keys import ApiKey
 from services.gateway.app import create_app
 from services.gateway.indexing.jobs import inline
 from services.gateway.settings import GatewaySettings
+from tests.turns import turns_beside
 
 APP = create_app(GatewaySettings())
 LINES = b'{"id": "1", "title": "a"}\n'
@@ -154,19 +155,10 @@ async def test_documents_in_json_are_handed_on_in_utf_8(query: str, kind: str, m
 async def test_others_are_served_while_many_documents_in_json_are_checked() -> None:
     documents = [{"id": str(n), "title": "冻土", "text": "路基" * 100} for n in range(10_000)]
     body = orjson.dumps({"documents": documents})
-    served = 0
-
-    async def others() -> None:
-        nonlocal served
-        while True:
-            await asyncio.sleep(0.001)
-            served += 1
-
-    waiting = asyncio.create_task(others())
-    read = await inline(body)
-    waiting.cancel()
+    async with turns_beside() as turns:
+        read = await inline(body)
     assert len(read.documents) == 10_000
-    assert served > 1
+    assert turns.taken > 1
 
 
 @pytest.mark.parametrize(

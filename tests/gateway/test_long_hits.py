@@ -1,6 +1,5 @@
 """Hits with long texts: their highlights keep nobody waiting."""
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ from services.gateway.search.answers import Answered
 from services.gateway.search.cascade import Cascade, CascadeResult
 from services.gateway.search.hits import RecallAnswer
 from tests.gateway.cascades import CountingRecall, PlainRank, ask
+from tests.turns import turns_beside
 
 SENTENCE = "水稻病害的识别与卫星姿态控制方法研究。"
 LENGTH = 20_000
@@ -30,18 +30,9 @@ async def answered(texts: list[str]) -> Answered:
 
 async def test_others_are_served_while_long_texts_are_marked() -> None:
     """One search for the longest texts would else stop its gateway for seconds."""
-    served = 0
-
-    async def others() -> None:
-        nonlocal served
-        while True:
-            await asyncio.sleep(0.001)
-            served += 1
-
-    waiting = asyncio.create_task(others())
-    await answered([(SENTENCE * LENGTH)[:LENGTH]] * 20)
-    waiting.cancel()
-    assert served > 1
+    async with turns_beside() as turns:
+        await answered([(SENTENCE * LENGTH)[:LENGTH]] * 20)
+    assert turns.taken > 1
 
 
 @pytest.mark.parametrize(
