@@ -7,17 +7,22 @@ from services.gateway.search.answers import CacheState
 from services.gateway.search.warming import Warmer
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall
-from tests.gateway.chains import replica, written
+from tests.gateway.chains import Replica, replica, written
+
+
+async def asked_often(one: Replica) -> None:
+    """Asks three queries, the first of them most often."""
+    for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
+        for _ in range(times):
+            await one.ask(query)
+    await one.hot.flush()
 
 
 @pytest.mark.usefixtures("version")
 async def test_hot_queries_are_computed_after_a_rebuild_and_only_then(redis: GuardedRedis) -> None:
     async with replica(redis, redis, CountingRecall()) as one:
         warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
-        for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
-            for _ in range(times):
-                await one.ask(query)
-        await one.hot.flush()
+        await asked_often(one)
         top = await one.hot.top("notes", 2)
         assert [(each.search.query, each.count) for each in top] == [("甲", 3), ("乙", 2)]
         await warmer.look("notes")
@@ -56,10 +61,7 @@ async def test_a_frequent_query_that_is_no_longer_valid_leaves_the_others_to_be_
     """A field by which it sorts may be gone with the index before."""
     async with replica(redis, redis, CountingRecall()) as one:
         warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
-        for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
-            for _ in range(times):
-                await one.ask(query)
-        await one.hot.flush()
+        await asked_often(one)
         await warmer.look("notes")
         one.recall.index = "notes__2"
         one.recall.refused = {"甲"}
@@ -76,10 +78,7 @@ async def test_what_could_not_be_computed_is_computed_at_the_next_look(
     """Recall may be away for a moment just after the switch."""
     async with replica(redis, redis, CountingRecall()) as one:
         warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
-        for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
-            for _ in range(times):
-                await one.ask(query)
-        await one.hot.flush()
+        await asked_often(one)
         await warmer.look("notes")
         one.recall.index = "notes__2"
         await written(redis)
