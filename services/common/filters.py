@@ -26,7 +26,7 @@ from hashlib import blake2b
 from typing import Any
 
 from services.common.collection import Field
-from services.common.errors import InvalidFilter
+from services.common.errors import Conflict, InvalidFilter
 from services.common.field_names import RULE, is_field_name
 from services.common.operands import COMPARISONS, check_bounds, check_value, kind_of
 from services.common.typed_columns import (
@@ -66,6 +66,16 @@ def facets(fields: Mapping[str, Any]) -> dict[str, str | int]:
         if kind := kind_of(value):
             marks[name] = kind
     return marks
+
+
+def check_prepared(expression: str, collection: str, *, prepared: bool) -> None:
+    """Raises Conflict for an expression that is not empty on a collection whose rows are not
+    prepared for filters."""
+    if expression and not prepared:
+        raise Conflict(
+            f"The collection {collection} was filled by an earlier version, which did not prepare"
+            " its rows for filters; rebuild it, or leave the filter out."
+        )
 
 
 def compile_filter(

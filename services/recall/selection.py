@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.common.errors import Conflict
-from services.common.filters import compile_filter
+from services.common.filters import check_prepared, compile_filter
 from services.recall.domain import Index
 
 
@@ -18,9 +17,5 @@ def selection(
     that filters need.
     """
     expression = compile_filter(condition, index.typed, partition)
-    if expression and not index.filters:
-        raise Conflict(
-            f"The collection {collection} was filled by an earlier version, which did not prepare"
-            " its rows for filters; rebuild it, or leave the filter out."
-        )
+    check_prepared(expression, collection, prepared=index.filters)
     return expression

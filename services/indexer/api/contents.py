@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from services.common.collection import NAME_PATTERN, PhysicalName
 from services.common.documents import SHOWN, DocumentId
-from services.common.errors import Conflict, DocumentNotFound, OriginalNotFound
-from services.common.filters import compile_filter
+from services.common.errors import DocumentNotFound, OriginalNotFound
+from services.common.filters import check_prepared, compile_filter
 from services.common.wire.contents import (
     CollectionStatistics,
     DocumentPage,
@@ -47,7 +47,7 @@ async def page(
     behind = "" if options.after is None else id_behind(options.after)
     expression = compile_filter(options.filter)
     physical = await collections.live(name)
-    _check_filters(physical, expression)
+    check_prepared(expression, physical.name, prepared=physical.layout >= 2)
     rows = await collections.index.page(physical, behind, options.limit, expression, vectors=False)
     more = len(rows) == options.limit
     return DocumentPage(
@@ -70,7 +70,7 @@ async def export(
     """All documents, or those of a filter, as a file that an index job reads back."""
     expression = compile_filter(options.filter)
     physical = await collections.live(name)
-    _check_filters(physical, expression)
+    check_prepared(expression, physical.name, prepared=physical.layout >= 2)
     dimension = await collections.index.dimension(physical) if options.vectors else None
     pages = collections.index.pages(physical, expression, vectors=options.vectors)
     content = exported(_whole(collections.index, physical, pages), options.format, dimension)
@@ -136,16 +136,6 @@ async def original(
 async def statistics(book: StatisticsDep, name: Name) -> CollectionStatistics:
     """Statistics of the documents: their fields, the kinds and the most frequent values of each."""
     return await book.of(name)
-
-
-def _check_filters(physical: PhysicalName, expression: str) -> None:
-    """Raises Conflict for a filter on a collection of a version that prepared no rows for
-    filters."""
-    if expression and physical.layout < 2:
-        raise Conflict(
-            f"The collection {physical.name} was filled by an earlier version, which did not"
-            " prepare its rows for filters; rebuild it, or leave the filter out."
-        )
 
 
 def _listed(row: Row, names: list[str] | None) -> ListedDocument:
