@@ -197,7 +197,7 @@ def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: P
 def test_a_file_that_is_written_to_while_it_is_sent(
     extra: bytes, gateway: ScriptedGateway, do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a file that grows, what it held at first is sent; one that shrinks is not whole."""
+    """A file that grows is sent as it was at first; one that shrinks is told as not whole."""
     file = tmp_path / "a.jsonl"
     first = b'{"id": "1", "title": "a"}\n' * 1_000
     file.write_bytes(first)

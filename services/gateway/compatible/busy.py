@@ -10,7 +10,8 @@ from services.common.service_client import ServiceClient
 Answer = TypeVar("Answer", bound=BaseModel)
 
 _ATTEMPTS = 3
-"""Times that a portion is asked for; each may take the whole budget of a call of the service."""
+"""Number of times that a portion is asked for; each may take the whole budget of a call of the
+service."""
 _RETRY_SECONDS = 10.0
 
 

@@ -158,7 +158,8 @@ def _blocks(text: str) -> Iterator[tuple[int, Block]]:
     for block in parse_string(_SPACED.sub("@", text)).blocks:
         place = block.start_line or 0
         if isinstance(block, DuplicateBlockKeyBlock):
-            # Of entries with one id the last one is taken, in one line as in several.
+            # If entries share an id, the last one is taken, whether they stand in one line or in
+            # several.
             yield from ((place, again) for again in parse_string(block.raw or "").blocks)
         else:
             yield place, block
