@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.errors import InvalidFilter
-from services.common.filters import compile_filter
+from services.common.errors import Conflict, InvalidFilter
+from services.common.filters import check_prepared, compile_filter
 
 _WRITTEN = re.compile(
     r"""\["[A-Za-z_][A-Za-z0-9_]*(?:=[0-9a-f]{16})?"\]|("(?:[^"\\\n\r\t]|\\["\\])*")"""
@@ -154,3 +154,13 @@ def test_deep_nesting_is_refused() -> None:
 
 def test_no_filter_is_no_expression() -> None:
     assert compile_filter(None) == compile_filter({}) == ""
+
+
+def test_a_filter_on_rows_that_are_not_prepared_is_refused() -> None:
+    expression = compile_filter({"year": 2015})
+    check_prepared(expression, "notes", prepared=True)
+    check_prepared("", "notes", prepared=False)
+    with pytest.raises(Conflict) as refused:
+        check_prepared(expression, "notes", prepared=False)
+    assert "notes" in refused.value.detail
+    assert "rebuild it" in refused.value.detail
