@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 from training.cli.evaluate import app
 from training.data.judged import Form, JudgedExample, read_graded
 from training.data.splits import Split, held_out_query, split_of
-from training.evaluation.literature import first_sentence
+from training.evaluation.literature import first_sentence, read_natural
 from training.evaluation.tasks import DataMissing, load_task
+from training.failures import DataInvalid
 
 _PAPERS = [
     {"id": "p0", "title": "甲的研究", "abstract": "甲很好.乙也好.", "keywords": ["甲", "乙"]},
@@ -124,10 +125,11 @@ def test_every_second_natural_query_judges(data_dir: Path) -> None:
     assert {*tuned.queries, *judged.queries} == {*every.queries}
 
 
-def test_every_third_paper_of_the_other_writers_judges(data_dir: Path) -> None:
+@pytest.mark.parametrize("task", ["natural_others", "title_only"])
+def test_every_third_answer_judges(task: str, data_dir: Path) -> None:
     lines = [f"ask\t问{number}\t{_ANSWERS[number // 2]}\n" for number in range(6)]
-    (data_dir / "natural_others.tsv").write_text("".join(lines), "utf-8")
-    tuned, judged, every = (load_task("natural_others", data_dir, split) for split in Split)
+    (data_dir / f"{task}.tsv").write_text("".join(lines), "utf-8")
+    tuned, judged, every = (load_task(task, data_dir, split) for split in Split)
     assert [query.text for query in judged.queries] == ["问0", "问1"]
     assert [query.text for query in tuned.queries] == ["问2", "问3", "问4", "问5"]
     assert {*tuned.queries, *judged.queries} == {*every.queries}
@@ -146,6 +148,21 @@ def test_no_shipped_paper_that_judges_is_one_that_the_other_writers_read() -> No
     assert {split_of(papers.corpus.ids[query.relevant[0]]) for query in papers.queries} == {
         Split.DEV
     }
+
+
+def test_the_shipped_queries_for_titles_are_for_titles_that_no_training_query_is_for() -> None:
+    data = Path(__file__).parents[2] / "data"
+    task = load_task("title_only", data, Split.ALL)
+    answers = {row for query in task.queries for row in query.relevant}
+    assert not any(task.corpus.texts[row] for row in answers)
+    trained = {line.paper for line in read_natural(data / "natural_titles.tsv")}
+    assert not trained & {task.corpus.ids[row] for row in answers}
+
+
+def test_queries_for_an_unknown_document_are_refused(data_dir: Path) -> None:
+    (data_dir / "title_only.tsv").write_text("ask\t问\tt9\n", "utf-8")
+    with pytest.raises(DataInvalid, match=r"t9, which is no document of literature_papers\.jsonl"):
+        load_task("title_only", data_dir)
 
 
 def test_a_missing_file_is_named(data_dir: Path) -> None:
@@ -188,7 +205,12 @@ def test_keywords_that_are_one_text_are_words(keywords: object, data_dir: Path) 
             "'keywords' is neither",
         ),
         ("natural", "natural_dev.tsv", "ask\t问", "line 2: 2 columns, 3 expected"),
-        ("natural", "natural_dev.tsv", "ask\t问\tp9", "names p9, which is no paper"),
+        (
+            "natural",
+            "natural_dev.tsv",
+            "ask\t问\tp9",
+            "names p9, which is no document of literature_papers",
+        ),
         ("questions", "DRCD_dev.json", "[]", "is not in the form of SQuAD 1.1"),
         ("questions", "DRCD_dev.json", "{", "is not in the form of SQuAD 1.1"),
     ],

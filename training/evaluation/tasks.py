@@ -1,10 +1,10 @@
 """The retrieval tasks: queries, a corpus, and the relevant documents of each query.
 
 Three tasks are made of papers, with the other titles and abstracts of the literature as
-distractors; `natural` and `natural_others` hold queries that say a paper's content in other words,
-by one writer and by others. Two show what training on literature costs elsewhere: `general` has
-ordinary question pairs, and `questions` has questions that people wrote for paragraphs of an
-encyclopaedia.
+distractors. `natural`, `natural_others` and `title_only` hold queries that say a document's content
+in other words: by one writer and by others, and for documents that have a title and no text. Two
+show what training on literature costs elsewhere: `general` has ordinary question pairs, and
+`questions` has questions that people wrote for paragraphs of an encyclopaedia.
 """
 
 import hashlib
@@ -196,14 +196,29 @@ def _natural_others(data_dir: Path, split: Split, sample: int | None) -> Task:
 
     The queries of two papers of three tune, those of every third paper judge.
     """
-    corpus, queries = _written("natural_others", data_dir, literature.OTHER_QUERIES)
+    return _thirds("natural_others", data_dir, literature.OTHER_QUERIES, split, sample)
+
+
+def _title_only(data_dir: Path, split: Split, sample: int | None) -> Task:
+    """Natural queries in the same corpus whose answers have a title and no text, by writers who
+    wrote no other queries.
+
+    Most of the corpus is such titles, and in the other natural tasks they are always wrong.
+    """
+    return _thirds("title_only", data_dir, literature.TITLE_QUERIES, split, sample)
+
+
+def _thirds(task: str, data_dir: Path, file: str, split: Split, sample: int | None) -> Task:
+    """The queries of a file, of which those for two answers of three tune and those for every third
+    judge."""
+    corpus, queries = _written(task, data_dir, file)
     place = {row: at for at, row in enumerate(dict.fromkeys(query.relevant for query in queries))}
     chosen = [
         query
         for query in queries
         if split is Split.ALL or (split is Split.TEST) is (place[query.relevant] % 3 == 0)
     ]
-    return Task("natural_others", corpus, tuple(chosen[:sample]))
+    return Task(task, corpus, tuple(chosen[:sample]))
 
 
 def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]:
@@ -219,7 +234,10 @@ def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]
     row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
     lines = literature.read_natural(data_file(data_dir, file))
     if unknown := [line.paper for line in lines if line.paper not in row_of]:
-        raise DataInvalid(f"{file} names {unknown[0]}, which is no paper of {literature.PAPERS}")
+        raise DataInvalid(
+            f"{file} names {unknown[0]}, which is no document of {literature.PAPERS} or"
+            f" {literature.TITLES}"
+        )
     return corpus, [
         Query(f"{task}-{number:04d}", line.query, (row_of[line.paper],), line.kind)
         for number, line in enumerate(lines, start=1)
@@ -232,6 +250,7 @@ TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "title_to_abstract": _title_to_abstract,
     "natural": _natural,
     "natural_others": _natural_others,
+    "title_only": _title_only,
     "general": _general,
     "questions": _questions,
 }
