@@ -13,7 +13,7 @@ import bm25s
 import numpy as np
 from pymilvus import MilvusClient
 
-from benchmarks.timing import TOP
+from benchmarks.timing import TOP, reranked
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from services.common.text import WordAnalyzer
 
@@ -28,8 +28,8 @@ Documents = Sequence[tuple[str, str]]
 
 
 def bare(documents: Documents, depth: int) -> tuple[Search, Search]:
-    """Two searches: for the ten best documents, and the same with the ranker over `depth`
-    candidates.
+    """Two searches: for the ten best documents, and the same with the ranker over the best
+    `depth` candidates.
 
     Both legs score all documents exactly; each leg's scores are divided by its best one. The models
     compute in the precision that recall and rank take.
@@ -49,9 +49,9 @@ def bare(documents: Documents, depth: int) -> tuple[Search, Search]:
         return [int(at) for at in top[np.argsort(-fused[top])]]
 
     def ranked(query: str) -> list[int]:
-        found = best(query, depth)
-        scores = ranker.score(query, [texts[at] for at in found]).reshape(-1)
-        return [found[at] for at in np.argsort(-scores)[:TOP]]
+        found = best(query, max(TOP, depth))
+        scores = ranker.score(query, [texts[at] for at in found[:depth]]).reshape(-1)
+        return reranked(found, scores.tolist())
 
     return lambda query: best(query, TOP), ranked
 
@@ -80,7 +80,7 @@ def paddlenlp_way(documents: Documents, milvus: str) -> tuple[Search, Search]:
         found = nearest(query, min(RECALLED, len(texts)))
         pairs = ranker.pair_tokens(query, [texts[at] for at in found])
         scores = ranker.forward.batch(pairs).reshape(len(found), -1)[:, 0]
-        return [found[at] for at in np.argsort(-scores)[:TOP]]
+        return reranked(found, scores.tolist())
 
     return lambda query: nearest(query, TOP), ranked
 

@@ -15,7 +15,7 @@ import os
 import sys
 
 from peer import _torch_model
-from timing import TOP, times
+from timing import TOP, reranked, times
 
 
 def main():
@@ -43,9 +43,9 @@ def txtai(request):
     similarity = Similarity(_torch_model(request, 1), crossencode=True)
 
     def rank(query):
-        found = embeddings.search(query, request["depth"])
-        scored = similarity(query, [each["text"] for each in found])
-        return [found[at] for at, _ in scored[:TOP]]
+        found = embeddings.search(query, max(TOP, request["depth"]))
+        scores = dict(similarity(query, [each["text"] for each in found[: request["depth"]]]))
+        return reranked(found, [scores[at] for at in range(len(scores))])
 
     return lambda query: embeddings.search(query, TOP), rank
 
@@ -85,10 +85,9 @@ def haystack(request):
         return joiner.run(documents=legs, top_k=top)["documents"]
 
     def rank(query):
-        found = recall(query, request["depth"])
-        scores = ranker.predict([(query, each.content) for each in found], show_progress_bar=False)
-        order = sorted(range(len(found)), key=lambda at: -scores[at])
-        return [found[at] for at in order[:TOP]]
+        found = recall(query, max(TOP, request["depth"]))
+        pairs = [(query, each.content) for each in found[: request["depth"]]]
+        return reranked(found, ranker.predict(pairs, show_progress_bar=False))
 
     return recall, rank
 
@@ -113,12 +112,9 @@ def langchain(request):
     store.add_texts(list(texts), metadatas=[{"name": name} for name in names])
 
     def rank(query):
-        found = store.similarity_search(query, k=request["depth"])
-        scores = ranker.predict(
-            [(query, each.page_content) for each in found], show_progress_bar=False
-        )
-        order = sorted(range(len(found)), key=lambda at: -scores[at])
-        return [found[at] for at in order[:TOP]]
+        found = store.similarity_search(query, k=max(TOP, request["depth"]))
+        pairs = [(query, each.page_content) for each in found[: request["depth"]]]
+        return reranked(found, ranker.predict(pairs, show_progress_bar=False))
 
     return lambda query: store.similarity_search(query, k=TOP), rank
 

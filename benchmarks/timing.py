@@ -3,6 +3,9 @@ run it."""
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Hit = TypeVar("Hit")
 
 TOP = 10
 """Number of hits that a search answers."""
@@ -23,3 +26,10 @@ def times(
         if not least <= len(hits) <= TOP:
             raise RuntimeError(f"{len(hits)} hits instead of {TOP}")
     return took[1:]
+
+
+def reranked(found: Sequence[Hit], scores: Sequence[float]) -> list[Hit]:
+    """The best TOP hits of a search that ranks the first of what it found: these by their scores,
+    then the others in the order in which they were found."""
+    best = sorted(range(len(scores)), key=lambda at: -scores[at])
+    return [*(found[at] for at in best), *found[len(scores) :]][:TOP]
