@@ -113,6 +113,15 @@ async def search_once(http: httpx.AsyncClient, query: str, options: dict[str, An
     return Answer(took_ms, response.status_code, body["stages"], body["degraded"])
 
 
+def whole(response: httpx.Response) -> dict[str, Any]:
+    """The body of an answer. Raises RuntimeError for one that is cached or lacks a part, which
+    took less work."""
+    body: dict[str, Any] = response.raise_for_status().json()
+    if body["cached"] or body["degraded"]:
+        raise RuntimeError(f"An answer of {response.url} is cached or lacks {body['degraded']}.")
+    return body
+
+
 def summary(answers: Sequence[Answer]) -> dict[str, Any]:
     """The figures of several searches: milliseconds of the whole and of each stage, statuses, and
     what was left out."""

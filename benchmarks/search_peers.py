@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -36,7 +35,6 @@ TRIAL_QUERIES = 4
 MAX_TOKENS = 160
 """Limit in tokens of a pair, the same for every ranker."""
 _SECONDS = 3600
-_AGAIN_SECONDS = 0.2
 
 Times = dict[str, list[float]]
 """Milliseconds of each query, under `recall` and `ranked`."""
@@ -79,9 +77,7 @@ def _ours(url: str, queries: Sequence[str], ranked: Sequence[str]) -> Times:
 
         def search(query: str, rank: bool) -> list[Any]:
             body = {"query": query, "rank": rank, "budget_ms": 30_000}
-            while (answer := http.post("/v1/search", json=body)).status_code == 503:
-                time.sleep(_AGAIN_SECONDS)
-            hits: list[Any] = answer.raise_for_status().json()["hits"]
+            hits: list[Any] = cold.whole(http.post("/v1/search", json=body))["hits"]
             return hits
 
         return {

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import floor
-from benchmarks.search_peers import DEPTH
+from benchmarks.search_peers import DEPTH, _ours
 from benchmarks.texts import literature
 from benchmarks.timing import TOP, reranked, times
+from tests.client.scripted import scripted_gateway
 from tests.models import tiny_encoder, tiny_ranker
 
 FOUND = [f"d{number}" for number in range(12)]
@@ -39,3 +40,23 @@ def test_the_floor_answers_ten_hits_whatever_the_depth(
         searches = floor.bare(documents, depth)
         for search in searches:
             assert len(times(search, ["卫星姿态", "水稻病害"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "counts"),
+    [
+        ({"cached": False, "degraded": []}, True),
+        ({"cached": True, "degraded": []}, False),
+        ({"cached": False, "degraded": ["rank"]}, False),
+    ],
+)
+def test_an_answer_that_took_less_work_is_no_figure(
+    answer: dict[str, object], counts: bool
+) -> None:
+    with scripted_gateway() as gateway:
+        gateway.answer(200, {"hits": [], **answer})
+        if counts:
+            assert len(_ours(gateway.url, ["a", "b"], ["c", "d"])["ranked"]) == 1
+        else:
+            with pytest.raises(RuntimeError, match="is cached or lacks"):
+                _ours(gateway.url, ["a", "b"], ["c", "d"])
