@@ -32,7 +32,9 @@ def main(run: Run) -> None:
     sets |= {"mixed": documents(MIXED), "single 16": sets[next(iter(sets))][:SINGLES]}
     ways: dict[str, Callable[[Sequence[str]], object]] = {
         "ours": encoder.encode,
-        "Paddle Inference, padded to the longest": _plain(run.options.thread_count()),
+        "Paddle Inference, padded to the longest": _plain(
+            run.options.thread_count(), encoder.manifest.max_tokens
+        ),
     }
     request = run.request(
         "embed", MODEL, rounds=ROUNDS, max_tokens=encoder.manifest.max_tokens,
@@ -58,7 +60,7 @@ def _singly(way: Callable[[Sequence[str]], object], texts: Sequence[str]) -> Non
         way([text])
 
 
-def _plain(threads: int) -> Callable[[Sequence[str]], object]:
+def _plain(threads: int, max_tokens: int) -> Callable[[Sequence[str]], object]:
     """Encodes as PaddleNLP's examples do: Paddle Inference with its defaults, in batches of 32
     texts in the given order, padded to the longest."""
     with warnings.catch_warnings():
@@ -71,7 +73,7 @@ def _plain(threads: int) -> Callable[[Sequence[str]], object]:
     config.set_cpu_math_library_num_threads(threads)
     predictor = inference.create_predictor(config)
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
-    tokenizer.enable_truncation(256)
+    tokenizer.enable_truncation(max_tokens)
     tokenizer.enable_padding(pad_id=1, pad_token="<pad>")
 
     def run(inputs: Sequence[str]) -> None:

@@ -55,6 +55,7 @@ def test_two_systems(stack: Stack, folder: Path) -> None:
 def test_embed_and_rerank(folder: Path) -> None:
     printed = run(folder, "-m", "benchmarks", "embed", "rerank", "--peers", "")
     assert "padded to the longest" in printed
+    assert "60 candidates with abstracts, all read" in printed
 
 
 @pytest.mark.soak
