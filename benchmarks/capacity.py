@@ -23,7 +23,7 @@ from services.common.text import WordAnalyzer
 ROOT = Path(__file__).parents[1]
 _HNSW_M = 16
 _GRAPH_DEGREE = 56
-"""Bytes of a compressed vector in DISKANN, as a share of the vector; Milvus's default."""
+"""Links of a node in DISKANN; Milvus's default."""
 _SECTOR = 4096
 _PQ_PARTS = 48
 

@@ -17,7 +17,8 @@ from benchmarks import report
 from benchmarks.texts import papers
 
 CLIENTS = (1, 4, 16)
-QUERIES = 48
+QUERIES = 160
+"""Number of queries of all clients together."""
 _AGAIN_SECONDS = 0.2
 
 
