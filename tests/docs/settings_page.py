@@ -64,7 +64,7 @@ Lists are written as JSON, booleans as `true` or `false`; a variable that is set
 | process | prefix | who sets it |
 |---|---|---|
 | a service in a container | `XUNWEN_GATEWAY_`, `XUNWEN_RECALL_`, `XUNWEN_RANK_`, `XUNWEN_INDEXER_` | the Helm chart and the compose file set addresses, ports and models; `services.<name>.env` of the chart sets any other |
-| the embedded system | `XUNWEN_` | it sets addresses and ports of its services itself, and passes on all other variables from its own environment |
+| the embedded system | `XUNWEN_` | it sets addresses, ports and models of its services itself, refuses to start where their own variables name others, and passes on all other variables from its own environment |
 | the command line and the client | `XUNWEN_` | see [commands](cli.md) |
 
 """  # noqa: E501

@@ -1,4 +1,4 @@
-"""A start that is ended by `xunwen down` from elsewhere."""
+"""Starts that end before the system is ready."""
 
 import sys
 import threading
@@ -40,3 +40,15 @@ def test_a_start_that_is_stopped_from_elsewhere_says_so(
         pytest.fail("the part is never ready")
     elsewhere.join()
     assert leftovers(settings) == []
+
+
+def test_a_milvus_of_ones_own_is_not_passed_over_in_silence(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_ready = Part("state", SLEEP, port=free_port(), probe="tcp", kind="server")
+    monkeypatch.setattr(launcher, "parts", lambda _: [never_ready])
+    monkeypatch.setenv("XUNWEN_RECALL_MILVUS_URI", "http://milvus.example:19530")
+    hasty = settings.model_copy(update={"start_seconds": 1.0})
+    start = launcher.foreground(hasty, ProgressDisplay(Console()), StopSignals(), sample=False)
+    with pytest.raises(EmbeddedError, match="XUNWEN_RECALL_MILVUS_URI is set"), start:
+        pytest.fail("the part is never ready")

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from xunwen.embedded.errors import EmbeddedError
-from xunwen.embedded.parts import parts
-from xunwen.embedded.preflight import check_models, check_ports, prepare_home
+from xunwen.embedded.parts import addresses, parts
+from xunwen.embedded.preflight import (
+    check_environment,
+    check_models,
+    check_ports,
+    prepare_home,
+)
 from xunwen.embedded.settings import PORTS, EmbeddedSettings
 
 
@@ -72,3 +77,31 @@ def test_a_ranker_is_not_taken_for_an_encoder(settings: EmbeddedSettings) -> Non
     swapped = settings.model_copy(update={"encoder": settings.ranker})
     with pytest.raises(EmbeddedError, match="kind ranker, not encoder"):
         check_models(swapped)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("XUNWEN_RECALL_MILVUS_URI", "http://milvus:19530"),
+        ("XUNWEN_INDEXER_STORAGE_URL", "s3://jobs/xunwen"),
+        ("XUNWEN_GATEWAY_STATE_REDIS_URL", "redis://redis:6379/0"),
+        ("XUNWEN_INDEXER_THREADS", "77"),
+    ],
+)
+def test_a_variable_that_would_have_no_effect_is_named(
+    settings: EmbeddedSettings, name: str, value: str
+) -> None:
+    with pytest.raises(EmbeddedError, match=f"{name} is set and would have no effect"):
+        check_environment(addresses(settings), {name: value})
+
+
+def test_variables_that_count_are_taken(settings: EmbeddedSettings) -> None:
+    own = addresses(settings)
+    given = {
+        "XUNWEN_GATEWAY_PORT": "0",  # one of the system's own settings
+        "XUNWEN_INDEXER_PRECISION": "auto",
+        "XUNWEN_RANK_KEEP": "20",  # passed on
+        "XUNWEN_RECALL_MILVUS_URI": "",  # counts as not set
+        "XUNWEN_INDEXER_URL": own["XUNWEN_INDEXER_URL"],
+    }
+    check_environment(own, given)

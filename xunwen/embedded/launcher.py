@@ -16,7 +16,13 @@ from xunwen.embedded.failure import last_line, log_tail, start_failure
 from xunwen.embedded.leftovers import end_leftovers, leftovers
 from xunwen.embedded.lock import AlreadyRunning, only_one
 from xunwen.embedded.parts import Part, addresses, parts
-from xunwen.embedded.preflight import check_models, check_ports, disk_error, prepare_home
+from xunwen.embedded.preflight import (
+    check_environment,
+    check_models,
+    check_ports,
+    disk_error,
+    prepare_home,
+)
 from xunwen.embedded.progress import Progressing
 from xunwen.embedded.readiness import not_ready
 from xunwen.embedded.sample import load_sample
@@ -102,6 +108,7 @@ def _started(
                 " see `xunwen status`, stop it with `xunwen down`."
             )
         end_leftovers(settings)
+        check_environment(addresses(settings), os.environ)
         check_models(settings)
         all_parts = parts(settings)
         check_ports(all_parts)

@@ -3,13 +3,14 @@
 import errno
 import os
 import shutil
+from collections.abc import Mapping
 
 from services.common.errors import ModelInvalid
 from services.common.listening import bind
 from services.common.model_dir import ModelKind, load_manifest
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.parts import Part
-from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.settings import EmbeddedSettings, variable
 
 
 def prepare_home(settings: EmbeddedSettings) -> None:
@@ -40,6 +41,19 @@ def disk_error(error: OSError, settings: EmbeddedSettings) -> EmbeddedError:
         f"{error.filename or settings.home}: {error.strerror}; set XUNWEN_HOME to a directory"
         " that can be written."
     )
+
+
+def check_environment(own: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Raises EmbeddedError for a variable in `given` that would have no effect, since the system
+    sets it for its own parts, as `own` says."""
+    settings = {variable(name) for name in EmbeddedSettings.model_fields}
+    for name, value in own.items():
+        if name not in settings and given.get(name, "") not in ("", value):
+            raise EmbeddedError(
+                f"{name} is set and would have no effect: the system runs parts of its own and sets"
+                f" it to {value}. Leave it out; stores of your own are for the compose file and the"
+                " Helm chart, and docs/settings.md lists what this system reads."
+            )
 
 
 def check_models(settings: EmbeddedSettings) -> None:
