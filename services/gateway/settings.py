@@ -44,7 +44,7 @@ class GatewaySettings(ServiceSettings):
     budget_ms: int = Field(default=3_000, ge=10, le=60_000)
     """Time that a search may take if its request names no budget."""
     max_budget_ms: int = Field(default=30_000, ge=10, le=60_000)
-    """Largest budget that a request may name."""
+    """Longest time that a search may take; a request that names a larger budget gets this one."""
     recall_share: float = Field(default=0.85, gt=0, lt=1)
     """Share of the budget that recall may use of a search that is also ranked; the rest is for
     rank."""

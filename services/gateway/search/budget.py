@@ -22,11 +22,14 @@ class Budget:
     """The milliseconds that one request may take, however many searches it holds."""
 
     ms: int
+    most_ms: int
+    """The largest budget of this gateway."""
 
     @classmethod
     def of(cls, options: SearchOptions, settings: GatewaySettings) -> "Budget":
         """The budget that the request asks for, or the default, within the settings' limit."""
-        return cls(min(options.budget_ms or settings.budget_ms, settings.max_budget_ms))
+        most = settings.max_budget_ms
+        return cls(min(options.budget_ms or settings.budget_ms, most), most)
 
     def deadline(self) -> Deadline:
         """The moment at which the budget ends, if it begins now."""
@@ -34,17 +37,19 @@ class Budget:
 
     @asynccontextmanager
     async def kept(self, deadline: Deadline) -> AsyncIterator[None]:
-        """Cancels what it encloses at a grace after the deadline. Raises DeadlineExceeded."""
+        """Cancels what it encloses at a grace after the deadline. Raises DeadlineExceeded, which
+        says what to do, also in place of one that says only what was late."""
         grace = self.ms / 1000 * _GRACE_SHARE + _GRACE_SECONDS
         try:
             async with asyncio.timeout(deadline.remaining() + grace):
                 yield
         except TimeoutError as error:
-            raise self.exceeded() from error
+            raise self._exceeded(f"The search did not end within {self.ms} ms.") from error
+        except DeadlineExceeded as error:
+            raise self._exceeded(error.detail) from error
 
-    def exceeded(self) -> DeadlineExceeded:
-        """The error for a caller whose search did not end in time."""
-        return DeadlineExceeded(
-            f"The search did not end within {self.ms} ms;"
-            " give it more `budget_ms` or a smaller `recall_k`."
-        )
+    def _exceeded(self, late: str) -> DeadlineExceeded:
+        advice = "Give the search more `budget_ms` or a smaller `recall_k`."
+        if self.ms == self.most_ms:
+            advice = f"A search may take {self.ms} ms at most here; give it a smaller `recall_k`."
+        return DeadlineExceeded(f"{late} {advice}")
