@@ -3,6 +3,7 @@
 import importlib
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,20 +17,29 @@ from xunwen.cli.main import app
 from xunwen.cli.offline import _COMMANDS as OFFLINE
 
 _SHELL = {"|", ">", ">>", "<", "&&", "||", ";", "&", "2>&1", "2>/dev/null"}
-_LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
+_LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
+_FENCED = re.compile(r"```.*?```", re.DOTALL)
+_INDENTED = re.compile(r"^    \S.*(?:\n    .*)*", re.MULTILINE)
+"""Commands that take too long to be run with the tests."""
 _HEREDOC = re.compile(r"<<'?(\w+)'?\n.*?\n\1\n", re.DOTALL)
 
 
 def lines(first: str) -> Iterator[tuple[Block, list[str]]]:
     """The words of each command line that begins with `first`."""
     for page in pages():
-        for block in blocks(page):
+        for block in (*blocks(page), *indented(page)):
             if block.language != "bash":
                 continue
             code = _HEREDOC.sub("\n", block.code.replace("\\\n", " "))
             for line in code.splitlines():
                 if re.match(rf"\s*(\w+=\S+ )*{first} ", line):
                     yield block, _words(line[line.index(first) :])
+
+
+def indented(page: Path) -> Iterator[Block]:
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    for found in _INDENTED.finditer(text):
+        yield Block(page.name, 0, "bash", textwrap.dedent(found[0]))
 
 
 def _words(line: str) -> list[str]:
@@ -85,6 +95,15 @@ def test_make_targets_exist() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target, _ in _LINK.findall(text):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    for target, section in _LINK.findall(text):
+        linked = page.parent / target if target else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not section or section in sections(linked), f"{page.name}: {target}#{section}"
+
+
+def sections(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
