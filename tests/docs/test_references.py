@@ -16,11 +16,15 @@ from tests.docs.blocks import ROOT, Block, blocks, pages
 from xunwen.cli.main import app
 from xunwen.cli.offline import _COMMANDS as OFFLINE
 
+MANUALS = [page for page in pages() if page.parent.name != "measurements"]
+"""All pages but those that tell of one day."""
 _SHELL = {"|", ">", ">>", "<", "&&", "||", ";", "&", "2>&1", "2>/dev/null"}
 _LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 _INDENTED = re.compile(r"^    \S.*(?:\n    .*)*", re.MULTILINE)
 """Commands that take too long to be run with the tests."""
+_FILE = re.compile(r"`((?:services|training|xunwen|benchmarks|deploy|tests|docs)/[\w./-]+\.\w+)`")
+_TEST = re.compile(r"`(?:\w+/)?(test_\w+\.py)`")
 _HEREDOC = re.compile(r"<<'?(\w+)'?\n.*?\n\1\n", re.DOTALL)
 
 
@@ -107,3 +111,11 @@ def sections(page: Path) -> set[str]:
     text = _FENCED.sub("", page.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("page", MANUALS, ids=lambda page: page.stem)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [name for name in _TEST.findall(text) if name not in there] == []
+    assert [path for path in _FILE.findall(text) if not (ROOT / path).exists()] == []
