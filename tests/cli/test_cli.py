@@ -31,8 +31,10 @@ HIT = {
 
 
 def test_search_prints_a_table(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
-    stages = [{"name": "dense", "took_ms": 8, "candidates": 1000}]
-    gateway.answer(200, {**ANSWER, "hits": [HIT], "stages": stages, "degraded": ["rank"]})
+    # Both legs may have found the same candidate.
+    stages = [{"name": "fuse", "took_ms": 8, "candidates": 1327}]
+    counts = {"total": 1000, "counted": "recalled"}
+    gateway.answer(200, {**ANSWER, "hits": [HIT], "stages": stages, "degraded": ["rank"], **counts})
     ran = xunwen("search", "语言", "-k", "3", "-f", '{"discipline": "语言学"}')
     assert ran.code == 0
     for shown in ("0.930", "语言与文化", "比较[方法]的研究", "语言学", "1,000 candidates"):

@@ -34,6 +34,16 @@ def test_search_as_you_type(open_page: OpenPage, screenshots: Screenshots) -> No
     screenshots.take(page, "search")
 
 
+def test_the_summary_counts_a_candidate_of_both_legs_once(
+    open_page: OpenPage, stack: Stack
+) -> None:
+    page = open_page(f"?q={QUERY}")
+    assert hits(page)
+    body = {"query": QUERY, "top_k": 50, "syntax": "fields"}
+    total = httpx.post(f"{stack.url}/v1/search", json=body, timeout=60).json()["total"]
+    expect(page.locator(".summary")).to_contain_text(f"取自 {total:,} 个候选")
+
+
 def test_typing_asks_for_the_last_text_only(open_page: OpenPage) -> None:
     page = open_page()
     asked: list[str] = []

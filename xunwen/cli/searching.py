@@ -246,13 +246,11 @@ def _fields(hit: Hit, chosen: list[str] | None) -> str:
 
 
 def _summary(answer: SearchAnswer) -> Text:
-    seen = max((stage.candidates or 0 for stage in answer.stages), default=0)
     stages = ", ".join(f"{stage.name} {stage.took_ms:.0f}" for stage in answer.stages)
     line = Text(f"{len(answer.hits)} hits", "dim")
-    if answer.counted == "exact":
-        line.append(f" of {answer.total or 0:,} documents")
-    elif seen:
-        line.append(f" of {seen:,} candidates")
+    if answer.total is not None:
+        counted = "documents" if answer.counted == "exact" else "candidates"
+        line.append(f" of {answer.total:,} {counted}")
     line.append(f" in {answer.took_ms:.0f} ms")
     if stages:
         line.append(f" ({stages})")

@@ -14,14 +14,13 @@ import { meantSlot } from "./meant.js";
 import { degradedBanner } from "./notices.js";
 import { page } from "./request.js";
 import { scale } from "./scores.js";
-import { candidates, stageBar } from "./stages.js";
+import { stageBar } from "./stages.js";
 import { understoodLine } from "./understood.js";
 
 function summary(result, cite) {
-  const seen = candidates(result.stages);
   const words = result.counted === "exact"
     ? t("search.summary.exact", count(result.hits.length), count(result.total))
-    : t("search.summary", count(result.hits.length), seen ? count(seen) : "");
+    : t("search.summary", count(result.hits.length), result.total ? count(result.total) : "");
   return h("div.summary", {},
     h("p.numbers", {},
       h("b", {}, words),

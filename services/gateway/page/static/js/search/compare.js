@@ -8,7 +8,7 @@ import { loading, problemLine } from "../states.js";
 import { chosenChips } from "./facets.js";
 import { marked, snippets } from "./highlight.js";
 import { leg } from "./request.js";
-import { candidates, stageBar } from "./stages.js";
+import { stageBar } from "./stages.js";
 
 const LEGS = ["hybrid", "dense", "lexical"];
 
@@ -31,10 +31,9 @@ function row(hit, place, mode, answers) {
 }
 
 function column(mode, answer, answers) {
-  const seen = candidates(answer.stages);
   return [
     h("p.small.muted.numbers", {},
-      t("compare.took", milliseconds(answer.took_ms), seen ? count(seen) : "")),
+      t("compare.took", milliseconds(answer.took_ms), answer.total ? count(answer.total) : "")),
     stageBar(answer.stages, { legend: false }),
     h("ol", {}, answer.hits.map((hit, i) => row(hit, i + 1, mode, answers))),
     answer.hits.length ? null : h("p.muted", {}, t("search.empty")),

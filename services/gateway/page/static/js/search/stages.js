@@ -38,8 +38,3 @@ export function stageBar(all, { legend = true } = {}) {
           ? h("span.muted", {}, " ", t("stages.seen", count(stage.candidates)))
           : null))));
 }
-
-/** Number of candidates that the widest stage saw. */
-export function candidates(stages) {
-  return Math.max(0, ...stages.map((stage) => stage.candidates ?? 0));
-}
