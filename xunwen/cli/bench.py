@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(ctx: typer.Context) -> None:
-    """Speed beside other engines and servers: embed, rerank, search, scale."""
+    """Speed beside other engines and servers: embed, rerank, cold, search, scale."""
     if not (_CHECKOUT / "benchmarks").is_dir():
         if "--help" in ctx.args:
             typer.echo(f"{ctx.get_help()}\n{_ELSEWHERE}")
