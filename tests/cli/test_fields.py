@@ -1,5 +1,6 @@
 """Types of fields on the command line."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -55,11 +56,11 @@ def test_the_partition_key_is_shown(gateway: ScriptedGateway, xunwen: Xunwen) ->
     assert shown == "tenant: keyword, names the partition\n"
 
 
-def test_learn_what_is_not_declared(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+def statistics(kinds: Mapping[str, str | None]) -> dict[str, Any]:
+    """Of a collection whose fields have these types."""
     field: dict[str, Any] = {"documents": 1, "lists": 0, "kinds": {}, "distinct": 1}
     field |= {"complete": True, "top": []}
-    kinds = {"year": "number", "day": "date", "mixed": None, "note": "text"}
-    statistics = {
+    return {
         "collection": "papers",
         "index_version": "1",
         "documents": 1,
@@ -68,12 +69,26 @@ def test_learn_what_is_not_declared(gateway: ScriptedGateway, xunwen: Xunwen) ->
         "text": {"documents": 1, "mean_characters": 1, "most_characters": 1},
         "fields": [{**field, "name": name, "type": kind} for name, kind in kinds.items()],
     }
-    gateway.script[:] = [(200, DECLARED, {}), (200, statistics, {}), (200, DECLARED, {})]
+
+
+def test_learn_what_is_not_declared(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    kinds = {"year": "number", "day": "date", "mixed": None, "note": "text"}
+    gateway.script[:] = [(200, DECLARED, {}), (200, statistics(kinds), {}), (200, DECLARED, {})]
     assert xunwen("collections", "fields", "papers", "note=text:2", "--learn").code == 0
     assert gateway.asked[-1].json["fields"] == {
         "note": {"type": "text", "weight": 2},
         "day": {"type": "date", "weight": 1},
     }
+
+
+def test_learn_as_many_as_can_be_declared(gateway: ScriptedGateway, xunwen: Xunwen) -> None:
+    kinds = {f"c{number}": "number" for number in range(40)}
+    gateway.script[:] = [(200, DECLARED, {}), (200, statistics(kinds), {}), (200, DECLARED, {})]
+    ran = xunwen("collections", "fields", "papers", "note=text", "--learn")
+    assert ran.code == 0
+    # Beside the note and the year, which is declared.
+    assert list(gateway.asked[-1].json["fields"]) == ["note", *list(kinds)[:30]]
+    assert ran.err.endswith("32 declared fields at most: " + ", ".join(list(kinds)[30:]) + "\n")
 
 
 @pytest.mark.parametrize("word", ["year", "=number", "year=", "year=number:x", "year=colour"])

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from services.common.field_types import FieldType
+from services.common.field_types import MAX_TYPES, FieldType
 from services.common.wire.collections import Collection
-from xunwen.cli.context import AsJson, client_of, console, print_json
+from services.common.wire.contents import CollectionStatistics
+from xunwen.cli.context import AsJson, client_of, console, harmless, print_json
 from xunwen.client import XunwenError
 
 TYPES_HELP = (
@@ -24,7 +25,11 @@ def fields(
     ] = None,
     learn: Annotated[
         bool,
-        typer.Option("--learn", help="Declare every field whose stored values all fit one type."),
+        typer.Option(
+            "--learn",
+            help="Declare the fields whose stored values all fit one type, the most frequent ones"
+            " if there are too many.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,22 +39,38 @@ def fields(
     makes the columns that filters then use.
     """
     types = types_of(declared or [])
+    left: list[str] = []
     with client_of(ctx) as client:
         collection = client.collection(name)
         if learn:
             known = {*types, *collection.fields}
-            types |= {
-                one.name: one.type.value
-                for one in client.statistics(name).fields
-                if one.type is not None and one.name not in known
-            }
+            more, left = _learnt(client.statistics(name), known)
+            types |= more
         if types:
             collection = client.declare_fields(name, types)
+    if left:
+        typer.echo(
+            f"not declared, since a collection has {MAX_TYPES} declared fields at most:"
+            f" {harmless(', '.join(left))}",
+            err=True,
+        )
     if as_json:
         print_json({field: one.model_dump(mode="json") for field, one in collection.fields.items()})
         return
     for line in lines(collection):
         console.print(line)
+
+
+def _learnt(statistics: CollectionStatistics, known: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """The types that stored values have, of as many fields as can be declared beside the known
+    ones, and the names of the others."""
+    learnt = {
+        one.name: one.type.value
+        for one in statistics.fields
+        if one.type is not None and one.name not in known
+    }
+    names, room = list(learnt), max(0, MAX_TYPES - len(known))
+    return {name: learnt[name] for name in names[:room]}, names[room:]
 
 
 def types_of(declared: Sequence[str]) -> dict[str, Any]:
