@@ -63,7 +63,8 @@ def index(
         Charset | None, typer.Option(help="Charset of a file that is not UTF-8.")
     ] = None,
     max_errors: Annotated[
-        int | None, typer.Option(min=0, help="Stop the job after this many rejected documents.")
+        int | None,
+        typer.Option(min=0, help="The job fails with more rejected documents than this."),
     ] = None,
     encoder: Annotated[
         str | None,

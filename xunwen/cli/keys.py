@@ -62,7 +62,8 @@ def create(
         ),
     ] = "-",
     rate: Annotated[
-        float | None, typer.Option(help="Most requests per second; no limit if left out.")
+        float | None,
+        typer.Option(help="Most requests per second on average; no limit if left out."),
     ] = None,
     state: State = None,
     as_json: AsJson = False,
