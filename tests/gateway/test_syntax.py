@@ -16,6 +16,7 @@ def raised(name: str, **factors: float) -> Boost:
     return Boost(field=name, values={value: float(by) for value, by in factors.items()})
 
 
+EITHER = {"any": ["张 三", "李 四"]}
 OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("author:张三", ParsedQuery("", [{"authors": "张三"}])),
     ("authors:张三", ParsedQuery("", [{"authors": "张三"}])),
@@ -26,10 +27,18 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
     ('author:"Zhang San"', ParsedQuery("", [{"authors": "Zhang San"}])),
     ("author:“张 三”", ParsedQuery("", [{"authors": "张 三"}])),
     ('journal:"中国科学"', ParsedQuery("", [{"journal": "中国科学"}])),
+    ('author:"张三"|"李四"', ParsedQuery("", [{"authors": {"any": ["张三", "李四"]}}])),
+    ('author:"Zhang San"|李四', ParsedQuery("", [{"authors": {"any": ["Zhang San", "李四"]}}])),
+    ("author:李四|“张 三” 稻", ParsedQuery("稻", [{"authors": {"any": ["李四", "张 三"]}}])),
+    ("author:张三｜李四", ParsedQuery("", [{"authors": {"any": ["张三", "李四"]}}])),
+    ('-author:"张 三"｜"李 四" 稻', ParsedQuery("稻", [{"not": {"authors": EITHER}}])),
+    ('year:"2015"', ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
     ("期刊:物理学报", ParsedQuery("", [{"journal": "物理学报"}])),
     ("journal:物理学报 超导", ParsedQuery("超导", [{"journal": "物理学报"}])),
     ("学科:数学", ParsedQuery("", [{"discipline": "数学"}])),
     ("关键词:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
+    ("關鍵詞:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
+    ("ｙｅａｒ:2015..", ParsedQuery("", [{"year": {"gte": 2015}}])),
     ("keyword:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
     ("year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
     ("Year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
@@ -38,6 +47,10 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("year:..2020", ParsedQuery("", [{"year": {"lte": 2020}}])),
     ("year:>=2015", ParsedQuery("", [{"year": {"gte": 2015}}])),
     ("year:<2000 钢结构", ParsedQuery("钢结构", [{"year": {"lt": 2000}}])),
+    ("year：≥２０１５", ParsedQuery("", [{"year": {"gte": 2015}}])),
+    ("year:≤2015", ParsedQuery("", [{"year": {"lte": 2015}}])),
+    ("year:＞2015", ParsedQuery("", [{"year": {"gt": 2015}}])),
+    ("year：＜＝2015", ParsedQuery("", [{"year": {"lte": 2015}}])),
     ("date:2015-03..2016-01", ParsedQuery("", [{"date": {"gte": "2015-03", "lte": "2016-01"}}])),
     ("-journal:物理学报 超导", ParsedQuery("超导", [{"not": {"journal": "物理学报"}}])),
     ("-year:..2000 桥梁", ParsedQuery("桥梁", [{"not": {"year": {"lte": 2000}}}])),
@@ -46,6 +59,9 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
     ('＂卷积＂　遥感', ParsedQuery("卷积 遥感", [], ["卷积"])),
     ("深度学习 -综述", ParsedQuery("深度学习", [], [], ["综述"])),
     ("深度学习　-综述", ParsedQuery("深度学习", [], [], ["综述"])),
+    ("深度学习　－综述", ParsedQuery("深度学习", [], [], ["综述"])),
+    ("深度学习 －“文献 综述”", ParsedQuery("深度学习", [], [], ["文献 综述"])),
+    ("－journal:物理学报 超导", ParsedQuery("超导", [{"not": {"journal": "物理学报"}}])),
     ('深度学习 -"文献 综述"', ParsedQuery("深度学习", [], [], ["文献 综述"])),
     ("时间序列 -LSTM", ParsedQuery("时间序列", [], [], ["LSTM"])),
     (
@@ -63,6 +79,10 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("author:张三|李四^2 稻", ParsedQuery("稻", boosts=[raised("authors", 张三=2, 李四=2)])),
     ('journal:"中 科"^1.5 稻', ParsedQuery("稻", boosts=[raised("journal", **{"中 科": 1.5})])),
     ("journal:“中国 科学”^2 稻", ParsedQuery("稻", boosts=[raised("journal", **{"中国 科学": 2})])),
+    (
+        'journal:"中 科"|"物 理"|学报^2 稻',
+        ParsedQuery("稻", boosts=[raised("journal", **{"中 科": 2, "物 理": 2, "学报": 2})]),
+    ),
     ("year:2015^2 稻", ParsedQuery("稻", boosts=[raised("year", **{"2015": 2})])),
 ]  # fmt: skip
 
@@ -79,7 +99,7 @@ ORDINARY = [
     "Q345-B 钢", "S^2 分布", "年-月-日", "问：什么是熵？", "为什么天空是蓝色的?", "pH:7.4 缓冲液",
     "H2O:CH3OH", "DNA:RNA 杂交", "zh-CN", "year: 2015", "journal : 物理", "author", ":", "::",
     "：", "作者 张三", "人工智能(AI)-医疗", "新冠 COVID-19", "钙-钛矿 电池", "R&D",
-    "\\frac{1}{2}",
+    "\\frac{1}{2}", 'author:""', "中国－东盟 自由贸易区", "作者｜编者",
 ]  # fmt: skip
 
 REFUSED = [
@@ -100,6 +120,7 @@ REFUSED = [
     ("-综述", "say what to search for"),
     ("year:2015 -综述", "say what to search for"),
     ("超导 journal:物理学报^", "such as `journal:中国科学^2`"),
+    ('超导 journal:"物理 学报"^', "such as `journal:中国科学^2`"),
     ("超导 journal:物理学报^0", "a factor of 0.01 to 100"),
     ("超导 journal:物理学报^101", "a factor of 0.01 to 100"),
     ("超导 journal:物理学报^二", "such as `journal"),
@@ -137,3 +158,9 @@ def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, words: st
 def test_common_fields_are_known_before_those_of_the_collection() -> None:
     assert understood("作者:张三", None).conditions == [{"authors": "张三"}]
     assert understood("yaer:2015", None).query == "yaer:2015"
+
+
+def test_a_field_of_exactly_this_name_comes_first() -> None:
+    for fields in (("DOI", "doi"), ("doi", "DOI")):
+        assert understood("DOI:10.1/x", fields).conditions == [{"DOI": "10.1/x"}]
+        assert understood("doi:10.1/x", fields).conditions == [{"doi": "10.1/x"}]

@@ -2,16 +2,18 @@
 
     author:张三 year:2015..2020 -综述 "卷积神经网络" journal:"中国科学"
 
-    field:value          the field is or holds the value; "…" where it has spaces, a|b for either
-    field:2015..2020     a range; either end may be missing; also field:>=2015, >, <=, <
+    field:value          the field is or holds the value; "…" where it has spaces, a|b for either,
+                         in quotation marks too: "a b"|"c d"
+    field:2015..2020     a range; either end may be missing; also field:>=2015, ≥, >, <=, ≤, <
     -field:value         documents whose field is another one
     field:value^3        no condition: a boost of documents whose field is or holds the value
     "…"                  title or text hold the phrase, characters in this order
     -word, -"…"          title and text hold neither
 
 An operator stands at the beginning of the query or after white space, and only a field of the
-collection makes a colon one. All else keeps its meaning: GB/T 7714-2015, 3:1, CO2-还原, -5℃,
-“双碳”目标下的转型, Python:入门.
+collection makes a colon one. Signs may be full-width ones, as Chinese keyboards write them; only
+behind a Chinese name a full-width colon is text. All else keeps its meaning: GB/T 7714-2015, 3:1,
+CO2-还原, -5℃, “双碳”目标下的转型, Python:入门.
 """
 
 import difflib
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import InvalidRequest
+from services.common.text.analyzer import compared
 from services.common.wire.boosts import MAX_BOOSTED_VALUES, MAX_FACTOR, MIN_FACTOR, Boost
 
 COMMON_FIELDS = (
@@ -47,21 +50,30 @@ _GROUPS = frozenset(
 
 _QUOTES = {'"': '"', "＂": "＂", "“": "”", "„": "”"}
 _OPEN, _CLOSE = "".join(_QUOTES), "".join(dict.fromkeys(_QUOTES.values()))
-_QUOTED = rf"[{_OPEN}](?P<{{name}}>[^{_OPEN}{_CLOSE}]*)[{_CLOSE}](?=\s|$)"
-_PHRASE = re.compile(rf"(?P<minus>-)?{_QUOTED.format(name='phrase')}")
-_FIELD = re.compile(
-    r"(?P<minus>-)?(?:(?P<name>[A-Za-z_][A-Za-z0-9_]{0,63})[:：]|"
-    rf"(?P<other>[^\W\d]\w{{0,63}}):)(?:{_QUOTED.format(name='quoted')}|"
-    rf"[{_OPEN}](?P<raised>[^{_OPEN}{_CLOSE}]+)[{_CLOSE}]\^(?P<by>\S+)|(?P<bare>\S+))"
+_MINUS, _OR = "-－", "|｜"
+_PHRASE = re.compile(
+    rf"(?P<minus>[{_MINUS}])?[{_OPEN}](?P<phrase>[^{_OPEN}{_CLOSE}]*)[{_CLOSE}](?=\s|$)"
 )
+_VALUE = rf"(?:[{_OPEN}][^{_OPEN}{_CLOSE}]*[{_CLOSE}]|[^\s^{_OR}{_OPEN}{_CLOSE}]+)"
+"""One value, with or without quotation marks."""
+_FIELD = re.compile(
+    rf"(?P<minus>[{_MINUS}])?(?:(?P<name>[A-Za-z_][A-Za-z0-9_]{{0,63}})[:：]|"
+    rf"(?P<other>[^\W\d]\w{{0,63}}):)"
+    rf"(?:(?=\S*[{_OPEN}])(?P<quoted>{_VALUE}(?:[{_OR}]{_VALUE})*)(?:\^(?P<by>\S*))?(?=\s|$)|"
+    r"(?P<bare>\S+))"
+)
+"""A field with its values: `quoted` if at least one of them has quotation marks, else `bare`."""
 _WORD = re.compile(r"\S+")
-_LEFT_OUT = re.compile(r"-(?P<word>[^\W\d_]\S*)")
+_LEFT_OUT = re.compile(rf"[{_MINUS}](?P<word>[^\W\d_]\S*)")
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,15})?")
 _RANGE = re.compile(r"(?P<low>[^.]\S*?)?\.\.(?P<high>\S*[^.])?")
-_COMPARED = re.compile(r"(?P<sign>>=|<=|>|<)(?P<bound>\S+)")
+_COMPARED = re.compile(r"(?P<sign>[>＞][=＝]?|[<＜][=＝]?|[≥≧≤≦])(?P<bound>\S+)")
 _RAISED = re.compile(r"(?P<value>\S*)\^(?P<by>[^^]*)")
 _FACTOR = re.compile(r"\d{1,3}(?:\.\d{1,6})?")
 _SIGNS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
+_ONE_SIGN = str.maketrans(
+    {"＞": ">", "＜": "<", "＝": "=", "≥": ">=", "≧": ">=", "≤": "<=", "≦": "<="}
+)
 _ALIKE = 0.75
 """Likeness, as difflib measures it, from which an unknown name counts as a slip of the pen."""
 
@@ -109,7 +121,7 @@ def understood(text: str, fields: Collection[str] | None) -> ParsedQuery:
         elif (match := _LEFT_OUT.match(text, at)) and match["word"] not in _GROUPS:
             exclude.append(match["word"])
         else:
-            _check_quotes(text, at + text.startswith("-", at))
+            _check_quotes(text, at + text.startswith(tuple(_MINUS), at))
             match = _WORD.match(text, at)
             words.append(text[at : match.end()] if match else text[at])
         at = match.end() if match else at + 1
@@ -132,15 +144,16 @@ def _check_quotes(text: str, at: int) -> None:
 
 def _boost(match: re.Match[str], fields: Collection[str] | None) -> Boost | None:
     """The boost of `field:value^3`; None if it is something else."""
-    value, by = match["raised"], match["by"]
-    if value is None and match["bare"] and (found := _RAISED.fullmatch(match["bare"])):
+    value, by = match["quoted"], match["by"]
+    if value is None and (found := _RAISED.fullmatch(match["bare"])):
         value, by = found["value"], found["by"]
     name = _resolved(match["name"] or match["other"], fields)
-    if value is None or name is None:
+    if by is None or name is None:
         return None
-    _check_quotes(value, 0)
+    if match["quoted"] is None:
+        _check_quotes(value, 0)
     factor = float(by) if _FACTOR.fullmatch(by) else 0.0
-    values = [value] if match["raised"] else list(filter(None, value.split("|")))
+    values = _values(value)
     one = not match["minus"] and not _RANGE.fullmatch(value) and not _COMPARED.fullmatch(value)
     if not (one and 0 < len(values) <= MAX_BOOSTED_VALUES and MIN_FACTOR <= factor <= MAX_FACTOR):
         raise InvalidRequest(
@@ -157,26 +170,25 @@ def _condition(match: re.Match[str], fields: Collection[str] | None) -> dict[str
     if name is None:
         _check_name(given, match, fields)
         return None
-    if match["quoted"] is not None:
-        return {name: match["quoted"].strip()} if match["quoted"].strip() else None
-    bare = match["bare"]
-    _check_quotes(bare, 0)
-    if found := _COMPARED.fullmatch(bare):
-        return {name: {_SIGNS[found["sign"]]: _value(found["bound"])}}
-    if (found := _RANGE.fullmatch(bare)) and (found["low"] or found["high"]):
-        return {name: _range(given, found["low"], found["high"])}
-    values: list[Any] = []
-    for value in bare.split("|"):
-        if value:
-            values += _either(value)
+    if (bare := match["bare"]) is not None:
+        _check_quotes(bare, 0)
+        if found := _COMPARED.fullmatch(bare):
+            return {name: {_SIGNS[found["sign"].translate(_ONE_SIGN)]: _value(found["bound"])}}
+        if (found := _RANGE.fullmatch(bare)) and (found["low"] or found["high"]):
+            return {name: _range(given, found["low"], found["high"])}
+    values = [one for value in _values(match["quoted"] or bare) for one in _either(value)]
     return ({name: values[0]} if len(values) == 1 else {name: {"any": values}}) if values else None
 
 
 def _resolved(given: str, fields: Collection[str] | None) -> str | None:
-    """The field that a name stands for, in upper or lower case, in singular or plural."""
-    known = {name.lower(): name for name in (COMMON_FIELDS if fields is None else fields)}
-    lower = given.lower()
-    for name in (lower, *_CHINESE.get(given, ()), f"{lower}s", lower.removesuffix("s")):
+    """The field that a name stands for: that of this name, or one in upper or lower case, in
+    Traditional or Simplified characters, in singular or plural."""
+    names = COMMON_FIELDS if fields is None else fields
+    if given in names:
+        return given
+    known = {compared(name): name for name in names}
+    form = compared(given)
+    for name in (form, *_CHINESE.get(form, ()), f"{form}s", form.removesuffix("s")):
         if name in known:
             return known[name]
     return None
@@ -187,7 +199,7 @@ def _check_name(given: str, match: re.Match[str], fields: Collection[str] | None
     if not given.isascii() or fields is None:
         return
     if given.lower() in ("title", "text"):
-        what = match["quoted"] or match["bare"]
+        what = (match["quoted"] or match["bare"]).strip(_OPEN + _CLOSE)
         raise InvalidRequest(
             f'query: `{given}` is no field; write "{what[:40]}" in quotation marks, which are'
             " looked for in title and text."
@@ -217,6 +229,14 @@ def _range(name: str, low: str | None, high: str | None) -> dict[str, Any]:
             f" `{name}:{high}..{low}`, both as numbers or both as dates."
         )
     return bounds
+
+
+def _values(written: str) -> list[str]:
+    """The values of `a|"b c"`, without their quotation marks; those that are blank are left out."""
+    if not any(mark in written for mark in _OPEN):
+        return list(filter(None, re.split(f"[{_OR}]", written)))
+    values = (match[0].strip(_OPEN + _CLOSE).strip() for match in re.finditer(_VALUE, written))
+    return list(filter(None, values))
 
 
 def _value(text: str) -> int | float | str:
