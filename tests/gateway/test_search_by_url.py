@@ -169,6 +169,30 @@ def test_a_phrase_of_invisible_characters_is_refused(
         search_of(asked, SearchOptions.model_validate(filled))
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (" ".join(f'"词{n}"' for n in range(MAX_PHRASES + 1)), "^phrases: at most 20"),
+        ("水稻 " + " ".join(f"-词{n}" for n in range(MAX_PHRASES + 1)), "^exclude: at most 20"),
+        (f'"{"水稻" * 101}"', "^phrases: .*has 202 characters, at most 200"),
+        (f'水稻 -"{"病" * 201}"', "^exclude: .*has 201 characters"),
+        ("水稻 -" + "病" * 201, "^exclude: .*has 201 characters"),
+    ],
+    ids=lambda text: text[:9],
+)
+def test_phrases_of_a_query_have_the_bounds_of_those_beside_it(query: str, message: str) -> None:
+    """Recall refuses others, with words that no one wrote."""
+    with pytest.raises(InvalidRequest, match=message):
+        search_of(query, SearchOptions(syntax="fields"))
+
+
+def test_a_phrase_that_is_written_twice_counts_once() -> None:
+    query = " ".join([f'"词{n}"' for n in range(MAX_PHRASES)] * 2)
+    search = search_of(query, SearchOptions(syntax="fields", phrases=["词0"]))
+    assert search.wording is not None
+    assert len(search.wording.phrases) == MAX_PHRASES
+
+
 CHECKED_BY_OURSELVES = {
     STORED_ID_PATTERN,
     Document.model_json_schema()["properties"]["id"]["anyOf"][0]["pattern"],

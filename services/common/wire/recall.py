@@ -18,7 +18,10 @@ from services.common.wire.stages import Stage
 MAX_QUERY_CHARS = 2_000
 MAX_CANDIDATES = 10_000
 MAX_PHRASES = 20
-Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
+MAX_PHRASE_CHARS = 200
+Phrase = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_PHRASE_CHARS, pattern=NOT_BLANK)
+]
 """Words that stand together."""
 MAX_SIMILAR = 100
 MAX_PINNED = 20

@@ -14,7 +14,7 @@ from services.common.text.analyzer import compared, phrase_pattern
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.boosts import MAX_BOOSTS, Boost
-from services.common.wire.recall import MAX_QUERY_CHARS, Mode
+from services.common.wire.recall import MAX_PHRASE_CHARS, MAX_PHRASES, MAX_QUERY_CHARS, Mode
 from services.gateway.search.schemas import SearchOptions
 from services.gateway.search.syntax import ParsedQuery, understood
 
@@ -130,6 +130,19 @@ def _check_visible(name: str, *texts: str) -> None:
         )
 
 
+def _check_bounds(name: str, phrases: Collection[str]) -> None:
+    """Raises InvalidRequest for more or longer phrases than a search may have."""
+    if len(set(phrases)) > MAX_PHRASES:
+        raise InvalidRequest(
+            f"{name}: at most {MAX_PHRASES} are possible, those of `query` too; leave some out."
+        )
+    if longer := next((one for one in phrases if len(one) > MAX_PHRASE_CHARS), None):
+        raise InvalidRequest(
+            f"{name}: `{longer[:20]}…` has {len(longer)} characters, at most {MAX_PHRASE_CHARS} are"
+            " possible; search for a part of it, or for its words without quotation marks."
+        )
+
+
 def search_of(
     query: str | None, options: SearchOptions, fields: Collection[str] | None = None
 ) -> Search:
@@ -181,8 +194,9 @@ def _meant(
         read = understood(query, fields)
     phrases = [*read.phrases, *map(str.strip, options.phrases or [])]
     exclude = [*read.exclude, *map(str.strip, options.exclude or [])]
-    _check_visible("phrases", *phrases)
-    _check_visible("exclude", *exclude)
+    for name, given in (("phrases", phrases), ("exclude", exclude)):
+        _check_visible(name, *given)
+        _check_bounds(name, given)
     words = _with_phrases(read.query, options.phrases or [])
     if exclude and not words:
         raise InvalidRequest("exclude: say in `query` what to search for beside what to leave out.")
