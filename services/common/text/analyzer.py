@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import pairwise
 
 from services.common.text.expressions import EXPRESSION, expression_words
 from services.common.text.normalise import HAN, normalise
@@ -30,6 +31,8 @@ word."""
 _RARE_OR_REST = re.compile(
     r"[\u3400-\u4dbf\U00020000-\U0003ffff]|[^\u3400-\u4dbf\U00020000-\U0003ffff]+"
 )
+_PHRASE_LETTERS = "a-z0-9\u00df-\u024f\u0370-\u052f"
+_SPACE_BY_HAN = re.compile(f"(?<=[{HAN}]) | (?=[{HAN}])")
 _GAPS = frozenset(("", " "))
 _MOST_CHARACTERS = 3
 """Words of one Chinese character each that still make a query of single characters."""
@@ -152,11 +155,31 @@ def compared(text: str) -> str:
 
 
 def phrase_pattern(folded: str) -> re.Pattern[str]:
-    """The pattern of a phrase in texts, both as `compared` writes them. A phrase that begins or
-    ends with a Latin letter or a digit is found as whole words only: RAIN does not hold AI."""
-    before = r"(?<![a-z0-9])" if re.match("[a-z0-9]", folded) else ""
-    after = r"(?![a-z0-9])" if re.search("[a-z0-9]$", folded) else ""
-    return re.compile(before + re.escape(folded) + after)
+    """The pattern of a phrase in texts, both as `compared` writes them.
+
+    A phrase that begins or ends with a digit or a letter, Latin, Greek or Cyrillic, is found as
+    whole words only: RAIN does not hold AI, PM2.5 not PM2, C++ not C. A space beside a Chinese
+    character means nothing: a line may end anywhere in a Chinese text.
+    """
+    pieces = [re.escape(folded[:1])]
+    for left, right in pairwise(_SPACE_BY_HAN.sub("", folded)):
+        by_han = _HAN_CHARACTER.match(left) or _HAN_CHARACTER.match(right)
+        pieces += (" ?" if by_han else "", re.escape(right))
+    return re.compile(_word_start(folded) + "".join(pieces) + _word_end(folded))
+
+
+def _word_start(folded: str) -> str:
+    """The pattern of what stands before a phrase as a whole word."""
+    digit = r"(?<![0-9][.^])" if re.match("[0-9]", folded) else ""
+    return f"(?<![{_PHRASE_LETTERS}]){digit}" if re.match(f"[{_PHRASE_LETTERS}]", folded) else ""
+
+
+def _word_end(folded: str) -> str:
+    """The pattern of what follows a phrase as a whole word."""
+    if not re.search(f"[{_PHRASE_LETTERS}]$", folded):
+        return ""
+    more = r"(?!\.[0-9]|\^)" if re.search("[0-9]$", folded) else r"(?!\+\+|#)"
+    return f"(?![{_PHRASE_LETTERS}]){more}"
 
 
 def fold(normal: str) -> str:
