@@ -119,6 +119,56 @@ def test_readings(text: str, read: str) -> None:
     assert " ".join(syllables(text)) == read
 
 
+def suggested(typed: str, *keywords: str) -> list[str]:
+    """What a collection with these keywords suggests for a typed text, best first."""
+    collected = Collected(100)
+    collected.add("", {"keywords": list(keywords)})
+    index = asyncio.run(indexed(list(collected.texts.values()), ANALYZER))
+    return [one.text for one in index.suggest(typed, 5)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "keywords", "shown"),
+    [
+        ("数", ["水稻", "双碳", "数学", "树木"], ["数学", "树木"]),
+        ("西", ["先天性心脏病", "香蕉", "西瓜", "稀土"], ["西瓜", "稀土"]),
+        ("虫", ["重庆", "昆虫"], ["重庆"]),
+        ("神经wang", ["神经网络", "神经元"], ["神经网络"]),
+        ("身经wang", ["神经网络", "神经元"], ["神经网络"]),
+        ("bert摩", ["BERT模型", "贝尔特"], ["BERT模型"]),
+        ("c++", ["C++程序设计", "测量", "材料力学"], ["C++程序设计"]),
+        ("3.1", ["3.14", "31省", "31 个省份"], ["3.14"]),
+        ("β-", ["白藜芦醇"], []),
+        ("\U0003106c", ["水稻"], []),
+    ],
+)
+def test_what_is_suggested_sounds_like_each_typed_character(
+    typed: str, keywords: list[str], shown: list[str]
+) -> None:
+    """Otherwise 数 (shu) brings 水稻 (shuidao), and c++ all that begins with c."""
+    assert suggested(typed, *keywords) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("keywords", "keyword"),
+        ("Tags", "keyword"),
+        ("关键词", "keyword"),
+        ("關鍵詞", "keyword"),
+        ("标签", "keyword"),
+        ("authors", "author"),
+        ("作者", "author"),
+        ("责任者", "author"),
+        ("责任编辑", None),
+    ],
+)
+def test_fields_by_their_usual_names_are_suggested(name: str, kind: str | None) -> None:
+    collected = Collected(100)
+    collected.add("", {name: ["欧阳修", "水稻"]})
+    assert {one.kind for one in collected.texts.values()} == ({kind} if kind else set())
+
+
 def test_frequent_queries_come_first_and_by_their_sound(papers: SuggestionIndex) -> None:
     frequent = [Frequent(text="神经机器翻译", count=9), Frequent(text="沉积", count=2)]
     for typed in ("神经", "shenjing", "sjjq"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from services.common.text.analyzer import compared
@@ -11,13 +12,11 @@ Kind = Literal["title", "keyword", "author"]
 MOST_CHARS = 120
 """Longest title in characters; longer ones are cut, longer keywords are left out."""
 _FIELDS: dict[str, Kind] = {
-    "keyword": "keyword",
-    "keywords": "keyword",
-    "tag": "keyword",
-    "tags": "keyword",
-    "author": "author",
-    "authors": "author",
+    **dict.fromkeys(("keyword", "keywords", "tag", "tags"), "keyword"),
+    **dict.fromkeys(("关键词", "关键字", "主题词", "标签"), "keyword"),
+    **dict.fromkeys(("author", "authors", "作者", "著者", "责任者"), "author"),
 }
+"""Usual names of the fields whose values are suggested, in the form in which texts are compared."""
 
 
 @dataclass(slots=True)
@@ -46,7 +45,7 @@ class Collected:
         """Counts the texts of one document."""
         self._count(title[:MOST_CHARS], "title")
         for name, value in fields.items():
-            if kind := _FIELDS.get(name.lower()):
+            if kind := _kind_of(name):
                 for item in value if isinstance(value, list) else [value]:
                     if isinstance(item, str) and len(item) <= MOST_CHARS:
                         self._count(item, kind)
@@ -63,3 +62,9 @@ class Collected:
         elif counted.kind == "title" and kind != "title":
             counted.kind, counted.text = kind, text
         counted.count += 1
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(name: str) -> Kind | None:
+    """What the values of a field are suggested as; None if they are not."""
+    return _FIELDS.get(compared(name))

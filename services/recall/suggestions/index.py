@@ -3,6 +3,7 @@ letters."""
 
 import asyncio
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from services.common.text import WordAnalyzer
 from services.common.text.analyzer import compared
+from services.common.text.normalise import HAN
 from services.common.wire.suggest import Frequent, Suggestion
 from services.recall.suggestions.collected import Counted, Kind
 from services.recall.suggestions.readings import syllables
@@ -27,10 +29,15 @@ FUNCTION_WORDS = frozenset("的了和与及或在是对中之其而等上下")
 """Words at which no typed text begins, and which are no slips."""
 _MORE = 4
 """Multiple of the wanted matches that are looked at, since several may belong to one text."""
+_MORE_BY_SOUND = 20
+"""The same for Chinese text, whose sound is also the beginning of longer syllables: shu of shui."""
+_CONTEXT = 3
+"""Number of characters behind a beginning that tell how it is read: 重 of 重庆 is chong."""
 _AT_ONCE = 50
 """Number of texts that are processed between two turns of other tasks, which takes about 2 ms."""
 _CHARS = (12, 24, 12)
 """Number of characters by which writings, pinyin and first letters are sorted."""
+_CHINESE = re.compile(f"[{HAN}]")
 _LESS = (0.0, -1.5, -2.0)
 """Score that a match in writing, pinyin or first letters loses."""
 
@@ -130,6 +137,8 @@ class SuggestionIndex:
             if prefix:
                 for start, score in self._sorted[form].best(prefix, _MORE * limit):
                     offer(score + _LESS[form], self._suggestion(int(self._text_of[start])))
+        for start, score in self._as_spoken(text, _MORE_BY_SOUND * limit):
+            offer(score + _LESS[1], self._suggestion(int(self._text_of[start])))
         for one in frequent:
             if (less := _matching(compared(one.text), text, letters)) is not None:
                 score = _QUERY_BONUS + math.log1p(one.count) + less
@@ -144,14 +153,28 @@ class SuggestionIndex:
 
         Each beginning is given once for each of its best occurrences; the best come first.
         """
-        pinyin = "".join(syllables(word))
-        found = []
-        for start, _ in self._sorted[1].best(pinyin, 20):
-            at = int(self._starts[start])
-            other = self._writing[at : at + len(word)]
-            if END not in other and "".join(syllables(other)) == pinyin:
-                found.append(other)
-        return found
+        return [self._beginning(start, len(word)) for start, _ in self._as_spoken(word, 20)]
+
+    def _as_spoken(self, text: str, most: int) -> list[tuple[int, float]]:
+        """Those of the `most` best starts with the sound of a text that follow it character by
+        character up to its last Chinese one; none for a text without Chinese.
+
+        The wrong characters may have been chosen, and letters behind them may be pinyin that is
+        not complete: 身经wang.
+        """
+        length, read = _chinese_part(text), syllables(text)
+        if not any(read[:length]):
+            return []
+        return [
+            (start, score)
+            for start, score in self._sorted[1].best("".join(read), most)
+            if syllables(self._beginning(start, length + _CONTEXT))[:length] == read[:length]
+        ]
+
+    def _beginning(self, start: int, length: int) -> str:
+        """The characters that follow a start in writing."""
+        at = int(self._starts[start])
+        return self._writing[at : at + length]
 
     def read_as(self, pinyin: str) -> str | None:
         """The best word, or end of a title, whose whole reading this is."""
@@ -185,13 +208,13 @@ def _letters(text: str) -> str:
 
 def _prefixes(text: str, letters: str) -> tuple[str, str, str]:
     """Prefixes of writing, pinyin and first letters to look for; empty for a form that is not
-    searched.
+    searched."""
+    return text, letters, letters if len(letters) > 1 else ""
 
-    Chinese is also looked for by its sound, since the wrong characters may have been chosen.
-    """
-    if letters:
-        return text, letters, letters if len(letters) > 1 else ""
-    return text, "".join(syllables(text)), ""
+
+def _chinese_part(text: str) -> int:
+    """Length of a text up to its last Chinese character, 0 without one."""
+    return max((at for at, each in enumerate(text, 1) if _CHINESE.match(each)), default=0)
 
 
 def _matching(query: str, text: str, letters: str) -> float | None:
