@@ -66,7 +66,7 @@ def test_what_differs_in_meaning_stays_different(one: str, other: str) -> None:
 _PIECES = st.sampled_from(
     ["微積分", "国", " ", "\u200b", "Ａ", "ﬁ", "e\u0301", "\u0301", "<sub>", "</sub>", "&amp;",
      "&lt;", "<sup>-3</sup>", "10", "⁻³", "²", "㎏", "–", "\u1112\u1161", "\u11ab", "。", "，", "a",
-     "\n", "𠮷", "😀", "½", "乾", "坤"]
+     "\n", "𠮷", "😀", "½", "乾", "坤", "ﾀ", "ﾞ", "ﾟ", "ㄱ", "ㅏ", "ﾾ", "ￂ"]
 )  # fmt: skip
 _ANY = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -105,6 +105,8 @@ def test_nothing_but_spaces_signs_and_invisible_characters_gets_lost(raw: str) -
         ("共 ５０ ㎏", "50 kg", "５０ ㎏"),
         ("R&amp;D", "&", "&amp;"),
         ("10⁻³ mol", "10^-3", "10⁻³"),
+        ("ﾃﾞｰﾀ分析", "デ", "ﾃﾞ"),
+        ("ㄱㅏㄴ", "가", "ㄱㅏ"),
     ],
 )
 def test_a_match_in_normal_form_is_found_in_the_raw_text(raw: str, found: str, covers: str) -> None:

@@ -131,8 +131,9 @@ def _compatible_edits(text: str) -> Iterator[Edit]:
 
 def _joins_left(character: str) -> bool:
     """Whether NFKC may join the character with the one before it, as it does marks and the later
-    Hangul letters."""
-    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
+    Hangul letters, in half width too: ﾀﾞ, ㄱㅏ."""
+    first = unicodedata.normalize("NFKD", character)[0]
+    return unicodedata.category(first)[0] == "M" or "\u1160" <= first <= "\u11ff"
 
 
 _COMPATIBLE = Step(_compatible, _compatible_edits)
