@@ -43,10 +43,12 @@ def sayings(query: str, rules: RulesOfQuery, analyzer: WordAnalyzer) -> list[Say
 
 
 def marked_terms(said: Sequence[Saying], rules: RulesOfQuery, analyzer: WordAnalyzer) -> list[str]:
-    """The words of a query and its synonyms that are marked in the texts of hits."""
-    stops = set(rules.stop_words)
+    """The words of a query and its synonyms that are marked in the texts of hits: those that were
+    looked up."""
     terms = dict.fromkeys(term for one in said for term in analyzer.terms(one.text))
-    return [term for term in terms if term not in stops] or list(terms)
+    looked_up = {word for one in said for word in one.words}
+    stops = {word for stop in rules.stop_words for word in analyzer.terms(stop)}
+    return [one for one in terms if one in looked_up or one not in stops] or list(terms)
 
 
 def fitting(said: Sequence[Saying], best: Found, analyzer: WordAnalyzer) -> str:

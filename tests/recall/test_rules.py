@@ -98,6 +98,25 @@ def test_marked_terms_hold_the_synonyms_and_no_stop_words() -> None:
     assert "的" not in terms
 
 
+@pytest.mark.parametrize(
+    ("query", "stops", "marked"),
+    [
+        ("水稻的研究进展", ("研究进展", "的"), {"水稻"}),
+        ("水稻研究", ("研究进展",), {"水稻", "研究"}),
+        ("the state of the art of rice", ("state of the art",), {"the", "of", "rice"}),
+        ("IL-6 水稻", ("il-6",), {"水稻"}),
+        ("水稻与水稻病害", ("水稻病害",), {"水稻", "与"}),
+        ("研究进展", ("研究进展",), {"研究进展", "研究", "进展"}),
+    ],
+)
+def test_the_words_that_were_looked_up_are_marked(
+    query: str, stops: tuple[str, ...], marked: set[str]
+) -> None:
+    given = rules(stop_words=stops)
+    said = sayings(query, given, ANALYZER)
+    assert set(marked_terms(said, given, ANALYZER)) == marked
+
+
 def test_the_fitting_way_is_the_one_whose_words_the_best_document_holds() -> None:
     ways = sayings("cnn 水稻", rules(("cnn", "卷积神经网络")), ANALYZER)
     best = Found("a", 9.0, title="水稻的卷积神经网络识别")
