@@ -66,6 +66,16 @@ def readable(fields: Mapping[str, Any]) -> dict[str, FieldValue]:
     return out
 
 
+def texts_of(fields: Mapping[str, FieldValue]) -> tuple[str, ...]:
+    """The texts among metadata, those in lists too."""
+    return tuple(
+        item
+        for value in fields.values()
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, str)
+    )
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)

@@ -65,6 +65,8 @@ class Found(NamedTuple):
     """Version of the document's row."""
     passages: tuple[tuple[int, float], ...] = ()
     """Numbers of its passages that were found, each with its score, best first."""
+    values: tuple[str, ...] = ()
+    """Texts among its metadata, those in lists too; empty as title and text are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ class DocumentIndex(Protocol):
     async def with_texts(
         self, index: Index, found: Sequence[Found], deadline: Deadline
     ) -> list[Found]:
-        """The same with title and text, as much of it as rank reads, the best passages before the
-        rest; what was deleted meanwhile stays without. Raises IndexUnavailable, DeadlineExceeded.
+        """The same with title, values, and text, as much of it as rank reads, the best passages
+        before the rest; what was deleted meanwhile stays without. Raises IndexUnavailable,
+        DeadlineExceeded.
         """
 
     async def passages(

@@ -29,7 +29,7 @@ from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
 from services.common.typed_columns import typed_columns
-from services.common.values import readable
+from services.common.values import readable, texts_of
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.contents import KeptContents, ReadAhead
@@ -147,7 +147,11 @@ class MilvusDocumentIndex:
         stored = await self.documents(index.physical, keys, index.server_time, deadline)
         contents = {content.id: content for content in stored}
         known = [
-            one._replace(title=content.title, text=content.text[:MAX_TEXT_CHARS])
+            one._replace(
+                title=content.title,
+                text=content.text[:MAX_TEXT_CHARS],
+                values=texts_of(content.fields),
+            )
             if (content := contents.get(one.id))
             else one
             for one in found

@@ -18,6 +18,7 @@ from services.recall.domain import Counter, DocumentIndex, Index, Key, Wanted, i
 from services.recall.findings import Asked, Finder, Findings
 from services.recall.fused import Fused, Fusion, fuse, numbers_of
 from services.recall.fusion import BEST, QueryFusion
+from services.recall.naming import Naming
 from services.recall.phrases import holding
 from services.recall.recalled import Recalled
 from services.recall.rules import fitting, marked_terms, pins_first
@@ -73,7 +74,8 @@ class Recaller:
         findings = await self.finder.findings(asked)
         index, watch = findings.index, asked.watch
         if not findings.legs:
-            return await self._complete(asked, Recalled([], index, [], watch.stages, []), [])
+            none = Recalled([], index, [], watch.stages, [])
+            return await self._complete(asked, none, [], findings.naming)
         fused = await self._fused(asked, findings)
         raised = await self.booster.boosted(index, fused, wanted.boosts, deadline, watch)
         fused = pins_first(raised.fused, findings.pins or [])
@@ -99,14 +101,16 @@ class Recaller:
             ],
             boosted=raised.concerned,
         )
-        return await self._complete(asked, recalled, keys)
+        return await self._complete(asked, recalled, keys, findings.naming)
 
     async def _fused(self, asked: Asked, findings: Findings) -> list[Fused]:
         """Both legs as one order: the best, or all where later steps need all."""
         wanted, found, analyzer = asked.wanted, findings.legs, findings.analyzer
         weighed = {name: leg[:BEST] for name, leg in found.items()}
         if self.query_fusion is not None and len(found) > 1:
-            weighed = await with_best_texts(self.index, findings.index, weighed, asked.deadline)
+            weighed = await with_best_texts(
+                self.index, findings.index, weighed, findings.naming, asked.deadline
+            )
         with asked.watch.stage("fuse") as lap:
             dense, lexical = found.get("dense", []), found.get("lexical", [])
             lap.candidates = len(dense) + len(lexical)
@@ -123,14 +127,16 @@ class Recaller:
             n = 2 * wanted.found if every or findings.pins else wanted.best
             return fuse(dense, lexical, n, fusion)
 
-    async def _complete(self, asked: Asked, recalled: Recalled, keys: Sequence[Key]) -> Recalled:
+    async def _complete(
+        self, asked: Asked, recalled: Recalled, keys: Sequence[Key], naming: Naming
+    ) -> Recalled:
         """The same with the texts, the documents and the counts that are wanted; `keys` are id and
         version of all that was found."""
         if not asked.wanted.facets or self.counter is None:
-            return await self._with_contents(asked, recalled)
+            return await self._with_contents(asked, recalled, naming)
         counted, whole = await asyncio.gather(
             self._counts(self.counter, asked, recalled.index, keys),
-            self._with_contents(asked, recalled),
+            self._with_contents(asked, recalled, naming),
         )
         degraded = whole.degraded if counted else [*whole.degraded, "facets"]
         return replace(whole, counted=counted, degraded=degraded)
@@ -148,14 +154,16 @@ class Recaller:
                 logger.warning("the facets were not counted", extra={"code": error.code})
                 return None
 
-    async def _with_contents(self, asked: Asked, recalled: Recalled) -> Recalled:
+    async def _with_contents(self, asked: Asked, recalled: Recalled, naming: Naming) -> Recalled:
         """The same with the texts and the documents that are wanted."""
         candidates, index, degraded = recalled.candidates, recalled.index, recalled.degraded
         if asked.wanted.texts and candidates:
             with asked.watch.stage("texts") as lap:
                 lap.candidates = len(candidates)
                 try:
-                    candidates = await with_texts(self.index, index, candidates, asked.deadline)
+                    candidates = await with_texts(
+                        self.index, index, candidates, naming, asked.deadline
+                    )
                 except SearchError as error:
                     logger.warning("the texts could not be read", extra={"code": error.code})
                     degraded = [*degraded, "texts"]

@@ -6,23 +6,35 @@ from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.recall.domain import DocumentIndex, Found, Index
 from services.recall.fused import Fused
+from services.recall.naming import Naming
 
 
 async def with_texts(
-    source: DocumentIndex, index: Index, candidates: Sequence[Fused], deadline: Deadline
+    source: DocumentIndex,
+    index: Index,
+    candidates: Sequence[Fused],
+    naming: Naming,
+    deadline: Deadline,
 ) -> list[Fused]:
-    """The candidates with their titles and texts. Raises IndexUnavailable, DeadlineExceeded."""
+    """The candidates with their titles and texts, the values that the query names before these.
+
+    Raises IndexUnavailable, DeadlineExceeded.
+    """
     documents = await source.with_texts(
         index, [candidate.document for candidate in candidates], deadline
     )
     return [
-        candidate._replace(document=document)
+        candidate._replace(document=naming.with_named(document))
         for candidate, document in zip(candidates, documents, strict=True)
     ]
 
 
 async def with_best_texts(
-    source: DocumentIndex, index: Index, found: dict[str, Sequence[Found]], deadline: Deadline
+    source: DocumentIndex,
+    index: Index,
+    found: dict[str, Sequence[Found]],
+    naming: Naming,
+    deadline: Deadline,
 ) -> dict[str, Sequence[Found]]:
     """The legs, each with the text of its best document, which fusion needs.
 
@@ -32,7 +44,7 @@ async def with_best_texts(
         best = await source.with_texts(index, [leg[0] for leg in found.values() if leg], deadline)
     except SearchError:
         return found
-    complete = {(document.id, document.score): document for document in best}
+    complete = {(one.id, one.score): naming.with_named(one) for one in best}
     return {
         name: [complete[leg[0].id, leg[0].score], *leg[1:]] if leg else leg
         for name, leg in found.items()

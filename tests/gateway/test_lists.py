@@ -343,3 +343,28 @@ def test_fields_of_any_name_are_counted_ordered_and_shown(
     assert by_url["facets"] == answer["facets"]
     grouped = search(http, collection=any_names, filter={name: step}, group_by=name)
     assert [hit["group"] for hit in grouped["hits"]] == [{"value": step, "count": 1}]
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("欧阳子墨", "authors"),
+        ("欧阳子墨 统计方法", "authors"),
+        ("10.1016/j.zz.2019.134523", "doi"),
+        ("https://doi.org/10.1016/j.zz.2019.134523", "doi"),
+        ("ISSN 0048-9697", "issn"),
+    ],
+)
+def test_what_only_the_metadata_hold_is_found_first(
+    http: httpx.Client, query: str, first: str
+) -> None:
+    fields = {"authors": ["欧阳子墨"], "doi": "10.1016/j.zz.2019.134523", "issn": "0048-9697"}
+    for name, value in fields.items():
+        body = {"title": "统计方法与数值计算", "text": f"{name} 一。", "fields": {name: value}}
+        http.put(f"/v1/collections/{NAME}/documents/{name}", json=body).raise_for_status()
+    try:
+        for rank in (True, False):
+            assert search(http, query=query, top_k=1, rank=rank)["hits"][0]["id"] == first
+    finally:
+        for name in fields:
+            http.delete(f"/v1/collections/{NAME}/documents/{name}")

@@ -118,6 +118,12 @@ def test_a_query_of_invisible_characters_is_refused(query: str) -> None:
         ("R＆amp;D", "R＆amp;D"),
         ("㍿" * 600, "㍿" * 600),
         ("ﷺ" * MAX_QUERY_CHARS, "ﷺ" * MAX_QUERY_CHARS),
+        ("doi:10.1000/182", "10.1000/182"),
+        (" DOI： 10.1000/J.182 ", "10.1000/J.182"),
+        ("https://doi.org/10.1000/182", "10.1000/182"),
+        ("dx.doi.org/10.1000/182", "10.1000/182"),
+        ("doi:10.1000/182 的综述", "doi:10.1000/182 的综述"),
+        ("https://example.org/10.1000/182", "https://example.org/10.1000/182"),
     ],
     ids=lambda text: text[:9],
 )

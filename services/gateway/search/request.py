@@ -11,6 +11,7 @@ from services.common.documents import OWN
 from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
 from services.common.text.analyzer import compared, phrase_pattern
+from services.common.text.identifiers import bare_doi
 from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.boosts import MAX_BOOSTS, Boost
@@ -106,14 +107,15 @@ _MEMBERS = tuple(member.name for member in fields(Search) if member.init)
 
 
 def normalise(query: str) -> str:
-    """The query in the form in which it is cached, searched and answered: NFKC, with single spaces.
+    """The query in the form in which it is cached, searched and answered: NFKC, with single spaces,
+    and a DOI without its label, which no document has.
 
     It stays without NFKC where that would change what is searched for (10³ would become 103, and
     ＜b＞ a tag) or make it longer than a query may be. The models and the index bring it into the
     full normal form themselves, so that users see their query in their own characters. Raises
     InvalidRequest if no character is left.
     """
-    spaced = " ".join(query.split())
+    spaced = bare_doi(" ".join(query.split()))
     _check_visible("query", spaced)
     folded = " ".join(unicodedata.normalize("NFKC", spaced).split())
     if folded == spaced or len(folded) > MAX_QUERY_CHARS:
