@@ -253,7 +253,15 @@ def test_operators_are_shown_as_they_were_understood_and_are_the_same_as_json(
     assert meant == {
         "query": "量子力学",
         "filter": {
-            "and": [{"discipline": {"any": ["数学", "化学"]}}, {"year": {"gte": 2000, "lte": 2010}}]
+            "and": [
+                {"discipline": {"any": ["数学", "化学"]}},
+                {
+                    "or": [
+                        {"year": {"gte": 2000, "lte": 2010}},
+                        {"year": {"gte": "2000", "lt": "2011"}},
+                    ]
+                },
+            ]
         },
         "phrases": ["量子力学"],
         "exclude": ["统计方法"],

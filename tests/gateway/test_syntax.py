@@ -16,6 +16,23 @@ def raised(name: str, **factors: float) -> Boost:
     return Boost(field=name, values={value: float(by) for value, by in factors.items()})
 
 
+def years(**bounds: int) -> dict[str, Any]:
+    """The filter of `year` for numbers, and for the same years as texts and dates."""
+    texts = {
+        "gte": lambda year: {"gte": str(year)},
+        "gt": lambda year: {"gte": str(year + 1)},
+        "lte": lambda year: {"lt": str(year + 1)},
+        "lt": lambda year: {"lt": str(year)},
+    }
+    dates: dict[str, str] = {}
+    for sign, year in bounds.items():
+        dates |= texts[sign](year)
+    return {"or": [{"year": bounds}, {"year": dates}]}
+
+
+DATES_OF_2016 = {
+    "or": [{"date": {"gte": 2016, "lte": 2016}}, {"date": {"gte": "2016", "lt": "2017"}}]
+}
 EITHER = {"any": ["张 三", "李 四"]}
 OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("author:张三", ParsedQuery("", [{"authors": "张三"}])),
@@ -38,22 +55,29 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
     ("学科:数学", ParsedQuery("", [{"discipline": "数学"}])),
     ("关键词:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
     ("關鍵詞:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
-    ("ｙｅａｒ:2015..", ParsedQuery("", [{"year": {"gte": 2015}}])),
+    ("ｙｅａｒ:2015..", ParsedQuery("", [years(gte=2015)])),
     ("keyword:水稻", ParsedQuery("", [{"keywords": "水稻"}])),
     ("year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
     ("Year:2015", ParsedQuery("", [{"year": {"any": [2015, "2015"]}}])),
-    ("年份:2015..2020", ParsedQuery("", [{"year": {"gte": 2015, "lte": 2020}}])),
-    ("year:2015..", ParsedQuery("", [{"year": {"gte": 2015}}])),
-    ("year:..2020", ParsedQuery("", [{"year": {"lte": 2020}}])),
-    ("year:>=2015", ParsedQuery("", [{"year": {"gte": 2015}}])),
-    ("year:<2000 钢结构", ParsedQuery("钢结构", [{"year": {"lt": 2000}}])),
-    ("year：≥２０１５", ParsedQuery("", [{"year": {"gte": 2015}}])),
-    ("year:≤2015", ParsedQuery("", [{"year": {"lte": 2015}}])),
-    ("year:＞2015", ParsedQuery("", [{"year": {"gt": 2015}}])),
-    ("year：＜＝2015", ParsedQuery("", [{"year": {"lte": 2015}}])),
+    ("年份:2015..2020", ParsedQuery("", [years(gte=2015, lte=2020)])),
+    ("year:2015..", ParsedQuery("", [years(gte=2015)])),
+    ("year:..2020", ParsedQuery("", [years(lte=2020)])),
+    ("year:>=2015", ParsedQuery("", [years(gte=2015)])),
+    ("year:<2000 钢结构", ParsedQuery("钢结构", [years(lt=2000)])),
+    ("year：≥２０１５", ParsedQuery("", [years(gte=2015)])),
+    ("year:≤2015", ParsedQuery("", [years(lte=2015)])),
+    ("year:＞2015", ParsedQuery("", [years(gt=2015)])),
+    ("year：＜＝2015", ParsedQuery("", [years(lte=2015)])),
+    ("date:2015..2016-01", ParsedQuery("", [{"date": {"gte": "2015", "lte": "2016-01"}}])),
+    ("date:2015-03..2016", ParsedQuery("", [{"date": {"gte": "2015-03", "lt": "2017"}}])),
+    ("date:2016-03..2016", ParsedQuery("", [{"date": {"gte": "2016-03", "lt": "2017"}}])),
+    ("date:2016..2016", ParsedQuery("", [DATES_OF_2016])),
+    ("doi:5..20", ParsedQuery("", [{"doi": {"gte": 5, "lte": 20}}])),
+    ("doi:>1.5", ParsedQuery("", [{"doi": {"gt": 1.5}}])),
+    ("doi:1500..20000", ParsedQuery("", [{"doi": {"gte": 1500, "lte": 20000}}])),
     ("date:2015-03..2016-01", ParsedQuery("", [{"date": {"gte": "2015-03", "lte": "2016-01"}}])),
     ("-journal:物理学报 超导", ParsedQuery("超导", [{"not": {"journal": "物理学报"}}])),
-    ("-year:..2000 桥梁", ParsedQuery("桥梁", [{"not": {"year": {"lte": 2000}}}])),
+    ("-year:..2000 桥梁", ParsedQuery("桥梁", [{"not": years(lte=2000)}])),
     ('"卷积神经网络"', ParsedQuery("卷积神经网络", [], ["卷积神经网络"])),
     ("“卷积神经网络” 图像", ParsedQuery("卷积神经网络 图像", [], ["卷积神经网络"])),
     ('＂卷积＂　遥感', ParsedQuery("卷积 遥感", [], ["卷积"])),
@@ -68,7 +92,7 @@ OPERATORS: list[tuple[str, ParsedQuery]] = [
         'author:张三 year:2015..2020 -综述 "卷积神经网络" journal:"中国科学"',
         ParsedQuery(
             "卷积神经网络",
-            [{"authors": "张三"}, {"year": {"gte": 2015, "lte": 2020}}, {"journal": "中国科学"}],
+            [{"authors": "张三"}, years(gte=2015, lte=2020), {"journal": "中国科学"}],
             ["卷积神经网络"],
             ["综述"],
         ),
@@ -117,6 +141,8 @@ REFUSED = [
     ("title:水稻", "looked for in title and text"),
     ("year:2020..2015", "year:2015..2020"),
     ("year:2015..今年", "both as numbers"),
+    ("date:2016-03..2015", "the smaller end first"),
+    ("date:2016-03..5", "both as dates"),
     ("-综述", "say what to search for"),
     ("year:2015 -综述", "say what to search for"),
     ("超导 journal:物理学报^", "such as `journal:中国科学^2`"),

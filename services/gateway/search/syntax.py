@@ -74,6 +74,8 @@ _SIGNS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _ONE_SIGN = str.maketrans(
     {"＞": ">", "＜": "<", "＝": "=", "≥": ">=", "≧": ">=", "≤": "<=", "≦": "<="}
 )
+_DATE = re.compile(r"\d{4}-\d")
+_YEARS = range(1000, 9999)
 _ALIKE = 0.75
 """Likeness, as difflib measures it, from which an unknown name counts as a slip of the pen."""
 
@@ -173,9 +175,10 @@ def _condition(match: re.Match[str], fields: Collection[str] | None) -> dict[str
     if (bare := match["bare"]) is not None:
         _check_quotes(bare, 0)
         if found := _COMPARED.fullmatch(bare):
-            return {name: {_SIGNS[found["sign"].translate(_ONE_SIGN)]: _value(found["bound"])}}
+            sign = _SIGNS[found["sign"].translate(_ONE_SIGN)]
+            return _within(name, {sign: _value(found["bound"])})
         if (found := _RANGE.fullmatch(bare)) and (found["low"] or found["high"]):
-            return {name: _range(given, found["low"], found["high"])}
+            return _within(name, _range(given, found["low"], found["high"]))
     values = [one for value in _values(match["quoted"] or bare) for one in _either(value)]
     return ({name: values[0]} if len(values) == 1 else {name: {"any": values}}) if values else None
 
@@ -216,14 +219,30 @@ def _check_name(given: str, match: re.Match[str], fields: Collection[str] | None
     )
 
 
+def _within(name: str, bounds: dict[str, Any]) -> dict[str, Any]:
+    """The filter of a field with bounds. Years stand for the dates in them too: collections hold
+    dates as texts, and years as either."""
+    if not all(isinstance(bound, int) and bound in _YEARS for bound in bounds.values()):
+        return {name: bounds}
+    dates = dict(_as_date(sign, bound) for sign, bound in bounds.items())
+    return {"or": [{name: bounds}, {name: dates}]}
+
+
+def _as_date(sign: str, bound: Any) -> tuple[str, Any]:
+    """A bound of texts that begin with a date, for one that may be a year."""
+    if not isinstance(bound, int) or bound not in _YEARS:
+        return sign, bound
+    behind = sign in ("gt", "lte")
+    return {"gt": "gte", "lte": "lt"}.get(sign, sign), str(bound + behind)
+
+
 def _range(name: str, low: str | None, high: str | None) -> dict[str, Any]:
-    bounds: dict[str, Any] = {}
-    if low:
-        bounds["gte"] = _value(low)
-    if high:
-        bounds["lte"] = _value(high)
-    kinds = {isinstance(bound, str) for bound in bounds.values()}
-    if len(kinds) > 1 or (len(bounds) == 2 and bounds["gte"] > bounds["lte"]):
+    written = {sign: end for sign, end in (("gte", low), ("lte", high)) if end}
+    bounds: dict[str, Any] = {sign: _value(end) for sign, end in written.items()}
+    if any(map(_DATE.match, written.values())):
+        bounds = dict(_as_date(sign, bound) for sign, bound in bounds.items())
+    ends = [*bounds.values()]
+    if len({isinstance(end, str) for end in ends}) > 1 or ends != sorted(ends):
         raise InvalidRequest(
             f"query: `{name}:{low}..{high}` is no range; write the smaller end first, such as"
             f" `{name}:{high}..{low}`, both as numbers or both as dates."

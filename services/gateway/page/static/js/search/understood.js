@@ -20,6 +20,7 @@ function value(given) {
 function conditions(filter, negated = false) {
   return Object.entries(filter ?? {}).flatMap(([name, given]) => {
     if (name === "and") return given.flatMap((one) => conditions(one, negated));
+    if (name === "or") return conditions(given[0], negated); // The others say the same of values of other kinds.
     if (name === "not") return conditions(given, !negated);
     const field = named("field", name);
     const { any, gte, gt, lte, lt } = given;
