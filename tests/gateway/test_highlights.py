@@ -155,6 +155,28 @@ def test_a_word_at_the_border_of_a_passage_stays_whole() -> None:
     assert passages == ["<em>水稻</em>" + "甲" * (PASSAGE_CHARS - 3) + "<em>水稻</em>…"]
 
 
+@pytest.mark.parametrize(
+    ("text", "passage"),
+    [
+        ("<jats:p>水稻病害</jats:p>", "<em>水稻</em>病害"),
+        ("<p>水稻<b>病害</b></p>\n", "<em>水稻</em><b>病害"),
+        ("\u200b 水稻。 ", "<em>水稻</em>。"),
+        ("<em>水稻</em>", "<em>水稻</em>"),
+        ("<p>" + "甲" * 200 + "水稻</p>", "…" + "甲" * 30 + "<em>水稻</em>"),
+        ("<p>水稻" + "甲" * 200 + "</p>", "<em>水稻</em>" + "甲" * 118 + "…"),
+    ],
+)
+def test_an_ellipsis_stands_for_words_and_not_for_tags(text: str, passage: str) -> None:
+    assert marked("水稻", "", text)["text"] == [passage]
+
+
+def test_an_ellipsis_stands_for_what_was_not_searched() -> None:
+    marker = Marker.of(ANALYZER.terms("水稻"))
+    assert marker is not None
+    assert marker.highlight("", "水稻病害", 2)["text"] == ["<em>水稻</em>…"]
+    assert marker.highlight("", "水稻病害", 4)["text"] == ["<em>水稻</em>病害"]
+
+
 _MARKS = st.sampled_from(["<", "em", ">", "</", "<em>", "</em>", "<EM x>", " ", "x", "/", "稻"])
 
 

@@ -80,11 +80,12 @@ class Marker:
         if matches := self.matches(normal.text):
             every = (0, len(normal.text))
             highlights["title"] = [_marked(title, normal, every, _merged(matches), whole=True)]
-        normal = normalised(text[:most])
+        searched = text[:most]
+        normal = normalised(searched)
         if matches := self.matches(normal.text):
             spans = _merged(matches)
             highlights["text"] = [
-                _marked(text, normal, window, spans)
+                _marked(searched, normal, window, spans, cut=most < len(text))
                 for window in _windows(spans, matches, len(normal.text))
             ]
         return highlights
@@ -153,13 +154,20 @@ def _windows(spans: Sequence[Span], matches: Sequence[Span], length: int) -> lis
 
 
 def _marked(
-    raw: str, normal: Normalised, window: Span, spans: Sequence[Span], *, whole: bool = False
+    raw: str,
+    normal: Normalised,
+    window: Span,
+    spans: Sequence[Span],
+    *,
+    whole: bool = False,
+    cut: bool = False,
 ) -> str:
-    """The raw text of a window of the normal form, with its spans in <em>."""
+    """The raw text of a window of the normal form, with its spans in <em>, and … where words are
+    left out; tags alone are left out without it. `cut` says that `raw` is not the whole text."""
     start, end = normal.raw_span(*window)
     if whole:
         start, end = 0, len(raw)
-    pieces = ["…" if start else ""]
+    pieces = ["…" if window[0] else ""]
     at = start
     for span in spans:
         if window[0] <= span[0] and span[1] <= window[1]:
@@ -168,7 +176,8 @@ def _marked(
             pieces += (_unmarked(raw[at:first]), "<em>", _unmarked(raw[first:last]), "</em>")
             at = last
     end = max(end, at)
-    pieces += (_unmarked(raw[at:end]), "…" if end < len(raw) else "")
+    more = cut or window[1] < len(normal.text)
+    pieces += (_unmarked(raw[at:end]), "…" if more else "")
     return "".join(pieces)
 
 
