@@ -16,7 +16,8 @@ async def with_texts(
     naming: Naming,
     deadline: Deadline,
 ) -> list[Fused]:
-    """The candidates with their titles and texts, the values that the query names before these.
+    """The candidates with their titles and texts. Of those that the lexical leg found, the values
+    that the query names stand before the texts.
 
     Raises IndexUnavailable, DeadlineExceeded.
     """
@@ -24,7 +25,9 @@ async def with_texts(
         index, [candidate.document for candidate in candidates], deadline
     )
     return [
-        candidate._replace(document=naming.with_named(document))
+        candidate._replace(
+            document=document if candidate.lexical is None else naming.with_named(document)
+        )
         for candidate, document in zip(candidates, documents, strict=True)
     ]
 
@@ -36,7 +39,8 @@ async def with_best_texts(
     naming: Naming,
     deadline: Deadline,
 ) -> dict[str, Sequence[Found]]:
-    """The legs, each with the text of its best document, which fusion needs.
+    """The legs, each with the text of its best document, which fusion needs; in the lexical leg
+    with the values that the query names.
 
     If the texts cannot be fetched, the legs are returned as they are.
     """
@@ -44,8 +48,11 @@ async def with_best_texts(
         best = await source.with_texts(index, [leg[0] for leg in found.values() if leg], deadline)
     except SearchError:
         return found
-    complete = {(one.id, one.score): naming.with_named(one) for one in best}
-    return {
+    complete = {(one.id, one.score): one for one in best}
+    legs = {
         name: [complete[leg[0].id, leg[0].score], *leg[1:]] if leg else leg
         for name, leg in found.items()
     }
+    if lexical := legs.get("lexical"):
+        legs["lexical"] = [naming.with_named(lexical[0]), *lexical[1:]]
+    return legs

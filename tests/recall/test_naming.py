@@ -1,13 +1,19 @@
 """Which values of the metadata a query names, and what fusion and rank read of their documents."""
 
+from collections.abc import Sequence
+
 import pytest
 
+from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.common.wire.recall import Replaced, RulesOfQuery
-from services.recall.domain import Found
+from services.recall.domain import Found, Index
+from services.recall.fused import Fused
 from services.recall.naming import Naming
 from services.recall.rules import sayings
+from services.recall.texts import with_best_texts, with_texts
 from tests.analyzers import ANALYZER
+from tests.recall.test_recaller import FakeIndex
 
 DOI = "10.1016/j.scitotenv.2019.134523"
 VALUES = ("王小明", "Li, Wei", DOI, "1000-6923", "环境科学", "植物修复", "Ca²⁺", "")
@@ -81,3 +87,33 @@ def test_the_text_stays_as_long_as_rank_reads_it() -> None:
     long = Found("a", 1.0, TITLE, "文" * MAX_TEXT_CHARS, values=("王小明",))
     read = naming("王小明").with_named(long)
     assert read.text == "王小明\n" + "文" * (MAX_TEXT_CHARS - 4)
+
+
+class Authors(FakeIndex):
+    """Documents by one author."""
+
+    async def with_texts(
+        self, index: Index, found: Sequence[Found], deadline: Deadline
+    ) -> list[Found]:
+        return [one._replace(title=TITLE, text=TEXT, values=("王小明",)) for one in found]
+
+
+async def test_values_count_for_documents_that_the_words_found() -> None:
+    """A field with the weight 0, which has no words in the index, names nothing, and meaning alone
+    does not either."""
+    index, soon = Authors(), Deadline.after(5)
+    legs: dict[str, Sequence[Found]] = {
+        "dense": [Found("a", 0.5), Found("b", 0.4)],
+        "lexical": [Found("a", 7.0)],
+    }
+    fused = [
+        Fused(Found("a", 0.5), 0.5, 7.0, 1.0),
+        Fused(Found("b", 0.4), 0.4, None, 0.4),
+    ]
+    read = await with_texts(index, index.described, fused, naming("王小明"), soon)
+    assert [one.document.text for one in read] == [f"王小明\n{TEXT}", TEXT]
+    best = await with_best_texts(index, index.described, legs, naming("王小明"), soon)
+    assert {name: leg[0].text for name, leg in best.items()} == {
+        "dense": TEXT,
+        "lexical": f"王小明\n{TEXT}",
+    }
