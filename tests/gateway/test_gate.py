@@ -6,14 +6,16 @@ from typing import Any
 import httpx
 import pytest
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.gate import Gate
-from services.gateway.access.keys import ApiKey
+from services.gateway.access.keys import ApiKey, Scope, new_key
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 from tests.gateway.gateways import ORIGIN
+from tests.servers import free_port
 
 OTHER = "https://other.example"
 JOB = "/v1/index-jobs?collection=mine&format=jsonl&mode=rebuild"
@@ -43,7 +45,7 @@ async def called(
     doorkeeper: Admits | None = None,
     audit: Audit | None = None,
 ) -> httpx.Response:
-    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+    async def route(scope: AsgiScope, receive: Receive, send: Send) -> None:
         await Response(status_code=204)(scope, receive, send)
 
     state = {"doorkeeper": doorkeeper, "keystore": audit or Audit()}
@@ -105,6 +107,29 @@ async def test_a_long_address_leaves_a_short_line_in_the_audit_log() -> None:
     assert long.startswith("PUT /v1/collections/长长")
     assert len(long) <= 210
     assert short == "DELETE /v1/collections/mine"
+
+
+async def test_a_failure_before_the_route_counts_as_one_of_the_route() -> None:
+    """Alerts look at failed searches. With the state store away, a gateway that has just started
+    knows no key, and all of its searches fail here; a refused caller is no failure."""
+    nobody = f"redis://127.0.0.1:{free_port()}/0"
+    key, _ = new_key("reader", frozenset({Scope.SEARCH}))
+    settings = GatewaySettings(require_keys=True, state_redis_url=nobody, cache_redis_url=nobody)
+    app = create_app(settings)
+    async with app.router.lifespan_context(app) as state:
+
+        async def served(scope: Any, receive: Receive, send: Send) -> None:
+            await app(scope | {"state": dict(state or {})}, receive, send)
+
+        way = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
+            for authorization, status in ((f"Bearer {key}", 503), ("Bearer none", 401)):
+                headers = {"authorization": authorization}
+                answer = await http.post("/v1/search", json={"query": "a"}, headers=headers)
+                assert answer.status_code == status
+            metrics = (await http.get("/metrics")).text
+    assert 'method="POST",route="/v1/search",status="503"} 1.0' in metrics
+    assert 'route="/v1/search",status="401"' not in metrics
 
 
 async def test_a_page_of_a_listed_origin_reads_the_headers_that_the_api_names() -> None:

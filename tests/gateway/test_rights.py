@@ -61,7 +61,7 @@ def reached(method: str, path: str) -> str | None:
 def test_every_call_of_the_api_has_exactly_one_rule_and_no_rule_is_left_over() -> None:
     closed = {(method, path) for method, path in CALLS if needs_key(path)}
     assert len(closed) >= 20
-    rules = [(rule.method, rule.template) for rule in RULES]
+    rules = [(rule.method, rule.path) for rule in RULES]
     assert len(set(rules)) == len(rules)
     assert set(rules) == closed
     assert {path for _, path in CALLS - closed} == {"/livez", "/readyz", "/metrics"}
@@ -112,7 +112,7 @@ def test_a_rule_holds_for_exactly_what_reaches_its_route(method: str, path: str)
     if not needs_key(path):
         return
     covering = [rule for rule in RULES if rule.covers(method, path)]
-    assert [rule.template for rule in covering] == ([] if template is None else [template])
+    assert [rule.path for rule in covering] == ([] if template is None else [template])
     assert scope_of(method, path) == (covering[0].scope if covering else None)
 
 

@@ -26,7 +26,7 @@ from services.gateway.access.body_limits import BodyLimits, is_inline
 from services.gateway.access.doorkeeper import EVERYBODY, Doorkeeper
 from services.gateway.access.keys import ApiKey
 from services.gateway.access.keystore import KeyStore
-from services.gateway.access.rights import is_audited, needs_key
+from services.gateway.access.rights import is_audited, needs_key, rule_of
 
 audit = logging.getLogger("services.audit")
 
@@ -62,6 +62,9 @@ class Gate:
         try:
             passed = await self._passed(scope, headers, receive)
         except SearchError as error:
+            if error.status >= 500:
+                # The metrics count it as a failure of the route, by which alerts look for failures.
+                scope["route"] = rule_of(scope["method"], scope["path"])
             await problem_response(error)(scope, receive, send)
         else:
             await self.app(scope, passed, send)

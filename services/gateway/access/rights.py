@@ -40,18 +40,19 @@ class Rule:
     """A call of the API and the scope that it needs."""
 
     method: str
-    template: str
+    path: str
+    """The template that the call's route has as its path."""
     scope: Scope
     audited: bool = False
     """Whether a call is written to the audit log though it needs no admin."""
-    _path: re.Pattern[str] = field(init=False, repr=False)
+    _paths: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_path", _compiled(self.template))
+        object.__setattr__(self, "_paths", _compiled(self.path))
 
     def covers(self, method: str, path: str) -> bool:
         """Whether a request with this method and this decoded path is the rule's call."""
-        return method == self.method and self._path.match(path) is not None
+        return method == self.method and self._paths.match(path) is not None
 
 
 _COLLECTION = "/v1/collections/{collection}"
@@ -118,17 +119,18 @@ def needs_key(path: str) -> bool:
     return not any(pattern.match(path) for pattern in _OPEN_PATHS)
 
 
+def rule_of(method: str, path: str) -> Rule | None:
+    """The rule of a call with this decoded path, or None where there is none."""
+    return next((rule for rule in RULES if rule.covers(method, path)), None)
+
+
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope that a call needs, or None where no rule allows the call to any key."""
-    rule = _rule_of(method, path)
+    rule = rule_of(method, path)
     return rule.scope if rule else None
 
 
 def is_audited(method: str, path: str) -> bool:
     """Whether a call is written to the audit log: an admin action, or a rule that says so."""
-    rule = _rule_of(method, path)
+    rule = rule_of(method, path)
     return rule is not None and (rule.audited or rule.scope is Scope.ADMIN)
-
-
-def _rule_of(method: str, path: str) -> Rule | None:
-    return next((rule for rule in RULES if rule.covers(method, path)), None)
