@@ -1,5 +1,6 @@
 """The chart, rendered, as plain objects; and the settings that its environment must match."""
 
+import base64
 import importlib
 from collections.abc import Iterator
 from functools import cache
@@ -56,6 +57,27 @@ def variant_manifests(variant: Path) -> list[Manifest]:
 
 def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
     return [manifest for manifest in manifests if manifest["kind"] in kinds]
+
+
+def secrets_of(manifests: list[Manifest]) -> dict[str, dict[str, str]]:
+    """The values of the Secrets that the chart makes, by name and key, as pods see them."""
+    return {
+        secret["metadata"]["name"]: {
+            key: base64.b64decode(value).decode() for key, value in secret["data"].items()
+        }
+        for secret in of_kind(manifests, "Secret")
+    }
+
+
+def text_of(manifests: list[Manifest]) -> str:
+    """The manifests as YAML, the values of Secrets as pods see them."""
+    secrets = secrets_of(manifests)
+    read = [
+        {**one, "data": secrets[one["metadata"]["name"]]} if one["kind"] == "Secret" else one
+        for one in manifests
+    ]
+    text: str = yaml.dump_all(read, Dumper=DUMPER)
+    return text
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, dict[str, str]]]:

@@ -18,6 +18,7 @@ from tests.deploy.manifests import (
     of_kind,
     pods,
     render,
+    secrets_of,
     settings_of,
     values_of,
     variant_manifests,
@@ -203,13 +204,19 @@ def test_what_a_pod_refers_to_exists(variant: Path, manifests: list[Manifest]) -
 
 
 def test_secret_keys_exist(manifests: list[Manifest]) -> None:
-    secrets = {one["metadata"]["name"]: one["stringData"] for one in of_kind(manifests, "Secret")}
+    secrets = secrets_of(manifests)
     for name, spec, _ in pods(manifests):
         for container in containers(spec):
             for variable in container.get("env", []):
                 wanted = variable.get("valueFrom", {}).get("secretKeyRef")
                 if wanted and wanted["name"] in secrets and not wanted.get("optional"):
                     assert secrets[wanted["name"]].get(wanted["key"]), f"{name}: {wanted}"
+
+
+def test_what_leaves_the_values_leaves_the_secrets(manifests: list[Manifest]) -> None:
+    """Kubernetes adds `stringData` to what is there, and so keeps a token that was taken out."""
+    for secret in of_kind(manifests, "Secret"):
+        assert "stringData" not in secret, secret["metadata"]["name"]
 
 
 def test_environment_names_settings_that_exist(manifests: list[Manifest]) -> None:
@@ -222,7 +229,7 @@ def test_environment_names_settings_that_exist(manifests: list[Manifest]) -> Non
 
 def _environment(container: Manifest, manifests: list[Manifest]) -> dict[str, str]:
     """As the kubelet sets it, for the Secrets that the chart makes itself."""
-    secrets = {one["metadata"]["name"]: one["stringData"] for one in of_kind(manifests, "Secret")}
+    secrets = secrets_of(manifests)
     found = {}
     for variable in container["env"]:
         source = variable.get("valueFrom", {})
@@ -269,11 +276,10 @@ def test_who_calls_must_show_a_key(manifests: list[Manifest]) -> None:
     assert keys["gateway"] == keys["test"]
     assert set(tokens) == SERVICES
     assert len(set(tokens.values())) == 1
-    for secret in of_kind(manifests, "Secret"):
-        for name in ("operator-key", "internal-token"):
-            if secret["metadata"]["name"].endswith(name):
-                (value,) = secret["stringData"].values()
-                assert len(value) >= 32
+    for secret, values in secrets_of(manifests).items():
+        if secret.endswith(("operator-key", "internal-token")):
+            (value,) = values.values()
+            assert len(value) >= 32
 
 
 def test_only_the_gateway_faces_out() -> None:

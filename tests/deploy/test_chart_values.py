@@ -14,7 +14,6 @@ import yaml
 
 from tests.deploy.manifests import (
     CHART,
-    DUMPER,
     STORES,
     Manifest,
     containers,
@@ -23,6 +22,8 @@ from tests.deploy.manifests import (
     pods,
     render,
     values_of,
+    secrets_of,
+    text_of,
 )
 
 TRY = values_of(CHART / "ci/try-values.yaml")
@@ -298,7 +299,7 @@ def test_no_number_is_printed_with_an_exponent() -> None:
             grace = {"terminationGracePeriodSeconds": 2 * _LARGE}
             values = _merged(values, _nested(path[:-1], grace))
         manifests = render(values)
-        text = yaml.dump_all(manifests, Dumper=DUMPER)
+        text = text_of(manifests)
         assert not re.search(r"\d[eE]\+\d", text), f"{'.'.join(path)}: {path} with an exponent"
         assert str(_LARGE) in text or str(_LARGE // 2) in text or "probe" in path, path
 
@@ -431,11 +432,7 @@ def test_certificates_and_addresses_of_stores_reach_the_pods() -> None:
     }
     values["objectStore"]["ca"] = "/certificates/ca.crt"
     manifests = render(values)
-    (milvus,) = [
-        one["stringData"]
-        for one in of_kind(manifests, "Secret")
-        if one["metadata"]["name"].endswith("-milvus")
-    ]
+    milvus = secrets_of(manifests)["demo-xunwen-milvus"]
     assert milvus["database"] == "papers"
     assert milvus["ca"] == "/certificates/ca.crt"
     for deployment in of_kind(manifests, "Deployment"):
@@ -493,8 +490,7 @@ _OPTIONAL = [path for path in _PATHS if _default_of(path) in ("", [], {})]
 
 
 def _without_secrets(manifests: list[Manifest]) -> str:
-    text = yaml.dump_all(manifests, Dumper=DUMPER)
-    return re.sub(r"checksum/config: \w+|[A-Za-z0-9]{40}", "", text)
+    return re.sub(r"checksum/config: \w+|[A-Za-z0-9]{40}", "", text_of(manifests))
 
 
 @pytest.mark.parametrize("variant", ["try", "external"])

@@ -17,13 +17,13 @@ import yaml
 from services.gateway.settings import GatewaySettings
 from tests.deploy.dockerfile import read_stages
 from tests.deploy.manifests import (
-    DUMPER,
     Manifest,
     containers,
     egress_ports,
     of_kind,
     pods,
     render,
+    text_of,
     values_of,
 )
 from tests.deploy.test_dockerfile import IMAGES
@@ -117,7 +117,7 @@ def secret_keys(manifests: list[Manifest], secret: str) -> set[str]:
 
 def test_the_secrets_made_by_hand_are_those_that_are_read() -> None:
     manifests = render(own_values())
-    text = yaml.dump_all(manifests, Dumper=DUMPER)
+    text = text_of(manifests)
     made = 0
     for block, words in commands("kubectl"):
         if "secret" not in words:
@@ -136,7 +136,7 @@ def test_the_values_for_stores_of_ones_own_render() -> None:
         for block in blocks(PAGE)
         if block.language == "yaml" and block.code.startswith("# every store by TLS")
     ]
-    text = yaml.dump_all(render(yaml.safe_load(shown)), Dumper=DUMPER)
+    text = text_of(render(yaml.safe_load(shown)))
     for read in ("rediss+sentinel://", "rediss+cluster://", "ca: /certificates/ca.crt"):
         assert read in text
 
