@@ -44,6 +44,12 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def is_stopping(app: FastAPI) -> bool:
+    """Whether the service stops. An answer that may take hours then ends early, since it would hold
+    up the end of the service until the time for draining is over."""
+    return bool(getattr(app.state, "draining", False))
+
+
 def end_on_signals() -> None:
     """Makes SIGTERM and SIGINT end the process with exit code 0, through its `finally` clauses.
 

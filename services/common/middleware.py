@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.abandoned import CLIENT_CLOSED
+from services.common.drain import is_stopping
 from services.common.errors import SearchError, Unauthenticated
 from services.common.metrics import HttpMetrics
 from services.common.problem import problem_response
@@ -82,7 +83,7 @@ class RequestContextMiddleware:
                 status, begun = message["status"], True
                 answer = MutableHeaders(scope=message)
                 answer[REQUEST_ID_HEADER] = request_id_var.get()
-                if getattr(scope["app"].state, "draining", False):
+                if is_stopping(scope["app"]):
                     answer["connection"] = "close"
             await send(message)
 

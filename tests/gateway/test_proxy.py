@@ -16,7 +16,9 @@ from services.gateway.indexing.proxy import follow
 EVENTS = (b"data: 1\n\n", b"data: 2\n\n")
 
 
-def following(upstream: httpx.AsyncByteStream, streams: int = 64) -> FastAPI:
+def following(
+    upstream: httpx.AsyncByteStream, streams: int = 64, *, stops: bool = False
+) -> FastAPI:
     """An application that passes the answer of one other service on, to so many callers at once."""
 
     def answer(_: httpx.Request) -> httpx.Response:
@@ -34,7 +36,7 @@ def following(upstream: httpx.AsyncByteStream, streams: int = 64) -> FastAPI:
 
     @app.get("/events")
     async def events() -> Response:
-        return await follow(client, "/events")
+        return await follow(client, "/events", stops=lambda: stops)
 
     return app
 
@@ -54,6 +56,16 @@ class Events(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self.closed.set()
+
+
+async def test_a_stream_ends_early_when_the_service_stops() -> None:
+    """Else it would hold up the end of the gateway until the time for draining is over."""
+    upstream = Events(held=True)
+    way = httpx.ASGITransport(following(upstream, stops=True))
+    async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
+        answer = await asyncio.wait_for(http.get("/events"), 5)
+    assert answer.content == EVENTS[0]
+    assert upstream.closed.is_set()
 
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 from datetime import datetime
@@ -89,6 +90,23 @@ def test_progress_is_streamed_until_the_end(indexer: Installation) -> None:
             break
     assert pages == sorted(set(pages), reverse=True)
     assert job in pages
+
+
+def test_who_follows_a_job_does_not_hold_up_the_end_of_the_indexer(indexer: Installation) -> None:
+    """Nothing can be written until the next one runs."""
+    indexer.worker.signal(signal.SIGSTOP)  # The job stays as it is.
+    job = indexer.submit("followed", literature(60, "f"))
+    with indexer.client.stream("GET", f"/index-jobs/{job}/events", timeout=120) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("event: progress")
+        began = time.monotonic()
+        indexer.api.stop()
+        took = time.monotonic() - began
+        assert not any('"succeeded"' in line for line in lines)
+    indexer.api.start()
+    indexer.worker.signal(signal.SIGCONT)
+    assert took < 15  # The drain lasts 32 s.
+    indexer.succeeded(job)
 
 
 def test_deletes_and_updates_beside_a_job_win_over_it(indexer: Installation) -> None:

@@ -273,7 +273,7 @@ async def test_the_events_of_a_job_go_on_when_the_jobs_are_read_back(
     await system.turn()
     ledger = system.book.add(manifest())
     system.book.files.write_manifest(ledger.manifest)
-    events = _progress(system.book, "job")
+    events = _progress(system.book, "job", lambda: False)
     assert "queued" in await anext(events)
     system.role.terms += 1
     reading = asyncio.ensure_future(anext(events))

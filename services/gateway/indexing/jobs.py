@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from services.common.drain import is_stopping
 from services.common.errors import InvalidRequest, JobNotFound, UnsupportedFormat
 from services.common.paths import segment
 from services.common.patterns import explained
@@ -168,9 +170,12 @@ async def job_errors(job_id: JobId, indexer: Indexer) -> Response:
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     summary="The job as it changes, until it has ended, as server-sent events",
 )
-async def job_events(job_id: JobId, indexer: Indexer) -> Response:
-    """Streams the progress of a job as server-sent events until it has ended."""
-    return await follow(indexer, f"/index-jobs/{segment(job_id)}/events")
+async def job_events(request: Request, job_id: JobId, indexer: Indexer) -> Response:
+    """Streams the progress of a job as server-sent events until it has ended. The stream ends early
+    when the service is stopped; then ask for the job again."""
+    # Something is sent every ten seconds, which is well before the end of the drain.
+    stops = partial(is_stopping, request.app)
+    return await follow(indexer, f"/index-jobs/{segment(job_id)}/events", stops=stops)
 
 
 @router.post(

@@ -1,6 +1,6 @@
 """Forwards requests to the indexer, and its answers to the caller as they are."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from fastapi import Response
@@ -51,10 +51,19 @@ _HANDED_ON = ("content-type", "content-length", "content-disposition", "x-encode
 """Headers of a streamed answer that are passed on to the caller."""
 
 
+def _never() -> bool:
+    return False
+
+
 async def follow(
-    client: ServiceClient, path: str, *, params: Mapping[str, str] | None = None
+    client: ServiceClient,
+    path: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    stops: Callable[[], bool] = _never,
 ) -> Response:
-    """Forwards a streamed answer as it comes. Raises the error that the service reported."""
+    """Forwards a streamed answer as it comes, until `stops` is true after a block of it. Raises the
+    error that the service reported."""
     stack = AsyncExitStack()
     response = await stack.enter_async_context(client.stream("GET", path, params=params))
 
@@ -62,6 +71,8 @@ async def follow(
         async with stack:
             async for chunk in response.aiter_bytes():
                 yield chunk
+                if stops():
+                    return
 
     # No cache may keep the stream, and no proxy may hold it back.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
+from services.common.drain import is_stopping
 from services.common.errors import InvalidRequest, UnsupportedFormat
 from services.common.validation import first_reason
 from services.common.wire.input_formats import Compression, InputFormat
@@ -25,6 +27,8 @@ router = APIRouter(tags=["jobs"])
 _KEEPALIVE_SECONDS = 10.0
 _EVENT_SECONDS = 0.25
 """Shortest time between two progress events, in seconds."""
+_LOOK_SECONDS = 1.0
+"""Longest time in seconds until the stop of the service is noticed while no job changes."""
 
 Encoding = Annotated[str | None, Header(alias="content-encoding")]
 
@@ -104,10 +108,11 @@ async def errors(book: BookDep, job_id: str) -> StreamingResponse:
 
 
 @router.get("/index-jobs/{job_id}/events", response_class=StreamingResponse)
-async def events(book: BookDep, job_id: str) -> StreamingResponse:
-    """Server-sent events: the job as it changes, until it has ended."""
+async def events(request: Request, book: BookDep, job_id: str) -> StreamingResponse:
+    """Server-sent events: the job as it changes, until it has ended or the service stops."""
     book.get(job_id)
-    return StreamingResponse(_progress(book, job_id), media_type="text/event-stream")
+    progress = _progress(book, job_id, partial(is_stopping, request.app))
+    return StreamingResponse(progress, media_type="text/event-stream")
 
 
 @router.post("/index-jobs/{job_id}:cancel")
@@ -126,11 +131,12 @@ async def retry(book: BookDep, acceptance: AcceptanceDep, job_id: str) -> Job:
     return book.report(ledger)
 
 
-async def _progress(book: JobBook, job_id: str) -> AsyncIterator[str]:
+async def _progress(book: JobBook, job_id: str, stops: Callable[[], bool]) -> AsyncIterator[str]:
+    """The events of a job; they end early when `stops` tells that the service does."""
     sent = ""
-    while True:
+    while not stops():
         if not book.loaded:
-            await book.change(_KEEPALIVE_SECONDS)
+            await book.change(_LOOK_SECONDS)
             yield ": the jobs are read back\n\n"
             continue
         job = book.report(book.get(job_id))
@@ -144,8 +150,11 @@ async def _progress(book: JobBook, job_id: str) -> AsyncIterator[str]:
         if job.state.final:
             return
         await asyncio.sleep(_EVENT_SECONDS)
-        if book.loaded and book.report(book.get(job_id)) == job:
-            await book.change(_KEEPALIVE_SECONDS)
+        give_up = book.clock() + _KEEPALIVE_SECONDS
+        while book.loaded and book.report(book.get(job_id)) == job and book.clock() < give_up:
+            await book.change(_LOOK_SECONDS)
+            if stops():
+                return
 
 
 def _mapping(text: str | None) -> FieldMapping:
