@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import fsspec
+from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from pydantic import AfterValidator, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+FAILURES = (OSError, BotoCoreError)
+"""Errors that a disk or an object store raises."""
 _SCHEME = "s3://"
 _CONNECT_SECONDS = 5
 """Seconds until an attempt to reach the store is given up; the library waits a minute."""

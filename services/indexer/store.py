@@ -15,16 +15,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import IO, Any, cast
 
 import fsspec
-from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 from services.common.errors import Unavailable
+from services.common.objects import FAILURES
 from services.indexer.streams import ReadStream, WriteStream
 
 _TEMPORARY = ".writing-"
-FAILURES = (OSError, BotoCoreError)
-"""Errors that a disk or an object store raises."""
 _BUFFER_BYTES = 1 << 20
 
 

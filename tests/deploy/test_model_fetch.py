@@ -2,7 +2,10 @@
 
 import json
 import lzma
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from services.common.errors import ModelInvalid
 from services.common.model_dir import PACKED, load_manifest
 from services.common.model_dir.fetch import fetch
+from tests.deploy.manifests import ROOT
 from tests.models import tiny_encoder
+from tests.servers import free_port
 
 
 def test_a_fetched_model_is_whole(tmp_path: Path) -> None:
@@ -58,3 +63,32 @@ def test_an_absent_model_is_named(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelInvalid, match="cannot be fetched") as refusal:
         fetch(url, tmp_path / "here")
     assert url in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "AWS_ACCESS_KEY_ID"),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "AWS_ENDPOINT_URL"),
+    ],
+    ids=["no keys", "no store"],
+)
+def test_a_store_that_cannot_be_reached_is_told_in_one_line(
+    tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    """The log of the init container has nothing else."""
+    own = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        **variables,
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "services.common.model_dir.fetch", "s3://models/encoder", tmp_path],
+        cwd=ROOT, env=own, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.startswith("model s3://models/encoder cannot be fetched: ")
+    assert words in run.stderr
+    assert len(run.stderr.splitlines()) == 1

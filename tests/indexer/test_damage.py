@@ -20,6 +20,7 @@ from services.common.errors import (
     Unavailable,
     UnsupportedFormat,
 )
+from services.common.objects import FAILURES
 from services.common.wire.input_formats import InputFormat
 from services.indexer.intake.compression import beginning, decompressed
 from services.indexer.intake.mapping import FieldMapping
@@ -28,7 +29,7 @@ from services.indexer.intake.sniff import check_beginning, check_table
 from services.indexer.jobs.given_up import given_up
 from services.indexer.jobs.ledger import JobLedger
 from services.indexer.jobs.manifest import PartKey, Plan
-from services.indexer.store import FAILURES, ObjectStore
+from services.indexer.store import ObjectStore
 from services.indexer.streams import WriteStream
 from services.indexer.tables import unpack_planned
 from tests.indexer.installation import Installation, jsonl

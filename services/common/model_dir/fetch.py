@@ -14,7 +14,7 @@ from services.common.errors import ModelInvalid
 from services.common.model_dir.files import PACKED
 from services.common.model_dir.manifest import load_manifest
 from services.common.model_dir.packing import unpack
-from services.common.objects import ObjectStoreSettings
+from services.common.objects import FAILURES, ObjectStoreSettings
 from services.common.settings import read_settings
 
 
@@ -36,9 +36,22 @@ def _download(url: str, directory: Path) -> None:
         options = read_settings(ObjectStoreSettings, "models").options(url)
         store, path = fsspec.core.url_to_fs(url, **options)
         store.get(f"{path.rstrip('/')}/", f"{directory}/", recursive=True)
-    except (OSError, ValueError, ImportError) as error:
-        reason = type(error).__name__
-        raise ModelInvalid(f"model {url} cannot be fetched ({reason}): is it there?") from error
+    except (*FAILURES, ValueError, ImportError) as error:
+        raise ModelInvalid(f"model {url} cannot be fetched: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case FileNotFoundError():
+            return "there is nothing at this address"
+        case PermissionError():
+            return "the store does not let these keys read it"
+        case ValueError() | ImportError():
+            return "nothing reads such an address; write s3://bucket/folder"
+    return (
+        "the store does not answer, or asks for keys; look at AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID"
+        " and AWS_SECRET_ACCESS_KEY"
+    )
 
 
 def main() -> int:

@@ -11,8 +11,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from services.common.errors import Forbidden, InvalidRequest, NotFound, Unavailable
-from services.common.objects import ObjectStoreSettings
-from services.indexer.store import FAILURES
+from services.common.objects import FAILURES, ObjectStoreSettings
 
 _BLOCK_BYTES = 4 << 20
 _REMOTE = "s3"
