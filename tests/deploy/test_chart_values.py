@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from services.gateway.settings import GatewaySettings
 from tests.deploy.manifests import (
     CHART,
     STORES,
@@ -21,9 +22,9 @@ from tests.deploy.manifests import (
     of_kind,
     pods,
     render,
-    values_of,
     secrets_of,
     text_of,
+    values_of,
 )
 
 TRY = values_of(CHART / "ci/try-values.yaml")
@@ -51,6 +52,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+_LONGEST = GatewaySettings.model_fields["max_budget_ms"].default
 _DRAIN = {"drainSeconds": 61, "terminationGracePeriodSeconds": 70}
 
 
@@ -60,6 +62,10 @@ def _budget(milliseconds: Any) -> dict[str, Any]:
 
 def test_long_budgets_fit_into_a_long_drain() -> None:
     render({**_budget(60000), "defaults": _DRAIN})
+
+
+def test_short_budgets_fit_into_a_short_drain() -> None:
+    render({**_budget(5000), "defaults": {"drainSeconds": 6}})
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,18 @@ def test_long_budgets_fit_into_a_long_drain() -> None:
             "services.indexer.drainSeconds: is shorter than the longest budget",
         ),
         (
+            _recall(drainSeconds=29),
+            f"is shorter than the longest budget of a search (MAX_BUDGET_MS), {_LONGEST} ms",
+        ),
+        (
+            _recall(autoscaling={"enabled": True, "minReplicas": 0}),
+            "services.recall.autoscaling.minReplicas: must be at least 1",
+        ),
+        (_recall(rollingUpdate={"maxSurge": 0}), "so no pod could ever be replaced"),
+        (_recall(rollingUpdate={"maxSurge": "0%", "maxUnavailable": "0%"}), "are both 0"),
+        (_recall(pdb={"maxUnavailable": "half"}), "/services/recall/pdb/maxUnavailable"),
+        (_recall(pdb={"maxUnavailable": -1}), "/services/recall/pdb/maxUnavailable"),
+        (
             {"stores": STORES, "services": {"gateway": {"calls": {"RECALL_URL": "recal"}}}},
             'there is no service "recal"',
         ),
@@ -121,6 +139,11 @@ def test_long_budgets_fit_into_a_long_drain() -> None:
         (
             {"stores": STORES, "jobStorage": {"claim": {"accessModes": ["ReadWriteOnce"]}}},
             "the volume must be ReadWriteMany",
+        ),
+        # Two Deployments use the volume, and such a one has room for a single pod.
+        (
+            {"stores": STORES, "jobStorage": {"claim": {"accessModes": ["ReadWriteOncePod"]}}},
+            "/jobStorage/claim/accessModes/0",
         ),
         ({"stores": STORES, "services": {"indexer": {"replicas": 2}}}, "exactly one of it may run"),
         ({"stores": STORES, "operatorKey": {"secret": "a"}}, "'secret' not allowed"),
