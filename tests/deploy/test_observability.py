@@ -99,6 +99,14 @@ def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, 
         ("XunwenServiceCutOff", {"xunwen_breaker_open": {"gateway": 1}}),
         ("XunwenModelsDiffer", {"xunwen_model_info": {"worker": 2}}),
         ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": 0}}),
+        (
+            "XunwenNoGateway",
+            {
+                "up": {"gateway": None},
+                "xunwen_http_requests_in_flight": {"gateway": None},
+                "xunwen_breaker_open": {"gateway": None},
+            },
+        ),
         ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": None}}),
         (
             "XunwenNoWorkers",
