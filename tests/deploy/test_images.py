@@ -197,6 +197,7 @@ def test_all_images_together_index_and_search(tmp_path: Path) -> None:
             str(images["gateway"].program("python")),
             str(CHART / "files/search_test.py"),
             url["gateway"],
+            "60",
         ]
         assert subprocess.run(helm_test, check=False).returncode == 0
         lines = "\n".join(

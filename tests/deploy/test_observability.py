@@ -4,8 +4,11 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import httpx
 import promql_parser
@@ -96,9 +99,6 @@ def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, 
     ("alert", "faults"),
     [
         ("XunwenServiceDown", {"up": {"rank": 0}}),
-        ("XunwenServiceCutOff", {"xunwen_breaker_open": {"gateway": 1}}),
-        ("XunwenModelsDiffer", {"xunwen_model_info": {"worker": 2}}),
-        ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": 0}}),
         (
             "XunwenNoGateway",
             {
@@ -107,6 +107,9 @@ def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, 
                 "xunwen_breaker_open": {"gateway": None},
             },
         ),
+        ("XunwenServiceCutOff", {"xunwen_breaker_open": {"gateway": 1}}),
+        ("XunwenModelsDiffer", {"xunwen_model_info": {"worker": 2}}),
+        ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": 0}}),
         ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": None}}),
         (
             "XunwenNoWorkers",
@@ -264,20 +267,68 @@ def test_a_bulk_part_is_one_trace(observed: Observed) -> None:
     assert task.attributes["job"]
 
 
-def test_the_helm_test_passes_against_the_real_gateway(
-    observed: Observed,
-) -> None:
-    stack = observed.stack
-    program: Path = CHART / "files/search_test.py"
-    run = subprocess.run(
-        [sys.executable, program, stack.url], capture_output=True, text=True, check=False
-    )
+PROGRAM = CHART / "files/search_test.py"
+
+
+def _helm_test(url: str, seconds: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(PROGRAM), url, seconds]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_helm_test_passes_against_the_real_gateway(observed: Observed) -> None:
+    run = _helm_test(observed.stack.url, "0")
     assert (run.returncode, run.stdout) == (0, "indexed, found and deleted a document\n"), (
         run.stderr
     )
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    run = subprocess.run(
-        [sys.executable, program, nowhere], capture_output=True, text=True, check=False
-    )
+    run = _helm_test(f"http://127.0.0.1:{free_port()}", "0")
     assert run.returncode == 1
     assert run.stderr.startswith("failed: ")
+
+
+class _Starting(BaseHTTPRequestHandler):
+    """A gateway whose other parts start while it is asked for the first time."""
+
+    documents: ClassVar[list[str]] = []
+    asked: ClassVar[list[str]] = []
+
+    def do_PUT(self) -> None:
+        self.asked.append(self.path)
+        if len(self.asked) > 1:
+            self.documents.append(self.path.rpartition("/")[2])
+        self._answer(200 if self.documents else 503, {})
+
+    def do_POST(self) -> None:
+        self._answer(200, {"hits": [{"id": each} for each in self.documents]})
+
+    def do_DELETE(self) -> None:
+        self.documents.clear()
+        self._answer(200, {})
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Writes nothing."""
+
+
+def test_the_helm_test_waits_for_what_starts() -> None:
+    """docs/deployment.md calls it right after `helm install`, which does not wait."""
+    address = ("127.0.0.1", free_port())
+    with ThreadingHTTPServer(address, _Starting, bind_and_activate=False) as server:
+
+        def serve() -> None:
+            time.sleep(1)
+            server.server_bind()
+            server.server_activate()
+            server.serve_forever()
+
+        threading.Thread(target=serve, daemon=True).start()
+        run = _helm_test(f"http://127.0.0.1:{address[1]}", "60")
+        server.shutdown()
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(_Starting.asked) == 2
