@@ -54,6 +54,13 @@ def test_selectors_select_pods(label: str, value: str) -> None:
     assert any(labels.get(label) == value for _, _, labels in pods(manifests()))
 
 
+@pytest.mark.parametrize("options", [o for (o,) in named(r"kubectl -n search logs (.*)")])
+def test_logs_are_those_of_all_pods_and_whole(options: str) -> None:
+    """kubectl shows one pod of a Deployment, and ten lines of each pod of a selector."""
+    assert options.startswith("-l ")
+    assert "--tail=-1" in options
+
+
 @pytest.mark.parametrize("pattern", [p for (p,) in named(r"grep '(\"level\"[^']+)'")])
 def test_log_lines_are_found_by_the_pattern(
     pattern: str, capsys: pytest.CaptureFixture[str]
