@@ -3,15 +3,18 @@
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from tests.deploy.conftest import Observed
 from tests.deploy.manifests import ROOT
 from tests.docs.blocks import blocks
+from tests.servers import valkey
 from tests.stack import XUNWEN, Stack
 
 PAGE = ROOT / "docs/operations.md"
@@ -70,6 +73,35 @@ def test_a_restored_system_is_as_it_was(observed: Observed, tmp_path: Path) -> N
     assert httpx.get(document(stack, "kept")).json()["title"] == KEPT["title"]
     assert httpx.get(document(stack, "later")).status_code == 404
     put(stack, "after", KEPT)  # and it goes on
+
+
+def test_a_copy_of_the_state_store_is_read_as_the_page_says(tmp_path: Path) -> None:
+    [options] = re.findall(r"once with `([^`]+)`", PAGE.read_text(encoding="utf-8"))
+    with valkey(tmp_path / "before") as server, Redis.from_url(server.url) as store:
+        store.set("key", "kept")
+        store.save()
+
+    def restored(name: str) -> Path:
+        directory = tmp_path / name
+        (directory / "valkey").mkdir(parents=True)
+        shutil.copy(tmp_path / "before/valkey/dump.rdb", directory / "valkey/state.rdb")
+        return directory
+
+    usual = ("--appendonly", "yes", "--dbfilename", "state.rdb")
+    with valkey(restored("beside"), *usual) as server, Redis.from_url(server.url) as store:
+        assert store.get("key") is None
+    directory = restored("once")
+    with valkey(directory, *options.split()) as server, Redis.from_url(server.url) as store:
+        store.config_set("appendonly", "yes")
+        give_up = time.monotonic() + 30
+        while any(
+            store.info("persistence")[f"aof_rewrite_{state}"]
+            for state in ("in_progress", "scheduled")
+        ):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    with valkey(directory) as server, Redis.from_url(server.url) as store:
+        assert store.get("key") == b"kept"
 
 
 @pytest.mark.soak
