@@ -342,18 +342,34 @@ def test_dictionaries_reach_those_who_cut_words() -> None:
     assert mounted == {"recall", "indexer", "worker"}
 
 
-def test_changed_settings_restart_the_pods() -> None:
-    def checksums(values: dict[str, Any]) -> dict[str, str]:
+MOVED = {"url": "redis://moved:6379/0"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ({}, set()),
+        ({"stores": {"cache": MOVED}}, {"gateway"}),
+        ({"stores": {"state": MOVED}}, {"gateway", "indexer", "worker"}),
+        ({"stores": {"milvus": {"url": "http://a", "token": "a:b"}}}, {"recall", "indexer"}),
+        ({"dictionaries": {"papers": "引力波"}}, {"recall", "indexer", "worker"}),
+        ({"internalToken": {"key": "other"}}, SERVICES),
+        ({"services": {"rank": {"env": {"KEEP": 4}}}}, {"rank"}),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_changed_settings_restart_the_pods_that_read_them(
+    changed: dict[str, Any], restarted: set[str]
+) -> None:
+    def pod_templates(values: dict[str, Any]) -> dict[str, Manifest]:
         return {
-            one["metadata"]["name"]: one["spec"]["template"]["metadata"]["annotations"][
-                "checksum/config"
-            ]
+            one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"]
             for one in of_kind(render(values), "Deployment")
         }
 
-    moved = {**STORES, "cache": {"url": "redis://moved:6379/0"}}
-    assert checksums({"stores": STORES}) == checksums({"stores": STORES})
-    assert checksums({"stores": STORES}) != checksums({"stores": moved})
+    before = pod_templates({"stores": STORES})
+    after = pod_templates({**changed, "stores": {**STORES, **changed.get("stores", {})}})
+    assert {name for name in before if before[name] != after[name]} == restarted
 
 
 def test_notes_show_the_first_search() -> None:
