@@ -14,7 +14,14 @@ from redis.asyncio.sentinel import (
     SentinelManagedSSLConnection,
 )
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+)
 
 from services.common.redis_address import RedisAddress, RedisKind
 
@@ -22,6 +29,19 @@ FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a client raises when Redis is away, fails over, or cannot carry out a command."""
 
 _CONNECTIONS = 32
+
+
+def fault(error: Exception) -> str:
+    """What is wrong with a Redis, for its operator; the end of a sentence that begins with its
+    name."""
+    match error:
+        case AuthenticationError() | NoPermissionError():
+            return "refuses user and password of its address; correct them there"
+        case OutOfMemoryError():
+            return "is full and takes no writes; give it more memory"
+        case ReadOnlyError():
+            return "is a replica and takes no writes; name the master, or the sentinels"
+    return "does not answer"
 
 
 class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable
 from redis.asyncio import Redis
 
 from services.common.errors import QueueUnavailable
-from services.common.redis_client import FAILURES
+from services.common.redis_client import FAILURES, fault
 from services.common.versions import new_version, version_key
 from services.common.wire.query_rules import rules_key, rules_version_key
 
+_CHECK_KEY = "xunwen:check"
+_CHECK_SECONDS = 60
+"""Seconds that what a check has written stays."""
 _REPLICA_MILLISECONDS = 200
 """Longest time that a write waits for a replica to have its index version."""
 
@@ -42,11 +45,11 @@ class RedisVersions:
         """Held while a collection moves, so that its version never gets an earlier server time."""
 
     async def check(self) -> None:
-        """Raises QueueUnavailable while Redis does not answer."""
+        """Raises QueueUnavailable, which says what is wrong, while Redis takes no writes."""
         try:
-            await self._redis.ping()
+            await self._redis.set(_CHECK_KEY, "written", ex=_CHECK_SECONDS)
         except FAILURES as error:
-            raise _away() from error
+            raise QueueUnavailable(f"The state Redis {fault(error)}.", retry_after=2) from error
 
     async def current(self, collection: str) -> str | None:
         """The version of a collection, None if Redis knows none."""

@@ -12,7 +12,7 @@ from redis import Redis as Client
 from redis.exceptions import RedisError
 
 from services.common.breaker import CircuitBreaker
-from services.common.errors import Unavailable
+from services.common.errors import QueueUnavailable, Unavailable
 from services.common.redis_address import RedisAddress
 from services.common.redis_client import FAILURES, opened_redis
 from services.common.versions import version_key
@@ -208,3 +208,31 @@ async def test_what_is_away_is_told_the_same_way() -> None:
             with pytest.raises(Unavailable):
                 await GuardedRedis(redis, "cache").check()
     assert issubclass(FAILURES[0], RedisError)
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "reads"),
+    [
+        (("--requirepass", PASSWORD), "refuses user and password", False),
+        (("--maxmemory", "1", "--maxmemory-policy", "noeviction"), "is full", True),
+        (("--replicaof", "127.0.0.1", "1"), "is a replica", True),
+    ],
+    ids=["password", "full", "replica"],
+)
+async def test_readiness_tells_what_is_wrong_with_a_redis_that_answers(
+    tmp_path: Path, options: tuple[str, ...], words: str, reads: bool
+) -> None:
+    """Whoever reads that it does not answer looks at the network."""
+
+    async def no_time() -> None:
+        return None
+
+    with valkey(tmp_path, *options) as server:
+        async with opened_redis(RedisAddress.parse(server.url)) as redis:
+            with pytest.raises(QueueUnavailable, match=f"The state Redis {words}"):
+                await RedisVersions(redis, no_time).check()
+            if reads:
+                await GuardedRedis(redis, "cache").check()
+            else:
+                with pytest.raises(Unavailable, match=f"The cache {words}"):
+                    await GuardedRedis(redis, "cache").check()

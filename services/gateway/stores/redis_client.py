@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from services.common.breaker import CircuitBreaker
 from services.common.errors import Unavailable
-from services.common.redis_client import FAILURES
+from services.common.redis_client import FAILURES, fault
 
 Result = TypeVar("Result")
 
@@ -42,11 +42,12 @@ class GuardedRedis:
         return result
 
     async def check(self) -> None:
-        """Pings Redis, also while the breaker refuses calls. Raises Unavailable."""
+        """Pings Redis, also while the breaker refuses calls. Raises Unavailable, which says what is
+        wrong."""
         try:
             await self.redis.ping()
         except FAILURES as error:
-            raise self.away() from error
+            raise Unavailable(f"The {self.what} {fault(error)}.", retry_after=1) from error
 
     def away(self) -> Unavailable:
         """The error for a caller that goes without this Redis."""
