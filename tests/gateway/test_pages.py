@@ -2,13 +2,13 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from services.common.errors import Unavailable
+from services.common.errors import CursorExpired, Unavailable
 from services.common.request_context import Deadline
 from services.gateway.search import render
 from services.gateway.search.answers import Ask
@@ -132,3 +132,36 @@ async def test_a_walk_that_does_not_say_what_was_lost_goes_on(redis: GuardedRedi
     members.pop("degraded", None)
     cache.local.put(key, replace(entry, body=zlib.compress(json.dumps(members).encode())))
     assert list((await arranging.answer(page(cursor, ()))).degraded) == []
+
+
+def packed(members: Any) -> bytes:
+    return zlib.compress(json.dumps(members).encode())
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda members: packed({**members, "newer": 1}),
+        lambda members: packed({**members, "rows": [[*row, 1] for row in members["rows"]]}),
+        lambda members: packed({**members, "rows": 1}),
+        lambda members: packed([*members]),
+        lambda _: zlib.compress(b"{"),
+        lambda _: b"another compression",
+    ],
+    ids=["a new member", "longer rows", "no rows", "a list", "no JSON", "no zlib"],
+)
+async def test_a_walk_that_cannot_be_read_is_no_longer_kept(
+    redis: GuardedRedis, stored: Callable[[dict[str, Any]], bytes]
+) -> None:
+    """A replica of a later release may have stored it; it was answered with 500."""
+    cache = levels(redis)
+    arranging = Arranging(Cascade(SixFound(), PlainRank(), 0.85), NoFields(), Walks(cache, 900))
+    asked = page("*", ())
+    cursor = json.loads(render.answer(asked, await arranging.answer(asked)))["next_cursor"]
+    key = f"walk:{cursor.split('.')[0]}"
+    entry = cache.local.get(key)
+    assert entry is not None
+    members: dict[str, Any] = json.loads(zlib.decompress(entry.body))
+    cache.local.put(key, replace(entry, body=stored(members)))
+    with pytest.raises(CursorExpired):
+        await arranging.answer(page(cursor, ()))

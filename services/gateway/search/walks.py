@@ -26,6 +26,8 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]{16})\.([0-9]{1,5})")
 _NAME_BYTES = 12
 _FAST = 1
 """Level of compression; an order of 10,000 documents becomes about a third."""
+_ROW_MEMBERS = 4
+"""Number of members of a row: id, score, scores and group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,22 @@ class Walk:
         grouped = any(group is not None for *_, group in rows)
         return hits, {row[0]: row[3] for row in rows} if grouped else None
 
+    def pack(self) -> bytes:
+        """The stored form of the walk."""
+        members = {part: getattr(self, part) for part in Walk.__slots__}
+        return zlib.compress(orjson.dumps(members), _FAST)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Walk | None":
+        """The walk of a stored form; None for one that this release cannot read, such as that of a
+        later one."""
+        try:
+            walk = cls(**orjson.loads(zlib.decompress(packed)))
+            readable = all(len(row) == _ROW_MEMBERS for row in walk.rows)
+        except (TypeError, ValueError, zlib.error):
+            return None
+        return walk if readable else None
+
 
 @dataclass(slots=True)
 class Walks:
@@ -71,9 +89,7 @@ class Walks:
     async def begun(self, walk: Walk) -> str:
         """Stores a walk and returns its name."""
         name = secrets.token_urlsafe(_NAME_BYTES)
-        members = {part: getattr(walk, part) for part in Walk.__slots__}
-        body = zlib.compress(orjson.dumps(members), _FAST)
-        entry = Entry(body, time.time(), self.seconds, self.seconds, walk.index)
+        entry = Entry(walk.pack(), time.time(), self.seconds, self.seconds, walk.index)
         self.cache.local.put(_PREFIX + name, entry)
         await self.cache.redis.put(_PREFIX + name, entry, self.seconds)
         return name
@@ -81,8 +97,8 @@ class Walks:
     async def at(self, cursor: str, asked: str, tenant: str) -> tuple[Walk, str, int]:
         """The walk that a cursor names, its name, and the index of the page's first hit.
 
-        Raises CursorExpired if the walk is no longer stored, InvalidRequest if another search began
-        it.
+        Raises CursorExpired if the walk is no longer stored or cannot be read, InvalidRequest if
+        another search began it.
         """
         match = _TOKEN.fullmatch(cursor)
         entry = None
@@ -91,8 +107,8 @@ class Walks:
             entry = self.cache.local.get(key) or await self.cache.redis.get(key)
         if match is None or entry is None or entry.age(time.time()) > self.seconds:
             raise CursorExpired()
-        walk = Walk(**orjson.loads(zlib.decompress(entry.body)))
-        if walk.tenant != tenant:
+        walk = Walk.unpack(entry.body)
+        if walk is None or walk.tenant != tenant:
             raise CursorExpired()
         if walk.asked != asked:
             raise InvalidRequest(
