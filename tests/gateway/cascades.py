@@ -1,6 +1,7 @@
 """Links and services that are written for tests: the test says what they answer."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,3 +153,38 @@ class PlainRank:
             RankedHit(id=candidate["id"], score=0.5, scores={}) for candidate in recalled.candidates
         ]
         return RankResponse(hits=hits, ranker=RANKER, stages=[])
+
+
+@dataclass(slots=True)
+class NamingRecall:
+    """Knows the fields of every collection; `slow` seconds pass before it answers."""
+
+    names: Sequence[str] = ("year",)
+    slow: float = 0.0
+    away: bool = False
+    asked: int = 0
+    asked_at: float = 0.0
+    """Time of the performance counter at which it was last asked."""
+
+    async def fields(self, _collection: str, deadline: Deadline) -> Sequence[str]:
+        self.asked += 1
+        self.asked_at = time.perf_counter()
+        if self.away:
+            raise Unavailable("Recall does not answer.")
+        if self.slow > deadline.remaining():
+            await asyncio.sleep(deadline.remaining())
+            raise Unavailable("Recall did not answer in time.")
+        await asyncio.sleep(self.slow)
+        return self.names
+
+
+@dataclass(slots=True)
+class OneVersion:
+    """The version of the index that every collection has; None while nobody can tell."""
+
+    version: str | None = "1"
+
+    async def current(self, _collection: str) -> str | None:
+        if self.version is None:
+            raise Unavailable("The state store does not answer.")
+        return self.version

@@ -13,7 +13,7 @@ from services.gateway.search.api import Terms, answered, search_batch
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.schemas import BatchRequest, SearchOptions
 from services.gateway.settings import GatewaySettings
-from tests.gateway.test_field_names import Recall, Versions
+from tests.gateway.cascades import NamingRecall, OneVersion
 from tests.virtual_time import virtual_time
 
 
@@ -30,7 +30,7 @@ class Late:
         return Answered(b'{"query":""', "index", degraded=("rank",))
 
     def terms(self) -> Terms:
-        names = FieldNames(Recall(), Versions())
+        names = FieldNames(NamingRecall(), OneVersion())
         return Terms(self, GatewaySettings(), Asker("-", "-"), EVERYBODY, names, None)
 
 

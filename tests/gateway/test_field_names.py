@@ -2,11 +2,10 @@
 them."""
 
 import asyncio
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.common.errors import Unavailable
+import pytest
+
 from services.common.request_context import Deadline
 from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.answers import Answered, Ask, Asker
@@ -14,38 +13,8 @@ from services.gateway.search.api import Terms, answered
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.schemas import SearchOptions
 from services.gateway.settings import GatewaySettings
-
-
-@dataclass
-class Recall:
-    """Knows the fields of every collection; `slow` seconds pass before it answers."""
-
-    names: Sequence[str] = ("year",)
-    slow: float = 0.0
-    away: bool = False
-    asked: int = 0
-
-    async def fields(self, _collection: str, deadline: Deadline) -> Sequence[str]:
-        self.asked += 1
-        if self.away:
-            raise Unavailable("Recall does not answer.")
-        if self.slow > deadline.remaining():
-            await asyncio.sleep(deadline.remaining())
-            raise Unavailable("Recall did not answer in time.")
-        await asyncio.sleep(self.slow)
-        return self.names
-
-
-@dataclass
-class Versions:
-    """The version of the index that every collection has."""
-
-    version: str | None = "1"
-
-    async def current(self, _collection: str) -> str | None:
-        if self.version is None:
-            raise Unavailable("The state store does not answer.")
-        return self.version
+from tests.gateway.cascades import NamingRecall, OneVersion
+from tests.virtual_time import virtual_time
 
 
 @dataclass
@@ -53,9 +22,12 @@ class Echo:
     """Takes every search."""
 
     asks: list[Ask] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
+    """Seconds of the budget that each search had left."""
 
     async def answer(self, ask: Ask) -> Answered:
         self.asks.append(ask)
+        self.left.append(ask.deadline.remaining())
         return Answered(b"{", "index")
 
 
@@ -64,7 +36,7 @@ def soon() -> Deadline:
 
 
 async def test_a_field_that_was_just_written_is_known() -> None:
-    recall, versions = Recall(), Versions()
+    recall, versions = NamingRecall(), OneVersion()
     names = FieldNames(recall, versions)
     assert await names.of("notes", soon()) == ("year",)
     recall.names, versions.version = ("grant", "year"), "2"
@@ -72,15 +44,15 @@ async def test_a_field_that_was_just_written_is_known() -> None:
 
 
 async def test_without_a_write_names_are_asked_for_once() -> None:
-    recall = Recall()
-    names = FieldNames(recall, Versions())
+    recall = NamingRecall()
+    names = FieldNames(recall, OneVersion())
     for _ in range(3):
         await names.of("notes", soon())
     assert recall.asked == 1
 
 
 async def test_names_stay_known_while_the_versions_or_recall_are_away() -> None:
-    recall, versions = Recall(), Versions()
+    recall, versions = NamingRecall(), OneVersion()
     names = FieldNames(recall, versions)
     await names.of("notes", soon())
     versions.version = None
@@ -92,17 +64,25 @@ async def test_names_stay_known_while_the_versions_or_recall_are_away() -> None:
     assert await names.of("notes", soon()) == ("grant",)
 
 
-async def test_a_search_with_operators_keeps_its_budget_while_recall_is_slow() -> None:
+def test_a_search_with_operators_keeps_its_budget_while_recall_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The names of the fields that most collections have replace those that come too late."""
-    echo = Echo()
+    echo, recall = Echo(), NamingRecall(slow=30)
     terms = Terms(
-        echo, GatewaySettings(), Asker("-", "-"), EVERYBODY,
-        FieldNames(Recall(slow=30), Versions()), None,
-    )  # fmt: skip
-    began = time.monotonic()
+        echo, GatewaySettings(), Asker("-", "-"), EVERYBODY, FieldNames(recall, OneVersion()), None
+    )
     options = SearchOptions(syntax="fields", budget_ms=200)
-    ask, _ = await answered("路基 year:2019", options, terms)
-    assert time.monotonic() - began < 0.2
+
+    async def seconds() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await answered("路基 year:2019", options, terms)
+        return loop.time() - began
+
+    with virtual_time(monkeypatch) as run:
+        assert run(seconds()) == pytest.approx(0.05), "a quarter of the budget"
+    (ask,) = echo.asks
     assert ask.search.filter == {"year": {"any": [2019, "2019"]}}
-    assert 0 < ask.deadline.remaining() < 0.2
-    assert time.perf_counter() - ask.started >= 0.05
+    assert echo.left == pytest.approx([0.15])
+    assert ask.started < recall.asked_at, "the waiting counts as time that the search took"
