@@ -1,12 +1,13 @@
 """A real Chromium, and a page that may do nothing it should not."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
 
 _NAMES = (
     "chromium-headless-shell",  # takes two fifths of the others' processor time for the same pages
@@ -75,3 +76,24 @@ class Screenshots:
     def take(self, page: Page, name: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=self._folder / f"{name}.png", animations="disabled")
+
+
+class Held:
+    """Holds the requests of a page whose address fits a pattern, until the test lets them go."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page = page
+        self._pattern = pattern
+        self._held = 0
+        page.route(pattern, self._hold)
+
+    def _hold(self, _route: Route) -> None:
+        self._held += 1
+
+    def let_go(self) -> None:
+        """Lets go what is held, once there is something, and holds nothing more."""
+        give_up = time.monotonic() + _WAIT_MS / 1000
+        while not self._held:
+            assert time.monotonic() < give_up, f"the page asks for nothing like {self._pattern}"
+            self._page.wait_for_timeout(10)  # Playwright learns of requests while it waits.
+        self._page.unroute(self._pattern)  # What is held goes on without its route.

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.stack import Stack
+from tests.web.accessibility import PHONE, findings
 from tests.web.browser import Screenshots
 from tests.web.conftest import OpenPage
 from xunwen import Client
@@ -21,22 +21,6 @@ VIEWS = {
     "health": ("?view=health", ".part"),
     "problem": ("?q=卫星&c=no_such_thing", ".problem"),
 }
-PHONE = {"width": 375, "height": 800}
-
-
-def findings(page: Page) -> list[str]:
-    """Serious and critical violations, each with the elements that have it."""
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
-    page.wait_for_timeout(200)  # colours in transition have no contrast yet
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{v['id']}: {node['target']} {node['failureSummary']}"
-        for v in violations
-        if v["impact"] in ("serious", "critical")
-        for node in v["nodes"]
-    ]
-
-
 DARK = pytest.param("dark", marks=pytest.mark.soak)
 """By default only the drawer, which has every colour, is looked at in dark."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
-from tests.web.browser import Screenshots
+from tests.web.browser import Held, Screenshots
 from tests.web.conftest import OpenPage
 
 
@@ -299,14 +299,11 @@ def test_a_file_that_was_changed_or_moved_is_named(open_page: OpenPage, tmp_path
     expect(card.get_by_role("button", name="重新上传")).to_have_count(0)
     card.get_by_role("button", name="移除").click()
     expect(card).to_have_count(0)
-    held: list[Route] = []
-    page.route("**/v1/input-formats", lambda route: held.append(route))
+    formats = Held(page, "**/v1/input-formats")
     page.reload()
     choose(page, "web_changed", file)
     file.unlink()
-    page.wait_for_timeout(100)
-    for route in held:
-        route.continue_()
+    formats.let_go()
     complaint = page.get_by_role("alert").filter(has_text="changed.csv")
     expect(complaint).to_contain_text("改动过或已移走")
 

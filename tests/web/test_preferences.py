@@ -1,8 +1,8 @@
 """Language, theme and key: chosen once, remembered as long as they should be."""
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
-from tests.web.browser import Screenshots
+from tests.web.browser import Held, Screenshots
 from tests.web.conftest import OpenPage
 
 
@@ -41,12 +41,11 @@ def test_theme_is_kept(open_page: OpenPage) -> None:
 
 def test_a_view_that_comes_late_leaves_the_focus_where_it_is(open_page: OpenPage) -> None:
     page = open_page("?view=health")
-    held: list[Route] = []
-    page.route("**/search/view.js", lambda route: held.append(route))
+    late = Held(page, "**/search/view.js")
     page.get_by_role("link", name="检索", exact=True).click()
     page.get_by_role("button", name="主题：跟随系统").click()
     expect(page.get_by_role("button", name="主题：浅色")).to_be_focused()
-    held[0].continue_()
+    late.let_go()
     expect(page.get_by_role("combobox", name="检索文献")).to_be_visible()
     expect(page.get_by_role("button", name="主题：浅色")).to_be_focused()
 

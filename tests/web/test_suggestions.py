@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.stack import Stack
+from tests.web.accessibility import PHONE, findings
+from tests.web.browser import Held
 from tests.web.conftest import OpenPage
-from tests.web.test_accessibility import PHONE, findings
 
 NAME = "web_words"
 TITLES = ("神经网络的可解释性", "冻土路基的变形监测", "水稻的抗旱基因")
@@ -66,14 +67,12 @@ def test_a_list_that_comes_late_leaves_the_choice(open_page: OpenPage, words: st
     page = open_page(words)
     box, options = typed(page, "sjw")
     expect(options).to_have_count(2)
-    held: list[Route] = []
-    page.route("**/suggestions?*", lambda route: held.append(route))
-    with page.expect_request("**/suggestions?*q=sjwl*"):
-        box.press_sequentially("l")
+    late = Held(page, "**/suggestions?q=sjwl")
+    box.press_sequentially("l")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     options.first.evaluate("option => { option.dataset.old = '' }")
-    held[-1].continue_()
+    late.let_go()
     expect(page.locator(".suggestions li[data-old]")).to_have_count(0)
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     expect(box).to_have_attribute("aria-activedescendant", "suggestions-1")
