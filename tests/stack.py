@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 from supervisor.xmlrpc import SupervisorTransport
 
+from tests.waiting import eventually
 from xunwen.embedded.settings import PORTS, EmbeddedSettings, last_settings, variable
 from xunwen.embedded.supervision import Supervisor, socket_path
 
@@ -25,7 +25,6 @@ DOCUMENTS = 600
 START_SECONDS = 300
 BUDGET_MS = "20000"
 """Of a search that names none: on a busy machine too, what is tested is the whole cascade."""
-_READY_SECONDS = 60.0
 
 
 class Stack:
@@ -81,22 +80,21 @@ class Stack:
 
     def await_ready(self) -> None:
         """Until every part is, those too without which searches go on."""
-        give_up = time.monotonic() + _READY_SECONDS
-        while True:
-            readiness = httpx.get(f"{self.url}/readyz")
-            if all(check["ok"] for check in readiness.json()["checks"].values()):
-                return
-            if time.monotonic() > give_up:
-                raise TimeoutError(readiness.text)
-            time.sleep(0.1)
+
+        def ready() -> bool:
+            checks = httpx.get(f"{self.url}/readyz").json()["checks"]
+            return all(check["ok"] for check in checks.values())
+
+        eventually(ready, seen=lambda: httpx.get(f"{self.url}/readyz").text)
 
     def await_suggestions(self, collection: str) -> None:
         """Until the suggestions of a collection are made. Each call waits two seconds for them."""
         asked = f"{self.url}/v1/collections/{collection}/suggestions?q=x"
-        give_up = time.monotonic() + START_SECONDS
-        while not (answer := httpx.get(asked, timeout=60)).raise_for_status().json()["complete"]:
-            if time.monotonic() > give_up:
-                raise TimeoutError(answer.text)
+
+        def made() -> bool:
+            return bool(httpx.get(asked, timeout=60).raise_for_status().json()["complete"])
+
+        eventually(made, START_SECONDS)
 
     def _supervisor(self, method: str, part: str) -> None:
         transport = SupervisorTransport(None, None, f"unix://{socket_path(self.settings)}")

@@ -5,12 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
 
 from tests.stack import XUNWEN, Stack
+from tests.waiting import eventually
 from xunwen import Client
 
 _SECONDS = 300
@@ -46,13 +46,9 @@ def _interruptible() -> None:
 
 def _watched(client: Client, stack: Stack, told: float) -> str:
     """The id of the job once the command watches it: it has asked for the job as it is."""
-    give_up = time.monotonic() + _SECONDS
-    while time.monotonic() < give_up:
-        if _told_of_jobs(stack) > told:
-            [job] = client.jobs(collection=COLLECTION)
-            return job.id
-        time.sleep(0.05)
-    raise TimeoutError("the command watches no job")
+    eventually(lambda: _told_of_jobs(stack) > told, _SECONDS)
+    [job] = client.jobs(collection=COLLECTION)
+    return job.id
 
 
 def _told_of_jobs(stack: Stack) -> float:

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from services.common.request_heads import MAX_HEAD_BYTES
-from tests.common.test_drain import small_service
+from tests.common.running import small_service
+from tests.waiting import eventually
 
 HOST = b"host: x\r\n"
 LAST = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -426,10 +427,7 @@ def test_a_request_learns_that_its_caller_has_gone_also_with_another_behind_it(
             raw.sendall(part)
             for _ in range(3):  # The loop of the service has read the part before these.
                 assert httpx.get(f"{url}/livez").json() == ALIVE
-    give_up = time.monotonic() + 30
-    while len(httpx.get(f"{url}/left").json()) == before:
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    eventually(lambda: len(httpx.get(f"{url}/left").json()) > before)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import signal
 import httpx
 
 from tests.collector import collector
-from tests.common.test_drain import small_service
+from tests.common.running import small_service
 
 
 def test_spans_have_the_right_parents() -> None:

@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -15,6 +14,7 @@ import pytest
 
 from tests.deploy.conftest import PART_DOCUMENTS, Observed
 from tests.stack import PAPERS, Stack
+from tests.waiting import eventually
 
 SECONDS = 120.0
 CALLERS = 4
@@ -24,13 +24,6 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     "recall": ("/search", {"collection": "literature", "top_n": 20}),
     "rank": ("/rank", {"candidates": [CANDIDATE]}),
 }
-
-
-def eventually(condition: Callable[[], object], what: str) -> None:
-    give_up = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < give_up, what
-        time.sleep(0.05)
 
 
 def address(stack: Stack, service: str) -> str:
@@ -53,8 +46,8 @@ def back(stack: Stack, part: str, old: int) -> None:
             return False
         return all(check["ok"] for check in checks.values())
 
-    eventually(lambda: stack.pid_of(part) not in (0, old), f"{part} did not come back")
-    eventually(ready, f"the system is not ready after {part} came back")
+    eventually(lambda: stack.pid_of(part) not in (0, old), SECONDS, lambda: part)
+    eventually(ready, SECONDS, lambda: part)
 
 
 class Caller(threading.Thread):
@@ -89,7 +82,7 @@ def test_no_request_is_lost(observed: Observed, service: str) -> None:
     callers = [Caller(address(stack, service), *REQUESTS[service]) for _ in range(CALLERS)]
     for caller in callers:
         caller.start()
-    eventually(lambda: all(one.answers > 1 or one.failure for one in callers), "no load")
+    eventually(lambda: all(one.answers > 1 or one.failure for one in callers), SECONDS)
     old = terminate(stack, service)
     for caller in callers:
         caller.join(SECONDS)
@@ -124,10 +117,12 @@ def test_no_part_is_lost(observed: Observed) -> None:
 
     for part in ("worker", "indexer"):
         done = job.get("counts", {}).get("indexed", 0)
-        eventually(partial(seen, partial(further, done)), str(job))
+        eventually(partial(seen, partial(further, done)), SECONDS, lambda: job)
         assert job["state"] == "running", "the job is over before the signal"
         back(stack, part, terminate(stack, part))
-    eventually(lambda: seen(lambda j: j["state"] not in ("queued", "running")), str(job))
+    eventually(
+        lambda: seen(lambda j: j["state"] not in ("queued", "running")), SECONDS, lambda: job
+    )
     assert job["state"] == "succeeded", job
     assert job["counts"] == {"read": count, "indexed": count, "rejected": 0, "deduplicated": 0}
     assert httpx.get(f"{stack.url}{path}/errors").text == ""

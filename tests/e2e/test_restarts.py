@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests.e2e.foreground import foreground
 from tests.proxies import DEAD_PROXIES
 from tests.stack import DOCUMENTS, START_SECONDS, XUNWEN, Stack
+from tests.waiting import eventually
 from xunwen import Client
 from xunwen.embedded.leftovers import leftovers
 
@@ -101,10 +101,8 @@ def test_a_start_in_the_background_that_is_ended_leaves_nothing(stopped: Stack) 
     with subprocess.Popen(
         [XUNWEN, "up", "--detach"], env=stopped.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        give_up = time.monotonic() + START_SECONDS
-        while len(leftovers(stopped.settings)) < 3:  # supervisord and its first parts
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        # supervisord and its first parts
+        eventually(lambda: len(leftovers(stopped.settings)) >= 3, START_SECONDS)
         process.send_signal(signal.SIGTERM)
         assert process.wait(START_SECONDS) == 1
         assert process.stderr is not None

@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from services.common.listening import bind
-from tests.common.test_drain import PROGRAM, ROOT
+from tests.common.running import PROGRAM, ROOT
 from tests.servers import free_port
+from tests.waiting import eventually
 from xunwen import Client
 from xunwen.cli.context import console
 from xunwen.cli.system import _status_table, _welcome
@@ -19,8 +19,6 @@ from xunwen.embedded.parts import Part, addresses, parts
 from xunwen.embedded.readiness import not_ready
 from xunwen.embedded.settings import EmbeddedSettings
 from xunwen.embedded.status import PartStatus
-
-_START_SECONDS = 30.0
 
 
 @pytest.mark.parametrize(
@@ -70,10 +68,7 @@ def test_a_service_is_found_ready_and_called(host: str) -> None:
     gateway = _gateway(settings)
     assert not_ready(gateway) == "does not answer"
     with _serving(settings):
-        give_up = time.monotonic() + _START_SECONDS
-        while not_ready(gateway) and time.monotonic() < give_up:
-            time.sleep(0.05)
-        assert not_ready(gateway) == ""
+        eventually(lambda: not_ready(gateway) == "")
         with Client(settings.gateway_url) as client:
             assert client.readiness().ready
 

@@ -2,12 +2,12 @@
 
 import sys
 import threading
-import time
 
 import pytest
 from rich.console import Console
 
 from tests.servers import free_port
+from tests.waiting import eventually
 from xunwen.embedded import launcher
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.leftovers import leftovers
@@ -27,9 +27,7 @@ def test_a_start_that_is_stopped_from_elsewhere_says_so(
     monkeypatch.setattr(launcher, "parts", lambda _: [never_ready])
 
     def stopped() -> None:
-        give_up = time.monotonic() + 60
-        while not Supervisor(settings).running() and time.monotonic() < give_up:
-            time.sleep(0.05)
+        eventually(Supervisor(settings).running)
         launcher.down(settings)
 
     elsewhere = threading.Thread(target=stopped)

@@ -5,13 +5,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.waiting import eventually
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.launcher import down
 from xunwen.embedded.leftovers import end_leftovers, leftovers
@@ -27,19 +28,12 @@ def part(name: str, script: str) -> Part:
     return Part(name, argv, port=None, probe="process", kind="service", stop_seconds=2)
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
 @contextmanager
 def supervised(settings: EmbeddedSettings, *parts: Part) -> Iterator[Supervisor]:
     supervisor = Supervisor(settings)
     process = supervisor.start(list(parts), {"GREETING": "100% \"you\" & 'me'"}, detach=False)
     try:
-        until(lambda: states(supervisor).get(parts[-1].name) == "RUNNING")
+        eventually(lambda: states(supervisor).get(parts[-1].name) == "RUNNING")
         yield supervisor
     finally:
         supervisor.shut_down()
@@ -61,7 +55,7 @@ def test_a_killed_part_comes_back_and_shutting_down_ends_all(settings: EmbeddedS
         before = pid_of(supervisor, "sleeper")
         other = pid_of(supervisor, "other")
         os.kill(before, signal.SIGKILL)
-        until(lambda: pid_of(supervisor, "sleeper") not in (0, before))
+        eventually(lambda: pid_of(supervisor, "sleeper") not in (0, before))
         assert pid_of(supervisor, "other") == other
         assert len(leftovers(settings)) == 3  # the two parts and supervisord
     assert leftovers(settings) == []
@@ -77,7 +71,7 @@ def test_killing_supervisord_ends_its_parts(settings: EmbeddedSettings) -> None:
         supervisord = supervisor.pid()
         assert supervisord is not None
         os.kill(supervisord, signal.SIGKILL)
-        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+        eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_supervisord_that_hangs_is_told_and_ended(

@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 
 from services.common.model_dir import load_manifest
-from tests.indexer.installation import Installation, Program, eventually, installation
+from tests.indexer.installation import Installation, Program, installation
 from tests.models import tiny_encoder
 from tests.servers import Server, free_port
+from tests.waiting import eventually
 
 _NOWHERE = "http://127.0.0.1:9"
 

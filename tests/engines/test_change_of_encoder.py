@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.engines.cluster import ClusterSystem
-from tests.indexer.installation import documents, eventually
+from tests.indexer.installation import documents
+from tests.waiting import eventually
 from xunwen import ApiError, Client, Document
 
 QUERY = {"query": "文献", "rank": False, "top_k": 10, "budget_ms": 30_000}

@@ -21,9 +21,10 @@ from tests.engines.imports import (
     shards,
     submit,
 )
-from tests.indexer.installation import Installation, eventually, jsonl, literature
+from tests.indexer.installation import Installation, jsonl, literature
 from tests.milvus import on_connection
 from tests.milvus_standalone import available
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not available(), reason="Milvus 2.3.5 is built for x86-64 only")
 

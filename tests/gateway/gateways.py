@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +10,8 @@ import httpx
 
 from tests.servers import free_port
 from tests.stack import Stack
+from tests.waiting import eventually
 
-_READY_SECONDS = 60.0
 OPERATOR_KEY = "operator-key-of-the-tests-0123456789abcdef"
 ORIGIN = "https://library.example"
 """Origin of pages that may call the gateway `keyed`."""
@@ -60,14 +59,13 @@ def gateway(stack: Stack, **changes: str) -> Iterator[str]:
 
 def await_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     """Returns when /readyz says so."""
-    give_up = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < give_up:
+
+    def ready() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"{url} ended with {process.returncode}")
         try:
-            if httpx.get(f"{url}/readyz").is_success:
-                return
+            return httpx.get(f"{url}/readyz").is_success
         except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(url)
+            return False
+
+    eventually(ready)

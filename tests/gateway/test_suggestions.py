@@ -1,6 +1,5 @@
 """Suggestions of a running system: rights, frequent queries, what is refused."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from services.gateway.search.hot import HotQueries
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import search
 from tests.stack import Stack
+from tests.waiting import eventually
 from xunwen import Client
 
 NAME = "typed_into"
@@ -30,13 +30,14 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 def suggested(http: httpx.Client, typed: str, **more: Any) -> dict[str, Any]:
     """What is suggested once the collection is read."""
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
+
+    def complete() -> dict[str, Any] | None:
         answer = http.get(ADDRESS, params={"q": typed, **more})
         assert answer.status_code == 200, answer.text
-        if answer.json()["complete"]:
-            return dict(answer.json())
-    raise TimeoutError(answer.text)
+        found: dict[str, Any] = answer.json()
+        return found if found["complete"] else None
+
+    return eventually(complete)
 
 
 def test_how_it_goes_on(stack: Stack, http: httpx.Client) -> None:

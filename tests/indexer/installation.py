@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,21 @@ from typing import Any
 
 import httpx
 
+from services.common.request_context import DEADLINE_HEADER
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.milvus import on_index, plain_client
 from tests.models import tiny_encoder
 from tests.servers import Server, free_port, milvus_lite, valkey
+from tests.waiting import eventually
 
 PART_DOCUMENTS = 50
 LEASE_SECONDS = 2.0
 PAPERS = Path(__file__).parents[2] / "data" / "literature_papers.jsonl"
 TRADE = "trade"
 """A collection that has a dictionary from the first start on."""
+PATIENT = {DEADLINE_HEADER: "50000"}
+"""Header of searches, which take long on a busy machine."""
 FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 
 
@@ -138,7 +142,9 @@ class Installation:
         self.worker = Program("services.indexer.worker", self.env, folder / "worker.log")
         self.recall = Program("services.recall", self.env, folder / "recall.log")
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-        self.search = httpx.Client(base_url=f"http://127.0.0.1:{recall_port}", timeout=60)
+        self.search = httpx.Client(
+            base_url=f"http://127.0.0.1:{recall_port}", headers=PATIENT, timeout=60
+        )
 
     def await_ready(self) -> None:
         for client in (self.client, self.search):
@@ -164,6 +170,15 @@ class Installation:
             time.sleep(float(response.headers["retry-after"]))  # as a client does
         assert response.status_code == 202, response.text
         return str(response.json()["job_id"])
+
+    def rebuild(self, collection: str, **params: str) -> str:
+        """Submits a job that rebuilds a collection out of itself."""
+        response = self.client.post(f"/collections/{collection}:rebuild", params=params)
+        assert response.status_code == 202, response.text
+        return str(response.json()["job_id"])
+
+    def encoder_of(self, collection: str) -> str:
+        return str(self.client.get(f"/collections/{collection}").json()["encoder"])
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Waits for the indexer if it is away."""
@@ -294,14 +309,6 @@ def installation(
                 program.start()
             running.await_ready()
             yield running
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"it did not come true within {seconds} s")
-        time.sleep(0.05)
 
 
 def documents(count: int, prefix: str = "d") -> list[dict[str, Any]]:

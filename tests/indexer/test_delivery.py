@@ -21,9 +21,9 @@ from tests.indexer.installation import (
     LEASE_SECONDS,
     Installation,
     documents,
-    eventually,
     literature,
 )
+from tests.waiting import eventually
 
 
 def keys_of(indexer: Installation, job: str) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.text import WordAnalyzer
-from tests.indexer.installation import TRADE, Installation, Program, eventually
+from tests.indexer.installation import TRADE, Installation, Program
+from tests.waiting import eventually
 
 TEXTS = [
     {"id": "whole", "title": "寻文系统的部署"},
@@ -21,9 +22,7 @@ def put(indexer: Installation, collection: str, identity: str, title: str) -> No
 
 
 def rebuild(indexer: Installation, collection: str) -> None:
-    rebuilt = indexer.client.post(f"/collections/{collection}:rebuild")
-    assert rebuilt.status_code == 202, rebuilt.text
-    indexer.succeeded(rebuilt.json()["job_id"])
+    indexer.succeeded(indexer.rebuild(collection))
 
 
 def analysis(indexer: Installation, collection: str) -> str:
@@ -109,7 +108,7 @@ def test_a_document_that_is_written_beside_a_rebuild_is_cut_for_both(
     indexer.succeeded(indexer.submit(owned, lines))
     indexer.client.put(f"/collections/{owned}/dictionary", json={"words": ["寻文系统"]})
     indexer.worker.stop()
-    job = indexer.client.post(f"/collections/{owned}:rebuild").json()["job_id"]
+    job = indexer.rebuild(owned)
     eventually(lambda: len(indexer.physicals(owned)) == 2)
     put(indexer, owned, "beside", "寻文系统")
     assert indexer.found(owned, "寻文", "lexical") == ["beside"]

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.indexer.installation import documents, eventually, installation
+from tests.indexer.installation import documents, installation
 from tests.redis_sets import PASSWORD, SENTINEL_PASSWORD, replicated
+from tests.waiting import eventually
 
 
 @pytest.mark.soak

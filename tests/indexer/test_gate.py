@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from services.common.model_dir import load_manifest
-from tests.indexer.installation import Installation, Program, eventually, installation, literature
+from tests.indexer.installation import Installation, Program, installation, literature
 from tests.models import tiny_encoder, tiny_ranker
 from tests.servers import free_port
+from tests.waiting import eventually
 
 DOCUMENTS = 60
 
@@ -68,14 +69,8 @@ def filled(indexer: Installation, name: str, **params: Any) -> list[dict[str, An
     return lines
 
 
-def submitted(indexer: Installation, name: str, **params: str) -> str:
-    answer = indexer.client.post(f"/collections/{name}:rebuild", params=params)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["job_id"])
-
-
 def rebuilt(indexer: Installation, name: str, **params: str) -> dict[str, Any]:
-    return indexer.ended(submitted(indexer, name, **params))
+    return indexer.ended(indexer.rebuild(name, **params))
 
 
 def recalls(indexer: Installation) -> float:
@@ -86,10 +81,6 @@ def recalls(indexer: Installation) -> float:
         re.MULTILINE,
     )
     return sum(map(float, counts))
-
-
-def encoder_of(indexer: Installation, name: str) -> str:
-    return str(indexer.client.get(f"/collections/{name}").json()["encoder"])
 
 
 def test_a_ruined_encoder_is_refused_and_a_better_one_passes(
@@ -110,18 +101,18 @@ def test_a_ruined_encoder_is_refused_and_a_better_one_passes(
     assert "answers worse than the one before" in job["message"]
     assert f"{DOCUMENTS} golden queries" in job["message"]
     assert "force=true" in job["message"]
-    assert encoder_of(indexer, "gated") == good
+    assert indexer.encoder_of("gated") == good
 
     forced = rebuilt(indexer, "gated", encoder=ruined, force="true")
     assert forced["state"] == "succeeded"
     assert forced["message"].startswith("Switched by force")
     assert "gate overridden by force" in (indexer.folder / "indexer.log").read_text()
-    assert encoder_of(indexer, "gated") == ruined
+    assert indexer.encoder_of("gated") == ruined
 
     better = rebuilt(indexer, "gated", encoder=good)
     print(better["message"])
     assert better["state"] == "succeeded"
-    assert encoder_of(indexer, "gated") == good
+    assert indexer.encoder_of("gated") == good
 
 
 def test_without_golden_queries_titles_are_a_weak_gate_and_it_says_so(
@@ -163,7 +154,7 @@ def test_golden_queries_pass_the_whole_cascade_and_it_says_whether(
 
         # A comparison that waits for rank tells how far it is, and a cancelled job ends it.
         program.signal(signal.SIGSTOP)
-        waiting = submitted(indexer, "ranked")
+        waiting = indexer.rebuild("ranked")
         eventually(lambda: "is compared with the one before" in indexer.job(waiting)["message"])
         assert "of at most 10 golden queries" in indexer.job(waiting)["message"]
         indexer.client.post(f"/index-jobs/{waiting}:cancel").raise_for_status()

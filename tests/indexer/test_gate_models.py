@@ -16,7 +16,6 @@ import pytest
 from services.common.model_dir import ModelManifest, file_of, load_manifest, write_manifest
 from services.common.model_dir.pdiparams import FLOAT32, tensor_spans
 from tests.indexer.installation import FINAL, PAPERS, Installation, Program, installation
-from tests.indexer.test_gate import encoder_of, submitted
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -115,16 +114,16 @@ def test_the_shipped_models_refuse_a_shuffled_encoder_and_pass_an_equal_one(tmp_
             put = indexer.client.put("/collections/papers/golden-queries", json={"queries": golden})
             assert put.status_code == 200, put.text
 
-            encoder = encoder_of(indexer, "papers")
-            worse = submitted(indexer, "papers", encoder=load_manifest(ruined).fingerprint)
+            encoder = indexer.encoder_of("papers")
+            worse = indexer.rebuild("papers", encoder=load_manifest(ruined).fingerprint)
             refused = compared(indexer, rank, worse)
             assert refused["state"] == "failed"
             assert "answers worse than the one before" in refused["message"]
             assert "No more were asked" in refused["message"]
             assert "The hits were ranked." in refused["message"]
-            assert encoder_of(indexer, "papers") == encoder
+            assert indexer.encoder_of("papers") == encoder
 
-            equal = compared(indexer, rank, submitted(indexer, "papers"))
+            equal = compared(indexer, rank, indexer.rebuild("papers"))
             assert equal["state"] == "succeeded", equal["message"]
             assert f"300 of {len(golden)} golden queries" in equal["message"]
             assert "The hits were ranked." in equal["message"]

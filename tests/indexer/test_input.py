@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from services.common.model_dir import load_manifest
-from tests.indexer.installation import Installation, Program, eventually, installation
+from tests.indexer.installation import Installation, Program, installation
 from tests.models import DIMENSION
+from tests.waiting import eventually
 
 SOAK_BYTES = int(os.environ.get("XUNWEN_SOAK_BYTES", str(2 << 30)))
 SOAK_LINES = int(os.environ.get("XUNWEN_SOAK_LINES", "1000000"))

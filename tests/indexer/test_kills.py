@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from services.common.collection import passages_name
-from tests.indexer.installation import Installation, Program, eventually, installation, literature
+from tests.indexer.installation import Installation, Program, installation, literature
 from tests.milvus import on_connection
 from tests.servers import Server
+from tests.waiting import eventually
 
 SOAK_DOCUMENTS = int(os.environ.get("XUNWEN_SOAK_DOCUMENTS", "100000"))
 

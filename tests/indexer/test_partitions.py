@@ -109,7 +109,7 @@ def test_the_key_stays(indexer: Installation, name: str) -> None:
     assert indexer.client.put(f"/collections/{name}/dictionary", json=words).is_success
     assert key_column(indexer) == column, "an empty collection is made anew"
     indexer.succeeded(indexer.submit(name, lines(0, 5), partition="甲"))
-    job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
+    job = indexer.rebuild(name)
     indexer.succeeded(job)
     assert key_column(indexer) == column
     assert found(indexer, "甲") == ids(0, 5)

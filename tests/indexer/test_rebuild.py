@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.indexer.installation import Installation, documents, eventually, literature
+from tests.indexer.installation import Installation, documents, literature
+from tests.waiting import eventually
 
 
 @dataclass
@@ -29,7 +30,8 @@ def searches(indexer: Installation, collection: str, per_second: float) -> Itera
     load, ended = Load(), threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=indexer.search.base_url, timeout=60) as client:
+        like = indexer.search
+        with httpx.Client(base_url=like.base_url, headers=like.headers, timeout=60) as client:
             while not ended.wait(1 / per_second):
                 body = {"query": "文献", "collection": collection, "top_n": 10}
                 response = client.post("/search", json=body)
@@ -144,7 +146,7 @@ def test_a_cancelled_rebuild_leaves_nothing_and_starts_over_when_retried(
 def test_a_collection_is_rebuilt_out_of_itself(indexer: Installation) -> None:
     filled(indexer, "itself", documents(200, "a"))
     before = {(row.id, row.document.title, row.version) for row in indexer.rows("itself")}
-    job = indexer.client.post("/collections/itself:rebuild").json()["job_id"]
+    job = indexer.rebuild("itself")
     indexer.succeeded(job)
     assert {(row.id, row.document.title, row.version) for row in indexer.rows("itself")} == before
     assert len(indexer.physicals("itself")) == 2

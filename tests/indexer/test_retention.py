@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.indexer.installation import Installation, documents, eventually
+from tests.indexer.installation import Installation, documents
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_types_that_are_declared_later(indexer: Installation, name: str) -> None
     refused = indexer.client.put(path, json={"fields": {"year": "keyword"}})
     assert refused.status_code == 409
     assert "declared as number already" in refused.json()["detail"]
-    job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
+    job = indexer.rebuild(name)
     ended = indexer.ended(job)
     assert ended["state"] == "failed"
     assert "`year` is declared as number, and 'soon' is not one number" in ended["message"]
@@ -117,7 +117,7 @@ def test_types_that_are_declared_later(indexer: Installation, name: str) -> None
     weighed = {"fields": {"note": {"type": "text", "weight": 3}}}
     assert indexer.client.put(path, json=weighed).json()["fields"] == YEAR | weighed["fields"]
     indexer.restart_with_settings(indexer.api)
-    job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
+    job = indexer.rebuild(name)
     indexer.succeeded(job)
     assert described(indexer)["waiting_fields"] == []
     assert columns(indexer) == set(columns_of({"year": FieldType(type=FieldKind.NUMBER)}))
@@ -149,7 +149,7 @@ def test_weights_of_members_decide_what_is_found_first(indexer: Installation, na
     def weigh(**types: Any) -> None:
         path = f"/collections/{name}/fields"
         indexer.client.put(path, json={"fields": types}).raise_for_status()
-        job = indexer.client.post(f"/collections/{name}:rebuild").json()["job_id"]
+        job = indexer.rebuild(name)
         indexer.succeeded(job)
 
     weigh(

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from benchmarks import peers
 from services.common.engine import open_encoder, open_ranker
-from tests.indexer.installation import eventually
 from tests.servers import free_port
 from tests.training.ernie import paddle
 from tests.training.huggingface import (
@@ -26,6 +25,7 @@ from tests.training.huggingface import (
     vocabulary,
     write_safetensors,
 )
+from tests.waiting import eventually
 from training.cli import convert
 from training.networks.directory import load_codec, load_network
 from training.networks.encoder import Encoder
