@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Instruction = tuple[str, str]
+IMAGES = ("gateway", "recall", "rank", "indexer", "trainer")
+"""Stages that are images of their own."""
 
 
 @dataclass(slots=True)

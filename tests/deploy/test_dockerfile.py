@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.dockerfile import Stage, build_stages, lineage, read_stages
+from tests.deploy.dockerfile import IMAGES, Stage, build_stages, lineage, read_stages
 from tests.deploy.manifests import ROOT
 
 DOCKERFILE = ROOT / "deploy/Dockerfile"
-IMAGES = ("gateway", "recall", "rank", "indexer", "trainer")
 _COMPILERS = re.compile(
     r"\b(gcc|g\+\+|clang|build-essential|make|cmake|cargo|rustc|python3?-dev)\b"
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT, RUN, blocks, missing
-from tests.docs.test_pages import run
+from tests.docs.running import run
 from tests.stack import Stack
 
 # paddlenlp warns when it is imported.

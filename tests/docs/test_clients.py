@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT, Block, blocks, missing
-from tests.docs.test_pages import ADDRESS
+from tests.docs.running import ADDRESS
 from tests.stack import Stack
 
 REQUIREMENTS = Path(__file__).with_name("clients.txt")

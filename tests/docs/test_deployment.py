@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from services.gateway.settings import GatewaySettings
-from tests.deploy.dockerfile import read_stages
+from tests.deploy.dockerfile import IMAGES, read_stages
 from tests.deploy.manifests import (
     Manifest,
     containers,
@@ -26,7 +26,6 @@ from tests.deploy.manifests import (
     text_of,
     values_of,
 )
-from tests.deploy.test_dockerfile import IMAGES
 from tests.docs.blocks import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "deployment.md"

@@ -1,16 +1,13 @@
 """Every command of the documentation does what the page says, against the running system."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import ROOT, RUN, Block, blocks, missing, pages
+from tests.docs.running import run
 from tests.stack import Stack
 
-ADDRESS = "http://127.0.0.1:8000"
 PAGES = [
     "quick-start",
     "tutorial",
@@ -24,9 +21,6 @@ PAGES = [
     "faq",
 ]
 """Of docs/, those whose commands are run here."""
-_FAILING_CURL = 'curl() { command curl --fail-with-body --retry 4 "$@"; }\n'
-"""Otherwise an error answer is a success to the shell."""
-_SECONDS = 300
 
 
 def to_run(page: Path) -> list[Block]:
@@ -53,20 +47,6 @@ def test_commands(page: str, stack_at_rest: Stack, tmp_path: Path) -> None:
         assert ran.returncode == 0, f"{block} ended with {ran.returncode}:\n{printed}"
         lost = missing(block.output, printed)
         assert not lost, f"{block} did not print {lost}, but:\n{printed}"
-
-
-def run(block: Block, stack: Stack, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """As a reader would with the page's folder open and `xunwen up` running on its own ports."""
-    code = block.code.replace(ADDRESS, stack.url)
-    if block.language == "bash":
-        command = ["bash", "-euo", "pipefail", "-c", _FAILING_CURL + code]
-    else:
-        command = [sys.executable, "-c", code]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**stack.env, "PATH": path, "COLUMNS": "100", "PYTHONUNBUFFERED": "1"}
-    return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
 
 
 def test_every_command_is_run_here_or_says_which_test_runs_it() -> None:

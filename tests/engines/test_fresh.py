@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.engines.cluster import ClusterSystem
-from tests.gateway.test_no_stale import run
+from tests.gateway.no_stale import run
 
 SEARCH = {"query": "数学", "mode": "dense", "rank": False, "top_k": 50, "budget_ms": 30_000}
 KEPT = 8

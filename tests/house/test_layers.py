@@ -1,10 +1,11 @@
 """The floor plan: which package may import which, and that no two folders import each other."""
 
+import re
 import sys
 
 import pytest
 
-from tests.house.imports import circles, imports, inside, modules
+from tests.house.imports import ROOT, circles, imports, inside, modules
 
 SERVICES = ("gateway", "recall", "rank", "indexer")
 FRAMEWORKS = (
@@ -99,3 +100,14 @@ def test_domain_modules_know_no_framework() -> None:
 )
 def test_folders_do_not_import_each_other_in_a_circle(package: str) -> None:
     assert circles(package) == []
+
+
+def test_no_test_module_is_imported() -> None:
+    """What several of them need lies in a module beside them, which holds no tests."""
+    imported = re.compile(r"^from tests\.(?:\w+\.)*test_\w+ import", re.MULTILINE)
+    importing = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if imported.search(path.read_text(encoding="utf-8"))
+    ]
+    assert importing == []

@@ -1,7 +1,7 @@
 """An indexer without servers: its index is in memory, and tests do the work of its workers."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,9 +35,8 @@ from services.indexer.rows import Row
 from services.indexer.tables import unpack_planned
 from services.indexer.work.planner import Planner
 from tests.analyzers import ANALYZERS
-from tests.indexer.test_records import Index, Store, Versions, collections_of
+from tests.indexer.in_memory import NAME, Index, Store, Versions, collections_of
 
-NAME = "papers"
 WORKER = "test"
 PART_DOCUMENTS = 2
 
@@ -93,17 +92,25 @@ class MemoryIndex(Index):
             yield row
 
 
+@dataclass
 class Queue:
-    """A queue that nobody takes messages from."""
+    """A queue that nobody takes messages from: the test plans and does the parts by itself."""
+
+    sent: list[str] = field(default_factory=list)
+    """Ids of the jobs that messages were about."""
+    trouble: dict[str, Exception] = field(default_factory=dict)
+    """What the messages of a job raise, by its id."""
 
     async def depth(self) -> int:
         return 1_000
 
     async def put_plan(self, job: str, *, priority: int) -> None:
-        """The test plans by itself."""
+        if (error := self.trouble.get(job)) is not None:
+            raise error
+        self.sent.append(job)
 
     async def put_part(self, job: str, part: str, *, priority: int) -> None:
-        """The test does the part by itself."""
+        await self.put_plan(job, priority=priority)
 
 
 @dataclass
@@ -159,6 +166,7 @@ class Serverless:
         analyzers: Analyzers = ANALYZERS,
     ) -> None:
         self.index, self.store, self.role = index or MemoryIndex(), Store(folder), Role()
+        self.queue = Queue()
         self.encoders = encoders
         self.now = 0.0
         self.collections = collections_of(self.index, self.store, encoders, analyzers)
@@ -192,7 +200,7 @@ class Serverless:
         self.claim = Claim(worker=WORKER, encoders=list(encoders.fingerprints))
         self.supervisor = JobSupervisor(
             self.book,
-            cast("Any", Queue()),
+            cast("Any", self.queue),
             self.finisher,
             self.writer,
             self.collections,

@@ -20,7 +20,8 @@ from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.input_store import InputStore
 from services.indexer.jobs.submission import Submission
-from tests.indexer.serverless import NAME, Serverless, body, line
+from tests.indexer.in_memory import NAME
+from tests.indexer.serverless import Serverless, body, line
 
 KEY = "key"
 ONE, TWO = line("1"), line("2")

@@ -22,7 +22,8 @@ from services.indexer.jobs.manifest import Plan
 from services.indexer.jobs.waiting import PATIENCE_SECONDS
 from services.indexer.jobs.wire import Claim
 from services.indexer.work.tasks import Tasks
-from tests.indexer.serverless import NAME, WORKER, Serverless, manifest
+from tests.indexer.in_memory import NAME
+from tests.indexer.serverless import WORKER, Serverless, manifest
 
 GONE = "0" * 16
 """Fingerprint of an encoder that is not installed."""

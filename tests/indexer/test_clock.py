@@ -17,6 +17,7 @@ from services.indexer.originals import Originals
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 from tests.analyzers import ANALYZERS
+from tests.indexer.serverless import Role
 
 ENCODER = "e" * 16
 THEN, NOW = 2_000, 1_000
@@ -47,11 +48,6 @@ class Versions:
 
     async def move(self, collection: str) -> str:
         return f"{NOW:016x}"
-
-
-class Role:
-    def check(self) -> None:
-        """This process may write."""
 
 
 class Jobs:

@@ -21,9 +21,9 @@ from services.indexer.index.tombstones import Tombstones
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.housekeeping import Housekeeping
+from tests.indexer.in_memory import NAME, YEAR, Store, Versions
 from tests.indexer.installation import Installation
-from tests.indexer.serverless import NAME, MemoryIndex, Serverless
-from tests.indexer.test_records import YEAR, Store, Versions
+from tests.indexer.serverless import MemoryIndex, Serverless
 
 STEPS = 9
 """Number of steps of a drop of a collection with everything that one can have."""

@@ -23,7 +23,7 @@ SECONDS = 10.0
 FIRST, SECOND = PartKey(0, 0, 4), PartKey(1, 0, 2)
 
 
-def ledger(**more: object) -> JobLedger:
+def ledger() -> JobLedger:
     manifest = JobManifest(
         id="job",
         collection="c",

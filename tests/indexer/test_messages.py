@@ -154,3 +154,10 @@ async def test_a_part_that_a_worker_has_is_not_missed(office: Office) -> None:
     office.clock.now += 60.0
     assert not await office.messages.lost()
     assert await office.sent(ledger, lost=True) == []
+
+
+async def test_parts_that_have_no_message_yet_are_not_missed(office: Office) -> None:
+    await office.sent(office.job(50))
+    for _ in range(3):
+        assert not await office.messages.lost()
+        office.clock.now += 60.0

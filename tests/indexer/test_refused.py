@@ -10,7 +10,8 @@ from services.common.field_types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.jobs import JobMode
 from services.indexer.jobs.ledger import JobLedger
-from tests.indexer.serverless import NAME, Serverless, row
+from tests.indexer.in_memory import NAME
+from tests.indexer.serverless import Serverless, row
 
 IDS = ["a", "b", "c", "d", "e"]
 

@@ -10,7 +10,8 @@ from services.common.errors import Conflict, Unavailable
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.jobs import JobMode, JobState
 from services.indexer.jobs.ledger import JobLedger
-from tests.indexer.serverless import NAME, Serverless
+from tests.indexer.in_memory import NAME
+from tests.indexer.serverless import Serverless
 
 IDS = ["a", "b", "c", "d"]
 

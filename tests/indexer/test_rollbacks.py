@@ -8,7 +8,8 @@ from services.common.errors import Conflict
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.collections import Collection
 from services.indexer.api.collections import rollback
-from tests.indexer.serverless import NAME, Serverless
+from tests.indexer.in_memory import NAME
+from tests.indexer.serverless import Serverless
 
 
 async def returned(system: Serverless) -> Collection:

@@ -19,9 +19,9 @@ from services.indexer.index.tombstones import Tombstones
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.store import ObjectStore
 from services.indexer.tables import pack_rows
+from tests.indexer.in_memory import NAME, TENANT
 from tests.indexer.installation import Installation, documents
-from tests.indexer.serverless import NAME, Serverless, row
-from tests.indexer.test_records import TENANT
+from tests.indexer.serverless import Serverless, row
 
 OTHER = "others"
 RECORD = f"collections/{NAME}.json"

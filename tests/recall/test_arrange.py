@@ -12,6 +12,7 @@ from services.common.wire.facets import FacetWanted
 from services.recall.arrange import arranged
 from services.recall.columns import Columns
 from tests.engines.chance import NAMES, documents
+from tests.recall.columns import filled
 
 SEED = 7
 
@@ -28,13 +29,6 @@ def items(fields: dict[str, Any], name: str) -> list[Any]:
     value = fields.get(name, [])
     every = value if isinstance(value, list) else [value]
     return [every[at] for at in range(len(every)) if key(every[at]) not in map(key, every[:at])]
-
-
-def filled(content: list[dict[str, Any]]) -> Columns:
-    columns = Columns()
-    for place, fields in enumerate(content):
-        columns.put(f"d{place}", 1, fields)
-    return columns
 
 
 def of(content: list[dict[str, Any]], wanted: ArrangeOptions, chosen: list[int]) -> Arranged:

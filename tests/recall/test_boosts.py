@@ -22,6 +22,7 @@ from services.recall.columns import Columns, Rows
 from services.recall.domain import Found, Index
 from services.recall.fused import Fused
 from tests.engines.chance import NAMES, VALUES, documents
+from tests.recall.columns import filled
 
 TODAY = date(2026, 7, 1)
 INDEX = Index("p", "e", "a", lexical=True)
@@ -29,13 +30,6 @@ INDEX = Index("p", "e", "a", lexical=True)
 
 def boost(name: str = "year", **form: Any) -> Boost:
     return Boost.model_validate({"field": name, **form})
-
-
-def filled(content: Sequence[dict[str, Any]]) -> Columns:
-    columns = Columns()
-    for place, fields in enumerate(content):
-        columns.put(f"d{place}", 1, fields)
-    return columns
 
 
 def added(content: Sequence[dict[str, Any]], *boosts: Boost) -> list[float]:

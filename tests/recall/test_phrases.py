@@ -15,7 +15,7 @@ from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Wanted
 from services.recall.fused import Fused
 from services.recall.phrases import BLOCK, Phrases, holding
-from tests.recall.test_recaller import FakeIndex
+from tests.recall.legs import FakeIndex
 
 
 @pytest.mark.parametrize(
