@@ -1,13 +1,13 @@
 """The gateway before its real services: cache headers, budgets, and what it does without a part."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.stack import Stack
+from tests.waiting import eventually
 
 PATIENT = 30_000
 """Milliseconds: more than a busy machine needs."""
@@ -80,17 +80,17 @@ def test_an_answer_or_the_reason_why_there_is_none(http: httpx.Client, budget_ms
         assert "budget" in answer.json()["detail"] or "time" in answer.json()["detail"]
 
 
-def test_a_short_budget_gives_what_there_is(http: httpx.Client) -> None:
-    """Which budget is too short to rank and long enough to recall depends on the machine."""
-    for budget_ms in (20, 50, 100, 200, 400, 800):
-        for number in range(10):
-            query = f"第{number}个急着问的问题，{budget_ms}毫秒"
-            answer = http.post("/v1/search", json={"query": query, "budget_ms": budget_ms})
+def test_a_rank_that_is_late_is_left_out(stack: Stack, http: httpx.Client) -> None:
+    """Which budget is long enough for both legs of recall depends on the machine."""
+    with stack.held("rank"):
+        for budget_ms in (500, 2000, 8000):
+            body = {"query": f"等不到精排的问题 {budget_ms}", "budget_ms": budget_ms}
+            answer = http.post("/v1/search", json=body)
             assert answer.status_code in (200, 504), answer.text
-            if answer.status_code == 200 and "rank" in answer.json()["degraded"]:
-                assert answer.json()["hits"]
-                return
-    pytest.fail("no budget gave hits that were not ranked")
+            if answer.is_success and answer.json()["degraded"] == ["rank"]:
+                break
+    assert answer.json()["degraded"] == ["rank"]
+    assert answer.json()["hits"]
 
 
 def test_without_rank_the_coarse_order_is_given_and_not_kept(
@@ -115,28 +115,28 @@ def test_without_the_caches_and_the_state_search_goes_on(stack: Stack, http: htt
                 assert (answer.json()["index_version"] is None) is (part == "state")
 
 
+@pytest.mark.parametrize("part", ["recall", "milvus"])
 def test_without_recall_or_milvus_cached_answers_are_given_and_named(
-    stack: Stack, http: httpx.Client
+    stack: Stack, http: httpx.Client, part: str
 ) -> None:
-    for part in ("recall", "milvus"):
-        known = f"{part} 在时问过的问题"
-        # What the test before this took away may not have been missed or found again everywhere.
-        give_up = time.monotonic() + 30
-        while not (answer := asked(http, known).json()).get("cached") or answer["degraded"]:
-            assert time.monotonic() < give_up
-        with stack.without(part):
-            unknown = asked(http, f"{part} 不在时才问的问题", budget_ms=3000)
-            assert unknown.status_code == 503, unknown.text
-            assert int(unknown.headers["retry-after"]) >= 1
-            give_up = time.monotonic() + 30
-            while True:
-                answer = asked(http, known)
-                assert answer.status_code == 200, answer.text
-                if answer.json()["degraded"] == ["recall"]:
-                    break
-                assert time.monotonic() < give_up
-            assert answer.json()["cached"] is True
-        # The breaker lets one call through every two seconds until one is answered.
-        give_up = time.monotonic() + 30
-        while asked(http, f"{part} 回来后的问题").status_code != 200:
-            assert time.monotonic() < give_up
+    known = f"{part} 在时问过的问题"
+    # What the test before this took away may not have been missed or found again everywhere.
+    eventually(lambda: _from_cache(http, known, degraded=[]))
+    with stack.without(part):
+        unknown = asked(http, f"{part} 不在时才问的问题")
+        assert unknown.status_code == 503, unknown.text
+        assert int(unknown.headers["retry-after"]) >= 1
+        eventually(lambda: _from_cache(http, known, degraded=["recall"]))
+    # The breaker lets one call through every two seconds until one is answered.
+    eventually(lambda: asked(http, f"{part} 回来后的问题").is_success)
+
+
+def _from_cache(http: httpx.Client, query: str, degraded: list[str]) -> bool:
+    """Whether a query is answered from the cache and names just these parts as missing.
+
+    503 says that the state store was too slow on a busy machine to tell which answer is valid.
+    """
+    answer = asked(http, query)
+    assert answer.status_code in (200, 503), answer.text
+    said = answer.json()
+    return answer.is_success and said["cached"] and said["degraded"] == degraded
