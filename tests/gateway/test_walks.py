@@ -1,7 +1,5 @@
 """Walks through all pages of a search while documents are written, replaced and deleted."""
 
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +8,7 @@ import httpx
 import pytest
 
 from tests.stack import Stack
+from xunwen import Client
 
 NAME = "walked"
 WORDS = ("微分方程", "量子力学", "有机合成", "基因表达", "数值计算", "统计方法")
@@ -38,19 +37,10 @@ class Shelf:
         return [f"p{number:05d}" for number in range(self.size)]
 
     def fill(self) -> None:
-        lines = "".join(
-            json.dumps({"id": one, **paper(number)}, ensure_ascii=False) + "\n"
-            for number, one in enumerate(self.ids)
-        )
-        asked = {"collection": NAME, "format": "jsonl"}
-        job = self.http.post("/v1/index-jobs", params=asked, content=lines.encode()).json()
-        while self.http.get(f"/v1/index-jobs/{job['job_id']}").json()["state"] in (
-            "queued",
-            "planning",
-            "running",
-        ):
-            time.sleep(0.2)
-        assert self.http.get(f"/v1/collections/{NAME}").json()["count"] == self.size
+        documents = [{"id": one, **paper(number)} for number, one in enumerate(self.ids)]
+        with Client(str(self.http.base_url)) as client:
+            job = client.index(documents, collection=NAME)
+            assert client.wait(job.id).counts.indexed == self.size
 
     def disturb(self, turn: int) -> None:
         """Writes a new paper, replaces another one by one of another year, and deletes a third."""
