@@ -1,6 +1,7 @@
 """Keys: their form, what is kept of them, what they allow, and their store."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -130,6 +131,21 @@ async def test_known_keys_outlive_the_state_store(
         await door.admit(bearer(stranger), "POST", "/v1/search")
 
 
+async def test_a_revoked_key_stays_out_while_the_state_store_is_away(
+    redis: GuardedRedis, dead_redis: GuardedRedis
+) -> None:
+    key, record = new_key("reader", SEARCH)
+    store, door = KeyStore(redis), Doorkeeper(StateReader(redis), RateLimiter(redis))
+    await store.add(record, by="test")
+    await door.admit(bearer(key), "POST", "/v1/search")
+    await store.revoke(record.id, by="test")
+    with pytest.raises(Unauthenticated):
+        await door.admit(bearer(key), "POST", "/v1/search")
+    door.reader = StateReader(dead_redis)
+    with pytest.raises(Unavailable):
+        await door.admit(bearer(key), "POST", "/v1/search")
+
+
 async def admitted(limiter: RateLimiter, attempts: int) -> int:
     waits: list[float | None] = []
     for _ in range(attempts):
@@ -161,10 +177,15 @@ async def test_without_redis_each_replica_limits_by_itself(dead_redis: GuardedRe
     assert await admitted(RateLimiter(dead_redis), 10) == 1
 
 
-async def test_a_burst_of_two_seconds_is_admitted(redis: GuardedRedis) -> None:
-    limiter = RateLimiter(redis)
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_burst_of_two_seconds_is_admitted_and_no_more(
+    redis: GuardedRedis, dead_redis: GuardedRedis, away: bool
+) -> None:
+    limiter, began = RateLimiter(dead_redis if away else redis), time.monotonic()
     for _ in range(20):
         await limiter.admit("burst", 10)
     asked = (limiter.admit("burst", 10) for _ in range(100))
     outcomes = await asyncio.gather(*asked, return_exceptions=True)  # all end before Redis closes
-    assert any(isinstance(outcome, RateLimited) for outcome in outcomes)
+    refused = [one for one in outcomes if isinstance(one, RateLimited)]
+    assert len(outcomes) - len(refused) <= 10 * (time.monotonic() - began) + 1
+    assert refused
