@@ -1,15 +1,24 @@
 """Admission: bounded, adaptive, fair, refused at once."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 
 import pytest
 
-from services.common.errors import Overloaded, RateLimited, SearchError
+from services.common.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    SearchError,
+)
 from services.common.request_context import Deadline
 from services.gateway.search.adaptive_limit import TOLERANCE, AdaptiveLimit
 from services.gateway.search.admission import AdmissionControl, _Waiter
+from tests.virtual_time import virtual_time
 
 
 def control(places: float) -> AdmissionControl:
@@ -195,6 +204,150 @@ async def test_a_full_queue_hurries_those_who_wait() -> None:
     released.set()
     await holder
     assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_who_comes_while_a_place_is_on_its_way_to_another_does_not_take_it() -> None:
+    admission = control(1)
+    running = most = 0
+
+    async def one(key: str) -> None:
+        nonlocal running, most
+        async with admission.slot(key, "kind", Deadline.after(60)):
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    async with admission.slot("a", "kind", Deadline.after(60)):
+        granted = asyncio.create_task(one("b"))
+        await asyncio.sleep(0)
+    late = asyncio.create_task(one("c"))
+    await one("d")
+    await settled(granted, late)
+    assert most == 1
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def waited(admission: AdmissionControl, budget: float, patience: float = 0.0) -> float:
+    """Seconds of the loop's time after which a search that gets no place is refused."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(SearchError):
+        async with admission.slot("late", "kind", Deadline.after(budget), patience):
+            pass
+    return loop.time() - began
+
+
+@pytest.mark.parametrize(
+    ("budget", "patience", "seconds"),
+    [(60, 0.0, 60), (60, 5.0, 5), (3, 5.0, 3), (3, 0.0, 3)],
+)
+def test_a_search_waits_as_long_as_its_budget_and_a_patient_one_as_its_patience(
+    monkeypatch: pytest.MonkeyPatch, budget: float, patience: float, seconds: float
+) -> None:
+    async def scenario() -> float:
+        admission = control(1)
+        async with admission.slot("a", "kind", Deadline.after(600)):
+            return await waited(admission, budget, patience)
+
+    with virtual_time(monkeypatch) as run:
+        assert run(scenario()) == pytest.approx(seconds)
+
+
+def test_who_comes_into_a_crowd_is_refused_as_soon_as_those_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until a second has passed since the queue was full."""
+
+    async def scenario() -> list[float]:
+        admission, released = control(1), asyncio.Event()
+        holder = asyncio.create_task(hold(admission, "a", released))
+        await asyncio.sleep(0)
+        crowd = [asyncio.create_task(waited(admission, 60)) for _ in range(9)]
+        await asyncio.gather(*crowd)
+        in_crowd = await waited(admission, 60)
+        await asyncio.sleep(1.0)
+        after = await waited(admission, 60)
+        released.set()
+        await holder
+        return [in_crowd, after]
+
+    with virtual_time(monkeypatch) as run:
+        assert run(scenario()) == pytest.approx([0.1, 60])
+
+
+@dataclass(slots=True)
+class Noted(AdaptiveLimit):
+    """Notes what it is told of the searches that ended."""
+
+    told: list[tuple[bool, bool]] = field(default_factory=list, init=False)
+    """Whether each was alone, and whether the limit was in use."""
+    pushed: int = field(default=0, init=False)
+
+    def took(self, kind: str, seconds: float, *, alone: bool, busy: bool) -> None:
+        self.told.append((alone, busy))
+
+    def pushed_back(self) -> None:
+        self.pushed += 1
+
+
+async def ended_as(
+    admission: AdmissionControl, outcome: SearchError | str | None, patience: float = 0.0
+) -> None:
+    """A search that is answered in full, or `degraded`, or fails."""
+    async with admission.slot("b", "kind", Deadline.after(60), patience) as slot:
+        if isinstance(outcome, SearchError):
+            raise outcome
+        if outcome:
+            slot.untypical()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("outcome", "patience", "told", "pushed"),
+    [
+        (None, 0.0, 1, 0),
+        (None, 5.0, 0, 0),
+        ("degraded", 0.0, 0, 1),
+        ("degraded", 5.0, 0, 0),
+        (Overloaded("full"), 0.0, 0, 1),
+        (DeadlineExceeded("late"), 0.0, 0, 1),
+        (InvalidRequest("odd"), 0.0, 0, 0),
+    ],
+)
+async def test_what_the_limit_learns_from_the_end_of_a_search(
+    outcome: SearchError | str | None, patience: float, told: int, pushed: int, beside: bool
+) -> None:
+    """Failures of a search that ran alone say nothing about load."""
+    limit = Noted(4, 1, 4)
+    admission, released = AdmissionControl(limit), asyncio.Event()
+    holder = asyncio.create_task(hold(admission, "a", released))
+    await asyncio.sleep(0)
+    if not beside:
+        released.set()
+        await holder
+        assert limit.told.pop() == (True, False)
+    with contextlib.suppress(SearchError):
+        await ended_as(admission, outcome, patience)
+    assert limit.told == [(not beside, beside)] * told
+    assert limit.pushed == (pushed if beside else 0)
+    released.set()
+    await holder
+
+
+async def test_a_search_that_another_one_joined_was_not_alone() -> None:
+    limit = Noted(4, 1, 4)
+    admission = AdmissionControl(limit)
+    first, second = asyncio.Event(), asyncio.Event()
+    tasks = [asyncio.create_task(hold(admission, "a", first))]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(hold(admission, "b", second)))
+    await asyncio.sleep(0)
+    first.set()
+    await tasks[0]
+    second.set()
+    await settled(*tasks)
+    assert limit.told == [(False, False), (False, True)]
 
 
 def simulated(limit: AdaptiveLimit, capacity: int, rounds: int) -> None:

@@ -91,12 +91,8 @@ class AdmissionControl:
         try:
             yield slot
         except SearchError as error:
-            slot.untypical()
             if self.in_flight > 1 and isinstance(error, (Overloaded, DeadlineExceeded)):
                 self.limit.pushed_back()
-            raise
-        except asyncio.CancelledError:
-            slot.untypical()
             raise
         else:
             alone = slot.alone and self.in_flight == 1
