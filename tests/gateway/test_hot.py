@@ -59,6 +59,46 @@ async def test_what_cannot_be_read_hides_nothing_else(
     assert [one.text for one in suggested] == ["甲", "乙"]
 
 
+async def test_yesterday_counts_half_and_the_day_before_nothing(redis: GuardedRedis) -> None:
+    hot = await counted(redis, orjson.dumps("odd"))
+    today = int(time.time()) // 86_400
+    for days, query, times in ((1, "丙", 5), (1, "甲", 2), (2, "丁", 100)):
+        member = orjson.dumps(["-", orjson.Fragment(search(query).canonical)])
+        await redis.redis.zadd(f"xunwen:hot:{{notes}}:{today - days}", {member: times})
+    top = await hot.top("notes", 9)
+    assert [(each.search.query, each.count) for each in top] == [("甲", 4), ("丙", 2.5), ("乙", 2)]
+
+
+async def test_counts_are_bounded_and_end_after_two_days(
+    redis: GuardedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.search.hot._KEPT", 2)
+    monkeypatch.setattr("services.gateway.search.hot._MAX_COUNTED", 3)
+    hot = HotQueries(redis)
+    for query, times in (("甲", 3), ("乙", 1), ("丙", 2), ("丁", 9)):
+        for _ in range(times):
+            hot.count(search(query), "-")
+    await hot.flush()
+    top = await hot.top("notes", 9)
+    assert [(each.search.query, each.count) for each in top] == [("甲", 3), ("丙", 2)]
+    (kept,) = await redis.redis.keys("xunwen:hot:*")
+    assert 86_400 < await redis.redis.ttl(kept) <= 2 * 86_400
+    for _ in range(4):
+        hot.count(search("丁"), "-")
+    await hot.flush()
+    assert (await hot.top("notes", 1))[0].search.query == "丁", "there is room again"
+
+
+async def test_counts_of_replicas_add_up_and_tenants_are_kept_apart(redis: GuardedRedis) -> None:
+    one, other = HotQueries(redis), HotQueries(redis)
+    for hot, tenant, times in ((one, "a", 2), (other, "a", 3), (other, "b", 4)):
+        for _ in range(times):
+            hot.count(search("甲"), tenant)
+        await hot.flush()
+    top = await one.top("notes", 9)
+    assert [(each.tenant, each.count) for each in top] == [("a", 5), ("b", 4)]
+
+
 async def test_a_search_of_megabytes_is_not_counted(redis: GuardedRedis) -> None:
     """A thousand of them would be kept in Redis, and be read whenever somebody types."""
     hot = HotQueries(redis)

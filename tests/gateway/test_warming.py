@@ -89,3 +89,35 @@ async def test_what_could_not_be_computed_is_computed_at_the_next_look(
         await warmer.look("notes")
         assert [(await one.ask(query)).state for query in "甲乙丙"] == [CacheState.HIT] * 3
         assert await warmer.look("notes") == 0
+
+
+@pytest.mark.usefixtures("version")
+async def test_one_of_several_replicas_computes(redis: GuardedRedis) -> None:
+    recall = CountingRecall()
+    async with replica(redis, redis, recall) as one, replica(redis, redis, recall) as other:
+        warmers = [
+            Warmer(each.cached, each.keys.versions, each.hot, redis, 10, 10)
+            for each in (one, other)
+        ]
+        await asked_often(one)
+        for warmer in warmers:
+            await warmer.look("notes")
+        recall.index = "notes__2"
+        await written(redis)
+        assert [await warmer.look("notes") for warmer in warmers] == [3, 0]
+
+
+@pytest.mark.usefixtures("version")
+async def test_no_more_queries_are_computed_than_wanted(redis: GuardedRedis) -> None:
+    async with replica(redis, redis, CountingRecall()) as one:
+        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 2, 10)
+        await asked_often(one)
+        await warmer.look("notes")
+        one.recall.index = "notes__2"
+        await written(redis)
+        assert await warmer.look("notes") == 2
+        assert [(await one.ask(query)).state for query in "甲乙丙"] == [
+            CacheState.HIT,
+            CacheState.HIT,
+            CacheState.MISS,
+        ]
