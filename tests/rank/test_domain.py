@@ -336,6 +336,10 @@ def test_a_ranker_far_off_outweighs_no_more_than_its_weight() -> None:
     assert final.tolist() == [0.0, 1.0, 2.0]
 
 
+DENSE_ALONE = tuple(1.0 if name == "dense" else 0.0 for name in NAMES)
+"""Weights of features by which candidates keep the order of their cosines."""
+
+
 def boosted(*found: RankCandidate, boosts: Mapping[str, float]) -> list[RankCandidate]:
     return [one.model_copy(update={"boost": boosts.get(one.id, 0.0)}) for one in found]
 
@@ -371,6 +375,28 @@ async def test_a_boost_multiplies_the_odds_and_changes_no_other_score(
         assert after[one.id].scores.get("boost", 1.0) == (factor if one.id == "p3" else 1.0)
         others = {name: value for name, value in after[one.id].scores.items() if name != "boost"}
         assert others == before[one.id].scores
+
+
+@pytest.mark.parametrize(
+    ("boosts", "read"),
+    [
+        ({}, {"p0", "p1"}),
+        ({"p5": 50.0}, {"p0", "p5"}),
+        ({"p0": -50.0}, {"p1", "p2"}),
+        ({"p4": 50.0, "p5": 50.0}, {"p4", "p5"}),
+    ],
+)
+async def test_the_ranker_reads_what_is_best_with_boosts(
+    tmp_path: Path, boosts: Mapping[str, float], read: set[str]
+) -> None:
+    blend = replace(read_blend(write_blend(tmp_path / "blend.json")), coarse=DENSE_ALONE)
+    plain = [RankCandidate.model_validate(each) for each in candidates(6)]
+    judge = ByTitle({one.title: 0.0 for one in plain})
+    answer = await RankingPhases(judge, ANALYZER, blend, duplicate=2.0, depth=2).rank(
+        QUERY, boosted(*plain, boosts=boosts), top_k=6, diversity=0, explain=False,
+        deadline=Deadline.after(60),
+    )  # fmt: skip
+    assert {hit.id for hit in answer.hits if "fine" in hit.scores} == read
 
 
 async def test_candidates_that_only_boosts_brought_change_no_scale(tmp_path: Path) -> None:
