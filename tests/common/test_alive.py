@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.common.test_drain import ROOT, small_service
+from tests.common.running import ROOT, small_service
 from tests.servers import free_port
 
 

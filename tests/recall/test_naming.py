@@ -13,7 +13,7 @@ from services.recall.naming import Naming
 from services.recall.rules import sayings
 from services.recall.texts import with_best_texts, with_texts
 from tests.analyzers import ANALYZER
-from tests.recall.test_recaller import FakeIndex
+from tests.recall.legs import FakeIndex
 
 DOI = "10.1016/j.scitotenv.2019.134523"
 VALUES = ("王小明", "Li, Wei", DOI, "1000-6923", "环境科学", "植物修复", "Ca²⁺", "")
