@@ -25,6 +25,7 @@ NAMES = (
     "title_match",
     "title_share",
     "order",
+    "has_text",
 )
 """Names of the columns of the feature matrix, each 0 to 1.
 
@@ -35,6 +36,7 @@ text_coverage     the same for title and text
 title_match       1 when the title is the query, less when either has more than the other
 title_share       share of the title's character pairs that the query has too
 order             share of the query's character pairs that title or text have: words in a row
+has_text          1 when the document has a text, 0 when only its title is known
 """
 
 
@@ -97,6 +99,7 @@ def coarse_features(
                 sum(pair in title or pair in text for pair in query.pairs) / pairs
                 for title, text in zip(titles, texts, strict=True)
             ],
+            [1.0 if each.text.strip() else 0.0 for each in candidates],
         ]
     )
 

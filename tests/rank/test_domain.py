@@ -77,6 +77,11 @@ def test_words_of_the_text_count_where_the_title_lacks_them() -> None:
     assert found["text_coverage"][0] == found["order"][0] == 1.0
 
 
+def test_a_document_with_a_text_is_told_from_a_bare_title() -> None:
+    found = features("创新绩效", paper("国企", "本文讨论。"), paper("国企", " \n"), paper("国企"))
+    assert found["has_text"].tolist() == [1.0, 0.0, 0.0]
+
+
 def test_the_shipped_blend_is_monotone() -> None:
     """More of any feature never lowers a score."""
     blend = read_blend()

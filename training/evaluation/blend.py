@@ -28,7 +28,7 @@ from training.evaluation.fusion import (
     sample_of,
 )
 from training.evaluation.models import encoder_at, ranker_at
-from training.evaluation.phases import Pool, fit_phases, report
+from training.evaluation.phases import Pool, balance, fit_phases, report
 from training.evaluation.pools import FusionOf, Legs, candidates, found_by_legs, fused_by
 from training.evaluation.selection import load_tasks
 from training.evaluation.stopping import TOP_K, fit_stopping
@@ -89,6 +89,7 @@ def main(
         )
         _report_fusion(samples, weights)
         pools = [*_pools(loaded, analyzer, vectors, cache, fused_by(weights, analyzer))]
+        balance(pools)
         blend = fit_phases(pools, judge, depth, typer.echo)
     weights = weights.model_copy(
         update={

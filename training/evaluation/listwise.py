@@ -24,6 +24,8 @@ class Sample:
     """Features, float [candidates, columns]."""
     relevant: NDArray[np.bool_]
     """Relevance, bool [candidates]; at least one is true."""
+    weight: float = 1.0
+    """Share of the query in the loss, in proportion to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def fit(samples: Sequence[Sample]) -> Linear:
     (Platt, 1999).
     """
     columns = samples[0].features.shape[1]
+    whole = sum(sample.weight for sample in samples)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, slope = _RIDGE * float(weights @ weights), 2 * _RIDGE * weights
@@ -53,11 +56,12 @@ def fit(samples: Sequence[Sample]) -> Linear:
             scores = sample.features @ weights
             scores -= scores.max()
             mass = np.exp(scores)
-            share = mass / mass.sum()
-            hit = share[sample.relevant].sum()
-            total -= np.log(max(hit, 1e-30)) / len(samples)
-            inside = np.where(sample.relevant, share / max(hit, 1e-30), 0.0)
-            slope = slope + (share - inside) @ sample.features / len(samples)
+            chances = mass / mass.sum()
+            hit = chances[sample.relevant].sum()
+            share = sample.weight / whole
+            total -= share * np.log(max(hit, 1e-30))
+            inside = np.where(sample.relevant, chances / max(hit, 1e-30), 0.0)
+            slope = slope + share * ((chances - inside) @ sample.features)
         return total, slope
 
     found = minimize(

@@ -42,6 +42,8 @@ class Pool:
     features: Floats
     """The coarse features [candidates, NAMES]."""
     relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    weight: float = 1.0
+    """Share of the query in the fits, in proportion to the others."""
     fine: Floats = field(init=False)
     """The ranker's log-odds [candidates]; NaN where it was not asked."""
 
@@ -57,7 +59,8 @@ def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> B
         np.concatenate([gains(other, silent(_fit_coarse(own, columns))) for own, other in halves])
         for columns in (_RECALL_ONLY, _ALL)
     )
-    better = coarse - recall
+    weights = np.array([pool.weight for half in halves for pool in half[1]])
+    better = (coarse - recall) * weights / weights.mean()
     error = float(better.std(ddof=1) / np.sqrt(len(better)))
     columns = _ALL if better.mean() > _SURE * error else _RECALL_ONLY
     say(
@@ -79,6 +82,23 @@ def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> B
     )
     say(f"the fine phase is {'on' if worth_it else 'off'}")
     return _blend(whole, _fit_fine(pools, whole)) if worth_it else silent(whole)
+
+
+def balance(pools: Sequence[Pool]) -> None:
+    """Makes queries that a document with a text answers weigh as much in all as those that a bare
+    title answers, where candidates are of both kinds.
+
+    Otherwise the fit learns from the numbers of both in the data which kind is right more often,
+    and puts the other kind below it for every query.
+    """
+    kinds: dict[bool, list[Pool]] = {True: [], False: []}
+    for pool in pools:
+        texts = pool.features[:, NAMES.index("has_text")] > 0
+        if pool.relevant.any() and texts.any() and not texts.all():
+            kinds[bool(texts[pool.relevant].any())].append(pool)
+    if all(kinds.values()):
+        for pool in kinds[False]:
+            pool.weight = len(kinds[True]) / len(kinds[False])
 
 
 def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
@@ -108,7 +128,7 @@ def _fit_coarse(pools: Sequence[Pool], columns: tuple[int, ...]) -> Linear:
     """The fit to some columns; the others get the weight 0."""
     found = fit(
         [
-            Sample(pool.features[:, list(columns)], pool.relevant)
+            Sample(pool.features[:, list(columns)], pool.relevant, pool.weight)
             for pool in pools
             if pool.relevant.any()
         ]
@@ -125,7 +145,7 @@ def _fit_fine(pools: Sequence[Pool], coarse: Linear) -> Linear:
         asked = ~np.isnan(pool.fine)
         if pool.relevant[asked].any():
             columns = np.column_stack([probability(pool.fine[asked]), coarse(pool.features[asked])])
-            samples.append(Sample(columns, pool.relevant[asked]))
+            samples.append(Sample(columns, pool.relevant[asked], pool.weight))
     return fit(samples)
 
 
