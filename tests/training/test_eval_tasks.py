@@ -115,6 +115,22 @@ def test_questions_look_for_their_paragraph(data_dir: Path) -> None:
     assert [query.relevant for query in few.queries] == [(row,) for row in range(10)]
 
 
+def test_every_eighth_question_of_people_tunes(data_dir: Path) -> None:
+    passages = [{"id": f"m{row}", "text": f"段落{row}"} for row in range(20)]
+    lines = [f"people\t问{row}\tm{row}\n" for row in range(20)]
+    lines[1] = "people\t\tm1\n"
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in passages)
+    (data_dir / "people_passages.jsonl").write_text(text, "utf-8")
+    (data_dir / "people_questions.tsv").write_text("".join(lines), "utf-8")
+    task = load_task("people", data_dir)
+    assert [query.text for query in task.queries] == ["问0", "问9", "问17"]
+    assert [task.corpus.texts[query.relevant[0]] for query in task.queries] == [
+        "段落0",
+        "段落9",
+        "段落17",
+    ]
+
+
 def test_every_second_natural_query_judges(data_dir: Path) -> None:
     lines = [f"ask\t问{number}\t{_ANSWERS[number % 3]}\n" for number in range(1, 6)]
     (data_dir / "natural_dev.tsv").write_text("".join(lines), "utf-8")

@@ -1,9 +1,14 @@
-"""Whether the fine phase is worth its time."""
+"""Whether the fine phase is worth its time, and what counts how much in the fits."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from training.evaluation.phases import _worth_it
+from services.common.wire.rank import RankCandidate
+from services.rank.features import NAMES
+from training.evaluation.listwise import Sample, fit
+from training.evaluation.phases import Pool, _worth_it, balance
 
 _TASKS = ["words"] * 400 + ["natural:ask"] * 100 + ["natural:en"] * 100
 
@@ -26,3 +31,37 @@ def test_the_fine_phase_must_win_on_a_task_and_lose_on_none(
     said: list[str] = []
     assert _worth_it(_TASKS, gained, said.append) is on
     assert [line.split(",")[1].split(":")[0] for line in said] == [" words", " natural"]
+
+
+def _pool(texts: Sequence[bool], answer: int | None) -> Pool:
+    """A query with candidates that have a text or none, of which one answers."""
+    found = [RankCandidate(id=str(at), title="", text="", score=0.0) for at in range(len(texts))]
+    features = np.zeros((len(texts), len(NAMES)))
+    features[:, NAMES.index("has_text")] = texts
+    return Pool("task", "query", found, features, np.arange(len(texts)) == answer)
+
+
+def test_answers_with_a_text_and_bare_titles_weigh_alike_in_all() -> None:
+    with_text = [_pool([True, False], 0) for _ in range(6)]
+    bare = [_pool([True, False], 1) for _ in range(4)]
+    # Where candidates are of one form, or nothing answers, there is nothing to balance.
+    others = [_pool([False, False], 0), _pool([True, True], 1), _pool([True, False], None)]
+    balance([*with_text, *bare, *others])
+    assert {pool.weight for pool in bare} == {1.5}
+    assert {pool.weight for pool in [*with_text, *others]} == {1.0}
+
+
+def test_a_form_that_answers_as_often_in_weight_gets_no_advantage() -> None:
+    with_text = [_pool([True, False], 0) for _ in range(60)]
+    bare = [_pool([True, False], 1) for _ in range(40)]
+    at = NAMES.index("has_text")
+
+    def weight() -> float:
+        pools = [*with_text, *bare]
+        return float(
+            fit([Sample(one.features, one.relevant, one.weight) for one in pools]).weights[at]
+        )
+
+    assert weight() > 0.1
+    balance([*with_text, *bare])
+    assert weight() == pytest.approx(0, abs=0.01)

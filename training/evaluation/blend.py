@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from services.common.blend import BLEND, FittedWeights, write_weights
+from services.common.blend import BLEND, FittedWeights, read_weights, write_weights
 from services.common.engine import Encoder
 from services.common.precision import WantedPrecision
 from services.common.text import WordAnalyzer
@@ -54,6 +54,10 @@ def main(
         float | None,
         typer.Option(min=0, max=1, help="Constant weight of the dense leg; default: fitted"),
     ] = None,
+    keep_fusion: Annotated[
+        bool,
+        typer.Option("--keep-fusion", help="Fit ranking only, to the fusion that is served now"),
+    ] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder in which document vectors are kept")
     ] = None,
@@ -68,13 +72,18 @@ def main(
         raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     if output.is_dir():
         raise typer.BadParameter(f"{output} is a folder; name a file", param_hint="--output")
+    if keep_fusion and dense_weight is not None:
+        raise typer.BadParameter("--keep-fusion has a weight already", param_hint="--dense-weight")
     analyzer = WordAnalyzer()
     with encoder_at(encoder, precision) as vectors, ranker_at(ranker, precision) as judge:
         loaded = load_tasks(tasks, data_dir, Split.DEV, sample)
         samples = [*_samples(loaded, analyzer, vectors, cache)]
         constant = _best_constant(samples) if dense_weight is None else dense_weight
-        fusion = {}
-        if dense_weight is None:
+        fusion: dict[str, float] = {}
+        if keep_fusion:
+            served = read_weights()
+            constant, fusion = served.dense_weight, served.fusion
+        elif dense_weight is None:
             fusion = dict(zip(EVIDENCE, map(float, fit_fusion(samples)), strict=True))
         weights = FittedWeights(
             encoder=vectors.manifest.fingerprint,

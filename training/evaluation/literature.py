@@ -25,6 +25,8 @@ TITLE_QUERIES = "title_only.tsv"
 GENERAL_PAIRS = "pairs_general.tsv"
 WEB_RELEVANCE = "relevance_web.tsv"
 QUESTIONS = "DRCD_dev.json"
+PEOPLE_QUESTIONS = "people_questions.tsv"
+PEOPLE_PASSAGES = "people_passages.jsonl"
 
 # CSL writes both 。 and a plain full stop; the latter also stands in 3.5 and Fig.2.
 _SENTENCE_END = re.compile(r"[。！？!?]|(?<![A-Za-z0-9])\.|\.(?![A-Za-z0-9])")

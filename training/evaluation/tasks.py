@@ -4,7 +4,8 @@ Three tasks are made of papers, with the other titles and abstracts of the liter
 distractors. `natural`, `natural_others` and `title_only` hold queries that say a document's content
 in other words: by one writer and by others, and for documents that have a title and no text. Two
 show what training on literature costs elsewhere: `general` has ordinary question pairs, and
-`questions` has questions that people wrote for paragraphs of an encyclopaedia.
+`questions` has questions that people wrote for paragraphs of an encyclopaedia. `people` has such
+questions to tune by.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.pairs import read_pairs
-from training.data.readers import read_lines, record
+from training.data.readers import columns, read_lines, record
 from training.data.splits import Split, held_out_query
 from training.evaluation import literature
 from training.failures import DataInvalid
@@ -174,6 +175,22 @@ def _questions(data_dir: Path, _split: Split, sample: int | None) -> Task:
     return Task("questions", corpus, tuple(queries[::step][:sample]))
 
 
+def _people(data_dir: Path, _split: Split, sample: int | None) -> Task:
+    """Every eighth question that people wrote for passages of an encyclopaedia, among all passages
+    (`xunwen prepare` makes both of CMRC 2018). For tuning: a few of them train the ranker."""
+    passages = _texts(data_file(data_dir, literature.PEOPLE_PASSAGES), "text")
+    corpus = _corpus([(id_, "", text) for id_, text in passages])
+    row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
+    # Two questions of the public file are empty.
+    lines, _ = read_lines(data_file(data_dir, literature.PEOPLE_QUESTIONS), columns(3, 3))
+    asked = [(text, row_of[id_]) for _, text, id_ in lines if id_ in row_of]
+    queries = [
+        Query(f"people-{number:04d}", text, (row,))
+        for number, (text, row) in enumerate(asked[::8], start=1)
+    ]
+    return Task("people", corpus, tuple(queries[:sample]))
+
+
 def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
     """Natural queries, which say a paper's content in other words, among all papers with abstracts
     and all titles.
@@ -253,8 +270,9 @@ TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "title_only": _title_only,
     "general": _general,
     "questions": _questions,
+    "people": _people,
 }
-PAPER_TASKS = ",".join(name for name in TASKS if name not in ("general", "questions"))
+PAPER_TASKS = ",".join(name for name in TASKS if name not in ("general", "questions", "people"))
 """Names of the tasks of the literature, which the system is tuned for and which `xunwen eval
 online` reports."""
 
