@@ -29,6 +29,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "natural-encoder-voices": InbatchRecipe,
     "natural-ranker": RankRecipe,
     "natural-ranker-more": RankRecipe,
+    "natural-ranker-forms": RankRecipe,
     "natural-ranker-small": RankRecipe,
     "natural-encoder-small": DistilRecipe,
     "chain-pretrain": PretrainRecipe,
