@@ -57,7 +57,7 @@ def test_the_partition_key_is_shown(gateway: ScriptedGateway, xunwen: Xunwen) ->
 
 
 def statistics(kinds: Mapping[str, str | None]) -> dict[str, Any]:
-    """Of a collection whose fields have these types."""
+    """The statistics of a collection whose fields have these types."""
     field: dict[str, Any] = {"documents": 1, "lists": 0, "kinds": {}, "distinct": 1}
     field |= {"complete": True, "top": []}
     return {
