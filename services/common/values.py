@@ -66,14 +66,16 @@ def readable(fields: Mapping[str, Any]) -> dict[str, FieldValue]:
     return out
 
 
+def texts_in(value: FieldValue) -> list[str]:
+    """The texts of a value: itself, or those of its items, if they are texts."""
+    return [
+        item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)
+    ]
+
+
 def texts_of(fields: Mapping[str, FieldValue]) -> tuple[str, ...]:
     """The texts among metadata, those in lists too."""
-    return tuple(
-        item
-        for value in fields.values()
-        for item in (value if isinstance(value, list) else [value])
-        if isinstance(item, str)
-    )
+    return tuple(text for value in fields.values() for text in texts_in(value))
 
 
 def _whole(value: Any) -> Any:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from services.common.text.analyzer import compared
+from services.common.values import texts_in
 
 Kind = Literal["title", "keyword", "author"]
 
@@ -46,9 +47,9 @@ class Collected:
         self._count(title[:MOST_CHARS], "title")
         for name, value in fields.items():
             if kind := _kind_of(name):
-                for item in value if isinstance(value, list) else [value]:
-                    if isinstance(item, str) and len(item) <= MOST_CHARS:
-                        self._count(item, kind)
+                for text in texts_in(value):
+                    if len(text) <= MOST_CHARS:
+                        self._count(text, kind)
 
     def _count(self, text: str, kind: Kind) -> None:
         form = compared(text)
