@@ -14,7 +14,6 @@ from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import DocumentIndex, Found, Index, QueryEncoder, Wanted
 from services.recall.found import FoundColumns
 from services.recall.legs import Legs, RunningLeg, first_come
-from services.recall.naming import Naming
 from services.recall.rules import Saying, sayings, unhidden
 from services.recall.selection import selection
 
@@ -53,11 +52,6 @@ class Findings:
     none."""
     pins: list[Found] | None
     """The pinned documents that match the request; None if they could not be fetched."""
-
-    @property
-    def naming(self) -> Naming:
-        """The wordings of the query, as they may name values of the metadata."""
-        return Naming.of(self.said, self.analyzer)
 
     def versions(self) -> dict[str, int]:
         """The version of each document that was found, by id."""

@@ -73,10 +73,11 @@ class Recaller:
         asked = Asked(query, collection, wanted, mode, condition, deadline, version, physical)
         findings = await self.finder.findings(asked)
         index, watch = findings.index, asked.watch
+        naming = Naming.of(findings.said, findings.analyzer)
         if not findings.legs:
             none = Recalled([], index, [], watch.stages, [])
-            return await self._complete(asked, none, [], findings.naming)
-        fused = await self._fused(asked, findings)
+            return await self._complete(asked, none, [], naming)
+        fused = await self._fused(asked, findings, naming)
         raised = await self.booster.boosted(index, fused, wanted.boosts, deadline, watch)
         fused = pins_first(raised.fused, findings.pins or [])
         keys = list(findings.versions().items())
@@ -101,15 +102,15 @@ class Recaller:
             ],
             boosted=raised.concerned,
         )
-        return await self._complete(asked, recalled, keys, findings.naming)
+        return await self._complete(asked, recalled, keys, naming)
 
-    async def _fused(self, asked: Asked, findings: Findings) -> list[Fused]:
+    async def _fused(self, asked: Asked, findings: Findings, naming: Naming) -> list[Fused]:
         """Both legs as one order: the best, or all where later steps need all."""
         wanted, found, analyzer = asked.wanted, findings.legs, findings.analyzer
         weighed = {name: leg[:BEST] for name, leg in found.items()}
         if self.query_fusion is not None and len(found) > 1:
             weighed = await with_best_texts(
-                self.index, findings.index, weighed, findings.naming, asked.deadline
+                self.index, findings.index, weighed, naming, asked.deadline
             )
         with asked.watch.stage("fuse") as lap:
             dense, lexical = found.get("dense", []), found.get("lexical", [])
