@@ -119,8 +119,15 @@ async def test_every_page_names_what_its_order_was_made_without(
     assert sorted(seen) == [f"d{number}" for number in range(6)]
 
 
-async def test_a_walk_that_does_not_say_what_was_lost_goes_on(redis: GuardedRedis) -> None:
-    """A replica of another release may have stored it."""
+def packed(members: Any) -> bytes:
+    return zlib.compress(json.dumps(members).encode())
+
+
+async def begun(
+    redis: GuardedRedis, stored: Callable[[dict[str, Any]], bytes]
+) -> tuple[Arranging, str]:
+    """What answers pages, and the cursor of a second one, whose walk another release stored in this
+    form of its members."""
     cache = levels(redis)
     arranging = Arranging(Cascade(SixFound(), PlainRank(), 0.85), NoFields(), Walks(cache, 900))
     asked = page("*", ())
@@ -129,13 +136,19 @@ async def test_a_walk_that_does_not_say_what_was_lost_goes_on(redis: GuardedRedi
     entry = cache.local.get(key)
     assert entry is not None
     members: dict[str, Any] = json.loads(zlib.decompress(entry.body))
-    members.pop("degraded", None)
-    cache.local.put(key, replace(entry, body=zlib.compress(json.dumps(members).encode())))
+    cache.local.put(key, replace(entry, body=stored(members)))
+    return arranging, cursor
+
+
+async def test_a_walk_that_does_not_say_what_was_lost_goes_on(redis: GuardedRedis) -> None:
+    """A replica of another release may have stored it."""
+
+    def stored(members: dict[str, Any]) -> bytes:
+        members.pop("degraded", None)
+        return packed(members)
+
+    arranging, cursor = await begun(redis, stored)
     assert list((await arranging.answer(page(cursor, ()))).degraded) == []
-
-
-def packed(members: Any) -> bytes:
-    return zlib.compress(json.dumps(members).encode())
 
 
 @pytest.mark.parametrize(
@@ -154,14 +167,6 @@ async def test_a_walk_that_cannot_be_read_is_no_longer_kept(
     redis: GuardedRedis, stored: Callable[[dict[str, Any]], bytes]
 ) -> None:
     """A replica of a later release may have stored it; it was answered with 500."""
-    cache = levels(redis)
-    arranging = Arranging(Cascade(SixFound(), PlainRank(), 0.85), NoFields(), Walks(cache, 900))
-    asked = page("*", ())
-    cursor = json.loads(render.answer(asked, await arranging.answer(asked)))["next_cursor"]
-    key = f"walk:{cursor.split('.')[0]}"
-    entry = cache.local.get(key)
-    assert entry is not None
-    members: dict[str, Any] = json.loads(zlib.decompress(entry.body))
-    cache.local.put(key, replace(entry, body=stored(members)))
+    arranging, cursor = await begun(redis, stored)
     with pytest.raises(CursorExpired):
         await arranging.answer(page(cursor, ()))
