@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,8 +103,19 @@ class Versions:
         """There is none to forget."""
 
 
+@dataclass
+class Role:
+    """The writer's role, which was taken over from another process `terms` times."""
+
+    terms: int = 0
+    holds: bool = True
+
+    async def check(self) -> None:
+        """This process may write."""
+
+
 def collections_of(
     index: Index, store: Store, encoders: EncoderDirectories, analyzers: Analyzers = ANALYZERS
 ) -> Collections:
     parts = cast("Any", index), store, cast("Any", Versions()), VersionClock(), encoders
-    return Collections(*parts, analyzers, lambda name: 0, lambda: None)
+    return Collections(*parts, analyzers, lambda name: 0, Role().check)

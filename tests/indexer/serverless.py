@@ -35,7 +35,7 @@ from services.indexer.rows import Row
 from services.indexer.tables import unpack_planned
 from services.indexer.work.planner import Planner
 from tests.analyzers import ANALYZERS
-from tests.indexer.in_memory import NAME, Index, Store, Versions, collections_of
+from tests.indexer.in_memory import NAME, Index, Role, Store, Versions, collections_of
 
 WORKER = "test"
 PART_DOCUMENTS = 2
@@ -111,17 +111,6 @@ class Queue:
 
     async def put_part(self, job: str, part: str, *, priority: int) -> None:
         await self.put_plan(job, priority=priority)
-
-
-@dataclass
-class Role:
-    """The writer's role, which was taken over from another process `terms` times."""
-
-    terms: int = 0
-    holds: bool = True
-
-    def check(self) -> None:
-        """This process may write."""
 
 
 class Gate:

@@ -17,7 +17,7 @@ from services.indexer.originals import Originals
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 from tests.analyzers import ANALYZERS
-from tests.indexer.serverless import Role
+from tests.indexer.in_memory import Role
 
 ENCODER = "e" * 16
 THEN, NOW = 2_000, 1_000
@@ -82,7 +82,7 @@ def writer_of(rows: Index, store: ObjectStore) -> IndexWriter:
         cast("Any", one) for one in (rows, Versions(), Encoders(), Role(), Jobs())
     )
     collections = Collections(
-        index, store, versions, clock, encoders, ANALYZERS, lambda name: 0, lambda: None
+        index, store, versions, clock, encoders, ANALYZERS, lambda name: 0, Role().check
     )
     return IndexWriter(collections, index, versions, role, clock, jobs, Originals(store))
 

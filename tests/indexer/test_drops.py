@@ -21,7 +21,7 @@ from services.indexer.index.tombstones import Tombstones
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.housekeeping import Housekeeping
-from tests.indexer.in_memory import NAME, YEAR, Store, Versions
+from tests.indexer.in_memory import NAME, YEAR, Role, Store, Versions
 from tests.indexer.installation import Installation
 from tests.indexer.serverless import MemoryIndex, Serverless
 
@@ -88,7 +88,7 @@ class World:
         """The collections as a new process knows them."""
         parts = cast("Any", self.index), self.store, cast("Any", self.versions), VersionClock()
         return Collections(
-            *parts, self.encoders, self.analyzers, lambda name: 0, check=lambda: None
+            *parts, self.encoders, self.analyzers, lambda name: 0, check=Role().check
         )
 
     async def fill(self, name: str) -> None:

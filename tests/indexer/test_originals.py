@@ -18,6 +18,7 @@ from services.indexer.originals import FIELD, Original, Originals, digest_of
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 from tests.indexer import papers
+from tests.indexer.in_memory import Role
 from tests.indexer.planning import MOST_BYTES, Case
 from tests.servers import object_store
 
@@ -161,7 +162,7 @@ def sweep_of(
     book = SimpleNamespace(
         rebuilding=lambda name: rebuilding, oldest_write=lambda name: oldest, loaded=True
     )
-    role = SimpleNamespace(holds=True, check=lambda: None)
+    role = Role()
     return OriginalsSweep(originals, SimpleNamespace(index=Index(physical)), book, role)  # type: ignore[arg-type]
 
 

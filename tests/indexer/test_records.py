@@ -27,11 +27,11 @@ from tests.indexer.in_memory import (
     TENANT,
     YEAR,
     Index,
+    Role,
     Store,
     Versions,
     collections_of,
 )
-from tests.indexer.serverless import Role
 
 
 async def test_a_creation_writes_the_record_once(

@@ -220,13 +220,11 @@ async def test_from_the_moment_at_which_the_role_comes_back_jobs_are_read_first(
     theirs = await planned(other)
     await other.book.cancel(other.book.get(mine.manifest.id))
     system.role.terms += 1
-    for refused in (
-        lambda: system.book.get(theirs.manifest.id),
-        lambda: system.book.get(mine.manifest.id),
-        system.writer.check,
-    ):
+    for job in (theirs, mine):
         with pytest.raises(Unavailable):
-            refused()
+            system.book.get(job.manifest.id)
+    with pytest.raises(Unavailable):
+        await system.writer.check()
     with pytest.raises(Unavailable):
         await system.submitted("b")
     with pytest.raises(Unavailable):

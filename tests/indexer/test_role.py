@@ -66,7 +66,7 @@ async def test_one_holds_the_role_and_a_takeover_is_noticed(redis: Redis) -> Non
     assert not await second.renew()
     assert not second.holds
     with pytest.raises(Unavailable, match="another indexer"):
-        second.check()
+        await second.check()
     assert await first.renew()
     assert first.terms == 0  # nobody had it in between
 
@@ -95,9 +95,26 @@ async def test_a_silent_holder_loses_it_before_another_can_have_it(
     lasts = await redis.pttl(KEY) / 1000
     assert SECONDS - 10 < lasts <= SECONDS
     assert silent.holds
-    silent.check()
+    await silent.check()
     clock.now = began + SECONDS - 10
     assert not silent.holds
+
+
+async def test_a_writer_that_stood_still_goes_on_unless_another_took_over(
+    redis: Redis, clock: Clock
+) -> None:
+    still, other = WriterRole(redis, SECONDS), WriterRole(redis, SECONDS)
+    assert await still.renew()
+    for _ in range(2):  # The role ends in Redis too.
+        clock.now += 2 * SECONDS
+        await redis.delete(KEY)
+        await still.check()
+        assert (still.holds, still.terms) == (True, 0)
+    clock.now += 2 * SECONDS
+    await redis.delete(KEY)
+    assert await other.renew()
+    with pytest.raises(Unavailable, match="another indexer"):
+        await still.check()
 
 
 async def test_only_the_holder_gives_it_up(redis: Redis) -> None:

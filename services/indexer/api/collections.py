@@ -39,7 +39,7 @@ async def create(
     collections: CollectionsDep, writer: WriterDep, body: CollectionCreate
 ) -> Collection:
     """Creates an empty collection, for the encoder that it names or the default one."""
-    writer.check_open(body.name)
+    await writer.check_open(body.name)
     return await collections.create(body.name, body.encoder, body.fields, body.partition_key)
 
 
@@ -52,7 +52,7 @@ async def describe(collections: CollectionsDep, name: str) -> Collection:
 @router.delete("/{name}", status_code=204)
 async def drop(collections: CollectionsDep, writer: WriterDep, book: BookDep, name: str) -> None:
     """Drops a collection with all its documents. Refused with 409 while a job writes to it."""
-    writer.check()
+    await writer.check()
     _check_idle(book, name)
     await collections.drop(name)
 
@@ -65,7 +65,7 @@ async def rebuild(
     options: Annotated[RebuildOptions, Query()],
 ) -> JobAccepted:
     """Builds the collection anew from its own documents, as a change of encoder needs it."""
-    writer.check()
+    await writer.check()
     ledger = await acceptance.rebuild(name, options.encoder, force=options.force)
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
 
@@ -80,7 +80,7 @@ async def rollback(
 ) -> Collection:
     """Returns to the index before the last rebuild; a second call undoes the first. Refused with
     409 while a job writes to the collection, whose documents would be divided among both."""
-    writer.check()
+    await writer.check()
     _check_idle(book, name)
     await rebuilds.rollback(name)
     return await collections.describe(name)
@@ -95,7 +95,7 @@ async def declare_fields(
     body: DeclaredFields,
 ) -> Collection:
     """Declares types of fields. Refused with 409 while a job writes to the collection."""
-    writer.check()
+    await writer.check()
     _check_idle(book, name)
     return await collections.declare(name, body.fields)
 
@@ -109,7 +109,7 @@ async def put_golden(
     body: GoldenQueries,
 ) -> GoldenQueries:
     """Sets the queries that a rebuild must answer as well as the index before."""
-    writer.check()
+    await writer.check()
     await collections.live(name)
     await golden.write(name, body.queries)
     return body

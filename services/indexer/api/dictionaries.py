@@ -18,7 +18,7 @@ async def put_dictionary(
 ) -> DictionaryWritten:
     """Replaces the words of a collection; documents and queries are cut by them from the next
     rebuild on."""
-    writer.check()
+    await writer.check()
     analyzer, waiting = await collections.set_words(name, body.words)
     return DictionaryWritten(words=len(analyzer.user_words), waiting=waiting)
 

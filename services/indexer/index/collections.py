@@ -2,7 +2,7 @@
 built."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ class Collections:
         encoders: EncoderDirectories,
         analyzers: Analyzers,
         newest_job: Callable[[str], int],
-        check: Callable[[], None],
+        check: Callable[[], Awaitable[None]],
     ) -> None:
         """`newest_job` gives the highest version of a collection's jobs, `check` raises Unavailable
         if this process is not the writer."""

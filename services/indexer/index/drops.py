@@ -5,7 +5,7 @@ finished before anything else is written under the name, so that a new collectio
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.common.collection import PhysicalName
@@ -32,7 +32,7 @@ class Drops:
     words: WordAnalyses
     versions: Versions
     states: States
-    check: Callable[[], None]
+    check: Callable[[], Awaitable[None]]
     """Raises Unavailable if this process is not the writer."""
     _begun: set[str] | None = field(default=None, init=False)
     """Names of the collections whose drop is not complete; None before they were read."""
@@ -49,7 +49,7 @@ class Drops:
 
     async def begin(self, name: str) -> None:
         """Notes the drop of a collection, which is decided when this returns."""
-        self.check()
+        await self.check()
         begun = await self.begun()
         await asyncio.to_thread(self.store.write, _key(name), b"")
         begun.add(name)
@@ -59,7 +59,7 @@ class Drops:
         does nothing if no drop was begun."""
         if name not in await self.begun():
             return
-        self.check()
+        await self.check()
         # Another process may have completed it since it was read here.
         if await asyncio.to_thread(self.store.exists, _key(name)):
             await self._remove(name)

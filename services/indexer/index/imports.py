@@ -76,7 +76,7 @@ class Imports:
         if one came before, so that the collection has documents."""
         state = await self._collections.state(physical.name)
         async with state.lock:  # Writes that were under way have ended then.
-            self._role.check()
+            await self._role.check()
             await self._check_empty(physical.name, physical)
             await self._collections.create_index(physical, 0)
             state.building = Building(physical, physical.generation)
@@ -93,7 +93,7 @@ class Imports:
             raise InvalidRequest(_PLACE_MISSING)
         if await self._index.resolve(physical.name) == physical:
             return  # A kill came after the switch.
-        self._role.check()
+        await self._role.check()
         await self.settled(physical)
         await self._index.drop(physical)
         await self._collections.create_index(physical, rows.rows)
@@ -115,10 +115,10 @@ class Imports:
                         "Rows that workers stored for the import are gone or damaged, so nothing"
                         " was written. Retry the job, which makes them again."
                     ) from None
-                self._role.check()
+                await self._role.check()
                 numbers.append(await self._bulk.start(collection, place.location(key)))
         await self._completed(numbers, progress)
-        self._role.check()
+        await self._role.check()
         progress("The imported rows are counted.")
         for collection, tables in wanted.items():
             await self._bulk.reload(collection)

@@ -48,7 +48,7 @@ class Rebuilds:
         name = physical.name
         state = await self._collections.state(name)
         if state.building is None or state.building.physical != physical:
-            self._role.check()
+            await self._role.check()
             live = await self._index.resolve(name)
             documents = await self._index.count(live) if live else 0
             await self._collections.create_index(physical, documents)
@@ -82,7 +82,7 @@ class Rebuilds:
                 words = await self._asked(old, new, progress, force=force)
             progress("")  # From here on the switch can no longer be cancelled.
             async with state.lock:
-                self._role.check()
+                await self._role.check()
                 if old is not None:
                     await self._collections.remember_previous(name, old)
                 await self._collections.name_encoder(name, new.encoder)
@@ -117,7 +117,7 @@ class Rebuilds:
         """Removes the collection of an unfinished rebuild; the old one has answered throughout."""
         state = await self._collections.state(physical.name)
         async with state.lock:
-            self._role.check()
+            await self._role.check()
             state.building = None
             if await self._index.resolve(physical.name) == physical:
                 return
@@ -129,7 +129,7 @@ class Rebuilds:
         built."""
         state = await self._collections.state(name)
         async with state.lock:
-            self._role.check()
+            await self._role.check()
             live = await self._index.resolve(name)
             if live is None:  # The first generation may be under way.
                 return
@@ -150,7 +150,7 @@ class Rebuilds:
         """
         state = await self._collections.state(name)
         async with state.lock:
-            self._role.check()
+            await self._role.check()
             live = await self._collections.live(name)
             previous = await self._collections.previous(name)
             if previous is None or previous not in await self._index.physicals():

@@ -52,9 +52,13 @@ class WriterRole:
         """Whether this process is the only writer at present."""
         return time.monotonic() < self._until
 
-    def check(self) -> None:
-        """Raises Unavailable when this process may not write now."""
-        if not self.holds:
+    async def check(self) -> None:
+        """Raises Unavailable when this process may not write now.
+
+        A role that ran out is asked for once more: it does so too while the process, or the whole
+        machine, stands still, and then nobody else has taken it.
+        """
+        if not (self.holds or await self.renew()):
             raise Unavailable(
                 "Writing is paused: another indexer holds the writer's role, or Redis is away."
                 " Try again in a few seconds.",

@@ -55,21 +55,21 @@ class IndexWriter:
         self._role = role
         self._moved: set[str] = set()
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raises Unavailable if this process may not accept writes now."""
-        self._role.check()
+        await self._role.check()
         self._targets.jobs.check()
 
-    def check_open(self, name: str) -> None:
+    async def check_open(self, name: str) -> None:
         """Raises Unavailable if this process may not accept writes now, and Conflict while an
         import fills the collection."""
-        self.check()
+        await self.check()
         self._targets.check_open(name)
 
     async def accept(self, name: str) -> int:
         """The version of a write that is accepted now; later writes get higher ones. Raises
         Conflict while an import fills the collection."""
-        self.check_open(name)
+        await self.check_open(name)
         state = await self.collections.state(name)
         version = self.clock.next()
         state.newest = max(state.newest, version)
@@ -169,7 +169,7 @@ class IndexWriter:
         state = await self.collections.state(name)
         await self._targets.settled(name, state)
         async with state.lock:
-            self._role.check()
+            await self._role.check()
             physical = await self.collections.live(name)
             targets = self._targets.of(state, physical, version)
             if pending and unique:
@@ -213,7 +213,7 @@ class IndexWriter:
             if oldest < state.newest:  # Otherwise no newer write was ever accepted.
                 kept = await self._not_older(target, kept, version)
             kept = await self._cut(target, kept, state.types)
-            self._role.check()
+            await self._role.check()
             if kept:
                 await self._index.upsert(target, kept, version)
 

@@ -52,7 +52,7 @@ class JobAcceptance:
         Raises InvalidRequest, Conflict, IdempotencyConflict, PayloadTooLarge, UnsupportedFormat,
         Unavailable.
         """
-        self.writer.check()
+        await self.writer.check()
         check_collection_name(submission.collection)
         key = submission.idempotency_key
         if key is None:

@@ -69,7 +69,7 @@ class OriginalsSweep:
                     newest[digest] = max(version, newest.get(digest, 0))
         stale = _without(found, kept, newest, oldest)
         if stale:
-            self._role.check()
+            await self._role.check()
             await asyncio.to_thread(self._originals.remove, name, stale)
             count = sum(map(len, stale.values()))
             logger.info("originals were removed", extra={"collection": name, "files": count})
