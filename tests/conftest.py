@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
@@ -73,6 +73,20 @@ def stack(
     with ExitStack() as end:
         request.session.stash[_END] = end
         yield end.enter_context(running_stack(folder, sample, rank_keep="20"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: "pytest.CallInfo[None]",
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the server's words to the report of a test that an HTTP error ended."""
+    report = yield
+    error: BaseException | None = call.excinfo.value if call.excinfo else None
+    while error is not None:
+        if isinstance(error, httpx.HTTPStatusError):
+            report.sections.append(("answer", error.response.text))
+        error = error.__cause__ or error.__context__
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
