@@ -89,6 +89,11 @@ class PairSource:
         texts |= {row["id"]: row["abstract"] for row in self.abstracts}
         return texts | {row["id"]: row["title"] for row in self.titles}
 
+    def documents(self) -> dict[str, str]:
+        """The text of each document by its id: its title, a line break and its abstract, or the
+        only one that it has."""
+        return {row["id"]: _document(row) for row in [*self.abstracts, *self.titles]}
+
 
 class StreamedPairs:
     """Pairs that stay in their files until a batch needs them."""
@@ -159,9 +164,7 @@ def _natural_pairs(
 ) -> list[Pair]:
     """The pairs of a file of `kind<TAB>query<TAB>id` lines: the query with the text of the document
     that the id names. Raises DataInvalid if no id names one."""
-    texts = {
-        row["id"]: f"{row.get('title') or ''}\n{row.get('abstract') or ''}".strip() for row in rows
-    }
+    texts = {row["id"]: _document(row) for row in rows}
     lines, _ = read_lines(path, columns(3, 3))
     named = (Pair(query, texts[key], key, NATURAL) for _, query, key in lines if key in texts)
     pairs = [pair for pair in named if not shows_paper(pair, held_out)]
@@ -176,3 +179,7 @@ def _natural_pairs(
             len(lines) - len(pairs),
         )
     return pairs
+
+
+def _document(row: Mapping[str, Any]) -> str:
+    return f"{row.get('title') or ''}\n{row.get('abstract') or ''}".strip()

@@ -39,6 +39,7 @@ class NetworkObjective(ABC, Generic[E, R]):
     ) -> None:
         """`trained` are the examples of each epoch, `validated` those that are never trained on."""
         self.network = network
+        self._start = _copy(network) if recipe.average_with_start else {}
         self.recipe, self.codec = recipe, codec
         self.trained, self.validated = trained, validated
 
@@ -85,7 +86,24 @@ class NetworkObjective(ABC, Generic[E, R]):
         return StepResult(float(loss), tokens)
 
     def save(self, directory: Path) -> None:
+        kept = self.recipe.average_with_start
+        if not kept:
+            self._save(directory)
+            return
+        trained = _copy(self.network)
+        self.network.set_state_dict(
+            {name: kept * self._start[name] + (1 - kept) * value for name, value in trained.items()}
+        )
+        self._save(directory)
+        self.network.set_state_dict(trained)
+
+    def _save(self, directory: Path) -> None:
         save_with_tokenizer(self.network, self.codec, self.recipe.model.source, directory)
+
+
+def _copy(network: Network) -> dict[str, Tensor]:
+    """A copy of the weights by their names."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def prepared(network: Network, recipe: Recipe) -> TextCodec:

@@ -70,8 +70,6 @@ class InbatchRecipe(Recipe):
     their character bigrams in seconds, `true` by the starting network's vectors in minutes."""
     chunk: int | None = Field(default=None, ge=1)
     """Gradient cache: number of texts whose activations are held at once (Gao et al., 2021)."""
-    average_with_start: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the starting weights in the result (WiSE-FT: Wortsman et al., 2022)."""
     stream: bool = False
     """Leave `pairs` and `general_pairs` in their files and read each when it is needed: memory is
     then 8 bytes for each. Pairs that are made of texts, and `alike`, need the texts in memory."""
@@ -107,11 +105,6 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
         log.info("%d pairs in the first epoch, such as %s", len(trained), _sample(trained))
         super().__init__(recipe, network, codec, trained, validated)
         self._source, self._vectors = source, vectors
-        self._start = (
-            {name: value.clone() for name, value in network.state_dict().items()}
-            if recipe.average_with_start
-            else {}
-        )
 
     @classmethod
     def build(cls, recipe: InbatchRecipe) -> Self:
@@ -179,18 +172,6 @@ class InbatchObjective(NetworkObjective[Pair, InbatchRecipe]):
         if self.recipe.chunk is None:
             return super().backward(batch, rng)
         return self._backward_cached(batch, self._texts(batch, rng), self.recipe.chunk)
-
-    def save(self, directory: Path) -> None:
-        kept = self.recipe.average_with_start
-        if not kept:
-            super().save(directory)
-            return
-        trained = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.set_state_dict(
-            {name: kept * self._start[name] + (1 - kept) * value for name, value in trained.items()}
-        )
-        super().save(directory)
-        self.network.set_state_dict(trained)
 
     def _texts(self, batch: list[Pair], rng: np.random.Generator) -> list[str]:
         """The documents of the pairs, then mined negatives."""

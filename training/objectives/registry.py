@@ -30,6 +30,10 @@ STAGES = {
         "training.objectives.inbatch:InbatchObjective",
         "Find the document of a query among all documents of the batch (supervised).",
     ),
+    "corpus": Stage(
+        "training.objectives.corpus:CorpusObjective",
+        "Find the document of a query among all of a corpus, whose vectors stay (supervised).",
+    ),
     "rank": Stage(
         "training.objectives.rank:RankObjective",
         "Score a query's document above its negatives, or as its grade says (rankers).",

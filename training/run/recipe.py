@@ -81,6 +81,8 @@ class Recipe(Settings):
     """Words before each query, such as `query: `; if left out, those of the source."""
     document_prefix: str | None = None
     """Words before each document, such as `passage: `; if left out, those of the source."""
+    average_with_start: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the starting weights in the result (WiSE-FT: Wortsman et al., 2022)."""
     seed: int = Field(default=1, ge=0, lt=2**32)
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share of the examples that is held back, by key, to choose the best checkpoint."""
