@@ -13,14 +13,14 @@ from starlette.middleware import Middleware
 
 from services.common.connection import connection
 from services.common.drain import DrainingServer, end_on_signals
-from services.common.errors import StartFailed
+from services.common.errors import PROBLEM_TYPE, StartFailed
 from services.common.garbage import set_apart
 from services.common.listening import listener
 from services.common.logs import configure_logs
 from services.common.metrics import HttpMetrics
 from services.common.middleware import RequestContextMiddleware
 from services.common.probes import Check, probe_router
-from services.common.problem import MEDIA_TYPE, Problem, install_problem_handlers
+from services.common.problem import Problem, install_problem_handlers
 from services.common.settings import ServiceSettings, read_settings
 from services.common.tracing import tracing
 from services.common.unknown_parameters import refuse_unknown
@@ -91,12 +91,12 @@ def create_service_app(
         responses={
             "4XX": {
                 "model": Problem,
-                "content": {MEDIA_TYPE: {}},
+                "content": {PROBLEM_TYPE: {}},
                 "description": "A fault of the request",
             },
             "5XX": {
                 "model": Problem,
-                "content": {MEDIA_TYPE: {}},
+                "content": {PROBLEM_TYPE: {}},
                 "description": "A fault of the service",
             },
         },

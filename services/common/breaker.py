@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.common.errors import SearchError, ServiceUnavailable
+from services.common.errors import ServiceUnavailable
 
 
 class BrokenConnection(Exception):
-    """A connection was refused or lost; nothing says whether the call was carried out."""
+    """A connection was refused or lost, perhaps one between a proxy and the service; nothing says
+    whether the call was carried out."""
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class CircuitBreaker:
         self._failed, self._probing = 0, False
 
     def failed(self, *, broken: bool = False) -> None:
-        """Reports that the service did not answer, or answered that it cannot.
+        """Reports that the service did not answer.
 
         `broken` says that the connection was refused or lost.
         """
@@ -83,7 +84,9 @@ class CircuitBreaker:
 class Guarded:
     """A context that reports to a breaker how the call inside ended.
 
-    Errors of the caller (status below 500) count as success; exceeded budgets count as neither.
+    An answer is a success, also one that reports an error: the service is there, and says itself
+    what it lacks. An end by another error than these two, such as a budget that ran out, a caller
+    who left, or a request that was not sent, says nothing about the service.
     """
 
     def __init__(self, breaker: CircuitBreaker) -> None:
@@ -93,7 +96,7 @@ class Guarded:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        if kind is None or (issubclass(kind, SearchError) and kind.status < 500):
+        if kind is None:
             self._breaker.succeeded()
         elif issubclass(kind, (ServiceUnavailable, BrokenConnection)):
             self._breaker.failed(broken=issubclass(kind, BrokenConnection))

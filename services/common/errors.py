@@ -41,6 +41,9 @@ A test holds the drawing to the classes.
 
 from typing import Any, ClassVar
 
+PROBLEM_TYPE = "application/problem+json"
+"""Media type of the answers that report these errors."""
+
 
 class SearchError(Exception):
     """Base of all errors that may reach a client.

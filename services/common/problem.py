@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from starlette.exceptions import HTTPException
 
 from services.common.errors import (
+    PROBLEM_TYPE,
     InvalidRequest,
     MalformedRequest,
     SearchError,
@@ -20,7 +21,6 @@ from services.common.errors import (
 from services.common.request_context import request_id_var
 from services.common.validation import reason_of
 
-MEDIA_TYPE = "application/problem+json"
 _MAX_ECHO = 200
 """Characters of an invalid value that a problem quotes."""
 _PASSING = (429, 503)
@@ -85,7 +85,7 @@ def problem_response(error: SearchError, headers: Mapping[str, str] | None = Non
     if error.status == 401:
         out["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
-        problem.model_dump(), status_code=error.status, media_type=MEDIA_TYPE, headers=out
+        problem.model_dump(), status_code=error.status, media_type=PROBLEM_TYPE, headers=out
     )
 
 
@@ -152,6 +152,6 @@ def install_problem_handlers(app: FastAPI) -> None:
         return JSONResponse(
             problem.model_dump(),
             status_code=exc.status_code,
-            media_type=MEDIA_TYPE,
+            media_type=PROBLEM_TYPE,
             headers=dict(exc.headers or {}),
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from services.common.errors import InvalidRequest, SearchError, Unavailable
+from services.common.errors import PROBLEM_TYPE, InvalidRequest, SearchError, Unavailable
 
 
 def reported_error(response: httpx.Response) -> SearchError:
@@ -28,6 +28,12 @@ def reported_error(response: httpx.Response) -> SearchError:
         if cls.status == status:
             return cls(detail, retry_after=seconds)
     return InvalidRequest(detail) if status < 500 else Unavailable(detail)
+
+
+def is_problem(response: httpx.Response) -> bool:
+    """Whether the body is declared to be problem+json, as that of each error of a service is."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith(PROBLEM_TYPE)
 
 
 def _tree(cls: type[SearchError]) -> Iterator[type[SearchError]]:

@@ -8,10 +8,13 @@ from typing import Any
 import httpx
 from opentelemetry.trace import Span, SpanKind
 
+from services.common.breaker import BrokenConnection
 from services.common.errors import InvalidRequest, SearchError, ServiceUnavailable
-from services.common.reported import reported_error
+from services.common.reported import is_problem, reported_error
 from services.common.tracing import span
 
+BROKEN = (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError)
+"""Errors of a connection that was refused or lost."""
 _SHOWN = 200
 """Characters of a path that a message quotes."""
 
@@ -52,6 +55,17 @@ class ServiceCall:
         """The span of this call of a service."""
         attributes = {"server.address": service, "url.path": self.path}
         return span(f"{self.method} {service}", kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def check_served(response: httpx.Response) -> None:
+    """Raises BrokenConnection or httpx.ReadTimeout for the answer of a proxy that did not reach the
+    service. The service itself reports its errors as problems, whatever their status."""
+    if is_problem(response):
+        return
+    if response.status_code in (502, 503):
+        raise BrokenConnection
+    if response.status_code == 504:
+        raise httpx.ReadTimeout("A proxy waited too long.", request=response.request)
 
 
 def reported(response: httpx.Response) -> SearchError:

@@ -28,7 +28,7 @@ from services.common.request_context import (
     request_id_var,
 )
 from services.common.retry_budget import RetryBudget
-from services.common.service_call import ServiceCall, reported
+from services.common.service_call import BROKEN, ServiceCall, check_served, reported
 from services.common.tracing import carry
 from services.common.transport import ServiceTransport
 
@@ -153,7 +153,8 @@ class ServiceClient:
             try:
                 async with asyncio.timeout(seconds):
                     response = await self._http.send(request)
-            except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError) as error:
+                check_served(response)
+            except BROKEN as error:
                 raise BrokenConnection from error
             except TimeoutError as error:
                 # Timers may end some milliseconds early, so the deadline need not have passed yet.
@@ -203,20 +204,28 @@ class ServiceClient:
         """
         call = ServiceCall(method, path, content, params, headers or {})
         places = self._answers if content is None else self._uploads
-        with places.taken(), self._guard(probe=False):
-            try:
-                # The span ends with the head of the answer. The body may be read by another task,
-                # and only the task that made a span the current one can end that.
-                with call.span(self.name):
-                    request = call.request(self._streaming, self._headers(None, None))
-                    response = await self._streaming.send(request, stream=True)
-                async with aclosing(response):
-                    if response.is_error:
-                        await response.aread()
-                        raise reported(response)
-                    yield response
-            except httpx.HTTPError as error:
-                raise self._away() from error
+        try:
+            with places.taken(), self._guard(probe=False):
+                try:
+                    # The span ends with the head of the answer. The body may be read by another
+                    # task, and only the task that made a span the current one can end that.
+                    with call.span(self.name):
+                        request = call.request(self._streaming, self._headers(None, None))
+                        response = await self._streaming.send(request, stream=True)
+                    async with aclosing(response):
+                        check_served(response)
+                        if response.is_error:
+                            await response.aread()
+                        else:
+                            yield response
+                except BROKEN as error:
+                    raise BrokenConnection from error
+                except httpx.HTTPError as error:
+                    raise self._away() from error
+        except BrokenConnection as broken:
+            raise self._away() from broken
+        if response.is_error:
+            raise reported(response)
 
     def _guard(self, *, probe: bool = True) -> Guarded:
         if not self.breaker.allow(probe=probe):

@@ -13,11 +13,13 @@ from pydantic import BaseModel
 
 from services.common.breaker import CircuitBreaker
 from services.common.errors import (
+    PROBLEM_TYPE,
     CollectionNotFound,
     DeadlineExceeded,
     InvalidRequest,
     JobNotFound,
     Overloaded,
+    SearchError,
     ServiceUnavailable,
 )
 from services.common.request_context import Deadline
@@ -69,10 +71,22 @@ async def test_reported_problem_comes_back_as_its_class() -> None:
         assert not client.breaker.open
 
 
+async def ask(client: ServiceClient) -> None:
+    await client.ask("GET", "/x", Answer)
+
+
+async def stream(client: ServiceClient) -> None:
+    async with client.stream("GET", "/x") as response:
+        await response.aread()
+
+
+Call = Callable[[ServiceClient], Awaitable[None]]
+CALLS = pytest.mark.parametrize("call", [ask, stream])
 READY = b'{"checks": {"milvus": {"ok": true}}, "value": 1}'
 
 
-async def test_a_service_that_says_it_is_ready_again_is_called_at_once() -> None:
+@CALLS
+async def test_a_service_that_says_it_is_ready_again_is_called_at_once(call: Call) -> None:
     """Killed and started again, it may not be refused for the rest of the breaker's pause."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
@@ -82,12 +96,12 @@ async def test_a_service_that_says_it_is_ready_again_is_called_at_once() -> None
         client.breaker = breaker
         for _ in range(3):
             with pytest.raises(ServiceUnavailable):
-                await client.ask("GET", "/x", Answer, idempotent=False)
+                await call(client)
         assert breaker.open
         running = await asyncio.start_server(answering("200 OK", READY), "127.0.0.1", port)
         async with running:
             await client.check()
-            assert (await client.ask("GET", "/x", Answer)).value == 1
+            await call(client)
 
 
 def test_a_service_that_hangs_is_not_called_again_because_it_says_it_is_ready() -> None:
@@ -128,6 +142,78 @@ async def test_refused_connections_open_the_breaker_and_a_probe_closes_it() -> N
             clock.now += 3601
             assert (await client.ask("GET", "/x", Answer)).value == 1
         assert not breaker.open
+
+
+def problem(code: str) -> bytes:
+    return b'{"code": "%b", "detail": "What the service says."}' % code.encode()
+
+
+@CALLS
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        ("502 Bad Gateway", "text/html", b"<h1>502 Bad Gateway</h1>"),
+        ("503 Service Unavailable", "text/plain", b"no healthy upstream"),
+        ("503 Service Unavailable", "application/json", b'{"message": "no upstream"}'),
+        ("504 Gateway Timeout", "text/html", b"<h1>504 Gateway Time-out</h1>"),
+    ],
+)
+async def test_a_service_that_a_proxy_does_not_reach_is_not_called_for_a_while(
+    call: Call, status: str, kind: str, body: bytes
+) -> None:
+    breaker = CircuitBreaker(failures=3, rest_seconds=3600)
+    async with (
+        server(answering(status, body, kind)) as url,
+        ServiceClient("recall", url, timeout=2, breaker=breaker) as client,
+    ):
+        for _ in range(3):
+            with pytest.raises(ServiceUnavailable, match="The recall service does not answer"):
+                await call(client)
+        assert breaker.open
+
+
+@CALLS
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("401 Unauthorized", "unauthenticated"),
+        ("404 Not Found", "collection_not_found"),
+        ("500 Internal Server Error", "internal"),
+        ("503 Service Unavailable", "overloaded"),
+        ("503 Service Unavailable", "index_unavailable"),
+        ("503 Service Unavailable", "service_unavailable"),
+        ("503 Service Unavailable", "invented_by_a_later_release"),
+        ("504 Gateway Timeout", "deadline_exceeded"),
+    ],
+)
+async def test_a_service_that_says_what_it_lacks_is_called_on(
+    call: Call, status: str, code: str
+) -> None:
+    """Other calls of it may succeed, and its own words say more than that it does not answer."""
+    breaker = CircuitBreaker(failures=2, rest_seconds=3600)
+    breaker.failed()
+    async with (
+        server(answering(status, problem(code), PROBLEM_TYPE)) as url,
+        ServiceClient("indexer", url, timeout=2, breaker=breaker) as client,
+    ):
+        for _ in range(3):
+            with pytest.raises(SearchError) as refused:
+                await call(client)
+            assert "does not answer" not in refused.value.detail
+        assert not breaker.open
+        breaker.failed()
+        assert not breaker.open  # The failure before was forgotten.
+
+
+async def test_a_call_that_is_not_sent_says_nothing_of_the_service() -> None:
+    clock = Clock()
+    breaker = CircuitBreaker(failures=1, rest_seconds=2, clock=clock)
+    async with ServiceClient("indexer", "http://127.0.0.1:1", timeout=2, breaker=breaker) as client:
+        breaker.failed()
+        clock.now += 3
+        with pytest.raises(InvalidRequest):
+            await client.send("GET", "/a/../b")
+        assert breaker.open
 
 
 async def test_a_lost_connection_is_tried_once_more_only_if_idempotent() -> None:

@@ -33,7 +33,7 @@ class Model:
         if self.late:
             self.late -= 1
             told = problem_response(DeadlineExceeded("The model was not reached in the budget."))
-            return httpx.Response(told.status_code, content=bytes(told.body))
+            return httpx.Response(told.status_code, headers=told.headers, content=bytes(told.body))
         vectors = {"dimension": 1, "vectors": "AAAAAAAAAAA=", "encoder": "e", "tokens": 2}
         scores = {"scores": [0.5, 0.5], "ranker": "r", "tokens": 2}
         return httpx.Response(200, json=vectors if "encode" in str(request.url) else scores)

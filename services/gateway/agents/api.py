@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.common.ending import ended
-from services.common.problem import MEDIA_TYPE
+from services.common.errors import PROBLEM_TYPE
 
 if TYPE_CHECKING:
     from services.gateway.agents.server import AgentServer
@@ -89,7 +89,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "A notification was accepted"},
     "4XX": {
         "description": "The message does not belong to the protocol, or the gateway refused it",
-        "content": {"application/json": {}, MEDIA_TYPE: {}},
+        "content": {"application/json": {}, PROBLEM_TYPE: {}},
     },
 }
 
