@@ -92,6 +92,35 @@ async def test_the_store_keeps_lists_rotates_and_revokes(redis: GuardedRedis) ->
     assert actions == ["key revoked", "key rotated", "key created"]
 
 
+class Overtaken(KeyStore):
+    """A store in which another operator revokes a key as soon as it was found."""
+
+    async def find(self, id_or_name: str) -> ApiKey:
+        found = await super().find(id_or_name)
+        await KeyStore(self.state).revoke(found.id, by="other")
+        return found
+
+
+async def test_a_key_that_is_revoked_while_it_is_rotated_stays_revoked(redis: GuardedRedis) -> None:
+    store = KeyStore(redis)
+    _, record = new_key("reader", SEARCH)
+    await store.add(record, by="test")
+    with pytest.raises(NotFound):
+        await Overtaken(redis).rotate("reader", by="test")
+    assert await store.all() == []
+    assert await redis.redis.get(KEY_PREFIX + record.id) is None
+    assert [event["action"] for event in await store.audit(10)] == ["key revoked", "key created"]
+
+
+async def test_of_two_rotations_at_once_the_last_key_is_valid(redis: GuardedRedis) -> None:
+    store = KeyStore(redis)
+    _, record = new_key("reader", SEARCH)
+    await store.add(record, by="test")
+    made = await asyncio.gather(*(store.rotate("reader", by="test") for _ in range(5)))
+    (left,) = await store.all()
+    assert [matches(key, left) for key, _ in made].count(True) == 1
+
+
 async def test_a_revoked_key_ends_with_the_next_request(redis: GuardedRedis) -> None:
     store = KeyStore(redis)
     door = Doorkeeper(StateReader(redis), RateLimiter(redis))

@@ -24,14 +24,16 @@ class KeyStore:
 
     async def add(self, key: ApiKey, *, by: str) -> None:
         """Stores a new key; the audit log names `by` as its maker."""
-        await self._write(key, "key created", by)
+        pipe = self.state.redis.pipeline()
+        _write(pipe, key, "key created", by)
+        await self.state.call(pipe.execute())
 
     async def find(self, id_or_name: str) -> ApiKey:
         """The key with this id or name. Raises NotFound."""
         for key in await self.all():
             if id_or_name in (key.id, key.name):
                 return key
-        raise NotFound(f"There is no key {id_or_name[:80]!r}; `xunwen keys list` shows all.")
+        raise _unknown(id_or_name)
 
     async def all(self) -> list[ApiKey]:
         """All keys, the oldest first."""
@@ -46,10 +48,23 @@ class KeyStore:
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
-        """Gives a key a new secret; returns the new key and its record. Raises NotFound."""
-        key, record = rotated(await self.find(id_or_name))
-        await self._write(record, "key rotated", by)
-        return key, record
+        """Gives a key a new secret; returns the new key and its record. Raises NotFound, also for
+        a key that is revoked in this moment."""
+        found = await self.find(id_or_name)
+        name = KEY_PREFIX + found.id
+
+        async def renew(pipe: Any) -> tuple[str, ApiKey]:
+            packed = await pipe.get(name)
+            if packed is None:
+                raise _unknown(id_or_name)
+            key, record = rotated(ApiKey.unpack(found.id, packed))
+            pipe.multi()
+            _write(pipe, record, "key rotated", by)
+            return key, record
+
+        transaction = self.state.redis.transaction(renew, name, value_from_callable=True)
+        made: tuple[str, ApiKey] = await self.state.call(transaction)
+        return made
 
     async def revoke(self, id_or_name: str, *, by: str) -> ApiKey:
         """Revokes a key: from now on no gateway accepts it. Raises NotFound."""
@@ -72,12 +87,15 @@ class KeyStore:
         asked: Any = self.state.redis.xrevrange(_AUDIT, count=n)
         return [orjson.loads(entry[b"event"]) for _, entry in await self.state.call(asked)]
 
-    async def _write(self, key: ApiKey, action: str, by: str) -> None:
-        pipe = self.state.redis.pipeline()
-        pipe.sadd(_IDS, key.id)
-        pipe.set(KEY_PREFIX + key.id, key.pack())
-        _note(pipe, {"action": action, "by": by, "key": key.id, "name": key.name})
-        await self.state.call(pipe.execute())
+
+def _unknown(id_or_name: str) -> NotFound:
+    return NotFound(f"There is no key {id_or_name[:80]!r}; `xunwen keys list` shows all.")
+
+
+def _write(pipe: Any, key: ApiKey, action: str, by: str) -> None:
+    pipe.sadd(_IDS, key.id)
+    pipe.set(KEY_PREFIX + key.id, key.pack())
+    _note(pipe, {"action": action, "by": by, "key": key.id, "name": key.name})
 
 
 def _note(pipe: Any, event: dict[str, Any]) -> None:
