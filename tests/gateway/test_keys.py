@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from services.common.errors import (
@@ -119,6 +120,24 @@ async def test_of_two_rotations_at_once_the_last_key_is_valid(redis: GuardedRedi
     made = await asyncio.gather(*(store.rotate("reader", by="test") for _ in range(5)))
     (left,) = await store.all()
     assert [matches(key, left) for key, _ in made].count(True) == 1
+
+
+async def test_a_scope_of_a_later_release_stays_and_allows_nothing_here(
+    redis: GuardedRedis,
+) -> None:
+    """Both releases work on the same store during an upgrade, and after a return to this one."""
+    store = KeyStore(redis)
+    key, record = new_key("later", SEARCH)
+    stored = orjson.loads(record.pack()) | {"scopes": ["search", "teleport"]}
+    await store.add(record, by="test")
+    await redis.redis.set(KEY_PREFIX + record.id, orjson.dumps(stored))
+    door = Doorkeeper(StateReader(redis), RateLimiter(redis))
+    assert (await door.admit(bearer(key), "POST", "/v1/search")).id == record.id
+    with pytest.raises(Forbidden, match="scope 'index'; yours has search, teleport"):
+        await door.admit(bearer(key), "POST", "/v1/index-jobs")
+    _, renewed = await store.rotate("later", by="test")
+    assert await store.all() == [renewed]
+    assert renewed.scopes == {"search", "teleport"}
 
 
 async def test_a_revoked_key_ends_with_the_next_request(redis: GuardedRedis) -> None:

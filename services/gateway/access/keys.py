@@ -40,7 +40,9 @@ class ApiKey:
 
     id: str
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[str]
+    """Values of Scope. A record that a later release has written may hold others, which allow
+    nothing here."""
     hash: str
     """SHA-256 of the whole key, in hex digits."""
     collections: frozenset[str] | None = None
@@ -82,7 +84,7 @@ class ApiKey:
         return cls(
             id=key,
             name=read["name"],
-            scopes=frozenset(map(Scope, read["scopes"])),
+            scopes=frozenset(read["scopes"]),
             hash=read["hash"],
             collections=None if only is None else frozenset(only),
             tenant=read["tenant"],
