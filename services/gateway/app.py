@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from services.common.app import Resources, create_service_app
+from services.common.foreign_pages import ForeignPages, is_loopback
 from services.common.redis_address import RedisAddress
 from services.common.redis_client import opened_redis
 from services.gateway.access.body_limits import BodyLimits
@@ -141,7 +142,7 @@ def _layers(settings: GatewaySettings) -> list[Middleware]:
             Gate,
             limits=limits,
             max_requests=settings.max_requests,
-            origins=settings.cors_origins,
+            pages=ForeignPages(is_loopback(settings.host), frozenset(settings.cors_origins)),
         )
     )
     layers.append(Middleware(QuickHits))

@@ -1,24 +1,16 @@
 """Settings of the gateway, from the environment with the prefix XUNWEN_GATEWAY_."""
 
-import ipaddress
 import re
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.common.foreign_pages import is_loopback
 from services.common.redis_address import CacheRedisUrl, StateRedisUrl
 from services.common.settings import HeaderSecret, ServiceSettings, ServiceUrl, TextList
 
 MIB = 1024 * 1024
 MIN_OPERATOR_KEY = 32
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on this host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class GatewaySettings(ServiceSettings):
@@ -85,7 +77,8 @@ class GatewaySettings(ServiceSettings):
     store."""
     cors_origins: TextList = Field(default_factory=list)
     """Origins whose web pages may call the API, as a JSON list such as
-    ["https://library.example"]. Where keys are off, pages of others can change nothing."""
+    ["https://library.example"]. Where keys are off, pages of others can change nothing, and a
+    gateway on loopback answers under no other names than those here and this machine's."""
 
     @property
     def keys_on(self) -> bool:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from services.common.foreign_pages import ForeignPages
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.gate import Gate
 from services.gateway.access.keys import ApiKey, Scope, new_key
@@ -19,6 +20,7 @@ from tests.servers import free_port
 
 OTHER = "https://other.example"
 JOB = "/v1/index-jobs?collection=mine&format=jsonl&mode=rebuild"
+PAGES = ForeignPages(loopback=True, origins=frozenset({ORIGIN}))
 
 
 class Admits:
@@ -49,7 +51,7 @@ async def called(
         await Response(status_code=204)(scope, receive, send)
 
     state = {"doorkeeper": doorkeeper, "keystore": audit or Audit()}
-    gate = Gate(route, limits=BodyLimits(100, 100, 1.0), max_requests=9, origins=[ORIGIN])
+    gate = Gate(route, limits=BodyLimits(100, 100, 1.0), max_requests=9, pages=PAGES)
 
     async def served(scope: Any, receive: Receive, send: Send) -> None:
         await gate(scope | {"state": state}, receive, send)
@@ -70,11 +72,27 @@ async def called(
         ("DELETE", "/v1/collections/mine"),
     ],
 )
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_a_page_of_another_site_changes_nothing(method: str, path: str, site: str) -> None:
-    answer = await called(method, path, {"sec-fetch-site": site, "origin": OTHER})
+@pytest.mark.parametrize("site", ["cross-site", "same-site", None])
+async def test_a_page_of_another_site_changes_nothing(
+    method: str, path: str, site: str | None
+) -> None:
+    """A browser says nothing of the site to `0.0.0.0`, an address in the network, or if it is old;
+    it names the origin."""
+    said = {} if site is None else {"sec-fetch-site": site}
+    answer = await called(method, path, {**said, "origin": OTHER})
     assert answer.status_code == 403
     assert "XUNWEN_GATEWAY_CORS_ORIGINS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_page_whose_name_means_this_machine_is_foreign(method: str) -> None:
+    """Its own server answers the first look-up of the name, and loopback the next one."""
+    headers = {"host": "evil.example:8000"}
+    if method != "GET":
+        headers["origin"] = "http://evil.example:8000"
+    answer = await called(method, JOB, headers)
+    assert answer.status_code == 403
+    assert "'evil.example:8000' is no name of this machine" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +103,11 @@ async def test_a_page_of_another_site_changes_nothing(method: str, path: str, si
         ("POST", {"sec-fetch-site": "none"}),
         ("POST", {"sec-fetch-site": "cross-site", "origin": ORIGIN}),
         ("GET", {"sec-fetch-site": "cross-site"}),
+        ("POST", {"origin": "http://gateway"}),
+        ("POST", {"origin": ORIGIN}),
+        ("POST", {"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:8000"}),
+        ("POST", {"host": "library.example"}),
+        ("POST", {"host": "search.example", "sec-fetch-site": "same-origin"}),
     ],
 )
 async def test_other_calls_pass(method: str, headers: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ A refusal is an answer as problem+json.
 """
 
 import logging
-from collections.abc import Sequence
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
@@ -19,6 +18,7 @@ from services.common.errors import (
     SearchError,
     Unavailable,
 )
+from services.common.foreign_pages import ForeignPages
 from services.common.problem import problem_response
 from services.common.replay import replay
 from services.common.request_context import request_id_var
@@ -34,23 +34,19 @@ _UPLOAD = "/v1/index-jobs"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOTED = 200
 """Characters of an address that the audit log keeps; no valid one of an audited call is longer."""
-_READING = ("GET", "HEAD", "OPTIONS")
-"""Methods of calls that change nothing."""
-_OTHER_SITES = ("cross-site", "same-site")
-"""What a browser says in `Sec-Fetch-Site` of a page of another origin; no page can set it."""
 
 
 class Gate:
     """The layer before all routes. It puts the caller's key into `request.state.caller`."""
 
     def __init__(
-        self, app: ASGIApp, *, limits: BodyLimits, max_requests: int, origins: Sequence[str] = ()
+        self, app: ASGIApp, *, limits: BodyLimits, max_requests: int, pages: ForeignPages
     ) -> None:
-        """`origins` are those of other sites whose pages may call."""
+        """`pages` tells calls that are refused if no keys are asked for."""
         self.app = app
         self._limits = limits
         self._max_requests = max_requests
-        self._origins = frozenset(origins)
+        self._pages = pages
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,8 +77,8 @@ class Gate:
         caller = EVERYBODY
         if doorkeeper is not None:
             caller = await doorkeeper.admit(headers.get("authorization"), method, path)
-        elif method not in _READING:
-            self._check_site(headers)
+        else:
+            self._check_page(method, headers)
         scope["state"]["caller"] = caller
         parameters = _parameters(scope["query_string"])
         if is_audited(method, path):
@@ -97,16 +93,19 @@ class Gate:
             body = _json(body)
         return replay(body, receive)
 
-    def _check_site(self, headers: Headers) -> None:
+    def _check_page(self, method: str, headers: Headers) -> None:
         """Raises Forbidden for a call of a page of another site that is not among the origins.
 
-        A browser sends a form or a plain text to any address without asking that first. Keys keep
-        such calls out; without them a page that the user of this machine reads could replace a
-        collection.
+        Keys keep such calls out; without them a page that the user of this machine reads could
+        replace a collection, or read it.
         """
-        if headers.get("sec-fetch-site") in _OTHER_SITES and (
-            headers.get("origin") not in self._origins
-        ):
+        if self._pages.renamed(headers):
+            name = headers.get("host", "")[:80]
+            raise Forbidden(
+                f"This gateway asks for no keys, and {name!r} is no name of this machine. If it is"
+                " yours, list http:// or https:// with it in XUNWEN_GATEWAY_CORS_ORIGINS."
+            )
+        if self._pages.changes(method, headers):
             raise Forbidden(
                 "A page of another site may not make this call here. If it is yours, list its"
                 " origin in XUNWEN_GATEWAY_CORS_ORIGINS."
