@@ -15,6 +15,7 @@ from services.common.connection import connection
 from services.common.drain import DrainingServer, end_on_signals
 from services.common.errors import PROBLEM_TYPE, StartFailed
 from services.common.garbage import set_apart
+from services.common.internal_calls import InternalCalls
 from services.common.listening import listener
 from services.common.logs import configure_logs
 from services.common.metrics import HttpMetrics
@@ -52,7 +53,7 @@ def create_service_app(
     routers: list[APIRouter],
     lifespan: Lifespan,
     foreign_routers: Sequence[APIRouter] = (),
-    internal_token: str | None = None,
+    internal: InternalCalls | None = None,
     layers: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A FastAPI application with request context, problem+json, probes and metrics.
@@ -60,7 +61,7 @@ def create_service_app(
     `title` and `version` stand in its OpenAPI document. The routes of `routers` refuse query
     parameters that they do not have. `foreign_routers` speak the protocols of other services, whose
     clients may send parameters of their own; these are ignored, as those of probes are. With
-    `internal_token` it answers only requests that carry that token. `layers` are middleware between
+    `internal` it answers only the calls of other services. `layers` are middleware between
     the request's context and the routes, the outermost first.
     """
     metrics = HttpMetrics(CollectorRegistry())
@@ -109,7 +110,7 @@ def create_service_app(
         app.include_router(router, dependencies=[Depends(refuse_unknown)])
     for router in foreign_routers:
         app.include_router(router)
-    app.add_middleware(RequestContextMiddleware, metrics=metrics, internal_token=internal_token)
+    app.add_middleware(RequestContextMiddleware, metrics=metrics, internal=internal)
     return app
 
 

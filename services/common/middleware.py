@@ -1,6 +1,5 @@
 """The outermost middleware of each service: context, internal token, access log, metrics."""
 
-import hmac
 import logging
 import time
 
@@ -12,11 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.abandoned import CLIENT_CLOSED
 from services.common.drain import is_stopping
 from services.common.errors import SearchError, Unauthenticated
+from services.common.internal_calls import InternalCalls
 from services.common.metrics import HttpMetrics
 from services.common.problem import problem_response
 from services.common.request_context import (
     DEADLINE_HEADER,
-    INTERNAL_TOKEN_HEADER,
     REQUEST_ID_HEADER,
     accept_request_id,
     deadline_var,
@@ -38,15 +37,15 @@ def _route(scope: Scope) -> str:
 class RequestContextMiddleware:
     """Sets the context of a request; counts, traces and logs it; turns a bug into a plain 500.
 
-    With `internal_token` a request that does not carry that token is refused with 401.
+    With `internal` a request that is no call of another service is refused with 401.
     """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: HttpMetrics, internal_token: str | None = None
+        self, app: ASGIApp, *, metrics: HttpMetrics, internal: InternalCalls | None = None
     ) -> None:
         self.app = app
         self.metrics = metrics
-        self.internal_token = internal_token
+        self.internal = internal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,10 +107,9 @@ class RequestContextMiddleware:
         return status
 
     def _refused(self, scope: Scope, headers: Headers) -> bool:
-        if self.internal_token is None or scope["path"] in _PROBES:
+        if self.internal is None or scope["path"] in _PROBES:
             return False
-        offered = headers.get(INTERNAL_TOKEN_HEADER, "")
-        return not hmac.compare_digest(offered.encode(), self.internal_token.encode())
+        return self.internal.refuses(scope["method"], headers)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)

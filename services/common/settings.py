@@ -82,7 +82,8 @@ class ServiceSettings(BaseSettings):
     """Lowest level of log lines that are written: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
     internal_token: HeaderSecret | None = None
     """Token that calls between services must carry, the same in all services. Without one, the
-    services answer everybody who can reach them. White space around it is left out."""
+    services answer everybody who can reach them, pages in a browser excepted. White space around it
+    is left out."""
     drain_seconds: float = Field(default=32.0, gt=0)
     """Seconds for which a stopping service waits for requests in flight. The longest budget of a
     search is 30 s."""

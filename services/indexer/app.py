@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from services.common.app import Resources, create_service_app
 from services.common.ending import ended
 from services.common.errors import QueueUnavailable, Unavailable
+from services.common.internal_calls import InternalCalls
 from services.common.milvus import milvus_connection
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
@@ -92,7 +93,7 @@ def create_app(
             work.router,
         ],
         lifespan=lifespan,
-        internal_token=settings.token(),
+        internal=InternalCalls(settings.token(), settings.host),
     )
 
 

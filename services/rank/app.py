@@ -15,6 +15,7 @@ from services.common.blend import read_weights
 from services.common.engine import Ranker, batched_ranker
 from services.common.engine.metrics import EngineMetrics
 from services.common.engine.remote_directory import is_remote
+from services.common.internal_calls import InternalCalls
 from services.common.text import WordAnalyzer
 from services.rank.api import router
 from services.rank.blend import Blend
@@ -71,6 +72,6 @@ def create_app(settings: RankSettings, ranker: Ranker) -> FastAPI:
         version=version("xunwen"),
         routers=[router],
         lifespan=lifespan,
-        internal_token=settings.token(),
+        internal=InternalCalls(settings.token(), settings.host),
         layers=[Middleware(DropAbandoned)],
     )

@@ -14,6 +14,7 @@ from services.common.app import Resources, create_service_app
 from services.common.blend import FittedWeights, read_weights
 from services.common.engine import Encoder
 from services.common.engine.metrics import EngineMetrics
+from services.common.internal_calls import InternalCalls
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.recall.analyzers import IndexAnalyzers
@@ -90,7 +91,7 @@ def create_app(
         version=version("xunwen"),
         routers=[router, suggestions_router],
         lifespan=lifespan,
-        internal_token=settings.token(),
+        internal=InternalCalls(settings.token(), settings.host),
         layers=[Middleware(DropAbandoned)],
     )
 

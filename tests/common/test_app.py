@@ -16,6 +16,7 @@ from starlette.types import Message
 
 from services.common.app import create_service_app
 from services.common.errors import IndexUnavailable
+from services.common.internal_calls import InternalCalls
 from services.common.listening import bind
 from services.common.request_context import Deadline, deadline_var
 
@@ -24,7 +25,7 @@ class Body(BaseModel):
     size: int
 
 
-def make_app(token: str | None = None) -> FastAPI:
+def make_app(internal: InternalCalls | None = None) -> FastAPI:
     router = APIRouter()
 
     @router.post("/size")
@@ -56,7 +57,7 @@ def make_app(token: str | None = None) -> FastAPI:
         yield {"checks": {"milvus": milvus}}
 
     return create_service_app(
-        title="test", version="0", routers=[router], lifespan=lifespan, internal_token=token
+        title="test", version="0", routers=[router], lifespan=lifespan, internal=internal
     )
 
 
@@ -160,11 +161,33 @@ async def test_metrics_count_by_route_template(client: httpx.AsyncClient) -> Non
 
 
 async def test_internal_token_is_needed_when_set() -> None:
-    async with _client_of(make_app(token="s3cret")) as http:
+    async with _client_of(make_app(InternalCalls("s3cret", "127.0.0.1"))) as http:
         assert (await http.get("/deadline")).status_code == 401
         assert (await http.get("/livez")).status_code == 200
         answer = await http.get("/deadline", headers={"x-internal-token": "s3cret"})
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"host": "evil.example:8003", "origin": "http://evil.example:8003"},
+    ],
+)
+async def test_a_service_without_a_token_answers_no_page_in_a_browser(
+    headers: dict[str, str],
+) -> None:
+    """A page that the user of this machine reads could replace a collection, past the gateway."""
+    async with _client_of(make_app(InternalCalls(None, "127.0.0.1"))) as http:
+        assert (await http.post("/read", content=b"x", headers=headers)).status_code == 401
+        assert (await http.post("/read", content=b"x")).status_code == 200
+        named = {"host": headers.get("host", "test")}
+        assert (await http.get("/deadline", headers=named)).status_code == (
+            401 if "host" in headers else 200
+        )
 
 
 def test_deadline_header_never_negative() -> None:
