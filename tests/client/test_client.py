@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from services.common.wire.contents import StoredDocument
 from tests.client.conftest import Do
 from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.ids import NASTY, REFUSED
@@ -419,6 +420,48 @@ def test_a_document_id_is_quoted_into_the_path(gateway: ScriptedGateway, do: Do)
     do("put", Document(id="a/b ?", title="标题"), collection="notes")
     assert gateway.asked[0].path == "/v1/collections/notes/documents/a%2Fb%20%3F"
     assert gateway.asked[0].json == {"title": "标题", "text": "", "body": "", "fields": {}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Document(id="1", title="标题", fields={"year": 2024}),
+        StoredDocument(id="1", title="标题", fields={"year": 2024}, passage_count=2),
+        {"id": "1", "title": "标题", "fields": {"year": 2024}},
+        {"id": 1, "title": "标题", "text": None, "year": 2024},
+    ],
+)
+def test_a_document_is_taken_in_any_form(given: Any, gateway: ScriptedGateway, do: Do) -> None:
+    sent = {"title": "标题", "text": "", "body": "", "fields": {"year": 2024}}
+    gateway.answer(200, {"id": "1", "collection": "notes", "index_version": "1"})
+    do("put", given, collection="notes")
+    assert (gateway.asked[0].path, gateway.asked[0].json) == (
+        "/v1/collections/notes/documents/1",
+        sent,
+    )
+    gateway.script.clear()
+    gateway.answer(200, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    do("index", [given], collection="notes")
+    assert gateway.asked[1].json == {"id": "1", **sent}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"title": "标题"}, "id"),
+        ({"id": "1"}, "a title, a text or a body is needed"),
+        ({"id": "1", "title": "标题", "fields": {"year": {"from": 1}}}, "year"),
+        ("1", "a JSON object"),
+        (None, "a JSON object"),
+    ],
+)
+def test_what_is_no_document_is_not_sent(
+    given: Any, reason: str, gateway: ScriptedGateway, do: Do
+) -> None:
+    with pytest.raises(XunwenError, match=f"The document cannot be indexed: .*{reason}"):
+        do("put", given, collection="notes")
+    assert gateway.asked == []
 
 
 @pytest.mark.parametrize(

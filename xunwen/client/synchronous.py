@@ -8,7 +8,6 @@ import httpx
 from pydantic import BaseModel
 
 from services.common.citations.forms import CitationForm
-from services.common.documents import Content
 from services.common.wire.collections import Collection, DocumentsDeleted, DocumentWritten
 from services.common.wire.contents import (
     CollectionStatistics,
@@ -34,6 +33,7 @@ from xunwen.client.answers import (
     SimilarAnswer,
     Suggestions,
 )
+from xunwen.client.documents import GivenDocument
 from xunwen.client.errors import ApiError, XunwenError
 from xunwen.client.retries import Retries, is_passing
 from xunwen.client.uploads import Input, Upload, job_options, open_upload
@@ -164,8 +164,11 @@ class Client:
 
     # -- documents and collections
 
-    def put(self, document: Content, *, collection: str) -> DocumentWritten:
-        """Writes one document; it can be found when this returns."""
+    def put(self, document: GivenDocument, *, collection: str) -> DocumentWritten:
+        """Writes one document; it can be found when this returns.
+
+        It may be one that was read, or its members as in a line of JSON: {"id": ..., "title": ...}.
+        """
         return self._send(calls.put(document, collection))
 
     def get(self, document_id: str, *, collection: str) -> StoredDocument:

@@ -15,15 +15,15 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from services.common.documents import Document
 from services.common.validation import first_reason
 from services.common.wire.input_formats import SUFFIXES, Compression, InputFormat, format_of_name
 from services.common.wire.jobs import JobOptions
 from xunwen.client.bundles import bundle, readable
+from xunwen.client.documents import GivenDocument, checked_document
 from xunwen.client.errors import XunwenError
 from xunwen.client.files import blocks, opened, path_of, spool, spooling
 
-Input = str | Path | Iterable[str | Path] | Iterable[Document | Mapping[str, Any]]
+Input = str | Path | Iterable[str | Path] | Iterable[GivenDocument]
 """What a job may be given: the path of a file or a folder, several of them, or documents."""
 
 
@@ -149,10 +149,7 @@ def _named(format: InputFormat | str | None) -> InputFormat | None:
 
 
 def _line(number: int, item: Any) -> bytes:
-    try:
-        document = item if isinstance(item, Document) else Document.model_validate(item)
-    except ValidationError as error:
-        raise XunwenError(f"Document {number} cannot be indexed: {first_reason(error)}.") from error
+    document = checked_document(item, f"Document {number}")
     return document.model_dump_json().encode() + b"\n"
 
 

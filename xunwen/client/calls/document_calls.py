@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.documents import BYTES, Content
+from services.common.documents import BYTES
 from services.common.wire.collections import DocumentsDeleted, DocumentWritten
 from services.common.wire.contents import DocumentPage, PageOptions, StoredDocument, StoredVector
 from xunwen.client.calls.call import (
@@ -16,13 +16,15 @@ from xunwen.client.calls.call import (
     listed,
     parameters,
 )
+from xunwen.client.documents import GivenDocument, checked_document
 
 PAGE_DOCUMENTS = 500
 """Documents that a client reads at a time when it lists a collection."""
 
 
-def put(document: Content, collection: str) -> Call[DocumentWritten]:
-    """The writing of a document."""
+def put(given: GivenDocument, collection: str) -> Call[DocumentWritten]:
+    """The writing of a document. Raises XunwenError for one that cannot be indexed."""
+    document = checked_document(given, "The document")
     body = document.model_dump(include={*BYTES, "fields"})
     return Call("PUT", document_path(collection, document.id), DocumentWritten, json=body)
 
