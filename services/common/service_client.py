@@ -58,6 +58,7 @@ class ServiceClient:
     ) -> None:
         self.name = name
         self.timeout = timeout
+        self.connections = connections
         self.breaker = breaker or CircuitBreaker()
         self.retries = RetryBudget()
         self._token = token

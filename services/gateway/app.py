@@ -23,6 +23,7 @@ from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.access.security_headers import SecurityHeaders
 from services.gateway.agents.api import agent_door
 from services.gateway.agents.api import router as agents_router
+from services.gateway.compatible.busy import ModelCalls
 from services.gateway.compatible.dify import router as dify_router
 from services.gateway.compatible.embeddings import router as embeddings_router
 from services.gateway.compatible.models import router as models_router
@@ -73,6 +74,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 "recall": services.recall,
                 "rank": services.rank,
                 "indexer": services.indexer,
+                "encoding": ModelCalls(services.recall),
+                "reranking": ModelCalls(services.rank),
                 "answers": road.answers,
                 "cached": road.cached,
                 "admission": road.admission,

@@ -9,10 +9,9 @@ from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import InvalidRequest
 from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.gateway.compatible import openai_json
-from services.gateway.compatible.busy import answer_of
+from services.gateway.compatible.busy import Encoding
 from services.gateway.compatible.openai_json import EmbeddingsAnswer
 from services.gateway.compatible.texts import checked_text, portions, refused
-from services.gateway.stores.upstream import Recall
 
 router = APIRouter(tags=["compatible"])
 
@@ -76,7 +75,7 @@ class EmbeddingsRequest(BaseModel):
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Vectors of texts")
-async def embeddings(body: EmbeddingsRequest, request: Request, recall: Recall) -> Response:
+async def embeddings(body: EmbeddingsRequest, request: Request, calls: Encoding) -> Response:
     """Vectors of length 1, one for each text, in their order."""
     kind: Literal["query", "document"] = "query" if body.input_type in _QUERIES else "document"
     vectors: list[openai_json.Vector] = []
@@ -85,7 +84,7 @@ async def embeddings(body: EmbeddingsRequest, request: Request, recall: Recall) 
         if await request.is_disconnected():
             return Response(status_code=CLIENT_CLOSED)
         portion = EncodeRequest(texts=texts, kind=kind)
-        encoded = await answer_of(recall, "/encode", EncodeResponse, portion)
+        encoded = await calls.answer("/encode", EncodeResponse, portion)
         if body.dimensions not in (None, encoded.dimension):
             raise InvalidRequest(
                 f"dimensions: this encoder's vectors have {encoded.dimension} and cannot be"

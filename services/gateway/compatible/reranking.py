@@ -19,10 +19,9 @@ from services.common.patterns import NOT_BLANK
 from services.common.wire.rank import RerankRequest, RerankResponse
 from services.common.wire.recall import MAX_QUERY_CHARS
 from services.gateway.compatible import rerank_json
-from services.gateway.compatible.busy import answer_of
+from services.gateway.compatible.busy import Reranking
 from services.gateway.compatible.rerank_json import Given, RerankAnswer, TextDocument
 from services.gateway.compatible.texts import checked_text, portions, refused
-from services.gateway.stores.upstream import Rank
 
 router = APIRouter(tags=["compatible"])
 
@@ -111,7 +110,7 @@ class RerankBody(BaseModel):
     summary="Relevance of texts to a query, for Cohere's clients",
 )
 @router.post("/v1/rerank", response_model=RerankAnswer, summary="Relevance of texts to a query")
-async def rerank(body: RerankBody, request: Request, rank: Rank) -> Response:
+async def rerank(body: RerankBody, request: Request, calls: Reranking) -> Response:
     """Orders the documents by their relevance to the query, the most relevant first."""
     scores: list[float] = []
     tokens, ranker = 0, ""
@@ -119,7 +118,7 @@ async def rerank(body: RerankBody, request: Request, rank: Rank) -> Response:
         if await request.is_disconnected():
             return Response(status_code=CLIENT_CLOSED)
         portion = RerankRequest(query=body.query, documents=texts)
-        reranked = await answer_of(rank, "/rerank", RerankResponse, portion)
+        reranked = await calls.answer("/rerank", RerankResponse, portion)
         scores += reranked.scores
         tokens += reranked.tokens
         ranker = reranked.ranker
