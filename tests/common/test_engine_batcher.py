@@ -4,10 +4,12 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import numpy as np
 import pytest
 
+from services.common.engine import BatchedEncoder, Encoder
 from services.common.engine.batcher import QUEUED_TOKENS, Batcher, Priority
 from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
@@ -95,6 +97,29 @@ async def test_queries_go_before_bulk() -> None:
         await asyncio.sleep(0)
         model.gate.set()
         await asyncio.gather(first, query, *bulk)
+    assert model.batches == [[0], [1], [10], [11]]
+
+
+class Numbers:
+    """An encoder whose texts are numbers, each a sequence of that value."""
+
+    def query_tokens(self, queries: Sequence[str]) -> list[Tokens]:
+        return [tokens(int(query)) for query in queries]
+
+
+async def test_a_list_of_queries_waits_behind_single_ones() -> None:
+    """A search has one query; a list is embedded for somebody, however many calls bring it."""
+    model = Echo()
+    async with held(model, token_budget=16) as (batcher, first):
+        encoder = BatchedEncoder(cast("Encoder", Numbers()), batcher)
+        listed = asyncio.create_task(encoder.encode_queries(["10", "11"]))
+        await asyncio.sleep(0)
+        single = asyncio.create_task(encoder.encode_queries(["1"]))
+        await asyncio.sleep(0.01)
+        model.gate.set()
+        vectors, counted = await listed
+        await asyncio.gather(first, single)
+    assert (vectors.tolist(), counted) == ([10, 11], 32)
     assert model.batches == [[0], [1], [10], [11]]
 
 

@@ -24,7 +24,7 @@ _BLOCK = 32
 
 
 class BatchedEncoder:
-    """An encoder whose callers share forward passes. Queries go before documents."""
+    """An encoder whose callers share forward passes. Single queries go first."""
 
     def __init__(self, encoder: Encoder, batcher: Batcher) -> None:
         self.encoder = encoder
@@ -39,13 +39,15 @@ class BatchedEncoder:
     ) -> tuple[FloatArray, int]:
         """Unit vectors float32 [n, dimension] and the number of tokens that were read.
 
+        One query, as a search has it, goes first; several wait behind searches as documents do.
         Raises Overloaded, DeadlineExceeded, ModelUnavailable.
         """
         if len(queries) <= _FEW:
             tokens = self.encoder.query_tokens(queries)
         else:
             tokens = await asyncio.to_thread(self.encoder.query_tokens, queries)
-        vectors = await _run(self._batcher, tokens, Priority.QUERY, deadline)
+        priority = Priority.QUERY if len(queries) == 1 else Priority.BULK
+        vectors = await _run(self._batcher, tokens, priority, deadline)
         return vectors, sum(map(len, tokens))
 
     async def encode(
