@@ -117,3 +117,24 @@ async def test_a_name_in_no_known_charset_is_a_name() -> None:
     upload, _ = await taken(raw(part(b"a\xff\xfe.md") + b"--x--\r\n"))
     assert upload.name
     assert upload.format is InputFormat.MARKDOWN
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("filename*=utf-8''%E8%AE%BA%E6%96%87.md", "论文.md"),
+        ("filename*=UTF-8'zh-CN'%E8%AE%BA%E6%96%87.md", "论文.md"),
+        ("filename*=gbk''%C2%DB%CE%C4.md", "论文.md"),
+        ("filename=\"=?utf-8?B?6K665paH?=.md\"; filename*=utf-8''%E8%AE%BA%E6%96%87.md", "论文.md"),
+        ("filename*=utf-8''%E8%AE%BA%E6%96%87.md; filename=a.md", "论文.md"),
+        ("filename=\"a; filename*=utf-8''b.md\"", "a; filename*=utf-8''b.md"),
+        ("filename=a.md; filename*=unknown''%C2.md", "a.md"),
+        ("filename=a.md; filename*=utf-8''%C2.md", "a.md"),
+        ("filename=a.md; filename*=b.md", "a.md"),
+    ],
+)
+async def test_a_name_in_the_extended_form_is_read(parameters: str, name: str) -> None:
+    """As requests with urllib3 1.26 and clients of .NET write names that are not ASCII."""
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; {parameters}\r\n\r\n'
+    upload, content = await taken(raw(head.encode() + b"# a\r\n--x--\r\n"))
+    assert (upload.name, content) == (name, b"# a")

@@ -1,9 +1,11 @@
 """The upload of a client as a stream with its format and its compression."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
@@ -24,6 +26,12 @@ from services.gateway.indexing.bundles import blocks_of, zip_of
 MAX_FILES = 1_000
 """Files that a form may hold."""
 
+_QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
+_EXTENDED = re.compile(
+    rb";\s*filename\*\s*=\s*(utf-8|gb18030|gbk|gb2312|iso-8859-1)'[^']*'([^;\s]+)", re.IGNORECASE
+)
+"""A file name with its charset and percent-encoded (RFC 8187). Forms should have none, but several
+clients write names so that are not ASCII."""
 _UNTYPED = frozenset({"", "application/octet-stream"})
 _KNOWN = ", ".join(InputFormat)
 
@@ -40,6 +48,14 @@ class _Parser(MultiPartParser):
         """The parts of the form. Raises MultiPartException."""
         self.stream = self._whole(self.stream)
         return await super().parse()
+
+    def on_headers_finished(self) -> None:
+        """Makes a part with a name of the extended form, which the library ignores, a file."""
+        part = self._current_part
+        disposition = part.content_disposition
+        if disposition is not None and _extended_name(disposition) is not None:
+            part.content_disposition = disposition + b"; filename=extended"
+        super().on_headers_finished()
 
     def on_end(self) -> None:
         """Notes the last boundary."""
@@ -150,14 +166,31 @@ def _files(form: FormData) -> list[UploadFile]:
 
 
 def _name(file: UploadFile) -> str | None:
-    """The name of a file in UTF-8 or GBK, in which programs of Chinese Windows write it."""
-    _, options = parse_options_header(file.headers.get("content-disposition"))
+    """The name of a file in its extended form, or else in UTF-8 or GBK, in which programs of
+    Chinese Windows write it."""
+    disposition = file.headers.get("content-disposition", "")
+    extended = _extended_name(disposition.encode("latin-1"))
+    if extended is not None:
+        return extended
+    _, options = parse_options_header(disposition)
     for charset in ("utf-8", "gb18030"):
         try:
             return options[b"filename"].decode(charset)
         except UnicodeDecodeError:
             continue
     return file.filename
+
+
+def _extended_name(disposition: bytes) -> str | None:
+    """The name of a file that is given in the extended form; None if there is none that can be
+    read."""
+    found = _EXTENDED.search(_QUOTED.sub(b'""', disposition))
+    if found is None:
+        return None
+    try:
+        return unquote_to_bytes(found[2]).decode(found[1].decode("ascii"))
+    except UnicodeDecodeError:
+        return None
 
 
 def _of_file(file: UploadFile, stated: InputFormat | None) -> Upload:
