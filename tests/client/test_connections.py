@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,12 @@ def test_a_connection_that_does_not_come_about_takes_no_longer_than_an_answer() 
         ):
             client.search("a")
         assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e10, None, "5"])
+def test_a_time_that_no_socket_can_wait(
+    seconds: Any, kind: type[Client] | type[AsyncClient]
+) -> None:
+    with pytest.raises(XunwenError, match="is no number of seconds"):
+        kind("http://127.0.0.1:1", timeout=seconds)

@@ -27,13 +27,16 @@ CROWDED_SECONDS = 5.0
 """Seconds of pause if the gateway follows too many jobs already to send the events of one more."""
 _CONNECT_SECONDS = 5.0
 """Longest time to wait for a connection; a gateway that is there takes it in milliseconds."""
+_LONGEST_SECONDS = 1_000_000.0
+"""Longest time that an answer may take; sockets take no unbounded number."""
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 
 def opened(kind: type[Http], url: str, api_key: str | None, timeout: float) -> Http:
     """An HTTP client for a gateway, which connects to nothing yet.
 
-    Raises XunwenError for an address, an API key, certificates or a proxy that is not possible.
+    Raises XunwenError for an address, an API key, a timeout, certificates or a proxy that is not
+    possible.
     """
     arguments = _settings(url, api_key, timeout)
     try:
@@ -60,6 +63,11 @@ def _settings(url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
     address = url.strip()
     if not is_http_address(address):
         raise XunwenError(f"{url[:200]!r} is no address of a gateway; write http://host:port.")
+    if not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_SECONDS:
+        raise XunwenError(
+            f"The timeout {timeout!r} is no number of seconds above 0 and up to"
+            f" {_LONGEST_SECONDS:,.0f}."
+        )
     return {
         "base_url": address,
         "headers": headers,

@@ -58,7 +58,8 @@ class Client:
     ) -> None:
         """Connects to nothing yet. `timeout` is in seconds and for each attempt.
 
-        Raises XunwenError for an address, a key, certificates or a proxy that cannot be one.
+        Raises XunwenError for an address, a key, a timeout, certificates or a proxy that cannot be
+        one.
         """
         self._http = exchange.opened(httpx.Client, url, api_key, timeout)
         self._retries = retries or Retries()
