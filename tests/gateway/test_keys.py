@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from services.common.errors import (
+    Conflict,
     Forbidden,
     InvalidRequest,
     NotFound,
@@ -91,6 +93,30 @@ async def test_the_store_keeps_lists_rotates_and_revokes(redis: GuardedRedis) ->
         await store.revoke("reader", by="test")
     actions = [event["action"] for event in await store.audit(10)]
     assert actions == ["key revoked", "key rotated", "key created"]
+
+
+async def test_a_name_of_several_keys_names_none(redis: GuardedRedis) -> None:
+    """Two that were made at once have it; one of them would stay valid without a word."""
+    store = KeyStore(redis)
+    twins = [new_key("reader", SEARCH)[1] for _ in range(2)]
+    for record in twins:
+        await store.add(record, by="test")
+    for change in (store.revoke, store.rotate):
+        with pytest.raises(Conflict) as refused:
+            await change("reader", by="test")
+        assert all(record.id in refused.value.detail for record in twins)
+    await store.revoke(twins[0].id, by="test")
+    assert (await store.revoke("reader", by="test")).id == twins[1].id
+
+
+async def test_an_id_goes_before_the_name_of_an_older_key(redis: GuardedRedis) -> None:
+    store = KeyStore(redis)
+    _, record = new_key("reader", SEARCH)
+    named = replace(new_key(record.id, SEARCH)[1], created_at=0.0)
+    for each in (named, record):
+        await store.add(each, by="test")
+    assert (await store.revoke(record.id, by="test")).id == record.id
+    assert await store.all() == [named]
 
 
 class Overtaken(KeyStore):

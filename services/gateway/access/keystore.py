@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.common.errors import NotFound
+from services.common.errors import Conflict, NotFound
 from services.gateway.access.keys import ApiKey, rotated
 from services.gateway.stores.redis_client import GuardedRedis
 
@@ -29,11 +29,17 @@ class KeyStore:
         await self.state.call(pipe.execute())
 
     async def find(self, id_or_name: str) -> ApiKey:
-        """The key with this id or name. Raises NotFound."""
-        for key in await self.all():
-            if id_or_name in (key.id, key.name):
-                return key
-        raise _unknown(id_or_name)
+        """The key with this id, or else this name. Raises NotFound, and Conflict for a name that
+        several keys have."""
+        keys = await self.all()
+        found = [key for key in keys if key.id == id_or_name]
+        found = found or [key for key in keys if key.name == id_or_name]
+        if not found:
+            raise _unknown(id_or_name)
+        if len(found) > 1:
+            ids = ", ".join(key.id for key in found)
+            raise Conflict(f"Several keys have the name {id_or_name[:80]!r}; take an id: {ids}.")
+        return found[0]
 
     async def all(self) -> list[ApiKey]:
         """All keys, the oldest first."""
@@ -48,7 +54,7 @@ class KeyStore:
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
-        """Gives a key a new secret; returns the new key and its record. Raises NotFound, also for
+        """Gives a key a new secret; returns the new key and its record. Raises as `find`, also for
         a key that is revoked in this moment."""
         found = await self.find(id_or_name)
         name = KEY_PREFIX + found.id
@@ -67,7 +73,7 @@ class KeyStore:
         return made
 
     async def revoke(self, id_or_name: str, *, by: str) -> ApiKey:
-        """Revokes a key: from now on no gateway accepts it. Raises NotFound."""
+        """Revokes a key: from now on no gateway accepts it. Raises as `find`."""
         key = await self.find(id_or_name)
         pipe = self.state.redis.pipeline()
         pipe.srem(_IDS, key.id)
