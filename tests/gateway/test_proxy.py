@@ -9,9 +9,13 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.types import Message
 
+from services.common.errors import ServiceUnavailable
 from services.common.problem import install_problem_handlers
 from services.common.service_client import ServiceClient
+from services.common.wire.query_rules import QueryRulesUpdate
 from services.gateway.indexing.proxy import follow
+from services.gateway.indexing.query_rules import put_query_rules
+from tests.common.raw_server import server
 
 EVENTS = (b"data: 1\n\n", b"data: 2\n\n")
 
@@ -143,3 +147,19 @@ async def test_a_caller_that_went_away_makes_room(early: bool) -> None:
             await upstream.closed.wait()
             await asyncio.sleep(0)
             assert caller.status != 503
+
+
+@pytest.mark.parametrize(("version", "sent"), [(None, 2), ("0001", 1)])
+async def test_rules_based_on_a_version_are_sent_once(version: str | None, sent: int) -> None:
+    """The first attempt may have changed the version; the second would tell of a change by somebody
+    else."""
+    asked: list[bytes] = []
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    async with server(drop) as url, ServiceClient("indexer", url, timeout=5) as client:
+        with pytest.raises(ServiceUnavailable):
+            await put_query_rules("notes", QueryRulesUpdate(version=version), client)
+    assert [each.split()[0] for each in asked] == [b"PUT"] * sent

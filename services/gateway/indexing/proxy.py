@@ -17,15 +17,20 @@ async def pass_on(
     *,
     body: BaseModel | None = None,
     params: Mapping[str, str] | None = None,
+    once: bool = False,
 ) -> Response:
-    """Sends a request and returns the answer. Raises the error that the service reported."""
+    """Sends a request and returns the answer. Raises the error that the service reported.
+
+    If the connection breaks, a call that does the same when it comes twice is sent again, unless it
+    is to be sent `once`.
+    """
     content = None if body is None else body.model_dump_json(exclude_unset=True).encode()
     response = await client.send(
         method,
         path,
         content=content,
         params=params,
-        idempotent=method in {"GET", "PUT", "PATCH", "DELETE"},
+        idempotent=not once and method in {"GET", "PUT", "PATCH", "DELETE"},
     )
     media_type = response.headers.get("content-type")
     return Response(response.content, status_code=response.status_code, media_type=media_type)

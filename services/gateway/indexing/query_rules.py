@@ -19,7 +19,8 @@ router = APIRouter(prefix="/v1/collections/{collection}/query-rules", tags=["col
 async def put_query_rules(collection: Name, body: QueryRulesUpdate, indexer: Indexer) -> Response:
     """Replaces the query rules of a collection; every gateway applies them at once."""
     path = f"/collections/{segment(collection)}/query-rules"
-    return await pass_on(indexer, "PUT", path, body=body)
+    # A change that is based on a version would be refused the second time.
+    return await pass_on(indexer, "PUT", path, body=body, once=body.version is not None)
 
 
 @router.get(
