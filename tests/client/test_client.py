@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import tempfile
+from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -444,6 +445,29 @@ def test_a_document_is_taken_in_any_form(given: Any, gateway: ScriptedGateway, d
     gateway.answer(200, job("queued"))
     do("index", [given], collection="notes")
     assert gateway.asked[1].json == {"id": "1", **sent}
+
+
+async def _later() -> AsyncIterator[Document]:
+    yield Document(id="1", title="标题")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"id": "1", "title": "标题"}, "`put` writes a single one"),
+        (Document(id="1", title="标题"), "`put` writes a single one"),
+        (_later(), "list of documents"),
+        (b"id,title", "list of documents"),
+        (7, "list of documents"),
+    ],
+)
+def test_what_is_neither_files_nor_documents_is_refused(
+    given: Any, says: str, gateway: ScriptedGateway, do: Do
+) -> None:
+    """The members of a single document would be taken for names of files."""
+    with pytest.raises(XunwenError, match=says):
+        do("index", given, collection="notes")
+    assert gateway.asked == []
 
 
 @pytest.mark.parametrize(

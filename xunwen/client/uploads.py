@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
+from services.common.documents import Content
 from services.common.validation import first_reason
 from services.common.wire.input_formats import SUFFIXES, Compression, InputFormat, format_of_name
 from services.common.wire.jobs import JobOptions
@@ -120,7 +121,7 @@ def open_upload(
             size = os.fstat(stream.fileno()).st_size
             yield Upload(stream, size, kind, compression, readable(path.name))
     else:
-        items = iter([given] if isinstance(given, (str, Path)) else given)
+        items = iter([given]) if isinstance(given, (str, Path)) else _each(given)
         first = next(items, None)
         with spool() as gathered:
             if isinstance(first, (str, Path)):
@@ -138,6 +139,18 @@ def open_upload(
             with spooling():
                 gathered.flush()
             yield Upload(gathered, gathered.tell(), kind)
+
+
+def _each(given: Iterable[Any]) -> Iterator[Any]:
+    """The files or documents one by one. Raises XunwenError for what is no list of them."""
+    if isinstance(given, Content | Mapping):
+        raise XunwenError("The input is a single document; `put` writes a single one.")
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        raise XunwenError(
+            f"An input of the type {type(given).__name__!r} cannot be indexed; give the path of a"
+            " file, a list of paths, or a list of documents."
+        )
+    return iter(given)
 
 
 def _named(format: InputFormat | str | None) -> InputFormat | None:
