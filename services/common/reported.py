@@ -1,10 +1,13 @@
 """Reads the error that another service reported as problem+json."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
 
 from services.common.errors import PROBLEM_TYPE, InvalidRequest, SearchError, Unavailable
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def reported_error(response: httpx.Response) -> SearchError:
@@ -19,7 +22,7 @@ def reported_error(response: httpx.Response) -> SearchError:
     except (ValueError, KeyError, TypeError):
         code, detail = "", "A service behind this one failed."
     retry_after = response.headers.get("retry-after", "")
-    seconds = float(retry_after) if retry_after.isdigit() else None
+    seconds = float(retry_after) if _SECONDS.fullmatch(retry_after) else None
     status = response.status_code
     for cls in _tree(SearchError):
         if cls.code == code:

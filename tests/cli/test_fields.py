@@ -91,7 +91,13 @@ def test_learn_as_many_as_can_be_declared(gateway: ScriptedGateway, xunwen: Xunw
     assert ran.err.endswith("32 declared fields at most: " + ", ".join(list(kinds)[30:]) + "\n")
 
 
-@pytest.mark.parametrize("word", ["year", "=number", "year=", "year=number:x", "year=colour"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("year", "=number", "year=", "year=colour"),
+        *("year=number:x", "title=text:²", "title=text:" + "9" * 5_000),
+    ],
+)
 def test_what_declares_no_type(gateway: ScriptedGateway, xunwen: Xunwen, word: str) -> None:
     gateway.answer(200, COLLECTION)
     ran = xunwen("collections", "fields", "papers", word)

@@ -100,6 +100,13 @@ def test_what_a_service_reports_is_raised_as_the_same_class(cls: type[SearchErro
     assert (error.detail, error.retry_after) == ("why", 7.0)
 
 
+@pytest.mark.parametrize("said", ["²", "", "-1", "9" * 5_000, "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_what_is_no_number_of_seconds_is_not_passed_on(said: str) -> None:
+    """As a proxy may write it; a caller is told when to try again all the same."""
+    answer = httpx.Response(503, headers=[(b"retry-after", said.encode("latin-1"))])
+    assert problem_response(reported_error(answer)).headers["retry-after"] == "1"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

@@ -1,5 +1,6 @@
 """The command `xunwen collections fields`: declared types of metadata fields."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ TYPES_HELP = (
     "Field and its type, `year=number`; the types are keyword, keywords, number, date and text;"
     " `title=text:3` lets the words of titles count three times."
 )
+
+_WEIGHT = re.compile(r"[0-9]{0,9}")
 
 
 def fields(
@@ -79,7 +82,7 @@ def types_of(declared: Sequence[str]) -> dict[str, Any]:
     for word in declared:
         field, _, kind = word.rpartition("=")
         kind, _, weight = kind.partition(":")
-        if not field or not kind or (weight and not weight.isdigit()):
+        if not field or not kind or not _WEIGHT.fullmatch(weight):
             raise XunwenError(
                 f"{word!r} declares no type; write a field and its type: year=number."
             )
