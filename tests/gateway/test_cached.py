@@ -4,12 +4,17 @@ import asyncio
 import json
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.common.errors import IndexUnavailable, Overloaded, ServiceUnavailable
 from services.gateway.cache.policy import CacheUse, Lifetimes
+from services.gateway.search.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admitted import Admitted
 from services.gateway.search.answers import CacheState
 from services.gateway.search.cached import Cached
 from services.gateway.search.key import Keys
+from services.gateway.search.metrics import SearchMetrics
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingLink, CountingRecall, ask
 from tests.gateway.cascades import title as title_of
@@ -188,4 +193,30 @@ async def test_a_stale_entry_is_refreshed_once_however_often_it_is_served(
     assert states == {CacheState.STALE}
     assert inner.calls == 1
     assert inner.asked[0].deadline.remaining() > 1  # nobody waits for it
+    await cached.aclose()
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_search_goes_before_stale_answers_that_are_made_again(
+    redis: GuardedRedis, keys: Keys
+) -> None:
+    """Nobody waits for these, and many may be due at once."""
+    inner = CountingLink(seconds=0.1)
+    admitted = Admitted(
+        inner, AdmissionControl(AdaptiveLimit(1, 1, 1)), SearchMetrics(CollectorRegistry())
+    )
+    cache = levels(redis, Lifetimes(fresh=0.01, stale=1000, kept=1000))
+    cached = Cached(admitted, cache, keys, refresh_seconds=10)
+    for query in ("甲", "乙", "丙"):
+        key = (await keys.now(ask(query).search, "-")).key
+        assert key is not None
+        cache.keep(key, b'{"hits":[{"title":"kept"}]', "notes__1")
+    await asyncio.sleep(0.05)
+    running = asyncio.create_task(cached.answer(ask("丁")))
+    await inner.called.wait()
+    for query in ("甲", "乙", "丙"):
+        assert (await cached.answer(ask(query))).state is CacheState.STALE
+    await cached.answer(ask("戊"))
+    assert [one.search.query for one in inner.asked][:2] == ["丁", "戊"]
+    await running
     await cached.aclose()

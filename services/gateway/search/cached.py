@@ -79,10 +79,15 @@ class Cached:
         )
 
     def _refresh(self, key: str, ask: Ask) -> None:
-        """Computes the answer again in the background, unless that is under way."""
+        """Computes the answer again in the background, unless that is under way. It takes only the
+        places that searches leave for which somebody waits."""
         if key in self._refreshing:
             return
-        unhurried = replace(ask, deadline=Deadline.after(self.refresh_seconds))
+        unhurried = replace(
+            ask,
+            deadline=Deadline.after(self.refresh_seconds),
+            patience=self.refresh_seconds,
+        )
 
         async def run() -> None:
             try:
