@@ -1,6 +1,7 @@
 """Errors as problem+json (RFC 9457): the one place where the error tree meets FastAPI."""
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,7 @@ def problem_response(error: SearchError, headers: Mapping[str, str] | None = Non
     if again is None and error.status in _PASSING:
         again = _RETRY_SECONDS
     if again is not None:
-        out["Retry-After"] = str(max(1, round(again)))
+        out["Retry-After"] = str(max(1, math.ceil(again)))
     if error.status == 401:
         out["WWW-Authenticate"] = "Bearer"
     return JSONResponse(

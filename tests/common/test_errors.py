@@ -75,10 +75,11 @@ def test_an_internal_kind_is_its_parent_to_a_client(cls: type[SearchError]) -> N
 
 
 @pytest.mark.parametrize("cls", _all(), ids=lambda cls: cls.__name__)
-@pytest.mark.parametrize(("seconds", "told"), [(None, "1"), (0.2, "1"), (7.0, "7")])
+@pytest.mark.parametrize(("seconds", "told"), [(None, "1"), (0.2, "1"), (1.4, "2"), (7.0, "7")])
 def test_who_is_to_try_again_is_told_when(
     cls: type[SearchError], seconds: float | None, told: str
 ) -> None:
+    """In whole seconds, none of which is too early."""
     headers = problem_response(cls("x", retry_after=seconds)).headers
     if seconds is not None or cls.status in (429, 503):
         assert headers["retry-after"] == told
