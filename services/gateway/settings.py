@@ -13,6 +13,12 @@ MIB = 1024 * 1024
 MIN_OPERATOR_KEY = 32
 
 
+def _as_browsers_write(origin: str) -> str:
+    """The origin in lower case and without the port that its scheme implies."""
+    written = origin.lower()
+    return written.removesuffix(":443" if written.startswith("https:") else ":80")
+
+
 class GatewaySettings(ServiceSettings):
     """Addresses of the services behind, budgets, cache, load limits, and access."""
 
@@ -104,7 +110,7 @@ class GatewaySettings(ServiceSettings):
                     f"{origin!r} is no origin; write it as https://host or"
                     " https://host:port, without a path and without *"
                 )
-        return origins
+        return [_as_browsers_write(origin) for origin in origins]
 
     @model_validator(mode="after")
     def _lifetimes_are_in_order(self) -> "GatewaySettings":

@@ -163,3 +163,21 @@ async def test_a_page_of_a_listed_origin_reads_the_headers_that_the_api_names() 
     exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
     named = {"x-request-id", "x-cache", "age", "retry-after", "x-encoder", "content-disposition"}
     assert set(exposed) == named
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://Library.Example", "https://library.example"),
+        ("https://library.example:443", "https://library.example"),
+        ("http://library.example:80", "http://library.example"),
+        ("http://library.example:443", "http://library.example:443"),
+        ("http://[FD00::5]:8080", "http://[fd00::5]:8080"),
+    ],
+)
+async def test_an_origin_is_compared_as_a_browser_writes_it(written: str, sent: str) -> None:
+    app = create_app(GatewaySettings(cors_origins=[written]))
+    way = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=way, base_url="http://gateway") as http:
+        answer = await http.get("/css/base.css", headers={"origin": sent})
+    assert answer.headers["access-control-allow-origin"] == sent
