@@ -9,6 +9,19 @@ MAX_WORDS = 200_000
 MAX_WORD_CHARS = 64
 
 
+def files_of_words(folder: Path) -> list[Path]:
+    """The files of dictionaries in a folder, in the order of their names. Raises
+    DictionaryInvalid: without the words of a collection, its documents and queries would be cut
+    otherwise, and nobody would notice."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.match("*.txt"))
+    except OSError as error:
+        raise DictionaryInvalid(
+            f"the folder of user dictionaries {folder} cannot be read ({error.strerror}); create it"
+            " or name another one"
+        ) from error
+
+
 def read_words(path: Path) -> list[str]:
     """The words of a dictionary, in the order of its lines. Raises DictionaryInvalid."""
     try:

@@ -47,7 +47,7 @@ def test_a_dictionary_belongs_to_its_collection(tmp_path: Path) -> None:
     assert "寻文系统" in analyzers.of("papers").words("用寻文系统检索")
     assert "寻文系统" not in analyzers.of("others").words("用寻文系统检索")
     assert analyzers.of("papers").identity == WordAnalyzer(["引力波", "寻文系统"]).identity
-    assert Analyzers(tmp_path / "missing").of("papers").identity == WordAnalyzer().identity
+    assert Analyzers().of("papers").identity == WordAnalyzer().identity
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,17 @@ def test_a_bad_dictionary_is_refused_in_words(tmp_path: Path, content: bytes, sa
     (tmp_path / "papers.txt").write_bytes(content)
     with pytest.raises(DictionaryInvalid, match=rf"papers\.txt.*{says}"):
         Analyzers(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "link to nothing"])
+def test_a_folder_of_dictionaries_that_is_none_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "words"
+    if kind == "file":
+        folder.write_text("寻文系统\n", encoding="utf-8")
+    elif kind == "link to nothing":
+        folder.symlink_to(tmp_path / "moved")
+    with pytest.raises(DictionaryInvalid, match=r"words.*create it"):
+        Analyzers(folder)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))

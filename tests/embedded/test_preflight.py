@@ -49,6 +49,10 @@ def test_zero_ports_become_distinct_ones(settings: EmbeddedSettings) -> None:
     assert len(set(chosen)) == len(chosen)
 
 
+def test_the_home_has_a_folder_for_dictionaries(settings: EmbeddedSettings) -> None:
+    assert settings.dictionaries.is_dir(), "its services do not start without it"
+
+
 def test_a_full_disk_is_said_before_anything_is_written(settings: EmbeddedSettings) -> None:
     needy = settings.model_copy(update={"min_free_mb": 10**9})
     with pytest.raises(EmbeddedError, match=r"is full: [\d,]+ MB free, 1,000,000,000 MB needed"):

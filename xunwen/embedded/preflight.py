@@ -17,7 +17,7 @@ def prepare_home(settings: EmbeddedSettings) -> None:
     """Makes the directories. Raises EmbeddedError if they cannot be written or the disk is full."""
     home = settings.home
     try:
-        for name in ("milvus", "state", "cache", "jobs", "logs", "run"):
+        for name in ("milvus", "state", "cache", "jobs", "logs", "run", "dictionaries"):
             (home / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(error, settings) from error

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
-from services.common.dictionary_files import read_words
+from services.common.dictionary_files import files_of_words, read_words
 from services.common.text.analyzer import WordAnalyzer
 
 _MOST_KEPT = 8
@@ -26,8 +26,9 @@ class Analyzers:
     again."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Raises DictionaryInvalid, so that a service with a bad file does not start."""
-        paths = sorted(folder.glob("*.txt")) if folder is not None else []
+        """Raises DictionaryInvalid, so that a service with a bad file or without the folder that it
+        was told of does not start."""
+        paths = files_of_words(folder) if folder is not None else []
         self._own = {path.stem: WordAnalyzer(read_words(path)) for path in paths}
         # The dictionary is loaded at the start, so that no first query waits for it.
         self._common = WordAnalyzer()
