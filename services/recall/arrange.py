@@ -1,7 +1,7 @@
 """Counts, order and groups of a set of documents, from the columns of their fields."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,7 @@ from services.common.errors import InvalidRequest
 from services.common.values import Scalar
 from services.common.wire.arrange import Arranged, ArrangeOptions, Group, SortKey
 from services.common.wire.facets import Edge, Facet, FacetRange, FacetValue, FacetWanted
-from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
+from services.recall.columns import NUMBER, FieldColumn, Rows, kind_of
 
 RELEVANCE = "relevance"
 """Key of an order that stands for the order in which the documents were given."""
@@ -20,25 +20,30 @@ _NONE = FieldColumn()
 """The column of a field that no document has."""
 
 Places = npt.NDArray[np.int64]
+Fields = Mapping[str, FieldColumn]
+"""Columns by the names of their fields."""
 
 
-def arranged(columns: Columns, rows: Rows, wanted: ArrangeOptions) -> Arranged:
+def arranged(
+    fields: Fields, rows: Rows, wanted: ArrangeOptions, most: int | None = None
+) -> Arranged:
     """The counts, the order and the groups of the documents of `rows`, whose own order is the last
-    key.
+    key; with `most` only the first ones of order and groups.
 
     Raises InvalidRequest for edges that do not rise.
     """
-    fields = columns.fields
     facets = {one.field: facet(fields.get(one.field, _NONE), rows, one) for one in wanted.facets}
-    order, groups = sorted_places(columns, rows, wanted.sort), None
+    order, groups, distinct = sorted_places(fields, rows, wanted.sort), None, None
     if wanted.group_by is not None:
-        first, groups = _grouped(fields.get(wanted.group_by, _NONE), rows[order])
-        order = order[first]
+        column = fields.get(wanted.group_by, _NONE)
+        first, codes, counts = _grouped(column, rows[order])
+        order, distinct = order[first], len(first)
+        groups = _groups(column, codes[:most], counts[:most])
     return Arranged.model_construct(
         total=len(rows),
-        order=order.tolist(),
+        order=order[:most].tolist(),
         groups=groups,
-        distinct_groups=None if groups is None else len(groups),
+        distinct_groups=distinct,
         facets=facets,
     )
 
@@ -67,7 +72,7 @@ def facet(column: FieldColumn, rows: Rows, wanted: FacetWanted) -> Facet:
     )
 
 
-def sorted_places(columns: Columns, rows: Rows, keys: Sequence[SortKey]) -> Places:
+def sorted_places(fields: Fields, rows: Rows, keys: Sequence[SortKey]) -> Places:
     """The places of `rows` in order.
 
     Documents without a value come last in either direction. Numbers come before texts, and texts
@@ -81,16 +86,16 @@ def sorted_places(columns: Columns, rows: Rows, keys: Sequence[SortKey]) -> Plac
             given = np.arange(len(rows))
             ranks.append(-given if key.descending else given)
         else:
-            ranks.append(_ranks(columns.fields.get(key.field, _NONE), rows, key.descending))
+            ranks.append(_ranks(fields.get(key.field, _NONE), rows, key.descending))
     return np.lexsort(ranks[::-1])
 
 
 def _ranks(column: FieldColumn, rows: Rows, descending: bool) -> Places:
     places, codes = column.pairs(rows)
     different, inverse = np.unique(codes, return_inverse=True)
-    order = sorted(range(len(different)), key=lambda at: _key(column.values[different[at]]))
     rank_of = np.empty(len(different), np.int64)
-    rank_of[order] = np.arange(len(different))
+    order = column.ordered(different.astype(np.int64))
+    rank_of[np.searchsorted(different, order)] = np.arange(len(different))
     if descending:
         rank_of = len(different) - 1 - rank_of
     ranks = np.full(len(rows), len(different), np.int64)
@@ -146,8 +151,9 @@ def _rise(edges: Sequence[Edge]) -> bool:
     return all(low < high for low, high in pairwise(edges))  # type: ignore[operator]
 
 
-def _grouped(column: FieldColumn, rows: Rows) -> tuple[Places, list[Group]]:
-    """Places of the first document of each group, in order, and the groups.
+def _grouped(column: FieldColumn, rows: Rows) -> tuple[Places, Places, Places]:
+    """Of each group, in order: the place of its first document, the code of its value, below 0
+    where it has none, and the number of its documents.
 
     A list belongs to the group of its first value; a document without the field is alone.
     """
@@ -156,8 +162,11 @@ def _grouped(column: FieldColumn, rows: Rows) -> tuple[Places, list[Group]]:
     firsts[alone] = -1 - np.arange(len(alone))
     codes, first, counts = np.unique(firsts, return_index=True, return_counts=True)
     order = np.argsort(first)
-    groups = [
-        Group.model_construct(value=column.values[code] if code >= 0 else None, count=int(count))
-        for code, count in zip(codes[order].tolist(), counts[order], strict=True)
+    return first[order], codes[order], counts[order]
+
+
+def _groups(column: FieldColumn, codes: Places, counts: Places) -> list[Group]:
+    return [
+        Group.model_construct(value=column.values[code] if code >= 0 else None, count=count)
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
     ]
-    return first[order], groups

@@ -33,7 +33,7 @@ def items(fields: dict[str, Any], name: str) -> list[Any]:
 
 def of(content: list[dict[str, Any]], wanted: ArrangeOptions, chosen: list[int]) -> Arranged:
     columns = filled(content)
-    return arranged(columns, columns.rows([f"d{place}" for place in chosen]), wanted)
+    return arranged(columns.fields, columns.rows([f"d{place}" for place in chosen]), wanted)
 
 
 def test_counts_equal_those_of_plain_python() -> None:
@@ -107,6 +107,32 @@ def test_groups_are_led_by_their_first_and_count_all() -> None:
     assert backwards.order == [5, 4, 3, 2]
 
 
+def test_many_values_of_all_kinds_are_put_in_order() -> None:
+    chance = random.Random(SEED)
+    makers = (str, lambda at: at / 3, lambda at: at, lambda at: at % 2 == 0)
+    content = [{"value": chance.choice(makers)(at)} for at in chance.sample(range(90_000), 30_000)]
+    wanted = ArrangeOptions(sort=[SortKey(field="value")])
+    expected = sorted(range(len(content)), key=lambda at: key(content[at]["value"]))
+    assert of(content, wanted, list(range(len(content)))).order == expected
+
+
+def test_columns_that_grow_meanwhile_do_not_change_what_was_taken() -> None:
+    chance = random.Random(SEED)
+    content = documents(chance, 3_000)
+    columns = filled(content[:900])
+    chosen = {size: columns.rows([f"d{at}" for at in range(size)]) for size in (40, 900)}
+    wanted = ArrangeOptions(
+        facets=[FacetWanted(field=name, top=5) for name in NAMES],
+        sort=[SortKey(field=NAMES[0])],
+        group_by=NAMES[1],
+    )
+    fields = columns.fields_so_far()
+    before = [arranged(fields, rows, wanted) for rows in chosen.values()]
+    for at, each in enumerate(content):
+        columns.put(f"d{at}", 2, each)
+    assert [arranged(fields, rows, wanted) for rows in chosen.values()] == before
+
+
 def test_a_document_written_again_is_counted_once() -> None:
     columns = filled([{"year": 2000}, {"year": 2001}])
     found, unknown = columns.found([("d0", 2), ("d1", 1), ("d2", 1)])
@@ -114,7 +140,7 @@ def test_a_document_written_again_is_counted_once() -> None:
     columns.put("d0", 2, {"year": 2001})
     rows = columns.rows(["d0", "d1", "gone"])
     assert rows.tolist()[2] == -1
-    answer = arranged(columns, rows[:2], ArrangeOptions(facets=[FacetWanted(field="year")]))
+    answer = arranged(columns.fields, rows[:2], ArrangeOptions(facets=[FacetWanted(field="year")]))
     assert [(one.value, one.count) for one in answer.facets["year"].values] == [(2001, 2)]
 
 

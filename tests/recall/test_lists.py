@@ -1,11 +1,12 @@
 """Lists and counts over the fields that are kept in memory."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.request_context import Deadline
-from services.common.wire.arrange import ArrangeRequest
+from services.common.wire.arrange import ArrangeRequest, ListRequest, SortKey
 from services.common.wire.facets import FacetWanted
 from services.recall.domain import Index, Key
 from services.recall.lists import EVERY, Lists
@@ -45,3 +46,39 @@ async def test_every_field_means_those_of_the_documents_whatever_was_asked_befor
     assert await counted(lists, "a") == {"year": 0}
     assert await counted(lists, "a", "b") == {"pages": 1, "year": 1}
     assert await counted(lists, "absent") == {}
+
+
+class Watched(str):
+    """A text that tells which threads compare it."""
+
+    threads: set[int]
+
+    def __lt__(self, other: str) -> bool:
+        self.threads.add(threading.get_ident())
+        return super().__lt__(other)
+
+
+async def test_other_searches_go_on_while_values_are_put_in_order() -> None:
+    class Title(Watched):
+        threads: set[int] = set()  # noqa: RUF012 - shared by all titles of this test
+
+    lists = Lists(Fields({f"d{at}": {"title": Title(at % 7)} for at in range(20)}))
+    wanted = ListRequest(collection="c", sort=[SortKey(field="title")], most=20)
+    listed = await lists.listed(wanted, Deadline.after(5))
+    assert listed.ids[:4] == ["d0", "d7", "d14", "d1"]
+    assert Title.threads
+    assert threading.get_ident() not in Title.threads, "the loop waited"
+
+
+async def test_a_list_ends_after_as_many_as_were_asked_for() -> None:
+    lists = Lists(Fields({f"d{at}": {"year": 2000 + at // 2} for at in range(10)}))
+    wanted = ListRequest(collection="c", group_by="year", most=3)
+    listed = await lists.listed(wanted, Deadline.after(5))
+    assert (listed.ids, listed.total, listed.distinct_groups) == (["d0", "d2", "d4"], 10, 5)
+    assert [(one.value, one.count) for one in listed.groups or []] == [
+        (2000, 2),
+        (2001, 2),
+        (2002, 2),
+    ]
+    plain = ListRequest(collection="c", sort=[SortKey(field="year", descending=True)], most=2)
+    assert (await lists.listed(plain, Deadline.after(5))).ids == ["d8", "d9"]
