@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -207,6 +208,28 @@ def test_a_damaged_checkpoint_is_one_clear_error(
     for each in sorted((tmp_path / "checkpoints").rglob("*"), reverse=True):
         each.rmdir() if each.is_dir() else each.unlink()
     train(recipe, _objective(recipe))
+
+
+def test_a_checkpoint_is_on_the_disk_before_the_one_before_it_goes(
+    ernie: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut loses what was not synced, and a removed file never comes back."""
+    recipe = _recipe("simcse", ernie, data, tmp_path, steps=6, validate_every=6)
+    checkpoints, sync, synced = tmp_path / "checkpoints", os.fsync, set[str]()
+
+    def watched(handle: int) -> None:
+        sync(handle)
+        if (checkpoints / "step-0000003").exists():
+            synced.add(str(Path(f"/proc/self/fd/{handle}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    train(recipe, _objective(recipe))
+    assert [each.name for each in checkpoints.glob("step-*")] == ["step-0000006"]
+    whole = [checkpoints / "step-0000006", tmp_path / "best"]
+    needed = [checkpoints, *whole, *(file for folder in whole for file in folder.iterdir())]
+    assert {str(path) for path in needed} <= synced
+    assert any("last.json" in path for path in synced), "what points to the new one"
+    assert any(path == str(tmp_path) for path in synced), "the names of the folders"
 
 
 def test_other_data_do_not_continue_a_run(data: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ a shard count; files without it are overwritten by the next run.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Literal
 
@@ -17,6 +17,7 @@ from services.common.documents import Document
 from services.common.precision import Precision
 from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.mapping import FieldMapping
+from training import durable
 from training.failures import TrainingError
 
 PLAN = "extraction.json"
@@ -80,7 +81,7 @@ class ShardFolder:
         if not target.exists():
             if others:
                 raise ExtractionError(f"{self.path} holds other files; name an empty folder")
-            self._commit(target, lambda stream: stream.write(_json(plan)), f".{os.getpid()}")
+            durable.replace(target, lambda stream: stream.write(_json(plan)), f".{os.getpid()}")
             return
         found = self.plan()
         differing = [
@@ -128,25 +129,12 @@ class ShardFolder:
             for document in documents:
                 stream.write(_json(document) + b"\n")
 
-        self._commit(self.file(shard.number, "jsonl"), lines)
-        self._commit(self.file(shard.number, "npy"), lambda stream: np.save(stream, vectors))
-        self._commit(self.file(shard.number, "json"), lambda stream: stream.write(_json(shard)))
+        durable.replace(self.file(shard.number, "jsonl"), lines)
+        durable.replace(self.file(shard.number, "npy"), lambda stream: np.save(stream, vectors))
+        durable.replace(self.file(shard.number, "json"), lambda stream: stream.write(_json(shard)))
 
     def file(self, number: int, suffix: str) -> Path:
         return self.path / f"part-{number:06d}.{suffix}"
-
-    def _commit(self, target: Path, fill: Callable[[IO[bytes]], object], writer: str = "") -> None:
-        partial = target.with_name(f".{target.name}{writer}.partial")
-        with partial.open("wb") as stream:
-            fill(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(target)
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _json(model: BaseModel) -> bytes:

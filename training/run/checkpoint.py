@@ -10,6 +10,7 @@ import paddle
 from paddle import nn
 from paddle.optimizer import Optimizer
 
+from training import durable
 from training.data.stream import Position
 from training.failures import DataInvalid
 
@@ -28,8 +29,8 @@ class Progress:
 
 
 def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: Optimizer) -> None:
-    """Writes a checkpoint, points to it, and only then removes the one before, so that a kill loses
-    nothing.
+    """Writes a checkpoint, points to it, and only then removes the one before, so that neither a
+    kill nor a power cut loses anything.
 
     No generator state is saved: each step seeds its own from the run's seed and its number.
     """
@@ -39,10 +40,9 @@ def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: Opti
     paddle.save(network.state_dict(), str(target / "network.pdparams"))
     stable = {parameter.name: name for name, parameter in network.named_parameters()}
     paddle.save(_renamed(optimizer.state_dict(), stable), str(target / OPTIMIZER))
-    pointer = directory / POINTER
-    draft = directory / f".{POINTER}"
-    draft.write_text(json.dumps({"checkpoint": name, **asdict(progress)}), encoding="utf-8")
-    draft.replace(pointer)
+    durable.sync(target)
+    content = json.dumps({"checkpoint": name, **asdict(progress)}).encode()
+    durable.replace(directory / POINTER, lambda stream: stream.write(content))
     for other in directory.glob("step-*"):
         if other.name != name:
             shutil.rmtree(other)

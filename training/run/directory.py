@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from services.common.model_dir import MANIFEST
 from services.common.model_dir.files import sha256_of
+from training import durable
 from training.failures import RunMismatch
 from training.run.checkpoint import POINTER
 from training.run.recipe import Recipe
@@ -56,9 +57,7 @@ def claim(recipe: Recipe) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    durable.replace(path, lambda stream: stream.write(text.encode()))
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from paddle.nn import ClipGradByGlobalNorm
 from paddle.optimizer import AdamW
 from paddle.optimizer.lr import LambdaDecay
 
+from training import durable
 from training.data.stream import BatchStream
 from training.failures import RunDiverged
 from training.run import checkpoint
@@ -83,6 +84,8 @@ def train(recipe: Recipe, objective: Objective[E]) -> Path:
             if progress.best is None or value < progress.best:
                 progress.best = value
                 objective.save(run / BEST)
+                # The next checkpoint counts on it: only a lower loss replaces it.
+                durable.sync(run / BEST)
             since = time.monotonic()
         if step % recipe.checkpoint_every == 0 or done:
             progress.seconds = seconds_before + time.monotonic() - began
