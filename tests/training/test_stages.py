@@ -210,6 +210,20 @@ def test_a_damaged_checkpoint_is_one_clear_error(
     train(recipe, _objective(recipe))
 
 
+@pytest.mark.parametrize("end", ["\0" * 9, "4,0.5,,0.1", "2,0.", "2,0.5,-", "x,y\n"], ids=ascii)
+def test_a_log_of_figures_with_a_damaged_end_does_not_stop_a_run(end: str, tmp_path: Path) -> None:
+    """The log is not synced; a power cut may leave anything behind its last whole line."""
+    first = MetricsLog(tmp_path, 0)
+    first.add(1, loss=0.5)
+    first.add(2, validation_loss=0.25)
+    with (tmp_path / "metrics.csv").open("a", encoding="utf-8") as stream:
+        stream.write(end)
+    resumed = MetricsLog(tmp_path, 2)
+    resumed.add(3, loss=0.125)
+    resumed.draw()
+    assert _column(tmp_path, "loss") == [0.5, 0.125]
+
+
 def test_a_checkpoint_is_on_the_disk_before_the_one_before_it_goes(
     ernie: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ COLUMNS = ("step", "loss", "validation_loss", "learning_rate", "tokens_per_secon
 
 
 class MetricsLog:
-    """Appends rows; rows past `step` are removed when a run resumes there."""
+    """Appends rows; rows past `step`, and a damaged end, are removed when a run resumes there."""
 
     def __init__(self, directory: Path, step: int) -> None:
         self._csv, self._png = directory / "metrics.csv", directory / "loss.png"
@@ -62,5 +62,17 @@ class MetricsLog:
     def _rows(self) -> list[dict[str, str]]:
         if not self._csv.is_file():
             return []
-        with self._csv.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+        with self._csv.open(newline="", encoding="utf-8", errors="replace") as stream:
+            return [row for row in csv.DictReader(stream) if _holds_figures(row)]
+
+
+def _holds_figures(row: dict[str, str]) -> bool:
+    """Whether a row can be read; a power cut may leave half a row or zero bytes at the end."""
+    try:
+        int(row["step"])
+        for name in COLUMNS:
+            if row[name] != "":
+                float(row[name])
+    except (TypeError, ValueError):
+        return False
+    return True
