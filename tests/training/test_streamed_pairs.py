@@ -13,11 +13,11 @@ import pytest
 from tests.training.ernie import tiny_ernie
 from training.data.judged import Form, JudgedExample
 from training.data.lines import LineFile, LinesById, lines_by_kind
-from training.data.pairs import Pair, texts_of
+from training.data.pairs import Pair, shows_paper, texts_of
 from training.data.readers import columns, read_lines
 from training.data.sources import PairFiles, StreamedPairs, read_pair_source
 from training.data.stream import Batching, BatchStream, Position
-from training.data.texts import read_abstracts, read_documents, read_rows, split_texts
+from training.data.texts import own_texts, read_abstracts, read_documents, read_rows, split_texts
 from training.failures import DataInvalid, RecipeInvalid
 from training.objectives.inbatch import InbatchObjective, InbatchRecipe
 from training.objectives.rank import RankObjective, RankRecipe
@@ -105,6 +105,34 @@ def test_no_row_is_an_evaluation_paper(tmp_path: Path) -> None:
     files = PairFiles(natural=(natural,), abstracts=(rows,), exclude=(papers,))
     found = read_pair_source(files, {}, 0.0).fixed
     assert [pair.query for pair in found] == ["怎样种稻"]
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract"),
+    [
+        ("國有企業的改革", "別的摘要"),
+        ("别的题目", "論國有企業的 CO2 排放與 Rényi 熵。"),
+        ("<b>国有</b>企业的改革", "别的摘要"),
+        ("别的题目", "论国有企业的 CO<sub>2</sub> 排放与 Renyi 熵。"),
+        ("国有企业的改&#38761;", "别的摘要"),
+        ("国有\u200b企业的改革", "别的摘要"),
+    ],
+)
+def test_a_held_out_paper_is_known_in_every_form_of_its_text(
+    title: str, abstract: str, tmp_path: Path
+) -> None:
+    papers, rows = tmp_path / "papers.jsonl", tmp_path / "rows.jsonl"
+    paper = {"id": "p", "title": "国有企业的改革", "abstract": "论国有企业的CO2排放与Rényi熵"}
+    papers.write_text(json.dumps(paper), "utf-8")
+    row = {"id": "r", "title": title, "abstract": abstract}
+    other = {"id": "o", "title": "海洋生态", "abstract": "海洋生态的保护"}
+    rows.write_text(f"{json.dumps(row)}\n{json.dumps(other)}", "utf-8")
+    held_out = texts_of([papers])
+    assert [each["id"] for each in read_rows([rows], "title", held_out)] == ["o"]
+    assert [*read_documents([rows], held_out)] == ["o"]
+    assert own_texts(rows, ("title",), held_out) == ["海洋生态"]
+    shown = title if title != "别的题目" else abstract
+    assert shows_paper(Pair("问", shown, "k", "g"), held_out)
 
 
 def _batching() -> Batching[Pair]:

@@ -1,7 +1,6 @@
 """Pairs of a query and a text that answers it, read from files or made of scholarly texts."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from services.common.text.analyzer import compared
 from training.data.phrases import key_terms, sentences, title_like
 from training.data.readers import Malformed, columns, read_lines, record
 
@@ -31,9 +31,9 @@ class Pair:
 
 
 def normal(text: str) -> str:
-    """The form in which texts are compared: the letters and digits of the text
-    after NFKC, in lower case."""
-    return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower())
+    """The letters and digits of a text in the form in which a search compares texts: 國有, full
+    width, markup and accents make no difference."""
+    return _NOT_WORD.sub("", compared(text))
 
 
 def texts_of(papers: Iterable[Path]) -> frozenset[str]:
