@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.text import WordAnalyzer
+from services.common.text.spellings import with_spellings
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
@@ -75,9 +76,12 @@ def coarse_features(
     dense = np.array([each.dense or 0.0 for each in candidates])
     lexical = np.array([each.lexical or 0.0 for each in candidates])
     recall = np.array([each.score for each in candidates])
-    titles = [analyzer.fold(each.title) for each in candidates]
-    texts = [analyzer.fold(each.text[:MAX_TEXT_CHARS]) if each.text else "" for each in candidates]
-    bare_titles = [bare(title) for title in titles]
+    bare_titles = [bare(analyzer.fold(each.title)) for each in candidates]
+    titles = [with_spellings(each.title, query.words) for each in candidates]
+    texts = [
+        with_spellings(each.text[:MAX_TEXT_CHARS], query.words) if each.text else ""
+        for each in candidates
+    ]
     lengths = np.array([len(word) for word in query.words], dtype=float)
     total = max(float(lengths.sum()), 1.0)
     pairs = max(len(query.pairs), 1)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from services.common.blend import FittedWeights
 from services.common.errors import ModelInvalid
 from services.common.text import WordAnalyzer
+from services.common.text.spellings import with_spellings
 from services.recall.domain import Found
 
 Evidence = npt.NDArray[np.float64]
@@ -74,8 +75,8 @@ def evidence(
         cosines[0] - _others(cosines),
         1 - _second(matches) / max(matches[0], 1e-9),
         1 - _others(matches) / max(matches[0], 1e-9),
-        _coverage(words, lexical[0], analyzer),
-        _coverage(words, dense[0], analyzer),
+        _coverage(words, lexical[0]),
+        _coverage(words, dense[0]),
         len(ids[0] & ids[1]) / BEST,
         float(dense[0].id == lexical[0].id),
         latin / max(len(characters), 1),
@@ -92,9 +93,10 @@ def _others(scores: Evidence) -> float:
     return float(scores[1:].mean()) if len(scores) > 1 else 0.0
 
 
-def _coverage(words: Sequence[str], found: Found, analyzer: WordAnalyzer) -> float:
+def _coverage(words: Sequence[str], found: Found) -> float:
     """Share of the characters of words that stand in title or text, words weighed by length."""
-    content = analyzer.fold(f"{found.title}\n{found.text[:_TEXT_CHARS]}")
+    parts = (found.title, found.text[:_TEXT_CHARS])
+    content = "\n".join(with_spellings(part, words) for part in parts)
     total = sum(map(len, words))
     return sum(len(word) for word in words if word in content) / total if total else 0.0
 

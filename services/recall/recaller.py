@@ -118,7 +118,7 @@ class Recaller:
             fusion = self.fusion
             if self.query_fusion is not None and asked.mode is Mode.HYBRID:
                 by_words = weighed.get("lexical", [])
-                text = fitting(findings.said, by_words[0], analyzer) if by_words else asked.query
+                text = fitting(findings.said, by_words[0]) if by_words else asked.query
                 share = self.query_fusion.dense_weight(
                     text, weighed.get("dense", []), by_words, analyzer
                 )

@@ -12,6 +12,7 @@ from itertools import combinations, islice, product
 
 from services.common.collection import Field, id_literal
 from services.common.text import WordAnalyzer
+from services.common.text.spellings import with_spellings
 from services.common.wire.recall import RulesOfQuery
 from services.recall.domain import Found
 from services.recall.fused import Fused
@@ -51,13 +52,14 @@ def marked_terms(said: Sequence[Saying], rules: RulesOfQuery, analyzer: WordAnal
     return [one for one in terms if one in looked_up or one not in stops] or list(terms)
 
 
-def fitting(said: Sequence[Saying], best: Found, analyzer: WordAnalyzer) -> str:
+def fitting(said: Sequence[Saying], best: Found) -> str:
     """The wording of the query that the best document of the lexical leg holds most of."""
     if len(said) == 1:
         return said[0].text
-    content = analyzer.fold(f"{best.title}\n{best.text}")
 
     def share(one: Saying) -> float:
+        parts = (best.title, best.text)
+        content = "\n".join(with_spellings(part, one.words) for part in parts)
         total = sum(map(len, one.words))
         return sum(len(word) for word in one.words if word in content) / max(total, 1)
 

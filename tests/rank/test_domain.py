@@ -77,6 +77,38 @@ def test_words_of_the_text_count_where_the_title_lacks_them() -> None:
     assert found["text_coverage"][0] == found["order"][0] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("query", "one", "other"),
+    [
+        ("3.5mm音频接口", "3.5mm音频接口的设计", "3.5 mm音频接口的设计"),
+        ("10cm 钢板", "厚10cm的钢板", "厚10 cm的钢板"),
+        ("转化率95%", "转化率达95%", "转化率达 95 %"),
+        ("25°C 培养", "在25°C下培养", "在 25 °C 下培养"),
+        ("基于神经网络的检索", "卷积神经网络与检索", "卷积神经网\n络与检\r\n　索"),
+    ],
+)
+def test_words_count_in_each_way_they_are_written(query: str, one: str, other: str) -> None:
+    in_text = features(query, paper("题", one), paper("题", other))
+    in_title = features(query, paper(one), paper(other))
+    for found, name in ((in_text, "text_coverage"), (in_title, "title_coverage")):
+        assert found[name][0] == found[name][1] > 0, name
+    assert in_text["order"][1] >= in_text["order"][0]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("学生", "近代文学 生物"),  # a space parts words
+        ("5g", "加入5 g食盐"),  # a name
+        ("mm3", "3 mm"),
+        ("3.5mm", "3.5 cm"),
+    ],
+)
+def test_other_words_do_not_count(query: str, text: str) -> None:
+    whole = features(query, paper("题", query), paper("题", text))["text_coverage"]
+    assert whole[1] < whole[0]
+
+
 def test_a_document_with_a_text_is_told_from_a_bare_title() -> None:
     found = features("创新绩效", paper("国企", "本文讨论。"), paper("国企", " \n"), paper("国企"))
     assert found["has_text"].tolist() == [1.0, 0.0, 0.0]

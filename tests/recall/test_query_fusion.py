@@ -36,6 +36,13 @@ def test_what_they_say_about_an_english_query() -> None:
     assert (about["latin"], about["lexical_coverage"]) == (1.0, 0.0)
 
 
+def test_a_word_counts_in_each_way_it_is_written() -> None:
+    for query, text in (("3.5mm接口", "3.5 mm接口"), ("冻土隧道", "冻\n土隧\n道")):
+        found = [Found("d", 1.0, "题", text)]
+        about = seen(query, found, found)
+        assert about["dense_coverage"] == about["lexical_coverage"] == 1.0, query
+
+
 @given(
     st.text("冻土隧道 abc12。", max_size=80),
     st.lists(st.floats(-1, 1), min_size=1, max_size=12),

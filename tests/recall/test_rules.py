@@ -120,7 +120,9 @@ def test_the_words_that_were_looked_up_are_marked(
 def test_the_fitting_way_is_the_one_whose_words_the_best_document_holds() -> None:
     ways = sayings("cnn 水稻", rules(("cnn", "卷积神经网络")), ANALYZER)
     best = Found("a", 9.0, title="水稻的卷积神经网络识别")
-    assert fitting(ways, best, ANALYZER) == "卷积神经网络 水稻"
+    assert fitting(ways, best) == "卷积神经网络 水稻"
+    broken = Found("a", 9.0, title="水稻的识别", text="卷积神\n经网络")
+    assert fitting(ways, broken) == "卷积神经网络 水稻"
 
 
 def test_pins_stand_first_in_their_order() -> None:

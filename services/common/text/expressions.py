@@ -117,10 +117,23 @@ def _quantity_words(piece: str, number: str, unit: str | None) -> Iterator[str]:
 
     A number with a single letter is a name and found whole only: 5 does not find 5g.
     """
-    if unit is None or len(unit) > 1 or unit in "%‰°" or "." in number:
+    if unit is None or _stands_apart(number, unit):
         yield number
     if unit is not None:
         yield piece
+
+
+def _stands_apart(number: str, unit: str) -> bool:
+    """Whether people also write a space between a number and its unit."""
+    return len(unit) > 1 or unit in "%‰°" or "." in number
+
+
+def spaced(word: str) -> str | None:
+    """A quantity with a space before its unit: 10 cm for 10cm; None for any other word."""
+    quantity = _QUANTITY.fullmatch(word)
+    if quantity is None or quantity[2] is None or not _stands_apart(quantity[1], quantity[2]):
+        return None
+    return f"{quantity[1]} {quantity[2]}"
 
 
 def _code_words(piece: str, name: str, number: str) -> Iterator[str]:

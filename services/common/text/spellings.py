@@ -1,0 +1,26 @@
+"""Words of a query that a text holds in another spelling: a quantity with a space before its unit,
+and a Chinese word that a line end divides."""
+
+import re
+from collections.abc import Iterable
+
+from services.common.text.analyzer import compared
+from services.common.text.expressions import spaced
+from services.common.text.normalise import HAN
+
+_LINE_END = re.compile(rf"[\r\n](?<=[{HAN}].)\s*(?=[{HAN}])", re.DOTALL)
+"""A line end between two Chinese characters, where it says nothing."""
+
+
+def with_spellings(text: str, words: Iterable[str]) -> str:
+    """A text in the form in which texts are compared, and behind it, each on a line, those of the
+    words that it holds in another spelling only."""
+    folded = compared(text)
+    absent = [word for word in words if word not in folded]
+    other = [word for word in absent if (way := spaced(word)) and way in folded]
+    # Few texts are worth a second look, which takes as long as the first.
+    squeezed = folded.replace(" ", "")
+    if (maybe := [word for word in absent if word in squeezed]) and _LINE_END.search(text):
+        whole = compared(_LINE_END.sub("", text))
+        other += [word for word in maybe if word in whole]
+    return "\n".join((folded, *other))
