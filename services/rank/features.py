@@ -41,6 +41,9 @@ has_text          1 when the document has a text, 0 when only its title is known
 """
 
 
+_OF_WORDS = NAMES[NAMES.index("title_coverage") : NAMES.index("order") + 1]
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysedQuery:
     """A query, folded and cut into words once for all candidates."""
@@ -69,42 +72,53 @@ def coarse_features(
 ) -> FloatArray:
     """The feature matrix, float64 [candidates, NAMES].
 
-    Scores are relative to those of the candidates in the mask `usual`; by default to all.
+    A candidate with a wording of its own is compared with that. Scores are relative to those of the
+    candidates in the mask `usual`; by default to all.
     """
     if usual is None:
         usual = np.ones(len(candidates), dtype=np.bool_)
     dense = np.array([each.dense or 0.0 for each in candidates])
     lexical = np.array([each.lexical or 0.0 for each in candidates])
     recall = np.array([each.score for each in candidates])
-    bare_titles = [bare(analyzer.fold(each.title)) for each in candidates]
-    titles = [with_spellings(each.title, query.words) for each in candidates]
-    texts = [
-        with_spellings(each.text[:MAX_TEXT_CHARS], query.words) if each.text else ""
+    wordings = {each.wording for each in candidates if each.wording is not None}
+    analysed = {wording: AnalysedQuery.of(wording, analyzer) for wording in wordings}
+    words = [
+        _word_features(
+            query if each.wording is None else analysed[each.wording],
+            each.title,
+            each.text[:MAX_TEXT_CHARS],
+            analyzer,
+        )
         for each in candidates
     ]
-    lengths = np.array([len(word) for word in query.words], dtype=float)
-    total = max(float(lengths.sum()), 1.0)
-    pairs = max(len(query.pairs), 1)
-    in_title = np.array([[word in title for word in query.words] for title in titles], dtype=float)
-    in_text = np.array([[word in text for word in query.words] for text in texts], dtype=float)
-    shape = (len(candidates), len(query.words))
-    in_title, in_text = in_title.reshape(shape), in_text.reshape(shape)
     return np.column_stack(
         [
             np.clip(dense, 0, 1),
             _relative(dense, usual),
             _relative(lexical, usual),
             _relative(recall, usual),
-            in_title @ lengths / total,
-            np.maximum(in_title, in_text) @ lengths / total,
-            [_match(query.folded, title) for title in bare_titles],
-            [_share(query.pairs, title) for title in bare_titles],
-            [
-                sum(pair in title or pair in text for pair in query.pairs) / pairs
-                for title, text in zip(titles, texts, strict=True)
-            ],
+            np.array(words, dtype=float).reshape(-1, len(_OF_WORDS)),
             [1.0 if each.text.strip() else 0.0 for each in candidates],
         ]
+    )
+
+
+def _word_features(
+    query: AnalysedQuery, title: str, text: str, analyzer: WordAnalyzer
+) -> tuple[float, ...]:
+    """The features _OF_WORDS of one candidate."""
+    bare_title = bare(analyzer.fold(title))
+    title, text = with_spellings(title, query.words), text and with_spellings(text, query.words)
+    total = max(sum(map(len, query.words)), 1)
+    in_title = sum(len(word) for word in query.words if word in title)
+    in_either = sum(len(word) for word in query.words if word in title or word in text)
+    in_a_row = sum(pair in title or pair in text for pair in query.pairs)
+    return (
+        in_title / total,
+        in_either / total,
+        _match(query.folded, bare_title),
+        _share(query.pairs, bare_title),
+        in_a_row / max(len(query.pairs), 1),
     )
 
 

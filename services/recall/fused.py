@@ -29,6 +29,9 @@ class Fused(NamedTuple):
     lexical: float | None
     score: float
     """Fused score, comparable within one answer only."""
+    wording: str | None = None
+    """Wording of the query of which the document holds more than of the query itself, if there is
+    one."""
 
 
 def fuse(dense: Sequence[Found], lexical: Sequence[Found], n: int, fusion: Fusion) -> list[Fused]:

@@ -5,7 +5,7 @@ stands before the text that they read; otherwise a document that holds the whole
 metadata would count as one that holds nothing of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ _MOST_CHARS = 200
 class Naming:
     """The wordings of one query, which may name values."""
 
+    said: Sequence[Saying]
     words: frozenset[str]
     """Words of all wordings."""
     letters: Sequence[str]
@@ -31,11 +32,10 @@ class Naming:
     analyzer: WordAnalyzer
 
     @classmethod
-    def of(cls, said: Iterable[Saying], analyzer: WordAnalyzer) -> "Naming":
+    def of(cls, said: Sequence[Saying], analyzer: WordAnalyzer) -> "Naming":
         """The wordings as values are compared with them."""
-        said = list(said)
         words = frozenset(word for one in said for word in one.words)
-        return cls(words, [_letters(one.text) for one in said], analyzer)
+        return cls(said, words, [_letters(one.text) for one in said], analyzer)
 
     def with_named(self, found: Found) -> Found:
         """The document with the values that the query names, and that its title and its text do

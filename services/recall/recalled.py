@@ -85,4 +85,5 @@ def _candidate(fused: Fused) -> dict[str, object]:
         "dense": fused.dense,
         "lexical": fused.lexical,
         "score": fused.score,
+        "wording": fused.wording,
     }

@@ -52,14 +52,14 @@ def marked_terms(said: Sequence[Saying], rules: RulesOfQuery, analyzer: WordAnal
     return [one for one in terms if one in looked_up or one not in stops] or list(terms)
 
 
-def fitting(said: Sequence[Saying], best: Found) -> str:
-    """The wording of the query that the best document of the lexical leg holds most of."""
+def fitting(said: Sequence[Saying], found: Found) -> str:
+    """The wording of the query that a document holds most of; of equal ones the first."""
     if len(said) == 1:
         return said[0].text
+    words = {word for one in said for word in one.words}
+    content = "\n".join(with_spellings(part, words) for part in (found.title, found.text))
 
     def share(one: Saying) -> float:
-        parts = (best.title, best.text)
-        content = "\n".join(with_spellings(part, one.words) for part in parts)
         total = sum(map(len, one.words))
         return sum(len(word) for word in one.words if word in content) / max(total, 1)
 

@@ -40,7 +40,7 @@ async def test_rank_gets_what_it_reads_and_nothing_else() -> None:
     recorder = _Recorder()
     recalled = {
         "id": "a", "title": "题", "text": "文" * 30_000, "fields": {"year": 2020},
-        "dense": 0.5, "score": 1.0,
+        "dense": 0.5, "score": 1.0, "wording": "询",
     }  # fmt: skip
     search = Search(
         query="查", collection="c", top_k=3, recall_k=10, mode=Mode.HYBRID, filter=None,
@@ -52,6 +52,7 @@ async def test_rank_gets_what_it_reads_and_nothing_else() -> None:
     assert set(recorder.body["candidates"][0]) == set(RankCandidate.model_fields)
     assert request.candidates[0].text == "文" * MAX_TEXT_CHARS
     assert (request.candidates[0].dense, request.candidates[0].lexical) == (0.5, None)
+    assert request.candidates[0].wording == "询"
 
 
 @pytest.mark.parametrize("budget_ms", [20, 50, 1000, 30_000])

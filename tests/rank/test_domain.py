@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import get_ident
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.blend import BLEND
+from services.common.engine import BatchedRanker
 from services.common.errors import ModelInvalid, ModelUnavailable
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
@@ -21,6 +24,7 @@ from services.rank.blend import Blend, probability, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
 from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
 from services.rank.phases import RankingPhases
+from services.rank.ranker import EngineRanker
 from services.rank.stopping import StopRule
 from tests.analyzers import ANALYZER
 from tests.rank.candidates import QUERY, candidates, write_blend
@@ -93,6 +97,21 @@ def test_words_count_in_each_way_they_are_written(query: str, one: str, other: s
     for found, name in ((in_text, "text_coverage"), (in_title, "title_coverage")):
         assert found[name][0] == found[name][1] > 0, name
     assert in_text["order"][1] >= in_text["order"][0]
+
+
+def test_a_candidate_that_holds_a_synonym_counts_as_if_that_had_been_typed() -> None:
+    held = paper("卷积神经网络识别水稻", "用卷积神经网络识别水稻的病害", score=0.4)
+    other = paper("水稻的病害", "识别水稻的病害", score=0.8)
+    typed = features("卷积神经网络识别水稻", held, other)
+    meant = features(
+        "CNN识别水稻", held.model_copy(update={"wording": "卷积神经网络识别水稻"}), other
+    )
+    for name in NAMES:
+        assert meant[name][0] == typed[name][0], name
+    as_typed = features("CNN识别水稻", held, other)
+    for name in NAMES:
+        assert meant[name][1] == as_typed[name][1], name
+    assert as_typed["text_coverage"][0] < meant["text_coverage"][0] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -260,6 +279,30 @@ async def test_other_searches_go_on_while_candidates_are_compared(
     )
     assert len(answer.hits) == 5
     assert get_ident() not in analyzer.threads
+
+
+async def test_a_candidate_is_read_beside_its_own_wording() -> None:
+    class Read:
+        """A ranker whose logit is the number of characters of the query and of the text."""
+
+        def __init__(self) -> None:
+            self.ranker = SimpleNamespace(manifest=self)
+
+        def texts_beside(self, query: str, found: Sequence[RankCandidate]) -> list[str]:
+            return [f"{query}{one.title}" for one in found]
+
+        async def score_in_time(
+            self, query: str, texts: Sequence[str], deadline: Deadline
+        ) -> npt.NDArray[np.float32]:
+            return np.array([100 * len(query) + len(text) for text in texts], np.float32)
+
+        def log_odds(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            return logits
+
+    found = [paper("a"), paper("bb").model_copy(update={"wording": "卷积神经网络"}), paper("ccc")]
+    ranker = EngineRanker(cast(BatchedRanker, Read()))
+    odds = await ranker.log_odds("CNN", found, Deadline.after(1))
+    assert odds.tolist() == [304, 608, 306]
 
 
 async def test_a_ranker_without_weight_is_not_asked(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
-from services.recall.domain import Counter, Index, Key, Wanted
+from services.recall.domain import Counter, Found, Index, Key, Wanted
 from services.recall.findings import Finder
 from services.recall.fused import Fusion
-from services.recall.recalled import Recalled
+from services.recall.recalled import Recalled, written
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZERS
 from tests.recall.legs import IDENTITY, FakeEncoder, FakeIndex
@@ -239,3 +239,21 @@ async def test_each_way_to_say_the_query_is_looked_up() -> None:
     words = ANALYZERS.of("c").query_words
     assert index.ways == [words("CNN"), words("卷积神经网络")]
     assert {"cnn", "神经网络"} <= set(recalled.terms)
+
+
+async def test_candidates_have_the_wording_that_they_hold_most_of() -> None:
+    titles = {"dense": "CNN 与水稻", "lexical": "水稻的卷积神经网络识别"}
+
+    class Titled(FakeIndex):
+        async def with_texts(
+            self, index: Index, found: Sequence[Found], deadline: Deadline
+        ) -> list[Found]:
+            return [one._replace(title=titles[one.id]) for one in found]
+
+    rules = RulesOfQuery(synonyms=[Replaced(word="cnn", by=["卷积神经网络"])])
+    recalled = await search(Titled(), query="CNN 水稻", rules=rules)
+    wordings = {one.document.id: one.wording for one in recalled.candidates}
+    assert wordings == {"dense": None, "lexical": "卷积神经网络 水稻"}
+    assert '"wording":"卷积神经网络 水稻"' in written(recalled).decode()
+    plain = await search(Titled(), query="CNN 水稻")
+    assert {one.wording for one in plain.candidates} == {None}

@@ -43,6 +43,11 @@ class RankCandidate(BaseModel):
         description="Fused score without boosts; comparable within one search only"
     )
     boost: float = Field(default=0.0, description="Log-odds that boosts add to its relevance")
+    wording: str | None = Field(
+        default=None,
+        description="Wording of the query by synonyms, with which the candidate is compared; None"
+        " for the query itself",
+    )
 
 
 class RankRequest(BaseModel):

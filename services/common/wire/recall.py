@@ -133,6 +133,11 @@ class Candidate(BaseModel):
     dense: float | None = Field(default=None, description="Cosine of query and document, -1 to 1")
     lexical: float | None = Field(default=None, description="BM25 score, 0 or more")
     score: float = Field(description="Fused score with boosts, comparable within one answer only")
+    wording: str | None = Field(
+        default=None,
+        description="Wording of the query, with synonyms in place of its words, of which the title"
+        " and the text hold more than of the query itself; None if there is no such wording",
+    )
 
 
 class RecallResponse(BaseModel):

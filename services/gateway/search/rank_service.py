@@ -62,4 +62,5 @@ def _rank_candidate(
         "lexical": candidate.get("lexical"),
         "score": score,
         "boost": boost,
+        "wording": candidate.get("wording"),
     }
