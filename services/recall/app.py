@@ -22,10 +22,10 @@ from services.recall.api import router
 from services.recall.boosts import Booster
 from services.recall.encoders import Encoders
 from services.recall.findings import Finder
-from services.recall.fused import Fusion
-from services.recall.fusion import QueryFusion
+from services.recall.fusion import Fusion
 from services.recall.lists import Lists
 from services.recall.milvus import milvus_document_index
+from services.recall.query_fusion import QueryFusion
 from services.recall.recaller import Recaller
 from services.recall.settings import RecallSettings
 from services.recall.suggestions.api import router as suggestions_router

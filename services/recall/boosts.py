@@ -26,7 +26,7 @@ from services.common.wire.boosts import Boost
 from services.common.wire.rank import SCALED_BY
 from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 from services.recall.domain import Index
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 
 logger = logging.getLogger(__name__)
 

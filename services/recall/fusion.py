@@ -1,133 +1,109 @@
-"""Computes the dense leg's weight for each query, from the results of both legs.
+"""The fusion of two legs: one order of the documents of both."""
 
-Words must win for exact titles and rare terms, vectors for paraphrases and for English queries
-about Chinese documents. No constant weight does both. A logistic model gives the dense leg's weight
-for a query; `xunwen eval blend` fits it.
-"""
-
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from services.common.blend import FittedWeights
-from services.common.errors import ModelInvalid
-from services.common.text import WordAnalyzer
-from services.common.text.spellings import with_spellings
+from services.common.wire.passages import MOST_SHOWN
 from services.recall.domain import Found
-
-Evidence = npt.NDArray[np.float64]
-
-NAMES = (
-    "constant",
-    "dense_best",
-    "dense_gap",
-    "dense_lead",
-    "lexical_gap",
-    "lexical_lead",
-    "lexical_coverage",
-    "dense_coverage",
-    "agreement",
-    "same_best",
-    "latin",
-    "length",
-)
-"""The numbers of `evidence`, each 0 to 1.
-
-constant          always 1
-dense_best        cosine of the dense leg's best
-dense_gap         its distance to the second
-dense_lead        its distance to the mean of the second to the tenth
-lexical_gap       distance of the lexical leg's best to its second, as a share of the best score
-lexical_lead      its distance to the mean of the second to the tenth, likewise
-lexical_coverage  share of the query's characters in words that the lexical best has
-dense_coverage    share of the query's characters in words that the dense best has
-agreement         share of the ten best that both legs have
-same_best         1 when both legs have the same best
-latin             share of Latin letters among the query's letters and digits
-length            characters of the query, 1 from 60 on
-"""
-
-BEST = 10
-"""Number of documents of each leg, best first, that the numbers are computed from."""
-_TEXT_CHARS = 1_000
-_LONG_QUERY = 60
-
-
-def evidence(
-    query: str, dense: Sequence[Found], lexical: Sequence[Found], analyzer: WordAnalyzer
-) -> Evidence:
-    """The numbers NAMES, float64, of a query and of the documents of both legs, best first, at
-    least one each."""
-    folded = analyzer.fold(query)
-    words = [term for term in analyzer.terms(query) if term in folded]
-    characters = [each for each in folded if each.isalnum()]
-    latin = sum(each.isascii() and each.isalpha() for each in characters)
-    ids = [{found.id for found in leg[:BEST]} for leg in (dense, lexical)]
-    cosines = np.array([found.score for found in dense[:BEST]])
-    matches = np.array([found.score for found in lexical[:BEST]])
-    values = [
-        1.0,
-        cosines[0],
-        cosines[0] - _second(cosines),
-        cosines[0] - _others(cosines),
-        1 - _second(matches) / max(matches[0], 1e-9),
-        1 - _others(matches) / max(matches[0], 1e-9),
-        _coverage(words, lexical[0]),
-        _coverage(words, dense[0]),
-        len(ids[0] & ids[1]) / BEST,
-        float(dense[0].id == lexical[0].id),
-        latin / max(len(characters), 1),
-        min(len(folded) / _LONG_QUERY, 1.0),
-    ]
-    return np.clip(np.array(values, dtype=np.float64), 0.0, 1.0)
-
-
-def _second(scores: Evidence) -> float:
-    return float(scores[1]) if len(scores) > 1 else 0.0
-
-
-def _others(scores: Evidence) -> float:
-    return float(scores[1:].mean()) if len(scores) > 1 else 0.0
-
-
-def _coverage(words: Sequence[str], found: Found) -> float:
-    """Share of the characters of words that stand in title or text, words weighed by length."""
-    parts = (found.title, found.text[:_TEXT_CHARS])
-    content = "\n".join(with_spellings(part, words) for part in parts)
-    total = sum(map(len, words))
-    return sum(len(word) for word in words if word in content) / total if total else 0.0
+from services.recall.found import FoundColumns
 
 
 @dataclass(frozen=True, slots=True)
-class QueryFusion:
-    """The fitted model of the dense leg's weight."""
+class Fusion:
+    """The way to make one order of two legs."""
 
-    weights: tuple[float, ...]
-    """Log-odds for each number of NAMES."""
+    method: Literal["weighted", "reciprocal_rank"] = "weighted"
+    dense_weight: float = 0.6
+    """Weight of the dense leg in weighted fusion; the lexical leg has the rest to 1."""
+    rank_constant: int = 10
+    """The k of 1 / (k + rank) in reciprocal rank fusion (Cormack et al., SIGIR 2009)."""
 
-    @classmethod
-    def of(cls, fitted: FittedWeights) -> Self:
-        """The model of fitted weights. Raises ModelInvalid if these belong to other numbers than
-        NAMES."""
-        if set(fitted.fusion) != set(NAMES):
-            raise ModelInvalid(
-                "the weights of fusion are of other numbers than this version computes;"
-                " `xunwen eval blend` fits them again"
-            )
-        return cls(tuple(fitted.fusion[name] for name in NAMES))
 
-    def dense_weight(
-        self,
-        query: str,
-        dense: Sequence[Found],
-        lexical: Sequence[Found],
-        analyzer: WordAnalyzer,
-    ) -> float:
-        """The dense leg's weight for a query, 0 to 1; 1 if no word was found."""
-        if not dense or not lexical:
-            return 1.0 if dense else 0.0
-        odds = float(evidence(query, dense, lexical, analyzer) @ np.array(self.weights))
-        return float(0.5 * (1.0 + np.tanh(0.5 * odds)))
+class Fused(NamedTuple):
+    """A document with the scores of the legs that found it."""
+
+    document: Found
+    dense: float | None
+    lexical: float | None
+    score: float
+    """Fused score, comparable within one answer only."""
+    wording: str | None = None
+    """Wording of the query of which the document holds more than of the query itself, if there is
+    one."""
+
+
+def fuse(dense: Sequence[Found], lexical: Sequence[Found], n: int, fusion: Fusion) -> list[Fused]:
+    """The best n of both legs, best first; equal scores in the order of ids."""
+    weights = fusion.dense_weight, 1 - fusion.dense_weight
+    legs = FoundColumns.of(dense), FoundColumns.of(lexical)
+    totals = dict(zip(legs[0].ids, _parts(legs[0].scores, fusion, weights[0]), strict=True))
+    for id_, part in zip(legs[1].ids, _parts(legs[1].scores, fusion, weights[1]), strict=True):
+        totals[id_] = totals.get(id_, 0.0) + part
+    places = [{id_: place for place, id_ in enumerate(leg.ids)} for leg in legs]
+    scales = [_scale(leg.scores, weight) for leg, weight in zip(legs, weights, strict=True)]
+    fused = []
+    for id_, total in _best(totals, n):
+        found = [
+            None if (place := known.get(id_)) is None else leg[place]
+            for leg, known in zip((dense, lexical), places, strict=True)
+        ]
+        fused.append(_fused(found[0], found[1], total, scales))
+    return fused
+
+
+def _best(totals: Mapping[str, float], n: int) -> list[tuple[str, float]]:
+    """The n documents of the highest totals, best first; equal ones in the order of ids."""
+    least = sorted(totals.values())[-n] if len(totals) > n else -math.inf
+    best = [(-total, id_) for id_, total in totals.items() if total >= least]
+    return [(id_, -negative) for negative, id_ in sorted(best)[:n]]
+
+
+def _fused(
+    dense: Found | None,
+    lexical: Found | None,
+    score: float,
+    scales: Sequence[tuple[float, float]],
+) -> Fused:
+    """A document that at least one leg found."""
+    document = dense or lexical
+    assert document is not None  # noqa: S101 - it has a score of one of them
+    if any(one.passages for one in (dense, lexical) if one):
+        document = document._replace(passages=_best_passages((dense, lexical), scales))
+    return Fused(document, dense and dense.score, lexical and lexical.score, score)
+
+
+def _best_passages(
+    found: Iterable[Found | None], scales: Iterable[tuple[float, float]]
+) -> tuple[tuple[int, float], ...]:
+    """The passages of one document that either leg found, by both, best first."""
+    totals: dict[int, float] = {}
+    for one, (worst, scale) in zip(found, scales, strict=True):
+        for number, score in one.passages if one else ():
+            totals[number] = totals.get(number, 0.0) + max(score - worst, 0.0) * scale
+    best = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(best[:MOST_SHOWN])
+
+
+def _scale(scores: Sequence[float], weight: float) -> tuple[float, float]:
+    """The worst score of a leg, and the factor by which what is above it counts."""
+    if not scores:
+        return 0.0, 0.0
+    return scores[-1], weight / max(scores[0] - scores[-1], 1e-9)
+
+
+def _parts(scores: Sequence[float], fusion: Fusion, weight: float) -> list[float]:
+    """The part of each document's fused score that comes from one leg."""
+    if fusion.method == "reciprocal_rank":
+        return [1 / (fusion.rank_constant + rank) for rank in range(1, len(scores) + 1)]
+    if not scores or scores[0] <= scores[-1]:
+        return [weight] * len(scores)
+    worst = scores[-1]
+    spread = scores[0] - worst
+    return [(score - worst) / spread * weight for score in scores]
+
+
+def numbers_of(fused: Iterable[Fused]) -> dict[str, list[int]]:
+    """The numbers of the best passages of each document, none of one that its own row found."""
+    return {one.document.id: [number for number, _ in one.document.passages] for one in fused}

@@ -16,10 +16,10 @@ from services.common.wire.recall import Mode
 from services.recall.boosts import Boosted, Booster
 from services.recall.domain import Counter, DocumentIndex, Index, Key, Wanted, in_order
 from services.recall.findings import Asked, Finder, Findings
-from services.recall.fused import Fused, Fusion, fuse, numbers_of
-from services.recall.fusion import BEST, QueryFusion
+from services.recall.fusion import Fused, Fusion, fuse, numbers_of
 from services.recall.naming import Naming
 from services.recall.phrases import holding
+from services.recall.query_fusion import BEST, QueryFusion
 from services.recall.recalled import Recalled
 from services.recall.rules import fitting, marked_terms, pins_first
 from services.recall.texts import with_best_texts, with_texts

@@ -15,7 +15,7 @@ from services.common.text import WordAnalyzer
 from services.common.text.spellings import with_spellings
 from services.common.wire.recall import RulesOfQuery
 from services.recall.domain import Found
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 
 MOST_WAYS = 16
 """Most wordings of a query that are looked up; those with the fewest replacements come first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.recall.domain import DocumentIndex, Found, Index
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 from services.recall.naming import Naming
 from services.recall.rules import Saying, fitting
 

@@ -24,7 +24,7 @@ from services.indexer.rows import Vector, document_row
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Wanted
 from services.recall.findings import Finder
-from services.recall.fused import Fusion
+from services.recall.fusion import Fusion
 from services.recall.milvus import MilvusDocumentIndex
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller

@@ -24,7 +24,7 @@ from services.gateway.search.recall_service import RecallService
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Found, Index, Vector, Wanted
 from services.recall.findings import Finder
-from services.recall.fused import Fusion
+from services.recall.fusion import Fusion
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZERS

@@ -20,7 +20,7 @@ from services.common.wire.boosts import MAX_FACTOR, MIN_FACTOR, Boost
 from services.recall.boosts import Boosted, Booster, date_of, log_odds, moved
 from services.recall.columns import Columns, Rows
 from services.recall.domain import Found, Index
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 from tests.engines.chance import NAMES, VALUES, documents
 from tests.recall.columns import filled
 

@@ -20,7 +20,7 @@ from services.common.request_context import Deadline
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from services.recall.domain import Found
-from services.recall.fused import Fusion, fuse
+from services.recall.fusion import Fusion, fuse
 from services.recall.leg_search import _found
 from services.recall.milvus import MilvusDocumentIndex, milvus_document_index
 from tests.milvus import on_index

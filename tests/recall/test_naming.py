@@ -8,7 +8,7 @@ from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.common.wire.recall import Replaced, RulesOfQuery
 from services.recall.domain import Found, Index
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 from services.recall.naming import Naming
 from services.recall.rules import sayings
 from services.recall.texts import with_best_texts, with_texts

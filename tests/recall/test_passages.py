@@ -14,7 +14,7 @@ from services.common.text.passages import passages as cut
 from services.recall import passages
 from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
-from services.recall.fused import Fusion, fuse
+from services.recall.fusion import Fusion, fuse
 from services.recall.passages import PassageFound, PassageReader, by_best_passage
 from services.recall.reading import Leg, Reader
 

@@ -23,7 +23,7 @@ from services.common.wire.recall import Mode, Replaced, RulesOfQuery
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Counter, Found, Index, Key, Wanted
 from services.recall.findings import Finder
-from services.recall.fused import Fusion
+from services.recall.fusion import Fusion
 from services.recall.recalled import Recalled, written
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZERS

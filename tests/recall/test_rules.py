@@ -4,7 +4,7 @@ import pytest
 
 from services.common.wire.recall import Replaced, RulesOfQuery
 from services.recall.domain import Found
-from services.recall.fused import Fused
+from services.recall.fusion import Fused
 from services.recall.rules import (
     MOST_WAYS,
     fitting,
