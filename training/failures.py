@@ -6,6 +6,7 @@ TrainingError
 ├── ModelUnknown       neither a directory nor a model that paddlenlp knows
 ├── PositionsExceeded  a text may be longer than the network reads
 ├── RunMismatch        the run directory belongs to other settings or data
+├── RunInUse           another process trains in the run directory
 ├── RunDiverged        the loss is no number any more
 ├── ProgramUnknown     the network has an operator that the export cannot write
 ├── ParityError        an exported program computes something else
@@ -42,6 +43,10 @@ class PositionsExceeded(TrainingError):
 
 class RunMismatch(TrainingError):
     """The run directory belongs to a run with other settings or of other data."""
+
+
+class RunInUse(TrainingError):
+    """Another process trains in the run directory."""
 
 
 class RunDiverged(TrainingError):

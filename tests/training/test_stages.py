@@ -14,7 +14,7 @@ import pytest
 from tests.training.ernie import paddle, tiny_ernie
 from tests.training.literature import write_literature
 from training.data.stream import Batching
-from training.failures import DataInvalid, ModelUnknown, RunMismatch
+from training.failures import DataInvalid, ModelUnknown, RunInUse, RunMismatch
 from training.networks.directory import load_encoder, load_ranker
 from training.objectives.inbatch import InbatchObjective, InbatchRecipe
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
@@ -244,6 +244,26 @@ def test_a_checkpoint_is_on_the_disk_before_the_one_before_it_goes(
     assert {str(path) for path in needed} <= synced
     assert any("last.json" in path for path in synced), "what points to the new one"
     assert any(path == str(tmp_path) for path in synced), "the names of the folders"
+
+
+def test_one_process_at_a_time_trains_in_a_directory(
+    ernie: Path, data: Path, tmp_path: Path
+) -> None:
+    """Two would remove each other's checkpoints."""
+    recipe = _recipe("simcse", ernie, data, tmp_path, steps=4, checkpoint_every=1)
+    refused = []
+
+    class Again(_Interrupted):
+        def backward(self, batch: Sequence[Any], rng: np.random.Generator) -> StepResult:
+            for start in (check, lambda same: train(same, _objective(same))):
+                with pytest.raises(RunInUse, match=r"another process trains in .*wait"):
+                    start(recipe)
+                refused.append(start)
+            return super().backward(batch, rng)
+
+    train(recipe, Again(_objective(recipe), last=4))
+    assert len(refused) == 8
+    check(recipe)
 
 
 def test_other_data_do_not_continue_a_run(data: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The directory of a run, which belongs to one recipe and to the content of the files it names."""
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 from services.common.model_dir import MANIFEST
 from services.common.model_dir.files import sha256_of
 from training import durable
-from training.failures import RunMismatch
+from training.failures import RunInUse, RunMismatch
 from training.run.checkpoint import POINTER
 from training.run.recipe import Recipe
 
@@ -21,13 +23,51 @@ CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
 RECIPE: Final = "recipe.yaml"
 DATA: Final = "data.json"
 """Checksums of the files and directories that the recipe names, by their paths in it."""
+_LOCK: Final = ".lock"
 
 
 def check(recipe: Recipe) -> None:
-    """Raises RunMismatch if the run directory holds a run with other settings or of other data.
+    """Raises RunInUse if another process trains in the run directory, and RunMismatch if it holds a
+    run with other settings or of other data.
 
     A run that ended before it kept anything may be begun anew with other ones.
     """
+    if (recipe.output / _LOCK).is_file():
+        with _held(recipe.output):
+            pass
+    _compare(recipe)
+
+
+@contextmanager
+def claimed(recipe: Recipe) -> Iterator[Path]:
+    """Makes the directory of a run, writes what it belongs to, and keeps other processes out of it
+    while the block runs. Raises RunInUse, RunMismatch."""
+    run = recipe.output
+    run.mkdir(parents=True, exist_ok=True)
+    with _held(run):
+        _compare(recipe)
+        settings = yaml.safe_dump(_settings(recipe), allow_unicode=True, sort_keys=False)
+        _write(run / RECIPE, settings)
+        _write(run / DATA, json.dumps(_checksums(recipe), ensure_ascii=False, indent=1) + "\n")
+        yield run
+
+
+@contextmanager
+def _held(run: Path) -> Iterator[None]:
+    """Holds the lock of a run directory, which the operating system frees when the process ends."""
+    with (run / _LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunInUse(
+                f"another process trains in {run}; wait until it has ended, or choose another"
+                " output"
+            ) from None
+        yield
+
+
+def _compare(recipe: Recipe) -> None:
+    """Raises RunMismatch."""
     run = recipe.output
     kept = (run / CHECKPOINTS / POINTER, run / BEST, run / LAST)
     if not (run / RECIPE).is_file() or not any(path.exists() for path in kept):
@@ -45,15 +85,6 @@ def check(recipe: Recipe) -> None:
             f"{run} holds a run of other data ({changed} changed since it began); put them back,"
             " choose another output, or remove it"
         )
-
-
-def claim(recipe: Recipe) -> None:
-    """Makes the directory of a run and writes what it belongs to. Raises RunMismatch."""
-    check(recipe)
-    run = recipe.output
-    run.mkdir(parents=True, exist_ok=True)
-    _write(run / RECIPE, yaml.safe_dump(_settings(recipe), allow_unicode=True, sort_keys=False))
-    _write(run / DATA, json.dumps(_checksums(recipe), ensure_ascii=False, indent=1) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

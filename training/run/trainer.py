@@ -18,7 +18,7 @@ from training.data.stream import BatchStream
 from training.failures import RunDiverged
 from training.run import checkpoint
 from training.run.checkpoint import Progress
-from training.run.directory import BEST, CHECKPOINTS, LAST, claim
+from training.run.directory import BEST, CHECKPOINTS, LAST, claimed
 from training.run.metrics_log import MetricsLog
 from training.run.objective import Objective, StepResult
 from training.run.recipe import OptimizerSettings, Recipe
@@ -34,10 +34,13 @@ def train(recipe: Recipe, objective: Objective[E]) -> Path:
     The run directory holds recipe.yaml, data.json, train.log, metrics.csv, loss.png, checkpoints/,
     best/ (lowest validation loss; the last network if nothing is held back) and last/. The
     randomness of a step is a function of the seed and its number, so a run that was killed ends
-    where an uninterrupted one does. Raises RunMismatch, RunDiverged.
+    where an uninterrupted one does. Raises RunInUse, RunMismatch, RunDiverged.
     """
-    run = recipe.output
-    claim(recipe)
+    with claimed(recipe) as run:
+        return _train(recipe, objective, run)
+
+
+def _train(recipe: Recipe, objective: Objective[E], run: Path) -> Path:
     schedule = _schedule(recipe.optimizer, recipe.steps)
     optimizer = _optimizer(recipe.optimizer, schedule, objective)
     progress = checkpoint.restore(run / CHECKPOINTS, objective.network, optimizer) or Progress()
