@@ -4,6 +4,9 @@ A query matches when a document shares one of its words; `finds` also says that 
 a mere part of the query.
 """
 
+import random
+import tracemalloc
+
 import pytest
 
 from services.common.text import WordAnalyzer
@@ -203,3 +206,21 @@ def test_words_of_letters_and_chinese_characters_stay_whole_where_a_user_names_t
     named = WordAnalyzer(["c++语言", "PM2.5浓度"])
     assert "c++语言" in named.words("学习C++语言")
     assert "pm2.5浓度" not in ANALYZER.words("PM2.5浓度")
+
+
+def test_long_expressions_are_not_kept_in_memory() -> None:
+    """Sequences of genes and pictures as text have no spaces; each is seen once."""
+    chance = random.Random(1)
+
+    def text() -> str:
+        return "序列 " + "/".join("".join(chance.choices("acgt0123", k=60)) for _ in range(500))
+
+    ANALYZER.document_words(text())
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            ANALYZER.document_words(text())
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 300_000

@@ -37,11 +37,24 @@ _NAME_LETTERS = 3
 """Letters that make a part of a name a word of its own: covid of covid-19, but not il of il-6."""
 _CODE_DIGITS = 3
 """Digits that make a number in a code a word of its own: 7714 of gb7714, but not 12 of b12."""
+_REMEMBERED_CHARS = 64
+"""Longest expression whose words are kept in memory. Sequences of genes and pictures as text are
+expressions of any length, and each is seen once."""
+
+
+def expression_words(expression: str) -> tuple[str, ...]:
+    """The words of one match of EXPRESSION, in the order in which they are read."""
+    if len(expression) > _REMEMBERED_CHARS:
+        return _cut(expression)
+    return _remembered(expression)
 
 
 @lru_cache(maxsize=8192)
-def expression_words(expression: str) -> tuple[str, ...]:
-    """The words of one match of EXPRESSION, in the order in which they are read."""
+def _remembered(expression: str) -> tuple[str, ...]:
+    return _cut(expression)
+
+
+def _cut(expression: str) -> tuple[str, ...]:
     whole = _BARE_POINT.sub("0.", _THOUSANDS.sub("", expression))
     parts = [part for part in _SEPARATORS.split(whole) if part]
     return tuple(word for part in _with_last_unit(parts) for word in _part_words(part))
