@@ -9,6 +9,12 @@ from services.common.patterns import what_to_write
 
 _NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")
 """Kinds of errors of values in the place of JSON objects."""
+_IN_A_FILE = {
+    **dict.fromkeys(_NO_OBJECT, "a section with settings is needed"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list is needed"),
+    "path_type": "a path is needed",
+}
+"""What to write in a file of settings, by the kind of an error."""
 
 
 def reason_of(item: Mapping[str, Any]) -> str:
@@ -33,9 +39,11 @@ def first_reason(error: ValidationError, depth: int = 3) -> str:
 
 
 def every_reason(error: ValidationError) -> str:
-    """All errors as `where: what`, with semicolons between them; an error of the whole object has
-    no `where`."""
-    return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
-        for item in error.errors()
-    )
+    """All errors of a file of settings as `where: what`, with semicolons between them; an error of
+    the whole file has no `where`."""
+    reasons = []
+    for item in error.errors():
+        where = ".".join(map(str, item["loc"]))
+        reason = _IN_A_FILE.get(item["type"]) or reason_of(item)
+        reasons.append(": ".join(filter(None, (where, reason))))
+    return "; ".join(reasons)

@@ -7,7 +7,9 @@ import yaml
 from typer.testing import CliRunner
 
 from training.cli.train import RECIPES, app
-from training.failures import RecipeInvalid
+from training.data.pairs import read_pairs
+from training.data.texts import read_documents
+from training.failures import DataInvalid, RecipeInvalid
 from training.objectives.distil import DistilRecipe
 from training.objectives.inbatch import InbatchRecipe
 from training.objectives.pretrain import PretrainRecipe
@@ -69,6 +71,12 @@ def test_an_override_keeps_a_prefix_as_it_is_written() -> None:
     ("override", "message"),
     [
         ("steps=0", "steps"),
+        ("model=ernie", "model: a section with settings is needed"),
+        ("optimizer=3", "optimizer: a section with settings is needed"),
+        ("output=", "output: a path is needed"),
+        ("texts=[3]", "texts.0: a path is needed"),
+        ("texts=a.txt", "texts: a list is needed"),
+        ("model.layers=[2,1]", "model.layers: name at least one layer"),
         ("texts=[a.txt", r"'texts=\[a.txt' cannot be read"),
         ('views="crop', "cannot be read"),
         ("steps=@", "cannot be read"),
@@ -86,6 +94,15 @@ def test_an_override_keeps_a_prefix_as_it_is_written() -> None:
 def test_a_wrong_setting_is_named(override: str, message: str) -> None:
     with pytest.raises(RecipeInvalid, match=message):
         load_recipe(RECIPES / "simcse.yaml", SimcseRecipe, [override])
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    for read in (
+        lambda: read_pairs(tmp_path, "g"),
+        lambda: read_documents([tmp_path], stream=True),
+    ):
+        with pytest.raises(DataInvalid, match="is a folder; name a file in it"):
+            read()
 
 
 def test_a_recipe_without_data_is_refused(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def text_of_line(raw: bytes, *, first: bool) -> str:
 def missing(path: Path) -> str:
     """The message about a file that does not exist; it says how to make the file, if that is
     known."""
+    if path.is_dir():
+        return f"{path} is a folder; name a file in it"
     source = SOURCES.get(path.name)
     if source is None:
         return f"{path} does not exist"
