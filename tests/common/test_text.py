@@ -64,6 +64,27 @@ def test_a_bad_dictionary_is_refused_in_words(tmp_path: Path, content: bytes, sa
         Analyzers(tmp_path)
 
 
+def test_a_dictionary_that_another_thread_drops_meanwhile_is_still_answered() -> None:
+    analyzers = Analyzers()
+    looked_up = analyzers.made(["引力波"])
+
+    class Slow(str):
+        """An identity during whose second look-up another thread makes eight dictionaries."""
+
+        turns = 0
+
+        def __hash__(self) -> int:
+            type(self).turns += 1
+            if self.turns == 3:
+                for at in range(8):
+                    analyzers.made([f"词{at}"])
+            return super().__hash__()
+
+        __eq__ = str.__eq__
+
+    assert analyzers.known(Slow(looked_up.identity)) is looked_up
+
+
 @pytest.mark.parametrize("kind", ["missing", "file", "link to nothing"])
 def test_a_folder_of_dictionaries_that_is_none_is_refused(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "words"

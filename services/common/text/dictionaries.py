@@ -11,7 +11,9 @@ beside the index, so an index is never searched with other words than it was mad
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from services.common.dictionary_files import files_of_words, read_words
 from services.common.text.analyzer import WordAnalyzer
@@ -35,6 +37,7 @@ class Analyzers:
         self._lasting = {one.identity: one for one in (self._common, *self._own.values())}
         self._kept: OrderedDict[str, WordAnalyzer] = OrderedDict()
         """Further analyzers by identity, the least recently used first."""
+        self._changing = Lock()
 
     def of(self, collection: str) -> WordAnalyzer:
         """The analyzer by the files: a collection's own, or the one without user words."""
@@ -44,15 +47,18 @@ class Analyzers:
         """The analyzer of this identity, if it is in memory."""
         if (lasting := self._lasting.get(identity)) is not None:
             return lasting
-        if identity in self._kept:
-            self._kept.move_to_end(identity)
-        return self._kept.get(identity)
+        kept = self._kept.get(identity)
+        if kept is not None:
+            with suppress(KeyError):  # Another thread may have dropped it meanwhile.
+                self._kept.move_to_end(identity)
+        return kept
 
     def made(self, words: Iterable[str]) -> WordAnalyzer:
         """The analyzer of a dictionary, made in about 0.1 s and then kept in memory."""
         made = WordAnalyzer(words)
-        self._kept[made.identity] = made
-        self._kept.move_to_end(made.identity)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        with self._changing:
+            self._kept[made.identity] = made
+            self._kept.move_to_end(made.identity)
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
         return made
