@@ -42,6 +42,7 @@ has_text          1 when the document has a text, 0 when only its title is known
 
 
 _OF_WORDS = NAMES[NAMES.index("title_coverage") : NAMES.index("order") + 1]
+"""The features that compare the words of query and candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def coarse_features(
 def _word_features(
     query: AnalysedQuery, title: str, text: str, analyzer: WordAnalyzer
 ) -> tuple[float, ...]:
-    """The features _OF_WORDS of one candidate."""
+    """How far a candidate has the words of a query: its features in the order of _OF_WORDS."""
     bare_title = bare(analyzer.fold(title))
     title, text = with_spellings(title, query.words), text and with_spellings(text, query.words)
     total = max(sum(map(len, query.words)), 1)
