@@ -1,12 +1,20 @@
 """Settings that every service has; each service adds its own under its environment prefix."""
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.common.http_addresses import is_http_address
@@ -27,9 +35,11 @@ OptionalServiceUrl = Annotated[str, AfterValidator(lambda url: url and _service_
 
 def _secret_of_header(given: SecretStr) -> SecretStr:
     secret = given.get_secret_value().strip()
-    if not secret and given.get_secret_value():
-        raise ValueError("the secret is blank; leave it out if there is to be none")
-    if secret and not re.fullmatch(r"[!-~]+", secret):
+    if not secret:
+        raise ValueError(
+            "the secret is empty; give it a value, or leave the variable out if there is to be none"
+        )
+    if not re.fullmatch(r"[!-~]+", secret):
         raise ValueError(
             "holds a space, a line break or a character beyond ASCII, which no header can carry"
         )
@@ -94,6 +104,18 @@ class ServiceSettings(BaseSettings):
     is traced."""
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
     """Share of requests that are traced, of those whose caller has not decided on it (0 to 1)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_empty_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Every other empty variable counts as not set. An empty secret may come from a store that
+        was filled by mistake, and a service without one is open to all."""
+        variables = {
+            name: f"{cls.model_config['env_prefix']}{name}".upper()
+            for name, field in cls.model_fields.items()
+            if HeaderSecret in get_args(field.annotation)
+        }
+        return {name: "" for name in variables if os.environ.get(variables[name]) == ""} | given
 
     def token(self) -> str | None:
         """The internal token in clear text, or None if there is none."""

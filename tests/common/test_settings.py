@@ -97,7 +97,7 @@ def test_a_secret_does_not_have_the_line_end_of_its_file(
 
 
 @pytest.mark.parametrize(("service", "kind", "variable"), _SECRETS)
-@pytest.mark.parametrize("secret", ["\n", "  ", f"{_SECRET}\n{_SECRET}", f"密{_SECRET}"])
+@pytest.mark.parametrize("secret", ["", "\n", "  ", f"{_SECRET}\n{_SECRET}", f"密{_SECRET}"])
 def test_a_secret_that_no_header_can_hold(
     service: str,
     kind: type[GatewaySettings | IndexerSettings],
@@ -192,7 +192,7 @@ def test_an_empty_variable_counts_as_not_set(
     kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = kind().model_dump()
-    for name in kind.model_fields:
+    for name in set(kind.model_fields) - {"internal_token", "operator_key"}:
         monkeypatch.setenv(f"{kind.model_config['env_prefix']}{name}".upper(), "")
     assert read_settings(kind, "service").model_dump() == expected
 

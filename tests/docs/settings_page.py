@@ -59,7 +59,7 @@ This page is made from the settings classes by `python -m tests.docs.settings_pa
 
 A setting is an environment variable.
 A process reads its settings once, when it starts; a value that is not valid ends it with one line that names the variable.
-Lists are written as JSON, booleans as `true` or `false`; a variable that is set to nothing counts as not set.
+Lists are written as JSON, booleans as `true` or `false`; a variable that is set to nothing counts as not set, except a token or key of ours, which is refused.
 
 | process | prefix | who sets it |
 |---|---|---|
