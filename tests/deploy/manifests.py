@@ -89,6 +89,15 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, dict[str, s
         yield manifest["metadata"]["name"], manifest["spec"], manifest["metadata"]["labels"]
 
 
+def policies_of_services(manifests: list[Manifest]) -> list[Manifest]:
+    """The NetworkPolicies, without that of the test pod, which calls nothing but the gateway."""
+    return [
+        policy
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if policy["metadata"]["labels"]["app.kubernetes.io/component"] != "test"
+    ]
+
+
 def egress_ports(policy: Manifest) -> set[int | str]:
     """The ports to which a NetworkPolicy lets out, to wherever."""
     return {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}

@@ -288,7 +288,7 @@ def test_only_the_gateway_faces_out() -> None:
         one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]
         for one in of_kind(manifests, "NetworkPolicy")
     }
-    assert set(policies) == SERVICES | {"milvus", "state", "cache"}
+    assert set(policies) == SERVICES | {"milvus", "state", "cache", "test"}
     for name, policy in policies.items():
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         open_to_all = [rule for rule in policy["ingress"] if "from" not in rule]
@@ -308,6 +308,51 @@ def test_only_the_gateway_faces_out() -> None:
     assert callers("milvus") == {"recall", "indexer"}
     assert callers("state") == {"gateway", "indexer", "worker"}
     assert callers("cache") == {"gateway"}
+    assert policies["test"]["ingress"] == []
+
+
+def test_every_pod_may_make_its_calls_where_the_namespace_forbids_all_others() -> None:
+    """Many clusters deny what no policy allows."""
+    manifests = variant_manifests(CHART / "ci/try-values.yaml")
+    labels = {labels["app.kubernetes.io/component"]: labels for _, _, labels in pods(manifests)}
+    policies = [one["spec"] for one in of_kind(manifests, "NetworkPolicy")]
+    callees: dict[str, set[str]] = {name: set() for name in labels}
+    for policy in policies:
+        selected = policy["podSelector"]["matchLabels"].items()
+        peers = [peer for rule in policy["egress"] for peer in rule.get("to", [])]
+        for caller in (name for name, own in labels.items() if selected <= own.items()):
+            callees[caller] |= {
+                name
+                for name, own in labels.items()
+                for peer in peers
+                if peer["podSelector"]["matchLabels"].items() <= own.items()
+            }
+    assert callees == {
+        "gateway": {"recall", "rank", "indexer", "state", "cache"},
+        "recall": {"milvus"},
+        "rank": set(),
+        "indexer": {"recall", "rank", "milvus", "state"},
+        "worker": {"indexer", "state"},
+        "test": {"gateway"},
+        **{store: set() for store in ("milvus", "state", "cache")},
+    }
+
+
+def test_the_test_of_the_release_is_let_in_whoever_else_is() -> None:
+    for variant in VARIANTS:
+        manifests = variant_manifests(variant)
+        (test,) = [own for name, _, own in pods(manifests) if name.endswith("-test")]
+        for policy in of_kind(manifests, "NetworkPolicy"):
+            if policy["metadata"]["name"].endswith("-gateway"):
+                assert any(
+                    "from" not in rule
+                    or any(
+                        peer["podSelector"]["matchLabels"].items() <= test.items()
+                        for peer in rule["from"]
+                        if "podSelector" in peer
+                    )
+                    for rule in policy["spec"]["ingress"]
+                )
 
 
 def test_models_are_checked_before_a_service_starts() -> None:

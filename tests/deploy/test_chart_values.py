@@ -21,6 +21,7 @@ from tests.deploy.manifests import (
     egress_ports,
     of_kind,
     pods,
+    policies_of_services,
     render,
     secrets_of,
     text_of,
@@ -572,7 +573,7 @@ def test_the_network_policy_lets_out_to_the_addresses_of_the_values() -> None:
         },
         "tracing": {"endpoint": "http://collector:4319/path"},
     }
-    for policy in of_kind(render(values), "NetworkPolicy"):
+    for policy in policies_of_services(render(values)):
         ports = egress_ports(policy)
         assert {29530, 26380, 7000, 7001, 4319, 443, 6379} <= ports
         assert not {26000, 1} & ports

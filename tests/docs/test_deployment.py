@@ -22,6 +22,7 @@ from tests.deploy.manifests import (
     egress_ports,
     of_kind,
     pods,
+    policies_of_services,
     render,
     text_of,
     values_of,
@@ -189,5 +190,5 @@ def test_the_values_for_a_private_ca_render() -> None:
         assert "/etc/company" in {mount["mountPath"] for mount in container["volumeMounts"]}
         assert "AWS_CA_BUNDLE" in {variable["name"] for variable in container["env"]}
     proxy = next(v for c in mounted for v in c["env"] if v["name"] == "HTTPS_PROXY")["value"]
-    for policy in of_kind(manifests, "NetworkPolicy"):
+    for policy in policies_of_services(manifests):
         assert int(proxy.rpartition(":")[2]) in egress_ports(policy)
