@@ -38,6 +38,11 @@ def _recall(**own: Any) -> dict[str, Any]:
     return {"stores": STORES, "services": {"recall": own}}
 
 
+def _second_gateway() -> dict[str, Any]:
+    own = {"image": "gateway", "prefix": "XUNWEN_GATEWAY_", "public": True}
+    return {"stores": STORES, "services": {"second": own}}
+
+
 def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     nested: dict[str, Any] = {path[-1]: value}
     for key in reversed(path[:-1]):
@@ -220,6 +225,17 @@ def test_writing_can_be_stopped_by_values() -> None:
         ),
         (_recall(extraEnv=[{"name": "A B"}]), "/services/recall/extraEnv/0/name"),
         (_recall(podLabels={"app.kubernetes.io/name": "a"}), "the chart itself sets"),
+        # One of two services behind one address would get none or half of the requests.
+        (
+            _merged(_second_gateway(), {"ingress": {**ON, "tlsSecret": "a"}}),
+            "ingress: services.gateway and services.second are public, and one host leads to one",
+        ),
+        (
+            _merged(
+                _second_gateway(), {"gatewayApi": {"enabled": True, "parentRefs": [{"name": "a"}]}}
+            ),
+            "gatewayApi: services.gateway and services.second are public",
+        ),
         ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
     ],
 )
@@ -227,6 +243,11 @@ def test_bad_values_are_refused_in_words(values: dict[str, Any], words: str) -> 
     with pytest.raises((helm.HelmValuesError, helm.HelmRenderError)) as refusal:
         render(values)
     assert words in str(refusal.value)
+
+
+def test_two_public_services_without_a_route_of_the_chart() -> None:
+    names = {one["metadata"]["name"] for one in of_kind(render(_second_gateway()), "Service")}
+    assert {"demo-xunwen-gateway", "demo-xunwen-second"} <= names
 
 
 POOL = {"image": "indexer", "prefix": "XUNWEN_INDEXER_"}
