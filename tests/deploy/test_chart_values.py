@@ -236,6 +236,11 @@ def test_writing_can_be_stopped_by_values() -> None:
             ),
             "gatewayApi: services.gateway and services.second are public",
         ),
+        # The cluster refuses larger objects in words about Secrets of Helm.
+        (
+            {"stores": STORES, "dictionaries": {"a": "引" * 100_000, "b": "词" * 100_000}},
+            "dictionaries: all words together have 600000 bytes",
+        ),
         ({"podSecurityContext": {"runAsNonRoot": False}}, "/podSecurityContext/runAsNonRoot"),
     ],
 )
@@ -248,6 +253,18 @@ def test_bad_values_are_refused_in_words(values: dict[str, Any], words: str) -> 
 def test_two_public_services_without_a_route_of_the_chart() -> None:
     names = {one["metadata"]["name"] for one in of_kind(render(_second_gateway()), "Service")}
     assert {"demo-xunwen-gateway", "demo-xunwen-second"} <= names
+
+
+def test_the_largest_dictionaries_are_taken() -> None:
+    words = "引" * ((512 << 10) // 3)
+    (dictionaries,) = [
+        one
+        for one in of_kind(
+            render({"stores": STORES, "dictionaries": {"papers": words}}), "ConfigMap"
+        )
+        if one["metadata"]["name"].endswith("-dictionaries")
+    ]
+    assert dictionaries["data"] == {"papers.txt": words}
 
 
 POOL = {"image": "indexer", "prefix": "XUNWEN_INDEXER_"}
