@@ -24,14 +24,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from services.common.collection import Field, PhysicalName
+from services.common.collection import PhysicalName
 from services.common.documents import Content
 from services.common.field_types import FieldKind, FieldType
 from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
 from services.common.request_context import Deadline
 from services.common.typed_columns import columns_of
-from services.indexer.index.bulk_import import BulkImport
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
@@ -105,14 +104,11 @@ class Bench:
         if (await self._connection.engine()).embedded:
             return 0.0
         while time.perf_counter() - started < INDEX_SECONDS:
-            state = await self._connection.ask(
-                "describe", lambda client: client.describe_index(str(physical), Field.VECTOR), 30.0
-            )
-            if state["indexed_rows"] == state["total_rows"] > 0:
+            if not await self._writer.unindexed(physical):
                 break
             await asyncio.sleep(1)
         took = time.perf_counter() - started
-        await BulkImport(self._connection).reload(str(physical))
+        await self._writer.reload(physical)
         return took
 
     async def ask(self, what: str, physical: Sequence[PhysicalName], expression: str) -> None:

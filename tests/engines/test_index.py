@@ -1,5 +1,6 @@
 """The VectorIndex port on every engine: rows, names, reading back."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,27 @@ def test_rows_are_replaced_whole_and_deleted(engine: Server, physical: PhysicalN
         await index.delete(physical, [odd, "never there"])
         assert await index.versions(physical, ["a", odd, "c"]) == {"a": 7, "c": 7}
         assert await index.count(physical) == 2
+
+    on_index(engine.url, use)
+
+
+def test_a_server_tells_which_rows_its_vector_index_lacks(
+    engine: Server, embedded: bool, physical: PhysicalName
+) -> None:
+    """It builds the index behind the writes; a rebuild switches when it is done."""
+
+    async def use(index: MilvusVectorIndex) -> None:
+        assert await index.unindexed(physical) == 0
+        await index.upsert(physical, [row(f"d{n}", n) for n in range(2_000)], 1)
+        await index.flush(physical)
+        assert await index.unindexed(physical) == (0 if embedded else 2_000)
+        give_up = time.monotonic() + 120
+        while await index.unindexed(physical):
+            assert time.monotonic() < give_up
+            await asyncio.sleep(0.2)
+        await index.reload(physical)
+        assert await index.count(physical) == 2_000
+        assert await index.nearest(physical, [unit(7)], 1) == [["d7"]]
 
     on_index(engine.url, use)
 

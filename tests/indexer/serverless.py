@@ -47,6 +47,9 @@ class MemoryIndex(Index):
     def __init__(self) -> None:
         super().__init__()
         self.rows: dict[PhysicalName, dict[str, Row]] = {}
+        self.unbuilt: list[int] = []
+        """Numbers of rows without a vector index, as a server gives them one after the other."""
+        self.reloaded: list[PhysicalName] = []
 
     def ids(self, name: str = NAME) -> list[str]:
         """The ids of the documents that answer."""
@@ -62,6 +65,13 @@ class MemoryIndex(Index):
 
     async def load(self, physical: PhysicalName) -> None:
         """All rows are in memory."""
+
+    async def reload(self, physical: PhysicalName) -> None:
+        assert not self.unbuilt, "its index is not built"
+        self.reloaded.append(physical)
+
+    async def unindexed(self, physical: PhysicalName) -> int:
+        return self.unbuilt.pop(0) if self.unbuilt else 0
 
     async def flush(self, physical: PhysicalName) -> None:
         """No row is buffered."""

@@ -18,7 +18,6 @@ from services.common.milvus.raw import send
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS = 30.0
-_LOAD_SECONDS = 300.0
 _FAILED, _FAILED_AND_CLEANED, _STARTED, _PERSISTED, _COMPLETED = 1, 7, 2, 5, 6
 """States of an import as Milvus numbers them. It is started when a data node reads its file,
 persisted when its rows are stored, and completed when they are indexed."""
@@ -76,13 +75,6 @@ class BulkImport:
         except Missing:
             return False
         return any(one.state in (_STARTED, _PERSISTED) for one in answer.tasks)
-
-    async def reload(self, collection: str) -> None:
-        """Brings a collection into memory again, after which its imported rows are found. By itself
-        the server would notice them only after a while."""
-        ask = self._connection.ask
-        await ask("release", lambda client: client.release_collection(collection), _LOAD_SECONDS)
-        await ask("load", lambda client: client.load_collection(collection), _LOAD_SECONDS)
 
     async def _call(self, what: str, method: str, request: Any) -> Any:
         """The answer of a call that pymilvus has under a private name only."""

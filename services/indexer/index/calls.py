@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pymilvus import AsyncMilvusClient
 
+from services.common.collection import Field
 from services.common.milvus import MilvusConnection
 from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
@@ -13,6 +14,8 @@ _CALL_SECONDS = 30.0
 _SLOW_SECONDS = 300.0
 """Timeout in seconds of calls that wait for background work: creating, loading, flushing and
 dropping."""
+_RELOAD_SECONDS = 3_600.0
+"""Timeout in seconds of loading a collection anew. Another try would begin from the start."""
 
 Answer = TypeVar("Answer")
 Call = Callable[[AsyncMilvusClient], Awaitable[Answer]]
@@ -34,6 +37,19 @@ class Calls:
     async def slow(self, what: str, call: Call[Any]) -> None:
         """Makes a call that waits for background work."""
         await self._connection.ask(what, call, _SLOW_SECONDS)
+
+    async def reload(self, name: str) -> None:
+        """Releases a collection and loads it again."""
+        await self.slow("release", lambda client: client.release_collection(name))
+        load = self._connection.ask
+        await load("load", lambda client: client.load_collection(name), _RELOAD_SECONDS)
+
+    async def unindexed(self, name: str) -> int:
+        """The number of sealed rows that the vector index does not hold yet."""
+        index = await self.ask(
+            name, "describe", lambda client: client.describe_index(name, Field.VECTOR)
+        )
+        return max(0, int(index["total_rows"]) - int(index["indexed_rows"]))
 
     async def there(self, name: str) -> bool:
         """Whether a collection exists."""

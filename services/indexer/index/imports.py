@@ -120,8 +120,8 @@ class Imports:
         await self._completed(numbers, progress)
         await self._role.check()
         progress("The imported rows are counted.")
+        await self._index.reload(physical)
         for collection, tables in wanted.items():
-            await self._bulk.reload(collection)
             await self._counted(collection, tables.rows)
 
     async def settled(self, physical: PhysicalName) -> None:

@@ -141,6 +141,20 @@ class MilvusVectorIndex(StoredRows):
         await self._passages.load(physical)
         await self._calls.slow("load", lambda client: client.load_collection(str(physical)))
 
+    async def reload(self, physical: PhysicalName) -> None:
+        """Loads a physical collection anew; the embedded engine has all in memory."""
+        if not (await self._connection.engine()).embedded:
+            await self._passages.reload(physical)
+            await self._calls.reload(str(physical))
+
+    async def unindexed(self, physical: PhysicalName) -> int:
+        """The number of sealed rows and passages without a vector index; 0 on the embedded engine,
+        which builds it as it writes."""
+        if (await self._connection.engine()).embedded:
+            return 0
+        passages = await self._passages.unindexed(physical)
+        return passages + await self._calls.unindexed(str(physical))
+
     async def flush(self, physical: PhysicalName) -> None:
         """Seals the rows that were written so far."""
         await self._passages.flush(physical)

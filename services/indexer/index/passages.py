@@ -138,6 +138,17 @@ class PassageRows:
         if await self._calls.there(name):
             await self._calls.slow("load", lambda client: client.load_collection(name))
 
+    async def reload(self, physical: PhysicalName) -> None:
+        """Loads the collection of passages anew, if there is one."""
+        name = passages_name(physical)
+        if await self._calls.there(name):
+            await self._calls.reload(name)
+
+    async def unindexed(self, physical: PhysicalName) -> int:
+        """The number of sealed passages without a vector index."""
+        name = passages_name(physical)
+        return await self._calls.unindexed(name) if await self._calls.there(name) else 0
+
     async def flush(self, physical: PhysicalName) -> None:
         """Seals the passages that were written so far."""
         name = passages_name(physical)

@@ -59,6 +59,14 @@ class VectorIndex(Protocol):
     async def flush(self, physical: PhysicalName) -> None:
         """Writes and indexes the rows that a server still buffers."""
 
+    async def unindexed(self, physical: PhysicalName) -> int:
+        """The number of flushed rows, passages included, that a server has still to put into the
+        vector index. Searches find fewer of the nearest ones meanwhile."""
+
+    async def reload(self, physical: PhysicalName) -> None:
+        """Brings a collection into memory again, with the rows and indexes that are finished by
+        now. By itself a server would notice them only after a while."""
+
     async def lexical(self, physical: PhysicalName) -> bool:
         """Whether a collection can be searched by words."""
 

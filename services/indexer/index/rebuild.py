@@ -1,9 +1,11 @@
 """Rebuilds: a new physical collection is filled, compared with the old one, and switched to."""
 
+import asyncio
 import logging
+import time
 
 from services.common.collection import PhysicalName
-from services.common.errors import CollectionNotFound, Conflict
+from services.common.errors import CollectionNotFound, Conflict, IndexUnavailable
 from services.indexer.index.collections import Collections
 from services.indexer.index.gate import Progress, SwitchGate
 from services.indexer.index.port import VectorIndex
@@ -13,6 +15,10 @@ from services.indexer.index.writer import IndexWriter
 
 logger = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.5
+_BUILD_SECONDS = 1_800.0
+"""Seconds for which the vector index of a server may stand still before the job waits with the
+reason. A server builds it by segments, of which a large one takes minutes."""
 _GOLDEN = 50
 """Number of documents that are searched for by their own vectors."""
 _GOLDEN_RANK = 10
@@ -75,6 +81,8 @@ class Rebuilds:
         old = await self._index.resolve(name)
         if old != new:
             await self._index.flush(new)
+            if not first:  # An import ends with the index of its rows.
+                await self._indexed(new, progress)
             await self._index.load(new)
             old = None if first else old
             await self._verify(new, old, expected)
@@ -94,6 +102,29 @@ class Rebuilds:
         state.building = None
         await self.collect(name)
         return words
+
+    async def _indexed(self, new: PhysicalName, progress: Progress) -> None:
+        """Returns when the vector index of the new collection is built and loaded. Until then
+        searches, those of the gate too, would miss many of the nearest documents.
+
+        Raises IndexUnavailable if the server does not go on with it.
+        """
+        least, give_up = await self._index.unindexed(new), time.monotonic() + _BUILD_SECONDS
+        left = least
+        while left:
+            progress(f"Milvus builds the vector index of the new collection; {left:,} rows wait.")
+            await asyncio.sleep(_POLL_SECONDS)
+            left = await self._index.unindexed(new)
+            if left < least:
+                least, give_up = left, time.monotonic() + _BUILD_SECONDS
+            elif time.monotonic() > give_up:
+                raise IndexUnavailable(
+                    f"Milvus has not gone on with the vector index for {_BUILD_SECONDS / 60:.0f}"
+                    f" minutes; {left:,} rows wait for it. See whether the nodes that build"
+                    " indexes run."
+                )
+        progress("The new collection is loaded with its vector index.")
+        await self._index.reload(new)
 
     async def _asked(
         self, old: PhysicalName, new: PhysicalName, progress: Progress, *, force: bool
