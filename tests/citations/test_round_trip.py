@@ -3,6 +3,7 @@
 import io
 import random
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -16,7 +17,7 @@ from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.charsets import as_utf8
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Rejected
-from services.indexer.intake.record import Record
+from services.indexer.intake.record import MAX_LINE_BYTES, TOO_LONG, Record
 from services.indexer.intake.sniff import check_beginning
 from tests.citations import writers
 from tests.citations.references import COUNT, references
@@ -299,6 +300,63 @@ def test_an_entry_costs_no_more_where_a_file_has_many_abbreviations() -> None:
     found = documents(strings + entries, InputFormat.BIBTEX)
     assert {doc.fields["journal"] for doc in found} == {"Journal 7"}
     assert time.process_time() - begin < 5
+
+
+_RIS = "TY  - JOUR\nTI  - 题\n{}\nER  - \n"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "filling"),
+    [
+        (InputFormat.RIS, _RIS.format("SN  - 1…1"), " "),
+        (InputFormat.RIS, _RIS.format("AB  - …"), "b\n"),
+        (InputFormat.RIS, _RIS.format("AB  - a\n…\nAU  - b"), "\n"),
+        (InputFormat.RIS, _RIS.format("…"), "AU  - 王\n"),
+        (InputFormat.RIS, _RIS.format("…"), "TI  - b\n"),
+        (InputFormat.ENDNOTE, "%0 Generic\n%T 题\n%A a…b\n", " "),
+        (InputFormat.NBIB, "PMID- 1\nTI  - 题\nAB  - a\n…", "      b\n"),
+        (InputFormat.BIBTEX, "@misc{k, title={题}, author={A…B}}\n", " "),
+        (InputFormat.BIBTEX, "@misc{k, title={题}, pages={1…2}}\n", " "),
+        (InputFormat.BIBTEX, "@misc{k, title={题}, abstract={…}}\n", "$a$ "),
+    ],
+)
+def test_an_entry_costs_as_much_as_it_is_long(form: InputFormat, text: str, filling: str) -> None:
+    """A file of some megabytes of spaces, as a damaged disk gives it, would keep a worker busy for
+    days."""
+    written = text.replace("…", filling * (60_000 // len(filling)))
+    begin = time.process_time()
+    assert len(records(written, form)) == 1
+    assert time.process_time() - begin < 3
+
+
+def test_an_entry_without_an_end_takes_no_more_memory_than_the_longest_one() -> None:
+    class Endless(io.BytesIO):
+        left = 3 * MAX_LINE_BYTES // 1_000
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.left -= 1
+            line = b"AB  - " + b"b" * 992 + b"\n"
+            return super().read() + line if self.left > 0 else b""
+
+    tracemalloc.start()
+    try:
+        [found] = READERS[InputFormat.RIS](
+            Endless(b"TY  - JOUR\nTI  - a\n"), about(InputFormat.RIS)
+        )
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.problem == TOO_LONG
+    assert most < 2 * MAX_LINE_BYTES
+
+
+@pytest.mark.parametrize("nested", ["{" * 3_000 + "深" + "}" * 3_000, r"\begin{a}" * 3_000])
+def test_an_entry_of_braces_in_braces_costs_no_other(nested: str) -> None:
+    text = f"@misc{{a, title={{甲}}}}\n@misc{{b, title={{{nested}}}}}\n@misc{{c, title={{丙}}}}\n"
+    first, deep, last = records(text, InputFormat.BIBTEX)
+    assert [one.values and one.values["title"] for one in (first, last)] == ["甲", "丙"]
+    assert (deep.line, deep.values) == (2, None)
+    assert "too many braces within each other" in deep.problem
 
 
 def test_entries_of_one_id_in_one_line_are_both_read() -> None:

@@ -75,8 +75,13 @@ _NAMES = {
 _PART = re.compile(r'"(?:[^"{}]|\{[^{}]*\})*"|\{(?:[^{}]|\{[^{}]*\})*\}|[^#\s"{}]+')
 """A part of a value that `#` joins: in quotation marks, in braces, or a number or abbreviation."""
 _MATHS = re.compile(r"((?<!\\)\$[^$]*\$)")
+_DASH = re.compile(r"(?<!\s)\s*-{2,3}\s*")
+_AND = re.compile(r"[{}]|(?<!\s)\s+and\s+", re.IGNORECASE)
 _RAW = re.compile(r"(?<!\\)[&%]")
 """Signs that LaTeX takes for its own and that files hold as themselves all the same."""
+
+
+_TOO_DEEP = "has too many braces within each other, or opens some that it does not close"
 
 
 @dataclass(slots=True)
@@ -143,8 +148,12 @@ def _records(first: int, text: str, strings: dict[str, str]) -> Iterator[Record]
                 item.key.lower(): _expanded(str(item.value), bare.get(item.key), strings)
                 for item in block.fields
             }
-            values = _values(block.entry_type.lower(), block.key, fields)
-            yield Record(first + place, values, excerpt=excerpt)
+            try:
+                values = _values(block.entry_type.lower(), block.key, fields)
+            except RecursionError:
+                yield Record(first + place, None, _TOO_DEEP, excerpt)
+            else:
+                yield Record(first + place, values, excerpt=excerpt)
         elif isinstance(block, String) and len(strings) < _STRINGS:
             enclosing = block.parser_metadata.get(_ENCLOSING)
             strings[block.key.lower()] = _expanded(str(block.value), enclosing, strings)
@@ -196,7 +205,7 @@ def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, A
     if "number" in fields:
         members["number" if kind in bibtex.NUMBERED else "issue"] = [_plain(fields["number"])]
     if "pages" in fields:
-        members["pages"] = [_plain(re.sub(r"\s*-{2,3}\s*", "-", fields["pages"]))]
+        members["pages"] = [_plain(_DASH.sub("-", fields["pages"]))]
     for ours, theirs in (("authors", "author"), ("editors", "editor")):
         members[ours] = [_plain(name) for name in _names(fields.get(theirs, ""))]
     words = _plain(fields.get("keywords", fields.get("keyword", "")))
@@ -237,7 +246,7 @@ def _plain(value: str) -> str:
 def _names(text: str) -> list[str]:
     """The names between ` and `, which braces protect."""
     names, depth, begin = [], 0, 0
-    for match in re.finditer(r"[{}]|\s+and\s+", text, re.IGNORECASE):
+    for match in _AND.finditer(text):
         sign = match[0]
         if sign in "{}":
             depth += 1 if sign == "{" else -1

@@ -14,10 +14,11 @@ Members = dict[str, list[str]]
 
 _SEPARATORS = re.compile(r"[;；\n]+")
 _WHICH = re.compile(
-    r"\s*\((?:[ep]-?)?(?:ISSN|ISBN|print|online|electronic|linking)\)\s*$", re.IGNORECASE
+    r"(?<!\s)\s*\((?:[ep]-?)?(?:ISSN|ISBN|print|online|electronic|linking)\)\s*$", re.IGNORECASE
 )
-"""What some programs write behind a number."""
-_AUTHOR = re.compile(r"\s*%A ")
+"""What some programs write behind a number. A pattern that begins with spaces is looked for at the
+first one of them only; else the time would grow with the square of their number."""
+_AUTHOR = re.compile(r"(?<!\s)\s*%A ")
 _RECORD_NUMBER = re.compile(r"\d{1,6}")
 """The number of a record in a library, which is shorter than those of catalogues."""
 

@@ -48,29 +48,46 @@ class Dialect:
 @dataclass(slots=True)
 class _Entry:
     line: int
-    values: Values = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     size: int = 0
     problem: str = ""
     blanks: int = 0
     """Number of blank lines since the last value, which belong to it only if it continues."""
+    _tags: list[tuple[str, list[str]]] = field(default_factory=list)
+    """The tags with the pieces of their values, which are joined at the end."""
 
     def add(self, text: str) -> None:
-        self.size += len(text) + 1
-        if sum(map(len, self.shown)) < EXCERPT_CHARS:
+        if self.size < EXCERPT_CHARS:
             self.shown.append(text)
+        self.size += len(text) + 1
         if self.size > MAX_LINE_BYTES:
             self.problem = self.problem or TOO_LONG
+            self._tags.clear()
+
+    def begin(self, tag: str, value: str) -> None:
+        """Adds a tag with its value. The values of an entry with a problem are not needed."""
+        if not self.problem:
+            self._tags.append((tag, [value] if value else []))
+            self.blanks = 0
+
+    def has(self, tag: str) -> bool:
+        """Whether the entry has a value of this tag."""
+        return any(tag == other for other, _ in self._tags)
 
     def go_on(self, text: str, joint: str) -> None:
         """Adds a line without a tag to the last value."""
         if not text.strip():
             self.blanks += 1
-        elif self.values and not self.problem:
-            tag, value = self.values[-1]
-            between = joint * (1 + self.blanks) if joint == "\n" else joint
-            self.values[-1] = (tag, f"{value}{between}{text.strip()}" if value else text.strip())
+        elif self._tags and not self.problem:
+            _, pieces = self._tags[-1]
+            if pieces:
+                pieces.append(joint * (1 + self.blanks) if joint == "\n" else joint)
+            pieces.append(text.strip())
             self.blanks = 0
+
+    @property
+    def values(self) -> Values:
+        return [(tag, "".join(pieces)) for tag, pieces in self._tags]
 
     @property
     def excerpt(self) -> str:
@@ -104,12 +121,11 @@ def tagged(stream: IO[bytes], dialect: Dialect) -> Iterator[Record]:
             continue
         entry.add(text)
         if match:
-            if tag == dialect.once and any(tag == other for other, _ in entry.values):
-                entry.problem = entry.problem or (
+            if tag == dialect.once and not entry.problem and entry.has(tag):
+                entry.problem = (
                     f"has a second title on line {number}: an entry in it lost its beginning"
                 )
-            entry.values.append((tag, match["value"].strip()))
-            entry.blanks = 0
+            entry.begin(tag, match["value"].strip())
         else:
             entry.go_on(text, dialect.joint)
     yield from _broken_off(entry, dialect, None)
