@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,7 +16,7 @@ from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import MAX_LINE_BYTES, BadInput, Record
 from services.indexer.intake.sniff import check_beginning
-from tests.indexer.planning import about
+from tests.indexer.planning import Case, about
 
 
 def read(kind: InputFormat, content: bytes) -> list[Record]:
@@ -47,6 +48,22 @@ def test_jsonl_keeps_line_numbers_over_blank_lines_and_a_byte_order_mark() -> No
 )
 def test_a_bad_line_is_one_problem_and_the_next_line_is_read(line: bytes, reason: str) -> None:
     check_bad_line(line, reason)
+
+
+@pytest.mark.parametrize("form", [InputFormat.JSONL, InputFormat.JSON])
+def test_an_integer_of_any_length_costs_its_own_object(tmp_path: Path, form: InputFormat) -> None:
+    """Python reads none of more than 4,300 digits."""
+    objects = ['{"id": "a", "title": "t", "n": ' + "9" * 5_000 + "}", '{"id": "b", "title": "t"}']
+    content = f"[{','.join(objects)}]" if form is InputFormat.JSON else "\n".join(objects)
+    case = Case(tmp_path, content.encode(), format=form)
+    assert [one.document.id for one in case.documents(case.plan())] == ["b"]
+    [rejected] = case.rejected()
+    assert (rejected.line, "beyond 64 bits" in rejected.reason) == (1, True)
+
+
+def test_a_deep_line_is_rejected_in_words() -> None:
+    [record] = read(InputFormat.JSONL, b'{"a": ' + b"[" * 5_000)
+    assert record.problem == "is not JSON: it is nested too deeply"
 
 
 def test_too_long_a_line_is_one_problem_and_the_next_line_is_read() -> None:

@@ -14,7 +14,7 @@ from services.indexer.intake.citations.tagged import Dialect, tagged
 from services.indexer.intake.delimited import delimited
 from services.indexer.intake.files import workbook
 from services.indexer.intake.files.whole import whole
-from services.indexer.intake.json_array import array
+from services.indexer.intake.json_array import array, integer
 from services.indexer.intake.record import (
     EXCERPT_CHARS,
     NOT_UTF8,
@@ -44,10 +44,13 @@ def jsonl(stream: IO[bytes], _: About) -> Iterator[Record]:
 def json_object(line: bytes) -> tuple[dict[str, Any] | None, str]:
     """The object of a line of JSON, or None and the reason why the line holds none."""
     try:
-        values = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        text = line.decode("utf-8")
+        values = json.loads(text, parse_constant=_no_constant, parse_int=integer)
     except UnicodeDecodeError:
         return None, NOT_UTF8
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return None, "is not JSON: it is nested too deeply"
+    except ValueError as error:
         return None, f"is not JSON: {error}"
     return (values, "") if isinstance(values, dict) else (None, "is not a JSON object")
 

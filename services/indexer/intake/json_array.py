@@ -10,7 +10,17 @@ from services.indexer.intake.record import EXCERPT_CHARS, MAX_LINE_BYTES, BadInp
 
 _BLOCK_BYTES = 1 << 16
 _SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
+_DIGITS = 4_000
+"""Most digits that are read of an integer; Python refuses to read 4,300. One of more than 19 is
+rejected in any case."""
+
+
+def integer(digits: str) -> int:
+    """An integer of JSON; of one with too many digits the beginning."""
+    return int(digits[:_DIGITS])
+
+
+_DECODER = json.JSONDecoder(parse_int=integer)
 
 
 def array(stream: IO[bytes]) -> Iterator[Record]:
