@@ -209,7 +209,7 @@ class JobBook:
         """Records the plan of a job, whose input is then removed."""
         await self._change(ledger, self.files.write_plan, ledger.manifest.id, plan)
         ledger.planned(plan)
-        await asyncio.to_thread(self.files.drop_input, ledger.manifest.id)
+        await asyncio.to_thread(self.files.drop_input, ledger.manifest.id, plan.token)
         self.touch()
 
     async def finish(self, ledger: JobLedger, part: PartKey, result: PartResult) -> None:

@@ -166,10 +166,15 @@ class JobFiles:
         """The documents of a part of a plan as an Arrow file. Raises NoSuchObject, Unavailable."""
         return self.store.read(self.part_key(job_id, token, part))
 
-    def drop_input(self, job_id: str) -> None:
-        """Removes the input of a planned job, whose parts hold all documents, and its vectors."""
+    def drop_input(self, job_id: str, token: str) -> None:
+        """Removes the input and the vectors of a job that was planned under this token, since the
+        parts hold all documents, and the parts of planners that were killed or came too late."""
         self.store.remove(self.input_key(job_id))
         self.store.remove(self.vectors_key(job_id))
+        plans = f"{_JOBS}/{job_id}/plans"
+        for other in self.store.names(plans):
+            if other != token:
+                self.store.remove(f"{plans}/{other}")
 
     def drop_parts(self, job_id: str, plan: Plan) -> None:
         """Removes the parts of a job that has nothing left to retry; rejected lines stay."""

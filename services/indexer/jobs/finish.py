@@ -129,7 +129,7 @@ class JobFinisher:
         )
         await self._finalise(ledger, end)
         if planner is not None:
-            await asyncio.to_thread(self._book.files.drop_input, manifest.id)
+            await asyncio.to_thread(self._book.files.drop_input, manifest.id, planner)
 
     async def _kept(self, manifest: JobManifest) -> int:
         """The number of documents that an unfinished job leaves in the collection, those of
@@ -157,10 +157,14 @@ class JobFinisher:
         await self._rebuilds.abandon(self.filled(manifest))
 
     async def _finalise(self, ledger: JobLedger, end: JobEnd) -> None:
-        """Records the end of a job, after which rows that workers stored are not needed."""
+        """Records the end of a job, after which rows that workers stored are not needed. What a
+        kill has left beside its plan is removed first."""
+        files, job = self._book.files, ledger.manifest.id
+        if ledger.plan is not None:
+            await asyncio.to_thread(files.drop_input, job, ledger.plan.token)
         await self._book.finalise(ledger, end)
         if ledger.manifest.mode is JobMode.IMPORT:
-            await asyncio.to_thread(self._book.files.drop_rows, ledger.manifest.id)
+            await asyncio.to_thread(files.drop_rows, job)
 
     async def _export(self, ledger: JobLedger) -> None:
         """Writes the collection's documents as the job's input, which is complete or absent."""
