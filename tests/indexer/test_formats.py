@@ -2,6 +2,9 @@
 
 import gzip
 import io
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +18,7 @@ from services.indexer.intake.compression import decompressed
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import MAX_LINE_BYTES, BadInput, Record
-from services.indexer.intake.sniff import check_beginning
+from services.indexer.intake.sniff import check_beginning, check_table
 from tests.indexer.planning import Case, about
 
 
@@ -75,6 +78,25 @@ def check_bad_line(line: bytes, reason: str) -> None:
     assert bad.values is None
     assert reason in bad.problem
     assert (good.line, good.values) == (2, {"id": "next"})
+
+
+@pytest.mark.parametrize("form", [InputFormat.CSV, InputFormat.TSV, InputFormat.PARQUET])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_table_of_many_columns_is_refused_at_once(form: InputFormat, again: bool) -> None:
+    """A matrix of genes has 20,000 of them; each name was once compared with every other one."""
+    names = ["id", "title", *(f"gene{number}" for number in range(30_000))] * (1 + again)
+    if form is InputFormat.PARQUET:
+        sink = io.BytesIO()
+        parquet.ParquetWriter(sink, pa.schema([(name, pa.string()) for name in names])).close()
+        check: Callable[[], object] = partial(check_table, sink, FieldMapping())
+    else:
+        header = form.delimiter.join(names).encode()
+        check = partial(check_beginning, header, form, FieldMapping())
+    begin = time.process_time()
+    with pytest.raises(InvalidRequest, match="twice" if again else "at most 64") as refusal:
+        check()
+    assert time.process_time() - begin < 3
+    assert len(refusal.value.detail) < 1_000
 
 
 def test_csv_with_quotes_newlines_and_empty_cells() -> None:

@@ -19,6 +19,7 @@ from services.indexer.intake.record import (
     TOO_LONG,
     BadInput,
     Record,
+    named_twice,
 )
 
 _HEADER_LINES = 20
@@ -64,12 +65,9 @@ def _read_header(lines: "Lines", delimiter: str) -> list[str]:
     header = [cell.strip() for cell in cells.done]
     while header and not header[-1]:
         header.pop()
-    named = [name for name in header if name]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
+    if twice := named_twice(header):
         raise BadInput(
-            f"The header names the column {', '.join(twice)} twice; every column needs its own"
-            " name."
+            f"The header names the column {twice} twice; every column needs its own name."
         )
     return header
 

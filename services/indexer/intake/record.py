@@ -1,6 +1,7 @@
 """The records that the readers of formats yield, and the error that they raise."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +16,8 @@ NOT_UTF8 = (
 )
 TOO_LONG = "is longer than 16 MiB"
 _BLOCK_BYTES = 1 << 16
+_SHOWN = 20
+"""Most columns that a message names."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -66,6 +69,14 @@ def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
             kept, cut = kept[:MAX_LINE_BYTES], True
     if kept or cut:
         yield number + 1, _first(number + 1, kept), cut
+
+
+def named_twice(names: Sequence[str]) -> str:
+    """The names that come more than once, the first of them and the number of others; empty if
+    there are none."""
+    twice = sorted(name for name, times in Counter(names).items() if name and times > 1)
+    others = f" and {len(twice) - _SHOWN:,} others" if len(twice) > _SHOWN else ""
+    return ", ".join(twice[:_SHOWN]) + others
 
 
 def excerpt(line: bytes) -> str:

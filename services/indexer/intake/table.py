@@ -10,7 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record
+from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record, named_twice
 
 _BATCH_ROWS = 256
 _EXACT_DIGITS = 15
@@ -141,9 +141,8 @@ def _names(schema: Any) -> list[str]:
             f"The column {names.index('') + 1} of the Parquet file has no name; name it or remove"
             " it."
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BadInput(f"The Parquet file has the column {', '.join(twice)} twice; rename one.")
+    if twice := named_twice(names):
+        raise BadInput(f"The Parquet file has the column {twice} twice; rename one.")
     return names
 
 

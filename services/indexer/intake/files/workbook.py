@@ -8,7 +8,7 @@ from services.indexer.intake.about import About
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.sandbox import SHEET_SECONDS, Sandbox
 from services.indexer.intake.files.whole import on_disk
-from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record
+from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record, named_twice
 
 
 def rows(stream: IO[bytes], about: About) -> Iterator[Record]:
@@ -29,9 +29,8 @@ def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
     except Unreadable as problem:
         raise BadInput(f"The workbook {problem}.") from None
     names = [str(name) for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise BadInput(f"The workbook has the column {', '.join(twice)} twice; rename one.")
+    if twice := named_twice(names):
+        raise BadInput(f"The workbook has the column {twice} twice; rename one.")
     return names
 
 
