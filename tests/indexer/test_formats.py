@@ -99,6 +99,15 @@ def test_a_table_of_many_columns_is_refused_at_once(form: InputFormat, again: bo
     assert len(refusal.value.detail) < 1_000
 
 
+def test_a_damaged_line_among_many_is_looked_at_at_once() -> None:
+    lines = [f"{number},中文标题".encode() for number in range(25_000)]
+    lines[10] = b"10,\xff\xfe"
+    begin = time.process_time()
+    recognised = check_beginning(b"id,title\n" + b"\n".join(lines), InputFormat.CSV, FieldMapping())
+    assert time.process_time() - begin < 3
+    assert recognised.charset is None  # It is UTF-8, and the line is rejected by itself.
+
+
 def test_csv_with_quotes_newlines_and_empty_cells() -> None:
     content = 'id,title,year\n1,"一,\n二",2015\n2,三,\n'.encode()
     assert [(record.line, record.values) for record in read(InputFormat.CSV, content)] == [

@@ -75,7 +75,7 @@ def likely_charset(plain: bytes) -> Charset | None:
     valid = [line for line in lines if _is_utf8(line)]
     if len(valid) == len(lines):
         return Charset.UTF8
-    text = b"\n".join(line for line in lines if line not in set(valid))
+    text = b"\n".join(line for line in lines if not _is_utf8(line))
     scores = {charset: _score(text, charset) for charset in _FREQUENT}
     best = max(scores, key=lambda charset: scores[charset])
     if scores[best] < _LIKELY:
