@@ -199,6 +199,26 @@ def test_fields_objects_are_merged_and_named_fields_chosen(tmp_path: Path) -> No
     assert item.document.fields == {"x": 2}
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"text": "文" * 19_000},
+        {"body": "文" * 10_000},
+        {"fields": {f"f{number}": "文" * 1_300 for number in range(15)}},
+        {"fields": {f"f{number}": ["文" * 40] * 30 for number in range(14)}},
+    ],
+    ids=lambda document: "-".join(document),
+)
+def test_large_documents_make_small_parts(tmp_path: Path, document: dict[str, Any]) -> None:
+    """The indexer holds the rows of several parts in memory at a time."""
+    lines = [{"id": f"{number}", "title": "题", **document} for number in range(400)]
+    case = Case(tmp_path, jsonl(lines), part_documents=1_000)
+    plan = case.plan()
+    assert plan.documents == 400, case.rejected()[:1]
+    # A document has 30 to 60 kB, and a part some megabytes.
+    assert max(plan.parts) <= 160
+
+
 def test_max_errors_stops_a_hopeless_file_early(tmp_path: Path) -> None:
     case = Case(tmp_path, b"bad\n" * 1000, max_errors=5)
     with pytest.raises(BadInput, match="More than 5 lines"):

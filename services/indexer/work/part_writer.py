@@ -65,5 +65,6 @@ class PartWriter:
 
 def _size(document: Content) -> int:
     """About how many bytes a document takes, its vectors left out."""
-    own = 3 * (len(document.title) + len(document.text)) + 256
+    fields = sum(len(name) + len(str(value)) for name, value in document.fields.items())
+    own = 3 * (len(document.title) + len(document.text) + fields) + 256
     return own + _BODY_WEIGHT * len(long_part(document))
