@@ -108,8 +108,10 @@ def _word_features(
     query: AnalysedQuery, title: str, text: str, analyzer: WordAnalyzer
 ) -> tuple[float, ...]:
     """How far a candidate has the words of a query: its features in the order of _OF_WORDS."""
-    bare_title = bare(analyzer.fold(title))
-    title, text = with_spellings(title, query.words), text and with_spellings(text, query.words)
+    folded = analyzer.fold(title)
+    bare_title = bare(folded)
+    title = with_spellings(title, folded, query.words)
+    text = text and with_spellings(text, analyzer.fold(text), query.words)
     total = max(sum(map(len, query.words)), 1)
     in_title = sum(len(word) for word in query.words if word in title)
     in_either = sum(len(word) for word in query.words if word in title or word in text)

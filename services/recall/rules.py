@@ -12,6 +12,7 @@ from itertools import combinations, islice, product
 
 from services.common.collection import Field, id_literal
 from services.common.text import WordAnalyzer
+from services.common.text.analyzer import compared
 from services.common.text.spellings import with_spellings
 from services.common.wire.recall import RulesOfQuery
 from services.recall.domain import Found
@@ -57,7 +58,9 @@ def fitting(said: Sequence[Saying], found: Found) -> str:
     if len(said) == 1:
         return said[0].text
     words = {word for one in said for word in one.words}
-    content = "\n".join(with_spellings(part, words) for part in (found.title, found.text))
+    content = "\n".join(
+        with_spellings(part, compared(part), words) for part in (found.title, found.text)
+    )
 
     def share(one: Saying) -> float:
         total = sum(map(len, one.words))

@@ -12,15 +12,15 @@ _LINE_END = re.compile(rf"[\r\n](?<=[{HAN}].)\s*(?=[{HAN}])", re.DOTALL)
 """A line end between two Chinese characters, where it says nothing."""
 
 
-def with_spellings(text: str, words: Iterable[str]) -> str:
-    """A text in the form in which texts are compared, and behind it, each on a line, those of the
-    words that it holds in another spelling only."""
-    folded = compared(text)
+def with_spellings(text: str, folded: str, words: Iterable[str]) -> str:
+    """A text as `compared` writes it, `folded`, and behind it, each on a line, those of the words
+    that it holds in another spelling only."""
     absent = [word for word in words if word not in folded]
     other = [word for word in absent if (way := spaced(word)) and way in folded]
     # Few texts are worth a second look, which takes as long as the first.
-    squeezed = folded.replace(" ", "")
-    if (maybe := [word for word in absent if word in squeezed]) and _LINE_END.search(text):
-        whole = compared(_LINE_END.sub("", text))
-        other += [word for word in maybe if word in whole]
-    return "\n".join((folded, *other))
+    if absent and _LINE_END.search(text):
+        squeezed = folded.replace(" ", "")
+        if maybe := [word for word in absent if word in squeezed]:
+            whole = compared(_LINE_END.sub("", text))
+            other += [word for word in maybe if word in whole]
+    return "\n".join((folded, *other)) if other else folded
