@@ -149,6 +149,11 @@ def test_the_passages_with_the_most_matches_come_in_reading_order() -> None:
     assert all(passage.startswith("…") and passage.endswith("…") for passage in passages)
 
 
+def test_passages_that_touch_are_one() -> None:
+    text = "水稻" + "甲" * PASSAGE_CHARS + "水稻" + "乙" * 20
+    assert marked("水稻", "", text)["text"] == [text.replace("水稻", "<em>水稻</em>")]
+
+
 def test_a_word_at_the_border_of_a_passage_stays_whole() -> None:
     text = "水稻" + "甲" * (PASSAGE_CHARS - 3) + "水稻" + "乙" * PASSAGE_CHARS
     passages = marked("水稻", "", text)["text"]

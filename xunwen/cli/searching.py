@@ -216,7 +216,7 @@ def _place(passage: PassagePlace, count: int | None) -> str:
 
 
 def _passage(hit: Hit, field: str) -> str:
-    return "…".join(hit.highlights.get(field, [])[:2])
+    return " ".join(hit.highlights.get(field, [])[:2])
 
 
 def _shortened(passage: str) -> str:

@@ -137,7 +137,8 @@ def _merged(matches: Iterable[Span]) -> list[Span]:
 
 
 def _windows(spans: Sequence[Span], matches: Sequence[Span], length: int) -> list[Span]:
-    """The passages with the most matches, in reading order; no match is cut at the end of one."""
+    """The passages with the most matches, in reading order; no match is cut at the end of one, and
+    passages that touch are one."""
     windows: list[Span] = []
     for start, end in spans:
         if windows and start < windows[-1][1]:
@@ -150,7 +151,7 @@ def _windows(spans: Sequence[Span], matches: Sequence[Span], length: int) -> lis
     def fewest_last(window: Span) -> int:
         return bisect_left(starts, window[0]) - bisect_left(starts, window[1])
 
-    return sorted(sorted(windows, key=fewest_last)[:MAX_PASSAGES])
+    return _merged(sorted(sorted(windows, key=fewest_last)[:MAX_PASSAGES]))
 
 
 def _marked(
