@@ -10,6 +10,7 @@ from training.cli.train import RECIPES, app
 from training.data.pairs import read_pairs
 from training.data.texts import read_documents
 from training.failures import DataInvalid, RecipeInvalid
+from training.objectives.corpus import CorpusRecipe
 from training.objectives.distil import DistilRecipe
 from training.objectives.inbatch import InbatchRecipe
 from training.objectives.pretrain import PretrainRecipe
@@ -34,6 +35,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "natural-ranker-forms": RankRecipe,
     "natural-ranker-small": RankRecipe,
     "natural-encoder-small": DistilRecipe,
+    "natural-encoder-corpus": CorpusRecipe,
     "chain-pretrain": PretrainRecipe,
     "chain-simcse": SimcseRecipe,
     "chain-inbatch": InbatchRecipe,
