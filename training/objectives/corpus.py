@@ -20,10 +20,9 @@ from paddle import Tensor
 from pydantic import Field
 
 from services.common.engine.predictor import FloatArray
+from training import durable
 from training.data.pairs import Pair
 from training.data.sources import NATURAL, PairFiles, PairSource, read_pair_source
-from training.failures import RecipeInvalid
-from training.networks.directory import load_encoder
 from training.networks.encoder import Encoder
 from training.networks.forward import forward
 from training.networks.tokenization import TextCodec
@@ -113,16 +112,7 @@ class CorpusObjective(NetworkObjective[Pair, CorpusRecipe]):
             exclude=recipe.exclude,
         )
         source = read_pair_source(files, recipe.per_epoch, recipe.validation)
-        paddle.seed(recipe.seed)
-        model = recipe.model
-        encoder = load_encoder(
-            model.source, dropout=model.dropout, layers=model.layers, pooling=model.pooling
-        )
-        if encoder.dimension != teacher.dimension:
-            raise RecipeInvalid(
-                f"the teacher's vectors have {teacher.dimension} dimensions, those of"
-                f" {model.source} {encoder.dimension}; start from a network of the same size"
-            )
+        encoder = teacher.student(recipe)
         documents = source.documents()
         vectors = _vectors(teacher, [*documents.values()], recipe.output)
         return cls(recipe, encoder, prepared(encoder, recipe), source, documents, vectors)
@@ -176,8 +166,6 @@ def _vectors(teacher: VectorTeacher, texts: Sequence[str], run: Path) -> FloatAr
         for start in range(0, len(texts), _AT_ONCE):
             log.info("making the vectors of %d documents: %d made", len(texts), start)
             blocks.append(teacher.documents(texts[start : start + _AT_ONCE]).numpy())
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, np.concatenate(blocks))
-        partial.replace(path)
+        durable.replace(path, lambda stream: np.save(stream, np.concatenate(blocks)))
     vectors: FloatArray = np.load(path)
     return vectors

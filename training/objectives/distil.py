@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import paddle
 from paddle import Tensor
 from pydantic import Field
 
 from training.data.pairs import texts_of
 from training.data.readers import Malformed, columns, read_lines
 from training.data.texts import held_back, read_documents
-from training.failures import RecipeInvalid
-from training.networks.directory import load_encoder
 from training.networks.encoder import Encoder
 from training.networks.forward import forward
 from training.networks.tokenization import TextCodec
@@ -78,16 +75,7 @@ class DistilObjective(NetworkObjective[TaughtText, DistilRecipe]):
         # The teacher is opened first, so that a wrong directory is named before the data are read.
         teacher = VectorTeacher.open(recipe.teacher)
         texts = _read(recipe)
-        paddle.seed(recipe.seed)
-        model = recipe.model
-        encoder = load_encoder(
-            model.source, dropout=model.dropout, layers=model.layers, pooling=model.pooling
-        )
-        if encoder.dimension != teacher.dimension:
-            raise RecipeInvalid(
-                f"the teacher's vectors have {teacher.dimension} dimensions, those of"
-                f" {model.source} {encoder.dimension}; start from a network of the same size"
-            )
+        encoder = teacher.student(recipe)
         return cls(recipe, encoder, prepared(encoder, recipe), texts, teacher)
 
     def length(self, example: TaughtText) -> int:

@@ -10,6 +10,10 @@ from paddle import Tensor
 
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
 from services.common.model_dir import ModelManifest
+from training.failures import RecipeInvalid
+from training.networks.directory import load_encoder
+from training.networks.encoder import Encoder as NetworkEncoder
+from training.run.recipe import Recipe
 
 _OPTIONS = PredictorOptions(precision="small")
 
@@ -54,6 +58,23 @@ class VectorTeacher:
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
         return self._encoder.dimension
+
+    def student(self, recipe: Recipe) -> NetworkEncoder:
+        """The encoder that a recipe starts from, to learn with these vectors.
+
+        Raises RecipeInvalid if its vectors have another dimension, and as `load_encoder` does.
+        """
+        paddle.seed(recipe.seed)
+        model = recipe.model
+        encoder = load_encoder(
+            model.source, dropout=model.dropout, layers=model.layers, pooling=model.pooling
+        )
+        if encoder.dimension != self.dimension:
+            raise RecipeInvalid(
+                f"the teacher's vectors have {self.dimension} dimensions, those of"
+                f" {model.source} {encoder.dimension}; start from a network of the same size"
+            )
+        return encoder
 
     def queries(self, queries: Sequence[str]) -> Tensor:
         """Unit vectors float32 [n, dimension] of queries. Raises ModelUnavailable."""
