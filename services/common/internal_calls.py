@@ -1,7 +1,7 @@
 """Tells the calls of other services from those of strangers."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 from starlette.datastructures import Headers
 
@@ -9,7 +9,7 @@ from services.common.foreign_pages import ForeignPages, is_loopback
 from services.common.request_context import INTERNAL_TOKEN_HEADER
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InternalCalls:
     """The check of a service that answers other services only.
 
@@ -17,13 +17,16 @@ class InternalCalls:
     """
 
     token: str | None
-    host: str
+    host: InitVar[str]
     """Address on which the service listens."""
+    _pages: ForeignPages = field(init=False)
+
+    def __post_init__(self, host: str) -> None:
+        self._pages = ForeignPages(is_loopback(host))
 
     def refuses(self, method: str, headers: Headers) -> bool:
         """Whether a call is none of another service."""
         if self.token is not None:
             offered = headers.get(INTERNAL_TOKEN_HEADER, "")
             return not hmac.compare_digest(offered.encode(), self.token.encode())
-        pages = ForeignPages(is_loopback(self.host))
-        return pages.renamed(headers) or pages.changes(method, headers)
+        return self._pages.renamed(headers) or self._pages.changes(method, headers)
