@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.text import WordAnalyzer
-from services.common.text.spellings import with_spellings
+from services.common.text.spellings import held_share, with_spellings
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
@@ -112,13 +112,11 @@ def _word_features(
     bare_title = bare(folded)
     title = with_spellings(title, folded, query.words)
     text = text and with_spellings(text, analyzer.fold(text), query.words)
-    total = max(sum(map(len, query.words)), 1)
-    in_title = sum(len(word) for word in query.words if word in title)
-    in_either = sum(len(word) for word in query.words if word in title or word in text)
-    in_a_row = sum(pair in title or pair in text for pair in query.pairs)
+    content = f"{title}\n{text}"
+    in_a_row = sum(pair in content for pair in query.pairs)
     return (
-        in_title / total,
-        in_either / total,
+        held_share(query.words, title),
+        held_share(query.words, content),
         _match(query.folded, bare_title),
         _share(query.pairs, bare_title),
         in_a_row / max(len(query.pairs), 1),

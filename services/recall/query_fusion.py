@@ -16,7 +16,7 @@ from services.common.blend import FittedWeights
 from services.common.errors import ModelInvalid
 from services.common.text import WordAnalyzer
 from services.common.text.analyzer import compared
-from services.common.text.spellings import with_spellings
+from services.common.text.spellings import held_share, with_spellings
 from services.recall.domain import Found
 
 Evidence = npt.NDArray[np.float64]
@@ -98,8 +98,7 @@ def _coverage(words: Sequence[str], found: Found) -> float:
     """Share of the characters of words that stand in title or text, words weighed by length."""
     parts = (found.title, found.text[:_TEXT_CHARS])
     content = "\n".join(with_spellings(part, compared(part), words) for part in parts)
-    total = sum(map(len, words))
-    return sum(len(word) for word in words if word in content) / total if total else 0.0
+    return held_share(words, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from itertools import combinations, islice, product
 from services.common.collection import Field, id_literal
 from services.common.text import WordAnalyzer
 from services.common.text.analyzer import compared
-from services.common.text.spellings import with_spellings
+from services.common.text.spellings import held_share, with_spellings
 from services.common.wire.recall import RulesOfQuery
 from services.recall.domain import Found
 from services.recall.fusion import Fused
@@ -61,12 +61,7 @@ def fitting(said: Sequence[Saying], found: Found) -> str:
     content = "\n".join(
         with_spellings(part, compared(part), words) for part in (found.title, found.text)
     )
-
-    def share(one: Saying) -> float:
-        total = sum(map(len, one.words))
-        return sum(len(word) for word in one.words if word in content) / max(total, 1)
-
-    return max(said, key=share).text
+    return max(said, key=lambda one: held_share(one.words, content)).text
 
 
 def unhidden(expression: str, hidden: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""Words of a query that a text holds in another spelling: a quantity with a space before its unit,
-and a Chinese word that a line end divides."""
+"""Words of a query that a text holds, also in another spelling: a quantity with a space before its
+unit, and a Chinese word that a line end divides."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from services.common.text.analyzer import compared
 from services.common.text.expressions import spaced
@@ -24,3 +24,10 @@ def with_spellings(text: str, folded: str, words: Iterable[str]) -> str:
             whole = compared(_LINE_END.sub("", text))
             other += [word for word in maybe if word in whole]
     return "\n".join((folded, *other)) if other else folded
+
+
+def held_share(words: Collection[str], content: str) -> float:
+    """The share of the characters of words that stand in a content, words weighed by length; 0
+    without words. The content is as `with_spellings` writes it."""
+    total = sum(map(len, words))
+    return sum(len(word) for word in words if word in content) / total if total else 0.0
