@@ -152,8 +152,8 @@ def _rise(edges: Sequence[Edge]) -> bool:
 
 
 def _grouped(column: FieldColumn, rows: Rows) -> tuple[Places, Places, Places]:
-    """Of each group, in order: the place of its first document, the code of its value, below 0
-    where it has none, and the number of its documents.
+    """The places of the first document of each group, in order, with the codes of the groups'
+    values and the numbers of their documents. The code of a group without a value is below 0.
 
     A list belongs to the group of its first value; a document without the field is alone.
     """
