@@ -18,7 +18,7 @@ from training.export.parity import PROBE
 from training.failures import RecipeInvalid
 from training.networks.directory import load_codec, load_encoder
 from training.networks.forward import forward
-from training.objectives.corpus import WHOLE, CorpusObjective, CorpusRecipe
+from training.objectives.corpus import PARTS, CorpusObjective, CorpusRecipe
 from training.run.recipe import ModelSettings, OptimizerSettings
 from training.run.trainer import train
 
@@ -86,7 +86,7 @@ def test_queries_find_their_documents_among_vectors_that_stay(
     objective = CorpusObjective.build(recipe)
     first = objective.examples(np.random.default_rng(0))
     assert {pair.query for pair in first} > QUERIES.keys()
-    assert {pair.group for pair in first} <= WHOLE
+    assert not {pair.group for pair in first} & PARTS
 
     documents = {
         pair.key: pair.title for pair in first if pair.group in ("natural", "keywords-abstract")
@@ -129,6 +129,34 @@ def test_documents_that_are_like_the_answer_are_no_negatives(
     for alike, kept in ((0.999, [0, 1, 2]), (0.9, [0, 2])):
         expected = np.log(np.exp(logits[kept]).sum()) - logits[0]
         assert loss(alike) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_pairs_and_passages_are_documents_of_the_corpus(
+    ernie: Path, teacher: Path, tmp_path: Path
+) -> None:
+    """Every pair of an epoch is found by its row, whose vector is that of its document."""
+    pairs, passages = tmp_path / "pairs.tsv", tmp_path / "passages.jsonl"
+    pairs.write_text("怎样种水稻\t水稻的种法\n谁写了红楼梦\t红楼梦的作者是谁\n", "utf-8")
+    passages.write_text('{"id": "passage-1", "text": "长城在北方。它是古人修建的。"}\n', "utf-8")
+    recipe = recipe_of(tmp_path, ernie, teacher)
+    questions = tmp_path / "queries.tsv"
+    questions.write_text(questions.read_text("utf-8") + "people\t谁修了墙\tpassage-1\n", "utf-8")
+    more = {
+        "general_pairs": (pairs,),
+        "abstracts": (*recipe.abstracts, passages),
+        "per_epoch": {"pairs": 1},
+    }
+    objective = CorpusObjective.build(recipe.model_copy(update=more))
+    found = objective.examples(np.random.default_rng(0))
+    groups = [pair.group for pair in found]
+    assert groups.count("pairs") == 1
+    assert "谁修了墙" in {pair.query for pair in found}
+    assert objective.vectors.shape == (33, 32)
+    stay = open_encoder(teacher, PredictorOptions(threads=1, precision="fp32"))
+    (pair,) = (pair for pair in found if pair.group == "pairs")
+    likeness = objective.vectors @ stay.encode([pair.title, "长城在北方。它是古人修建的。"]).T
+    assert likeness.max(axis=0) == pytest.approx(1, abs=1e-3)
+    assert np.isfinite(float(objective.loss([*found], np.random.default_rng(0))[0]))
 
 
 def test_a_run_that_goes_on_finds_the_vectors_that_it_made(

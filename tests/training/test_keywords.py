@@ -58,3 +58,12 @@ def test_other_keywords_are_a_malformed_line(
     rows = read_abstracts([_file(tmp_path, ["推广"], given)], frozenset())
     assert [row["id"] for row in rows] == ["0"]
     assert "1 read, 1 malformed (line 2: 'keywords' is neither a list of texts nor" in caplog.text
+
+
+def test_the_text_of_a_document_is_its_abstract(tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": _ABSTRACT}) + "\n", "utf-8")
+    (row,) = read_abstracts([path], frozenset())
+    assert row["abstract"] == _ABSTRACT
+    (document,) = read_pair_source(PairFiles(abstracts=(path,)), {}, 0.0).documents().values()
+    assert document == _ABSTRACT

@@ -23,7 +23,7 @@ from training.data.pairs import (
 )
 from training.data.readers import columns, read_lines
 from training.data.splits import held_out_query
-from training.data.texts import held_back, read_abstracts, read_rows
+from training.data.texts import document_text, held_back, read_abstracts, read_rows
 from training.failures import DataInvalid, RecipeInvalid
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,10 @@ class PairSource:
         return texts | {row["id"]: row["title"] for row in self.titles}
 
     def documents(self) -> dict[str, str]:
-        """The text of each document by its id: its title, a line break and its abstract, or the
-        only one that it has."""
-        return {row["id"]: _document(row) for row in [*self.abstracts, *self.titles]}
+        """The text of each document by its id, and of those of pairs by the key of the pair: title,
+        a line break and abstract, or the only one that there is."""
+        texts = {row["id"]: document_text(row) for row in [*self.abstracts, *self.titles]}
+        return texts | {pair.key: pair.title for pair in self.fixed}
 
 
 class StreamedPairs:
@@ -164,7 +165,7 @@ def _natural_pairs(
 ) -> list[Pair]:
     """The pairs of a file of `kind<TAB>query<TAB>id` lines: the query with the text of the document
     that the id names. Raises DataInvalid if no id names one."""
-    texts = {row["id"]: _document(row) for row in rows}
+    texts = {row["id"]: document_text(row) for row in rows}
     lines, _ = read_lines(path, columns(3, 3))
     named = (Pair(query, texts[key], key, NATURAL) for _, query, key in lines if key in texts)
     pairs = [pair for pair in named if not shows_paper(pair, held_out)]
@@ -179,7 +180,3 @@ def _natural_pairs(
             len(lines) - len(pairs),
         )
     return pairs
-
-
-def _document(row: Mapping[str, Any]) -> str:
-    return f"{row.get('title') or ''}\n{row.get('abstract') or ''}".strip()

@@ -105,13 +105,19 @@ def read_rows(paths: Iterable[Path], member: str, held_out: frozenset[str]) -> l
 
 def read_abstracts(paths: Iterable[Path], held_out: frozenset[str]) -> list[dict[str, Any]]:
     """The jsonl rows with `id`, `abstract` and a list of `keywords`, which is empty if there are
-    none, without held-out papers. Raises DataInvalid."""
+    none, without held-out papers. The abstract of a document is its `text`. Raises DataInvalid."""
     return _own_rows(paths, _abstract, held_out)
 
 
 def _abstract(line: str) -> dict[str, Any]:
-    row = record("id", "abstract")(line)
-    return row | {"keywords": listed_keywords(row.get("keywords") or [])}
+    row = record("id")(line)
+    abstract = _text_of(row)
+    if not abstract:
+        raise Malformed("neither text nor abstract holds text")
+    return row | {
+        "abstract": abstract,
+        "keywords": listed_keywords(row.get("keywords") or []),
+    }
 
 
 def listed_keywords(given: object) -> list[str]:
@@ -151,10 +157,19 @@ def read_documents(
 
 def _document(line: str) -> tuple[str, str]:
     row = record("id")(line)
-    title, text = _text(row, "title"), _text(row, "text") or _text(row, "abstract")
-    if not title and not text:
+    document = document_text(row)
+    if not document:
         raise Malformed("none of title, text, abstract holds text")
-    return row["id"], f"{title}\n{text}".strip()
+    return row["id"], document
+
+
+def document_text(row: Mapping[str, Any]) -> str:
+    """The title of a row, a line break and its text or abstract, or the only one that it has."""
+    return f"{_text(row, 'title')}\n{_text_of(row)}".strip()
+
+
+def _text_of(row: Mapping[str, Any]) -> str:
+    return _text(row, "text") or _text(row, "abstract")
 
 
 def _held(text: str, held_out: frozenset[str]) -> bool:
@@ -162,6 +177,6 @@ def _held(text: str, held_out: frozenset[str]) -> bool:
     return not held_out.isdisjoint({normal(title), normal(rest), normal(text)})
 
 
-def _text(row: dict[str, Any], name: str) -> str:
+def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     return value.strip() if isinstance(value, str) else ""

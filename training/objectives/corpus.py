@@ -22,7 +22,7 @@ from pydantic import Field
 from services.common.engine.predictor import FloatArray
 from training import durable
 from training.data.pairs import Pair
-from training.data.sources import NATURAL, PairFiles, PairSource, read_pair_source
+from training.data.sources import PairFiles, PairSource, read_pair_source
 from training.networks.encoder import Encoder
 from training.networks.forward import forward
 from training.networks.tokenization import TextCodec
@@ -38,17 +38,8 @@ from training.run.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-WHOLE = frozenset(
-    {
-        NATURAL,
-        "titles",
-        "keywords-abstract",
-        "terms-abstract",
-        "title-abstract",
-        "sentence-abstract",
-    }
-)
-"""Groups of the pairs whose query a whole document answers; parts of one answer the others."""
+PARTS = frozenset({"sentence-title", "terms-title", "sentence-keywords", "sentence-sentence"})
+"""Groups of the pairs whose query only a part of a document answers."""
 _AT_ONCE = 500
 """Number of documents whose vectors are made between two lines of the log."""
 
@@ -58,8 +49,12 @@ class CorpusRecipe(Recipe):
     """Model directory of the encoder that makes the vectors of the documents, as in service."""
     natural: tuple[Path, ...] = ()
     """`kind<TAB>query<TAB>id` files: queries written for a document of `abstracts` or `titles`."""
+    general_pairs: tuple[Path, ...] = ()
+    """`query<TAB>title` files: the title is a document. Only pairs on the training side of the
+    evaluation split are used."""
     abstracts: tuple[Path, ...] = ()
-    """jsonl with `id` and `abstract`: documents, of which queries are also made each epoch."""
+    """jsonl with `id` and `abstract` or `text`: documents, of which queries are also made each
+    epoch."""
     titles: tuple[Path, ...] = ()
     """jsonl with `id` and `title`: documents, of which queries are also made each epoch."""
     exclude: tuple[Path, ...] = ()
@@ -106,6 +101,7 @@ class CorpusObjective(NetworkObjective[Pair, CorpusRecipe]):
         # The teacher is opened first, so that a wrong directory is named before the data are read.
         teacher = VectorTeacher.open(recipe.teacher)
         files = PairFiles(
+            general_pairs=recipe.general_pairs,
             natural=recipe.natural,
             abstracts=recipe.abstracts,
             titles=recipe.titles,
@@ -152,7 +148,7 @@ class CorpusObjective(NetworkObjective[Pair, CorpusRecipe]):
 
 
 def _whole(pairs: Iterable[Pair]) -> list[Pair]:
-    return [pair for pair in pairs if pair.group in WHOLE]
+    return [pair for pair in pairs if pair.group not in PARTS]
 
 
 def _vectors(teacher: VectorTeacher, texts: Sequence[str], run: Path) -> FloatArray:

@@ -46,7 +46,8 @@ class InbatchRecipe(Recipe):
     natural: tuple[Path, ...] = ()
     """`kind<TAB>query<TAB>id` files: queries written for a document of `abstracts` or `titles`."""
     abstracts: tuple[Path, ...] = ()
-    """jsonl with `id` and `abstract`: pairs are made of its sentences and key terms each epoch."""
+    """jsonl with `id` and `abstract` or `text`: pairs are made of its sentences and key terms each
+    epoch."""
     titles: tuple[Path, ...] = ()
     """jsonl with `id` and `title`: pairs of key terms and title are made each epoch."""
     exclude: tuple[Path, ...] = ()
