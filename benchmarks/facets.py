@@ -27,13 +27,13 @@ import numpy as np
 from redis.asyncio import Redis
 
 from benchmarks.growth import documents as papers
+from services.common.calls.client import ServiceClient
 from services.common.collection import PhysicalName
 from services.common.documents import Document
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.versions import new_version
 from services.gateway.cache.levels import AnswerCache

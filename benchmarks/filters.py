@@ -22,11 +22,11 @@ import numpy as np
 
 from services.common.collection import PhysicalName
 from services.common.documents import Content
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.columns import columns_of
+from services.common.fields.types import FieldKind, FieldType
 from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
-from services.common.typed_columns import columns_of
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row, Vector

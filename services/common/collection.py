@@ -15,8 +15,8 @@ from typing import Any
 
 from services.common.documents import MAX_ID_BYTES, MAX_TITLE_BYTES, Content
 from services.common.errors import InvalidRequest
+from services.common.fields.values import readable
 from services.common.patterns import explained
-from services.common.values import readable
 
 _NAMES = (
     "starts with a letter and has at most 48 lower-case letters and digits, with single"

@@ -19,10 +19,10 @@ from pydantic import (
 )
 
 from services.common.errors import InvalidRequest
-from services.common.field_names import RULE, is_field_name
-from services.common.field_types import FieldType, typed, weight_of
+from services.common.fields.names import RULE, is_field_name
+from services.common.fields.types import FieldType, typed, weight_of
+from services.common.fields.values import FieldValue, Scalar, checked_text, storable
 from services.common.paths import DOT_SEGMENTS
-from services.common.values import FieldValue, Scalar, checked_text, storable
 
 __all__ = [
     "Content",

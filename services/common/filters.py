@@ -13,7 +13,7 @@ Engines differ in what they can negate: the embedded Milvus has no `not` at all,
 agrees with another about missing fields. Therefore each row carries *facets*, a JSON object that
 `facets` makes of the metadata, and every negation is pushed down to a `!=` on a facet, which all
 engines answer alike: an absent facet differs from every value. A field with a declared type may
-have a column of its own (`services.common.typed_columns`), which is compared instead.
+have a column of its own (`services.common.fields.columns`), which is compared instead.
 
 A string of a user reaches the expression language only as an operand, written as a literal in
 which every character that could end it is escaped. Names are checked against a pattern and travel
@@ -27,16 +27,16 @@ from typing import Any
 
 from services.common.collection import Field
 from services.common.errors import Conflict, InvalidFilter
-from services.common.field_names import RULE, is_field_name
-from services.common.operands import COMPARISONS, check_bounds, check_value, kind_of
-from services.common.typed_columns import (
+from services.common.fields.columns import (
     NO_NUMBER,
     NO_TEXT,
     NUMBER,
     operand_column,
     partition_column,
 )
-from services.common.values import MIN_INTEGER
+from services.common.fields.names import RULE, is_field_name
+from services.common.fields.operands import COMPARISONS, check_bounds, check_value, kind_of
+from services.common.fields.values import MIN_INTEGER
 
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10

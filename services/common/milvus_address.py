@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from services.common.proxies import asks_proxies
+from services.common.calls.proxies import asks_proxies
 from services.common.settings import ServiceSettings, ServiceUrl
 
 _CHANNEL_OPTIONS = {

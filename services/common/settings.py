@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from services.common.http_addresses import is_http_address
+from services.common.calls.addresses import is_http_address
 
 
 def _service_url(given: str) -> str:

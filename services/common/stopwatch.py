@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.common.tracing import span
+from services.common.telemetry.tracing import span
 from services.common.wire.stages import Stage
 
 

@@ -9,10 +9,10 @@ if __name__ == "__main__":
 
 from fastapi import FastAPI
 
-from services.common.app import start
 from services.common.errors import StartFailed, Unavailable
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
+from services.common.server.app import start
 from services.gateway.access.keystore import KeyStore
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings

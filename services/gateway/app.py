@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from services.common.app import Resources, create_service_app
-from services.common.foreign_pages import ForeignPages, is_loopback
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
+from services.common.server.app import Resources, create_service_app
+from services.common.server.foreign_pages import ForeignPages, is_loopback
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.described_keys import describe_keys
 from services.gateway.access.doorkeeper import Doorkeeper

@@ -5,8 +5,8 @@ import re
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.common.foreign_pages import is_loopback
-from services.common.redis_address import CacheRedisUrl, StateRedisUrl
+from services.common.redis.address import CacheRedisUrl, StateRedisUrl
+from services.common.server.foreign_pages import is_loopback
 from services.common.settings import HeaderSecret, ServiceSettings, ServiceUrl, TextList
 
 MIB = 1024 * 1024

@@ -8,9 +8,9 @@ if __name__ == "__main__":
 
 from fastapi import FastAPI
 
-from services.common.app import start
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
+from services.common.server.app import start
 from services.common.settings import read_settings
 from services.common.text import Analyzers
 from services.indexer.app import create_app

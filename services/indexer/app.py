@@ -10,16 +10,16 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.app import Resources, create_service_app
+from services.common.calls.client import ServiceClient
 from services.common.ending import ended
 from services.common.errors import QueueUnavailable, Unavailable
-from services.common.internal_calls import InternalCalls
 from services.common.milvus import milvus_connection
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
-from services.common.redis_address import RedisAddress, RedisKind
-from services.common.redis_client import opened_redis
-from services.common.service_client import ServiceClient
+from services.common.redis.address import RedisAddress, RedisKind
+from services.common.redis.client import opened_redis
+from services.common.server.app import Resources, create_service_app
+from services.common.server.internal_calls import InternalCalls
 from services.common.text import Analyzers
 from services.indexer.api import (
     collections,

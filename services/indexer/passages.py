@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from services.common.documents import Content, has_body, long_part
-from services.common.field_types import FieldType, weight_of
+from services.common.fields.types import FieldType, weight_of
 from services.common.model_dir import ModelManifest
 from services.common.text import WordAnalyzer
 from services.common.text.passages import OVERLAP_BYTES, SIZE_BYTES, Span, passages

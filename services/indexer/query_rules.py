@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from services.common.errors import Conflict, InvalidRequest, QueueUnavailable
-from services.common.redis_client import FAILURES
+from services.common.redis.client import FAILURES
 from services.common.text.analyzer import compared
 from services.common.wire.query_rules import (
     QueryRules,

@@ -14,9 +14,9 @@ from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
 from services.common.errors import QueueUnavailable
-from services.common.redis_address import RedisAddress, RedisKind
-from services.common.redis_client import FAILURES
-from services.common.tracing import carry, span
+from services.common.redis.address import RedisAddress, RedisKind
+from services.common.redis.client import FAILURES
+from services.common.telemetry.tracing import carry, span
 from services.indexer.broker import use_transports
 
 PLAN_TASK = "xunwen.index.plan"

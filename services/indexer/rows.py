@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from services.common.documents import Content, lexical_source, repeated_sources
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldType, weight_of
+from services.common.fields.types import FieldType, weight_of
 from services.common.text import WordAnalyzer, index_text
 from services.common.text.analyzer import MAX_INDEX_BYTES
 from services.indexer import passages

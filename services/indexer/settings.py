@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.milvus_address import MilvusSettings
 from services.common.objects import StorageUrl
 from services.common.precision import WantedPrecision
-from services.common.redis_address import StateRedisUrl
+from services.common.redis.address import StateRedisUrl
 from services.common.settings import OptionalServiceUrl, PathList, ServiceUrl, TextList
 from services.common.wire.golden import MAX_GOLDEN
 from services.indexer.index.choice import IndexChoice, IndexKind

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.common.calls.client import ServiceClient
 from services.common.documents import BYTES, Content, lead, typed_document
 from services.common.errors import (
     Conflict,
@@ -14,9 +15,8 @@ from services.common.errors import (
     PayloadTooLarge,
     ServiceUnavailable,
 )
-from services.common.field_types import FieldType
+from services.common.fields.types import FieldType
 from services.common.model_dir.encoders import EncoderDirectory
-from services.common.service_client import ServiceClient
 from services.common.wire.contents import DocumentPatch
 from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.indexer.index.writer import IndexWriter, OtherEncoders

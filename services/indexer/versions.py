@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from redis.asyncio import Redis
 
 from services.common.errors import QueueUnavailable
-from services.common.redis_client import FAILURES, fault
+from services.common.redis.client import FAILURES, fault
 from services.common.versions import new_version, version_key
 from services.common.wire.query_rules import rules_key, rules_version_key
 

@@ -26,15 +26,15 @@ from prometheus_client import CollectorRegistry, Histogram
 from services.common.engine import PredictorOptions, open_described
 from services.common.engine.metrics import EngineMetrics
 from services.common.errors import SearchError, StartFailed
-from services.common.garbage import set_apart
-from services.common.listening import listener
-from services.common.logs import configure_logs
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.objects import ObjectStoreSettings
-from services.common.redis_address import RedisAddress
+from services.common.redis.address import RedisAddress
+from services.common.server.garbage import set_apart
+from services.common.server.listening import listener
 from services.common.settings import read_settings
+from services.common.telemetry.logs import configure_logs
+from services.common.telemetry.tracing import span, tracing
 from services.common.text import Analyzers
-from services.common.tracing import span, tracing
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.intake.files.ocr import fault
 from services.indexer.jobs.files import JobFiles

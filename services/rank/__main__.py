@@ -8,8 +8,8 @@ if __name__ == "__main__":
 
 from fastapi import FastAPI
 
-from services.common.app import start
 from services.common.engine import open_ranker
+from services.common.server.app import start
 from services.rank.app import create_app
 from services.rank.settings import RankSettings
 

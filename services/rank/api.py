@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from services.common.model_dir import Untitled
-from services.common.resources import DeadlineDep, opened
+from services.common.server.resources import DeadlineDep, opened
 from services.common.wire.encode import ModelInfo
 from services.common.wire.rank import RankRequest, RankResponse, RerankRequest, RerankResponse
 from services.rank.blend import probability

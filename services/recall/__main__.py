@@ -8,9 +8,9 @@ if __name__ == "__main__":
 
 from fastapi import FastAPI
 
-from services.common.app import start
 from services.common.engine import open_described
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.server.app import start
 from services.common.text import Analyzers
 from services.recall.app import create_app
 from services.recall.settings import RecallSettings

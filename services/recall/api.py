@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from services.common.errors import CollectionNotFound
 from services.common.milvus import Missing
-from services.common.resources import DeadlineDep, opened
+from services.common.server.resources import DeadlineDep, opened
 from services.common.wire.arrange import (
     Arranged,
     ArrangeRequest,

@@ -9,13 +9,13 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
-from services.common.abandoned import DropAbandoned
-from services.common.app import Resources, create_service_app
 from services.common.blend import FittedWeights, read_weights
 from services.common.engine import Encoder
 from services.common.engine.metrics import EngineMetrics
-from services.common.internal_calls import InternalCalls
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.server.abandoned import DropAbandoned
+from services.common.server.app import Resources, create_service_app
+from services.common.server.internal_calls import InternalCalls
 from services.common.text import Analyzers
 from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import router

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import InvalidRequest
-from services.common.values import Scalar
+from services.common.fields.values import Scalar
 from services.common.wire.arrange import Arranged, ArrangeOptions, Group, SortKey
 from services.common.wire.facets import Edge, Facet, FacetRange, FacetValue, FacetWanted
 from services.recall.columns import NUMBER, FieldColumn, Rows, kind_of

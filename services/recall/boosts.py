@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import InvalidRequest, SearchError
+from services.common.fields.values import Scalar
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
-from services.common.values import Scalar
 from services.common.wire.boosts import Boost
 from services.common.wire.rank import SCALED_BY
 from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of

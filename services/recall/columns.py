@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.common.values import Scalar
+from services.common.fields.values import Scalar
 from services.recall.domain import Key
 
 Rows = npt.NDArray[np.int64]

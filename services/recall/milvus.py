@@ -18,6 +18,8 @@ from services.common.collection import (
 )
 from services.common.documents import Content
 from services.common.errors import CollectionNotFound, IndexUnavailable
+from services.common.fields.columns import typed_columns
+from services.common.fields.values import readable, texts_of
 from services.common.milvus import (
     MilvusAddress,
     MilvusConnection,
@@ -28,8 +30,6 @@ from services.common.milvus import (
 from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
-from services.common.typed_columns import typed_columns
-from services.common.values import readable, texts_of
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.contents import KeptContents, ReadAhead

@@ -13,7 +13,7 @@ from services.common.milvus import MilvusConnection, NoAnswerInTime, NoWords, ra
 from services.common.milvus.keyed import KeyedRows
 from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
-from services.common.tracing import span
+from services.common.telemetry.tracing import span
 
 _KEY_COLUMNS = frozenset({Field.ID, Field.VERSION})
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from pydantic_settings import SettingsConfigDict
 from starlette.types import Receive, Scope, Send
 
-from services.common.app import create_service_app, serve
+from services.common.calls.client import ServiceClient
 from services.common.errors import NotFound
-from services.common.service_client import ServiceClient
+from services.common.server.app import create_service_app, serve
 from services.common.settings import ServiceSettings, read_settings
 from services.common.stopwatch import Stopwatch
 

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 
-from services.common.abandoned import DropAbandoned
-from services.common.connection import connection
-from services.common.listening import bind
+from services.common.server.abandoned import DropAbandoned
+from services.common.server.connection import connection
+from services.common.server.listening import bind
 
 
 class Said(BaseModel):

@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from starlette.types import Message
 
-from services.common.app import create_service_app
 from services.common.errors import IndexUnavailable
-from services.common.internal_calls import InternalCalls
-from services.common.listening import bind
 from services.common.request_context import Deadline, deadline_var
+from services.common.server.app import create_service_app
+from services.common.server.internal_calls import InternalCalls
+from services.common.server.listening import bind
 
 
 class Body(BaseModel):

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from services.common.request_heads import MAX_HEAD_BYTES
+from services.common.server.request_heads import MAX_HEAD_BYTES
 from tests.common.running import small_service
 from tests.waiting import eventually
 

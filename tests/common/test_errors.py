@@ -9,6 +9,7 @@ import pytest
 
 import services
 from services.common import errors
+from services.common.calls.reported import reported_error
 from services.common.errors import InvalidRequest, SearchError, Unavailable
 from services.common.milvus.failures import (
     Missing,
@@ -17,8 +18,7 @@ from services.common.milvus.failures import (
     NotLoaded,
     NoWords,
 )
-from services.common.problem import problem_response
-from services.common.reported import reported_error
+from services.common.server.problem import problem_response
 from services.gateway.search.cascade import IndexReplaced
 from services.indexer.index.writer import OtherEncoders
 

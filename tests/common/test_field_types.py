@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.common.documents import BYTES, Content, lexical_source, repeated_sources
-from services.common.field_types import MEMBERS, FieldKind, FieldType, typed
-from services.common.filters import compile_filter
-from services.common.typed_columns import (
+from services.common.fields.columns import (
     NO_NUMBER,
     NO_TEXT,
     NUMBER,
@@ -20,6 +18,8 @@ from services.common.typed_columns import (
     columns_of,
     typed_values,
 )
+from services.common.fields.types import MEMBERS, FieldKind, FieldType, typed
+from services.common.filters import compile_filter
 from services.common.wire.collections import DeclaredFields
 
 

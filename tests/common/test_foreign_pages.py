@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from services.common.foreign_pages import ForeignPages, is_loopback
+from services.common.server.foreign_pages import ForeignPages, is_loopback
 
 LOCAL = ForeignPages(loopback=True, origins=frozenset({"https://library.example"}))
 OPEN = ForeignPages(loopback=False)

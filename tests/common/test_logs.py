@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.common.logs import configure_logs
+from services.common.telemetry.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)

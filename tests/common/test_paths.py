@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.calls.client import ServiceClient
 from services.common.documents import check_id
 from services.common.errors import InvalidRequest
 from services.common.paths import segment
-from services.common.service_client import ServiceClient
 from tests.ids import NASTY
 
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from services.common.calls.proxies import asks_proxies
 from services.common.engine.remote import Endpoint, RemoteModel, RemotePredictor, RemoteText
 from services.common.milvus import MilvusAddress, milvus_connection
-from services.common.proxies import asks_proxies
 from services.indexer.work.client import IndexerClient
 from tests.client.scripted import scripted_gateway
 from tests.proxies import DEAD_PROXIES

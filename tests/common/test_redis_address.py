@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.redis_address import RedisAddress, RedisKind, RedisTls
+from services.common.redis.address import RedisAddress, RedisKind, RedisTls
 from tests.redis_sets import certificates
 
 

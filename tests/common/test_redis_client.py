@@ -11,10 +11,10 @@ from kombu.entity import Queue
 from redis import Redis as Client
 from redis.exceptions import RedisError
 
-from services.common.breaker import CircuitBreaker
+from services.common.calls.breaker import CircuitBreaker
 from services.common.errors import QueueUnavailable, Unavailable
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import FAILURES, opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import FAILURES, opened_redis
 from services.common.versions import version_key
 from services.gateway.cache.policy import Entry
 from services.gateway.cache.redis import NotLocked, RedisCache

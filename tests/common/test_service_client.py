@@ -11,7 +11,8 @@ import pytest
 import uvloop
 from pydantic import BaseModel
 
-from services.common.breaker import CircuitBreaker
+from services.common.calls.breaker import CircuitBreaker
+from services.common.calls.client import ServiceClient
 from services.common.errors import (
     PROBLEM_TYPE,
     CollectionNotFound,
@@ -23,7 +24,6 @@ from services.common.errors import (
     ServiceUnavailable,
 )
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from tests.common.raw_server import answering, server
 
 

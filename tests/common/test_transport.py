@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.common.certificates import trusted
-from services.common.transport import ServiceTransport
+from services.common.calls.certificates import trusted
+from services.common.calls.transport import ServiceTransport
 from tests.common.raw_server import Handler, answering, server
 from tests.redis_sets import certificates, tls_front
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.documents import Document, gathered
-from services.common.values import MAX_INTEGER, MIN_INTEGER, readable, storable
+from services.common.fields.values import MAX_INTEGER, MIN_INTEGER, readable, storable
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
 integers = st.integers(MIN_INTEGER, MAX_INTEGER)

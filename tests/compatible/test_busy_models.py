@@ -9,10 +9,10 @@ import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import DeadlineExceeded, Overloaded
-from services.common.problem import problem_response
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
+from services.common.server.problem import problem_response
 from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.gateway.app import create_app
 from services.gateway.compatible.busy import ModelCalls

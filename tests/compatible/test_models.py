@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 from tests.compatible.refusals import refused

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from services.common.logs import configure_logs
+from services.common.telemetry.logs import configure_logs
 from services.gateway.search.answer_schemas import SearchAnswer
 from tests.deploy.manifests import VARIANTS, Manifest, of_kind, pods, render, values_of
 from tests.docs.blocks import ROOT

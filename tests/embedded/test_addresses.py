@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.common.listening import bind
+from services.common.server.listening import bind
 from tests.common.running import PROGRAM, ROOT
 from tests.servers import free_port
 from tests.waiting import eventually

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.common.collection import PhysicalName
-from services.common.field_types import FieldKind, FieldType, typed
+from services.common.fields.columns import columns_of
+from services.common.fields.types import FieldKind, FieldType, typed
 from services.common.filters import compile_filter
-from services.common.typed_columns import columns_of
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.engines.chance import NAMES, condition, documents

@@ -9,9 +9,9 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.errors import InvalidRequest
+from services.common.fields.values import readable
 from services.common.milvus import MilvusAddress
 from services.common.request_context import Deadline
-from services.common.values import readable
 from services.common.wire.arrange import (
     ArrangeRequest,
     Listed,

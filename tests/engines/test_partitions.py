@@ -14,12 +14,12 @@ from pymilvus import AsyncMilvusClient
 
 from services.common.collection import PhysicalName, passages_name
 from services.common.errors import InvalidFilter
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.columns import NO_TEXT, columns_of, partition_column
+from services.common.fields.types import FieldKind, FieldType
 from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
 from services.common.text.passages import Span
-from services.common.typed_columns import NO_TEXT, columns_of, partition_column
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.schema import PARTITIONS
 from services.indexer.passages import Passages

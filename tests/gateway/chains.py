@@ -8,8 +8,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from services.common.calls.client import ServiceClient
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.versions import new_version, version_key
 from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.local import LocalCache

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
 from services.gateway.search.key import Keys
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.chains import known_keys, written

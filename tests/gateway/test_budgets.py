@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.common.calls.client import ServiceClient
 from services.common.documents import Content
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import DEADLINE_HEADER, LATE_SECONDS, Deadline, read_deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.recall import RecallRequest
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade

@@ -7,8 +7,8 @@ import httpx
 import orjson
 import pytest
 
+from services.common.calls.client import ServiceClient
 from services.common.request_context import DEADLINE_HEADER, Deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate, RankRequest
 from services.common.wire.recall import Mode
 from services.gateway.search.hits import RecallAnswer

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from services.common.foreign_pages import ForeignPages
+from services.common.server.foreign_pages import ForeignPages
 from services.gateway.access.body_limits import BodyLimits
 from services.gateway.access.gate import Gate
 from services.gateway.access.keys import ApiKey, Scope, new_key

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from services.common.documents import MAX_ID_BYTES, check_id
 from services.common.paths import DOT_SEGMENTS
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
 from services.gateway.access.keystore import KeyStore
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.gateways import OPERATOR_KEY

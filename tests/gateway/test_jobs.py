@@ -13,7 +13,7 @@ import orjson
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
 from services.common.wire.jobs import JobState
 from services.gateway.access import keys
 from services.gateway.access.keys import ApiKey

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.common.errors import ServiceUnavailable
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
 from services.gateway.search.kept import Kept

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.types import Message
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import ServiceUnavailable
-from services.common.problem import install_problem_handlers
-from services.common.service_client import ServiceClient
+from services.common.server.problem import install_problem_handlers
 from services.common.wire.query_rules import QueryRulesUpdate
 from services.gateway.indexing.proxy import follow
 from services.gateway.indexing.query_rules import put_query_rules

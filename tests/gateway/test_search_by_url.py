@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from services.common.documents import STORED_ID_PATTERN, Document
 from services.common.errors import InvalidRequest
-from services.common.parameters import CONDITIONS
 from services.common.patterns import what_to_write
-from services.common.problem import install_problem_handlers
+from services.common.server.problem import install_problem_handlers
 from services.common.text.normalise import normalise as normal_form
+from services.common.wire.parameters import CONDITIONS
 from services.common.wire.recall import MAX_PHRASES, MAX_QUERY_CHARS, RecallRequest
 from services.gateway.app import create_app
 from services.gateway.search.request import normalise, search_of

@@ -7,8 +7,8 @@ import httpx
 import orjson
 from fastapi import FastAPI
 
-from services.common.problem import install_problem_handlers
 from services.common.request_context import Deadline
+from services.common.server.problem import install_problem_handlers
 from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.adaptive_limit import AdaptiveLimit
 from services.gateway.search.admission import AdmissionControl

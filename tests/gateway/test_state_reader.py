@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from services.common.breaker import CircuitBreaker
+from services.common.calls.breaker import CircuitBreaker
 from services.common.errors import Unavailable
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader

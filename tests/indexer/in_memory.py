@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.indexer.index.clock import VersionClock

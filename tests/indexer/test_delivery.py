@@ -8,7 +8,7 @@ import numpy as np
 import redis
 
 from services.common.model_dir import load_manifest
-from services.common.redis_address import RedisAddress
+from services.common.redis.address import RedisAddress
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.wire import Planned
 from services.indexer.originals import Originals

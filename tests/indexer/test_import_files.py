@@ -9,8 +9,8 @@ from pyarrow import parquet
 
 from services.common.collection import Field
 from services.common.documents import Content
-from services.common.field_types import FieldKind, FieldType
-from services.common.typed_columns import columns_of
+from services.common.fields.columns import columns_of
+from services.common.fields.types import FieldKind, FieldType
 from services.indexer.index import import_files
 from services.indexer.index.entities import entity
 from services.indexer.index.import_files import Stopped, TableLost, next_file

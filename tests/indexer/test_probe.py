@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.common.listening import bind
+from services.common.server.listening import bind
 from services.indexer.work.probe import probe_server
 
 

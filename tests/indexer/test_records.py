@@ -7,8 +7,8 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
+from services.common.fields.columns import columns_of
 from services.common.model_dir.encoders import EncoderDirectories
-from services.common.typed_columns import columns_of
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import JobMode

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import LeaseLost
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.jobs import JobMode
 from services.indexer.jobs.ledger import JobLedger

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.common.field_types import FieldKind, FieldType
-from services.common.typed_columns import columns_of
+from services.common.fields.columns import columns_of
+from services.common.fields.types import FieldKind, FieldType
 from services.indexer.index.milvus import MilvusVectorIndex
 from tests.indexer.installation import Installation
 from tests.milvus import on_index

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.common.documents import Content, Document, lexical_source
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.types import FieldKind, FieldType
 from services.common.text import index_text
 from services.indexer.passages import cut as passages_of
 from services.indexer.rows import document_words

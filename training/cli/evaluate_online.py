@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
 from training.cli.outcomes import write_figures
 from training.cli.targets import check_target
 from training.data.splits import Split

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import SearchError
-from services.common.service_client import ServiceClient
 from services.common.text import WordAnalyzer
 from services.common.wire.recall import MAX_QUERY_CHARS
 from training.cli.options import PrecisionOption

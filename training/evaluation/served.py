@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.common.calls.client import ServiceClient
 from services.common.documents import Document
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.jobs import JobState
 from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import Mode, RecallRequest, RecallResponse

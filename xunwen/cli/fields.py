@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.common.field_types import MAX_TYPES, FieldType
+from services.common.fields.types import MAX_TYPES, FieldType
 from services.common.wire.collections import Collection
 from services.common.wire.contents import CollectionStatistics
 from xunwen.cli.context import AsJson, client_of, console, harmless, print_json

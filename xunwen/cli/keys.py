@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from services.common.errors import SearchError
-from services.common.redis_address import RedisAddress
-from services.common.redis_client import opened_redis
+from services.common.redis.address import RedisAddress
+from services.common.redis.client import opened_redis
 from services.gateway.access.keys import ApiKey, Scope, new_key
 from services.gateway.access.keystore import KeyStore
 from services.gateway.stores.redis_client import GuardedRedis

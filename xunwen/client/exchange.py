@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from services.common.certificates import trusted
-from services.common.http_addresses import is_http_address
-from services.common.proxies import asks_proxies
+from services.common.calls.addresses import is_http_address
+from services.common.calls.certificates import trusted
+from services.common.calls.proxies import asks_proxies
 from xunwen.client.calls import Call, Text
 from xunwen.client.errors import ApiError, ConnectionFailed, XunwenError
 

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Mapping
 
 from services.common.errors import ModelInvalid
-from services.common.listening import bind
 from services.common.model_dir import ModelKind, load_manifest
+from services.common.server.listening import bind
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings, variable

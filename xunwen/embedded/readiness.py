@@ -5,7 +5,7 @@ import socket
 import httpx
 import redis
 
-from services.common.certificates import trusted
+from services.common.calls.certificates import trusted
 from xunwen.embedded.parts import Part
 
 _SECONDS = 3.0

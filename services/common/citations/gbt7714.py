@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from services.common.citations.reference import Kind, kind_of, text_of, texts_of
 from services.common.documents import Content
-from services.common.values import FieldValue
+from services.common.fields.values import FieldValue
 
 _MARKS = {
     Kind.ARTICLE: "J",

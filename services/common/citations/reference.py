@@ -9,7 +9,7 @@ number), `date`, `volume`, `issue`, `pages`, `doi`, `issn`, `isbn`, `publisher`,
 from collections.abc import Mapping
 from enum import StrEnum
 
-from services.common.values import FieldValue
+from services.common.fields.values import FieldValue
 
 LISTS = ("authors", "editors", "keywords")
 _TEXTS = "date volume issue pages doi issn isbn publisher place edition institution number"

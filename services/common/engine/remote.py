@@ -16,12 +16,12 @@ import httpx
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.certificates import trusted
+from services.common.calls.certificates import trusted
+from services.common.calls.proxies import asks_proxies
 from services.common.engine.batches import Passes
 from services.common.engine.predictor import FloatArray
 from services.common.engine.tokens import Tokens
 from services.common.errors import ModelUnavailable
-from services.common.proxies import asks_proxies
 
 log = logging.getLogger(__name__)
 

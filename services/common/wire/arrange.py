@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
-from services.common.field_names import WHOLE_NAME
-from services.common.parameters import PartitionName
-from services.common.values import Scalar
+from services.common.fields.names import WHOLE_NAME
+from services.common.fields.values import Scalar
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.facets import MAX_FACETS, Facet, FacetCounts, FacetWanted
+from services.common.wire.parameters import PartitionName
 from services.common.wire.recall import MAX_CANDIDATES
 
 MAX_LISTED = 10_000

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.common.field_names import WHOLE_NAME
+from services.common.fields.names import WHOLE_NAME
+from services.common.fields.values import MAX_STRING_BYTES
 from services.common.patterns import explained
-from services.common.values import MAX_STRING_BYTES
 
 MAX_BOOSTS = 10
 MAX_BOOSTED_VALUES = 100

@@ -15,9 +15,9 @@ from services.common.documents import (
     gathered,
 )
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldType, FieldTypes
-from services.common.parameters import CONDITIONS, FieldName
+from services.common.fields.types import FieldType, FieldTypes
 from services.common.validation import first_reason
+from services.common.wire.parameters import CONDITIONS, FieldName
 
 _ENCODER = (
     "Fingerprint of the encoder that fills it, one of those that the operator installed; without"

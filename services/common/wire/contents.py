@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from services.common.documents import BYTES, Content, Document, FieldValue, Scalar
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldKind
-from services.common.parameters import (
+from services.common.fields.types import FieldKind
+from services.common.validation import first_reason
+from services.common.wire.parameters import (
     CONDITIONS,
     MAX_FIELDS,
     FilterParameter,
     NamesParameter,
     Parameters,
 )
-from services.common.validation import first_reason
 
 MAX_PAGE = 1_000
 MOST_COUNTED = 100_000

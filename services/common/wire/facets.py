@@ -12,9 +12,9 @@ from pydantic import (
     StrictStr,
 )
 
-from services.common.field_names import NAME, RULE
+from services.common.fields.names import NAME, RULE
+from services.common.fields.values import MAX_INTEGER, MIN_INTEGER, Scalar
 from services.common.patterns import explained
-from services.common.values import MAX_INTEGER, MIN_INTEGER, Scalar
 
 MAX_FACETS = 20
 MAX_FACET_VALUES = 1_000

@@ -6,9 +6,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
-from services.common.parameters import ListParameter, Parameters, PartitionName
 from services.common.patterns import explained
 from services.common.wire.input_formats import Charset, InputFormat
+from services.common.wire.parameters import ListParameter, Parameters, PartitionName
 
 JOB_ID = explained(
     r"^[A-Za-z0-9_-]{1,64}$", "write the id of a job, as the call that began it gave it"

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import Content, DocumentId
-from services.common.parameters import PartitionName
 from services.common.patterns import NOT_BLANK
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.facets import MAX_FACETS, FacetCounts, FacetWanted
+from services.common.wire.parameters import PartitionName
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from services.common.errors import CollectionNotFound
-from services.common.resources import opened
+from services.common.server.resources import opened
 from services.gateway.access.keys import ApiKey
 
 

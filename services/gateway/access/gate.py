@@ -18,10 +18,10 @@ from services.common.errors import (
     SearchError,
     Unavailable,
 )
-from services.common.foreign_pages import ForeignPages
-from services.common.problem import problem_response
-from services.common.replay import replay
 from services.common.request_context import request_id_var
+from services.common.server.foreign_pages import ForeignPages
+from services.common.server.problem import problem_response
+from services.common.server.replay import replay
 from services.gateway.access.body_limits import BodyLimits, is_inline
 from services.gateway.access.doorkeeper import EVERYBODY, Doorkeeper
 from services.gateway.access.keys import ApiKey

@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import DeadlineExceeded, Overloaded
-from services.common.resources import opened
-from services.common.service_client import ServiceClient
+from services.common.server.resources import opened
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.common.abandoned import CLIENT_CLOSED
 from services.common.errors import InvalidRequest
+from services.common.server.abandoned import CLIENT_CLOSED
 from services.common.wire.encode import EncodeRequest, EncodeResponse
 from services.gateway.compatible import openai_json
 from services.gateway.compatible.busy import Encoding

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from services.common.calls.client import ServiceClient
 from services.common.documents import STORED_ID_PATTERN
 from services.common.errors import NotFound, Unavailable
-from services.common.service_client import ServiceClient
 from services.common.wire.encode import ModelInfo
 from services.gateway.compatible.openai_json import Kind, Model, Models
 from services.gateway.stores.upstream import Rank, Recall

@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.common.abandoned import CLIENT_CLOSED
 from services.common.patterns import NOT_BLANK
+from services.common.server.abandoned import CLIENT_CLOSED
 from services.common.wire.rank import RerankRequest, RerankResponse
 from services.common.wire.recall import MAX_QUERY_CHARS
 from services.gateway.compatible import rerank_json

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from services.common.drain import is_stopping
 from services.common.errors import InvalidRequest, JobNotFound, UnsupportedFormat
 from services.common.paths import segment
 from services.common.patterns import explained
+from services.common.server.drain import is_stopping
 from services.common.wire.input_formats import Charset, InputFormat
 from services.common.wire.jobs import JOB_ID, Job, JobAccepted, JobPage, JobPageOptions
 from services.gateway.access.body_limits import is_inline

@@ -7,7 +7,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
 
 
 async def pass_on(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from services.common.resources import opened
+from services.common.server.resources import opened
 from services.gateway.access.caller import Caller
 from services.gateway.search.admission import AdmissionControl
 from services.gateway.search.answers import Answers, Asker

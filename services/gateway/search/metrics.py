@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from services.common.metrics import LATENCY_BUCKETS
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
+from services.common.telemetry.metrics import LATENCY_BUCKETS
 from services.gateway.cache.local import LocalCache
 from services.gateway.search.admission import AdmissionControl
 from services.gateway.search.answers import CacheState

@@ -10,8 +10,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import SearchError, Unavailable
-from services.common.service_client import ServiceClient
 from services.common.wire.encode import ModelInfo
 from services.gateway.stores.redis_client import GuardedRedis
 

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.common.replay import replay
 from services.common.request_context import Deadline
+from services.common.server.replay import replay
 from services.gateway.access.keys import ApiKey
 from services.gateway.search import render
 from services.gateway.search.answers import Ask, Asker

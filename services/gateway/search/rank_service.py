@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import Unavailable
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse
 from services.gateway.search.hits import CandidateMembers, RecallAnswer
 from services.gateway.search.request import Search

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from services.common.calls.client import ServiceClient
 from services.common.errors import Unavailable
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.rank import considered
 from services.common.wire.recall import SimilarRequest
 from services.common.wire.suggest import Suggested, SuggestRequest

@@ -14,8 +14,12 @@ from pydantic import (
 )
 
 from services.common.collection import NAME_PATTERN
-from services.common.field_names import NAME, RULE
-from services.common.parameters import (
+from services.common.fields.names import NAME, RULE
+from services.common.patterns import NOT_BLANK, explained
+from services.common.wire.arrange import MAX_SORT_KEYS
+from services.common.wire.boosts import MAX_BOOSTS, Boost
+from services.common.wire.facets import MAX_FACETS, NamedFacet
+from services.common.wire.parameters import (
     CONDITIONS,
     MAX_FIELDS,
     FieldName,
@@ -25,10 +29,6 @@ from services.common.parameters import (
     ObjectsParameter,
     PartitionName,
 )
-from services.common.patterns import NOT_BLANK, explained
-from services.common.wire.arrange import MAX_SORT_KEYS
-from services.common.wire.boosts import MAX_BOOSTS, Boost
-from services.common.wire.facets import MAX_FACETS, NamedFacet
 from services.common.wire.rank import MAX_TOP_K
 from services.common.wire.recall import MAX_CANDIDATES, MAX_PHRASES, MAX_QUERY_CHARS, Mode, Phrase
 

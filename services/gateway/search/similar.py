@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.collection import NAME_PATTERN
 from services.common.documents import DocumentId
-from services.common.parameters import CONDITIONS, MAX_FIELDS, FieldName, PartitionName
 from services.common.request_context import Deadline, request_id_var
+from services.common.wire.parameters import CONDITIONS, MAX_FIELDS, FieldName, PartitionName
 from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answer_schemas import Hit

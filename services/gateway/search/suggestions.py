@@ -11,7 +11,7 @@ from services.common.collection import NAME_PATTERN
 from services.common.errors import Unavailable
 from services.common.patterns import NOT_BLANK
 from services.common.request_context import Deadline, request_id_var
-from services.common.resources import opened
+from services.common.server.resources import opened
 from services.common.wire.suggest import MAX_SUGGESTIONS, MAX_TYPED, Suggested, SuggestRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.cache.versions import VersionReader

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
-from services.common.breaker import CircuitBreaker
+from services.common.calls.breaker import CircuitBreaker
 from services.common.errors import Unavailable
-from services.common.redis_client import FAILURES, fault
+from services.common.redis.client import FAILURES, fault
 
 Result = TypeVar("Result")
 

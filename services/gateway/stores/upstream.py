@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from services.common.resources import opened
-from services.common.service_client import ServiceClient
+from services.common.calls.client import ServiceClient
+from services.common.server.resources import opened
 from services.gateway.settings import GatewaySettings
 
 _INDEXER_SECONDS = 120.0

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from services.common.resources import opened
+from services.common.server.resources import opened
 from services.indexer.index.collections import Collections
 from services.indexer.index.golden import GoldenSets
 from services.indexer.index.rebuild import Rebuilds

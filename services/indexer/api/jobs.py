@@ -10,8 +10,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from services.common.drain import is_stopping
 from services.common.errors import InvalidRequest, UnsupportedFormat
+from services.common.server.drain import is_stopping
 from services.common.validation import first_reason
 from services.common.wire.input_formats import Compression, InputFormat
 from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobPageOptions

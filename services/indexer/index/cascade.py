@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.common.calls.client import ServiceClient
 from services.common.collection import PhysicalName
 from services.common.errors import DeadlineExceeded, Unavailable
 from services.common.request_context import Deadline
-from services.common.service_client import ServiceClient
 from services.common.wire.rank import RankCandidate, RankRequest, RankResponse, considered
 from services.common.wire.recall import Candidate, Mode, RecallRequest, RecallResponse
 from services.indexer.index.verdict import BEST, DEPTH, Scored

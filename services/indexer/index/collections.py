@@ -14,10 +14,10 @@ from services.common.errors import (
     EncoderMismatch,
     InvalidRequest,
 )
-from services.common.field_types import FieldType
+from services.common.fields.columns import columns_of
+from services.common.fields.types import FieldType
 from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.text import Analyzers, WordAnalyzer
-from services.common.typed_columns import columns_of
 from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.clock import VersionClock

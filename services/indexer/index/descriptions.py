@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.common.collection import PhysicalName
 from services.common.errors import StorageDamaged
-from services.common.typed_columns import columns_of
+from services.common.fields.columns import columns_of
 from services.common.versions import IndexVersions
 from services.common.wire.collections import Collection
 from services.indexer.index.port import VectorIndex

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from services.common.collection import Field, content_fields, content_of, content_values
+from services.common.fields.columns import typed_columns, typed_values
 from services.common.filters import facets
-from services.common.typed_columns import typed_columns, typed_values
 from services.indexer.rows import Row
 
 _IDS = 500

@@ -15,7 +15,7 @@ from services.common.id_indexes import add_id_indexes
 from services.common.milvus import MilvusConnection
 from services.common.milvus.raw import create_collection
 from services.common.milvus.words import DictionaryRows
-from services.common.tracing import span
+from services.common.telemetry.tracing import span
 from services.indexer.index.choice import IndexChoice
 from services.indexer.index.entities import chunks, entity
 from services.indexer.index.journal import Journal

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from services.common.documents import OWN
 from services.common.errors import InvalidRequest
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.types import FieldKind, FieldType
 from services.indexer.index.records import together
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from services.common.collection import OF_TEXT, Field, PassageField, PassageKey, stored_id
 from services.common.documents import has_body, long_part
+from services.common.fields.columns import typed_columns, typed_values
 from services.common.filters import facets
 from services.common.text.passages import Span
-from services.common.typed_columns import typed_columns, typed_values
 from services.indexer.passages import Passages
 from services.indexer.rows import Row
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from services.common.errors import InvalidRequest
-from services.common.field_types import MAX_TYPES, FieldType
+from services.common.fields.types import MAX_TYPES, FieldType
 from services.indexer.damage import readable
 from services.indexer.store import NoSuchObject, ObjectStore
 

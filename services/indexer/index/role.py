@@ -11,7 +11,7 @@ import time
 from redis.asyncio import Redis
 
 from services.common.errors import Unavailable
-from services.common.redis_client import FAILURES
+from services.common.redis.client import FAILURES
 
 KEY = "xunwen:indexer:writer"
 

@@ -13,9 +13,9 @@ from services.common.collection import (
     PassageField,
 )
 from services.common.documents import MAX_ID_BYTES
+from services.common.fields.columns import is_number, partition_column
+from services.common.fields.values import MAX_STRING_BYTES
 from services.common.text.passages import MAX_SECTION_CHARS
-from services.common.typed_columns import is_number, partition_column
-from services.common.values import MAX_STRING_BYTES
 from services.indexer.index.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.common.collection import PhysicalName, check_collection_name
-from services.common.field_types import FieldType
+from services.common.fields.types import FieldType
 from services.common.versions import IndexVersions, moment_of
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.records import CollectionRecords

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.common.collection import PhysicalName
-from services.common.field_types import MOST_NUMBER, FieldKind, is_date
-from services.common.values import FieldValue, Scalar
+from services.common.fields.types import MOST_NUMBER, FieldKind, is_date
+from services.common.fields.values import FieldValue, Scalar
 from services.common.wire.contents import (
     MOST_COUNTED,
     CollectionStatistics,

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from services.common.collection import Field, PhysicalName, among, document_id
+from services.common.fields.columns import typed_columns
 from services.common.milvus import MilvusConnection
-from services.common.typed_columns import typed_columns
 from services.indexer.index.calls import Calls
 from services.indexer.index.entities import chunks, row_fields, row_of
 from services.indexer.index.passages import PassageRows

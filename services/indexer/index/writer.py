@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.common.collection import PhysicalName
 from services.common.errors import Unavailable
-from services.common.field_types import FieldType
+from services.common.fields.types import FieldType
 from services.common.versions import IndexVersions
 from services.indexer.index.clock import VersionClock
 from services.indexer.index.collections import Collections

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.values import MAX_INTEGER, MIN_INTEGER
+from services.common.fields.values import MAX_INTEGER, MIN_INTEGER
 from services.indexer.intake.record import Record
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,18}")

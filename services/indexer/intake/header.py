@@ -7,7 +7,7 @@ from typing import Any
 
 from services.common.documents import MAX_FIELDS, OWN
 from services.common.errors import InvalidRequest
-from services.common.field_names import RULE, is_field_name
+from services.common.fields.names import RULE, is_field_name
 from services.common.text.normalise import normalise
 from services.common.wire.input_formats import Charset
 from services.indexer.intake.charsets import misread

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.field_types import FieldType
+from services.common.fields.types import FieldType
 from services.indexer.jobs.manifest import JobManifest, Plan
 
 

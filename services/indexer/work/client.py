@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from services.common.certificates import trusted
+from services.common.calls.certificates import trusted
+from services.common.calls.reported import reported_error
 from services.common.errors import JobNotFound, LeaseLost, SearchError, Unavailable
-from services.common.reported import reported_error
 from services.common.request_context import INTERNAL_TOKEN_HEADER
-from services.common.tracing import carry
+from services.common.telemetry.tracing import carry
 from services.indexer.jobs.wire import (
     Claim,
     Failure,

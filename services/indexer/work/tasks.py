@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.common.documents import typed_document
 from services.common.errors import LeaseLost, SearchError, Unavailable
-from services.common.tracing import span
+from services.common.telemetry.tracing import span
 from services.indexer.dictionaries import Dictionaries
 from services.indexer.index.import_tables import passage_table, row_table
 from services.indexer.intake.record import BadInput

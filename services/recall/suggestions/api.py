@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from services.common.resources import DeadlineDep, opened
+from services.common.server.resources import DeadlineDep, opened
 from services.common.wire.suggest import Suggested, SuggestRequest
 from services.recall.suggestions.suggester import Suggester
 

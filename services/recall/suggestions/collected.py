@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from services.common.fields.values import texts_in
 from services.common.text.analyzer import compared
-from services.common.values import texts_in
 
 Kind = Literal["title", "keyword", "author"]
 

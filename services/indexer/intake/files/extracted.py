@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from services.common.values import FieldValue
+from services.common.fields.values import FieldValue
 
 PAGE_BREAK = "\f"
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from services.common.values import FieldValue
+from services.common.fields.values import FieldValue
 from services.indexer.intake.files.extracted import Extracted, within
 
 _MAX_TITLE_BYTES = 4_096

@@ -13,10 +13,10 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.common.errors import MalformedRequest, SearchError
-from services.common.joined_writes import JoinedWrites
-from services.common.reading import Reading
-from services.common.refusal import refusal
-from services.common.request_heads import (
+from services.common.server.joined_writes import JoinedWrites
+from services.common.server.reading import Reading
+from services.common.server.refusal import refusal
+from services.common.server.request_heads import (
     MAX_HEAD_BYTES,
     Header,
     fault_of,

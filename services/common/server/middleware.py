@@ -8,12 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.common.abandoned import CLIENT_CLOSED
-from services.common.drain import is_stopping
 from services.common.errors import SearchError, Unauthenticated
-from services.common.internal_calls import InternalCalls
-from services.common.metrics import HttpMetrics
-from services.common.problem import problem_response
 from services.common.request_context import (
     DEADLINE_HEADER,
     REQUEST_ID_HEADER,
@@ -22,7 +17,12 @@ from services.common.request_context import (
     read_deadline,
     request_id_var,
 )
-from services.common.tracing import span
+from services.common.server.abandoned import CLIENT_CLOSED
+from services.common.server.drain import is_stopping
+from services.common.server.internal_calls import InternalCalls
+from services.common.server.problem import problem_response
+from services.common.telemetry.metrics import HttpMetrics
+from services.common.telemetry.tracing import span
 
 logger = logging.getLogger("services.access")
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})

@@ -5,8 +5,8 @@ from dataclasses import InitVar, dataclass, field
 
 from starlette.datastructures import Headers
 
-from services.common.foreign_pages import ForeignPages, is_loopback
 from services.common.request_context import INTERNAL_TOKEN_HEADER
+from services.common.server.foreign_pages import ForeignPages, is_loopback
 
 
 @dataclass(slots=True)

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.common.field_names import WHOLE_NAME
-from services.common.values import FieldValue, Scalar
+from services.common.fields.names import WHOLE_NAME
+from services.common.fields.values import FieldValue, Scalar
 
 MAX_TYPES = 32
 """Most fields of a collection that have a declared type."""

@@ -7,9 +7,9 @@ from contextvars import copy_context
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from services.common.errors import SearchError
-from services.common.problem import problem_response
 from services.common.request_context import REQUEST_ID_HEADER, accept_request_id, request_id_var
-from services.common.request_heads import Header
+from services.common.server.problem import problem_response
+from services.common.server.request_heads import Header
 
 logger = logging.getLogger(__name__)
 

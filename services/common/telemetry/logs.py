@@ -5,7 +5,7 @@ import logging
 from pythonjsonlogger.json import JsonFormatter
 
 from services.common.request_context import request_id_var
-from services.common.tracing import trace_id
+from services.common.telemetry.tracing import trace_id
 
 
 class _RequestId(logging.Filter):

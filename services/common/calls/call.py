@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 from opentelemetry.trace import Span, SpanKind
 
-from services.common.breaker import BrokenConnection
+from services.common.calls.breaker import BrokenConnection
+from services.common.calls.reported import is_problem, reported_error
 from services.common.errors import InvalidRequest, SearchError, ServiceUnavailable
-from services.common.reported import is_problem, reported_error
-from services.common.tracing import span
+from services.common.telemetry.tracing import span
 
 BROKEN = (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError)
 """Errors of a connection that was refused or lost."""

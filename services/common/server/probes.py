@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from services.common.errors import SearchError
-from services.common.metrics import HttpMetrics
+from services.common.telemetry.metrics import HttpMetrics
 
 Check = Callable[[], Awaitable[None]]
 """A check of a dependency: it returns if the dependency works, and otherwise raises a SearchError

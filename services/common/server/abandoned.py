@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.common.replay import replay
+from services.common.server.replay import replay
 
 CLIENT_CLOSED = 499
 """The status that nginx logs for such requests; nobody receives it."""

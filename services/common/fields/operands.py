@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.common.errors import InvalidFilter
-from services.common.typed_columns import NUMBER, TEXT
-from services.common.values import MAX_INTEGER, MIN_INTEGER
+from services.common.fields.columns import NUMBER, TEXT
+from services.common.fields.values import MAX_INTEGER, MIN_INTEGER
 
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 """The operators whose operands are bounds of a range, with their signs."""

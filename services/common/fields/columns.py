@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from services.common.field_types import FieldKind, FieldType
+from services.common.fields.types import FieldKind, FieldType
 
 NUMBER, TEXT, PARTITION = "n", "s", "p"
 """The kinds of columns, with which their names begin. PARTITION holds the texts of the one field by

@@ -23,7 +23,7 @@ from redis.exceptions import (
     RedisError,
 )
 
-from services.common.redis_address import RedisAddress, RedisKind
+from services.common.redis.address import RedisAddress, RedisKind
 
 FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a client raises when Redis is away, fails over, or cannot carry out a command."""

@@ -11,20 +11,20 @@ from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
-from services.common.connection import connection
-from services.common.drain import DrainingServer, end_on_signals
 from services.common.errors import PROBLEM_TYPE, StartFailed
-from services.common.garbage import set_apart
-from services.common.internal_calls import InternalCalls
-from services.common.listening import listener
-from services.common.logs import configure_logs
-from services.common.metrics import HttpMetrics
-from services.common.middleware import RequestContextMiddleware
-from services.common.probes import Check, probe_router
-from services.common.problem import Problem, install_problem_handlers
+from services.common.server.connection import connection
+from services.common.server.drain import DrainingServer, end_on_signals
+from services.common.server.garbage import set_apart
+from services.common.server.internal_calls import InternalCalls
+from services.common.server.listening import listener
+from services.common.server.middleware import RequestContextMiddleware
+from services.common.server.probes import Check, probe_router
+from services.common.server.problem import Problem, install_problem_handlers
+from services.common.server.unknown_parameters import refuse_unknown
 from services.common.settings import ServiceSettings, read_settings
-from services.common.tracing import tracing
-from services.common.unknown_parameters import refuse_unknown
+from services.common.telemetry.logs import configure_logs
+from services.common.telemetry.metrics import HttpMetrics
+from services.common.telemetry.tracing import tracing
 
 Resources = Mapping[str, Any]
 """Resources of a lifespan by name; routes get one by `resources.opened(name)`."""

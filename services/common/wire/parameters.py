@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 
-from services.common.field_names import WHOLE_NAME
+from services.common.fields.names import WHOLE_NAME
 from services.common.patterns import explained
 
 MAX_FIELDS = 64

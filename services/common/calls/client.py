@@ -15,10 +15,13 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from services.common.breaker import BrokenConnection, CircuitBreaker, Guarded
-from services.common.certificates import trusted
+from services.common.calls.breaker import BrokenConnection, CircuitBreaker, Guarded
+from services.common.calls.call import BROKEN, ServiceCall, check_served, reported
+from services.common.calls.certificates import trusted
+from services.common.calls.places import Places
+from services.common.calls.retry_budget import RetryBudget
+from services.common.calls.transport import ServiceTransport
 from services.common.errors import DeadlineExceeded, ServiceUnavailable
-from services.common.places import Places
 from services.common.request_context import (
     DEADLINE_HEADER,
     INTERNAL_TOKEN_HEADER,
@@ -27,10 +30,7 @@ from services.common.request_context import (
     deadline_var,
     request_id_var,
 )
-from services.common.retry_budget import RetryBudget
-from services.common.service_call import BROKEN, ServiceCall, check_served, reported
-from services.common.tracing import carry
-from services.common.transport import ServiceTransport
+from services.common.telemetry.tracing import carry
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

@@ -1,0 +1,1 @@
+"""The way to Redis: addresses as people write them, and clients for each kind of server."""
