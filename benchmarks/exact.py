@@ -16,7 +16,7 @@ from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
 from services.gateway.search.schemas import DEFAULT_COLLECTION
 from services.indexer.rows import Vector, document_words
-from services.recall.milvus import milvus_document_index
+from services.recall.milvus.index import milvus_document_index
 from xunwen.embedded.settings import EmbeddedSettings
 
 COMPARED = 10

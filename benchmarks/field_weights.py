@@ -30,8 +30,8 @@ from services.common.engine import open_encoder
 from services.common.text import WordAnalyzer
 from services.indexer.passages import Cut, cut
 from services.recall.domain import Found
-from services.recall.fusion import Fusion, fuse
-from services.recall.query_fusion import QueryFusion
+from services.recall.legs.fusion import Fusion, fuse
+from services.recall.legs.query_fusion import QueryFusion
 from training.data.splits import Split
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, top

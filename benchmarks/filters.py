@@ -32,7 +32,7 @@ from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row, Vector
 from services.indexer.store import ObjectStore
 from services.recall.domain import Index
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
 from tests.milvus_standalone import milvus_standalone
 from tests.servers import Server, milvus_lite
 

@@ -35,7 +35,7 @@ from services.indexer.passages import cut
 from services.indexer.rows import Row, Vector, document_words
 from services.indexer.store import ObjectStore
 from services.recall.domain import Found, Index
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
 from tests.servers import Server, milvus_lite
 
 PAPERS = Path(__file__).parents[1] / "data" / "literature_papers.jsonl"

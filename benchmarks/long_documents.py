@@ -35,8 +35,8 @@ from services.rank.ranker import EngineRanker
 from services.rank.settings import RankSettings
 from services.rank.stopping import StopRule
 from services.recall.domain import Found
-from services.recall.fusion import Fused, Fusion, fuse
-from services.recall.query_fusion import QueryFusion
+from services.recall.legs.fusion import Fused, Fusion, fuse
+from services.recall.legs.query_fusion import QueryFusion
 
 MODELS = Path("models")
 FIRST = 10

@@ -34,9 +34,9 @@ from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import document_row
 from services.indexer.store import ObjectStore
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Index
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.suggestions.readings import syllables
 from services.recall.suggestions.suggester import Suggester, TitleSource
 from tests.servers import milvus_lite

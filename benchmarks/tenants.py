@@ -35,7 +35,7 @@ from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
 from tests.milvus_standalone import milvus_standalone
 from tests.servers import Server, milvus_lite
 

@@ -30,7 +30,7 @@ from services.common.wire.recall import (
 )
 from services.recall.domain import DocumentIndex, Index, Wanted, in_order
 from services.recall.encoders import Encoders
-from services.recall.lists import Lists
+from services.recall.fields.lists import Lists
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
 from services.recall.similar import similar

@@ -17,15 +17,15 @@ from services.common.server.abandoned import DropAbandoned
 from services.common.server.app import Resources, create_service_app
 from services.common.server.internal_calls import InternalCalls
 from services.common.text import Analyzers
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.api import router
-from services.recall.boosts import Booster
 from services.recall.encoders import Encoders
+from services.recall.fields.boosts import Booster
+from services.recall.fields.lists import Lists
 from services.recall.findings import Finder
-from services.recall.fusion import Fusion
-from services.recall.lists import Lists
-from services.recall.milvus import milvus_document_index
-from services.recall.query_fusion import QueryFusion
+from services.recall.legs.fusion import Fusion
+from services.recall.legs.query_fusion import QueryFusion
+from services.recall.milvus.index import milvus_document_index
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.recaller import Recaller
 from services.recall.settings import RecallSettings
 from services.recall.suggestions.api import router as suggestions_router

@@ -10,11 +10,11 @@ from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.text import WordAnalyzer
 from services.common.wire.recall import Mode
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import DocumentIndex, Found, Index, QueryEncoder, Wanted
-from services.recall.found import FoundColumns
-from services.recall.legs import Legs, RunningLeg, first_come
-from services.recall.rules import Saying, sayings, unhidden
+from services.recall.legs.found import FoundColumns
+from services.recall.legs.legs import Legs, RunningLeg, first_come
+from services.recall.query.analyzers import IndexAnalyzers
+from services.recall.query.rules import Saying, sayings, unhidden
 from services.recall.selection import selection
 
 _WORDS_SHARE = 0.5

@@ -10,7 +10,7 @@ from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.stages import Stage
 from services.recall.domain import Index
-from services.recall.fusion import Fused, numbers_of
+from services.recall.legs.fusion import Fused, numbers_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from services.common.request_context import Deadline
 from services.common.wire.facets import FacetCounts
 from services.common.wire.passages import ShownPassages
 from services.common.wire.recall import Mode
-from services.recall.boosts import Boosted, Booster
 from services.recall.domain import Counter, DocumentIndex, Index, Key, Wanted, in_order
+from services.recall.fields.boosts import Boosted, Booster
 from services.recall.findings import Asked, Finder, Findings
-from services.recall.fusion import Fused, Fusion, fuse, numbers_of
-from services.recall.naming import Naming
-from services.recall.phrases import holding
-from services.recall.query_fusion import BEST, QueryFusion
+from services.recall.legs.fusion import Fused, Fusion, fuse, numbers_of
+from services.recall.legs.query_fusion import BEST, QueryFusion
+from services.recall.query.naming import Naming
+from services.recall.query.phrases import holding
+from services.recall.query.rules import fitting, marked_terms, pins_first
 from services.recall.recalled import Recalled
-from services.recall.rules import fitting, marked_terms, pins_first
 from services.recall.texts import with_best_texts, with_texts
 
 logger = logging.getLogger(__name__)

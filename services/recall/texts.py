@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.recall.domain import DocumentIndex, Found, Index
-from services.recall.fusion import Fused
-from services.recall.naming import Naming
-from services.recall.rules import Saying, fitting
+from services.recall.legs.fusion import Fused
+from services.recall.query.naming import Naming
+from services.recall.query.rules import Saying, fitting
 
 
 async def with_texts(

@@ -21,11 +21,11 @@ from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.recall import Mode
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Vector, document_row
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Wanted
 from services.recall.findings import Finder
-from services.recall.fusion import Fusion
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.legs.fusion import Fusion
+from services.recall.milvus.index import MilvusDocumentIndex
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.recalled import Recalled
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZER

@@ -20,8 +20,8 @@ from services.common.wire.arrange import (
 )
 from services.common.wire.facets import FacetWanted
 from services.indexer.index.milvus import MilvusVectorIndex
-from services.recall.lists import Lists
-from services.recall.milvus import milvus_document_index
+from services.recall.fields.lists import Lists
+from services.recall.milvus.index import milvus_document_index
 from tests.engines.chance import NAMES, condition, documents
 from tests.engines.reference import holds
 from tests.engines.rows import row

@@ -13,7 +13,7 @@ from services.common.milvus import MilvusAddress
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
-from services.recall.milvus import milvus_document_index
+from services.recall.milvus.index import milvus_document_index
 from tests.analyzers import ANALYZER
 from tests.milvus import on_index, plain_client
 from tests.servers import milvus_lite

@@ -24,7 +24,7 @@ from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.index.schema import PARTITIONS
 from services.indexer.passages import Passages
 from services.indexer.rows import Row
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
 from tests.engines.cluster import ClusterSystem
 from tests.engines.rows import DIMENSION, row, unit
 from tests.milvus import on_connection, on_index

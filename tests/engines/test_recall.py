@@ -17,7 +17,7 @@ from services.common.request_context import Deadline
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row, Vector
 from services.recall.domain import Found
-from services.recall.milvus import MilvusDocumentIndex
+from services.recall.milvus.index import MilvusDocumentIndex
 from tests.milvus import on_index
 from tests.servers import Server, milvus_lite
 

@@ -21,10 +21,10 @@ from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.cascade import Cascade
 from services.gateway.search.rank_service import RankService
 from services.gateway.search.recall_service import RecallService
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Found, Index, Vector, Wanted
 from services.recall.findings import Finder
-from services.recall.fusion import Fusion
+from services.recall.legs.fusion import Fusion
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.recalled import written
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZERS

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.recall.columns import Columns
+from services.recall.fields.columns import Columns
 
 
 def filled(content: Sequence[Mapping[str, Any]]) -> Columns:

@@ -9,8 +9,8 @@ import pytest
 from services.common.errors import InvalidRequest
 from services.common.wire.arrange import Arranged, ArrangeOptions, SortKey
 from services.common.wire.facets import FacetWanted
-from services.recall.arrange import arranged
-from services.recall.columns import Columns
+from services.recall.fields.arrange import arranged
+from services.recall.fields.columns import Columns
 from tests.engines.chance import NAMES, documents
 from tests.recall.columns import filled
 

@@ -17,10 +17,10 @@ from services.common.errors import DeadlineExceeded, InvalidRequest, SearchError
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.wire.boosts import MAX_FACTOR, MIN_FACTOR, Boost
-from services.recall.boosts import Boosted, Booster, date_of, log_odds, moved
-from services.recall.columns import Columns, Rows
 from services.recall.domain import Found, Index
-from services.recall.fusion import Fused
+from services.recall.fields.boosts import Boosted, Booster, date_of, log_odds, moved
+from services.recall.fields.columns import Columns, Rows
+from services.recall.legs.fusion import Fused
 from tests.engines.chance import NAMES, VALUES, documents
 from tests.recall.columns import filled
 

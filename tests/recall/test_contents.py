@@ -10,7 +10,7 @@ import pytest
 
 from services.common.documents import Content
 from services.common.errors import IndexUnavailable
-from services.recall.contents import KeptContents, ReadAhead
+from services.recall.milvus.contents import KeptContents, ReadAhead
 
 
 def _content(number: int, text: str = "文") -> Content:

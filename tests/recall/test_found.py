@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recall.domain import Found
-from services.recall.found import FoundColumns
+from services.recall.legs.found import FoundColumns
 
 _FOUND = st.lists(
     st.tuples(st.text(max_size=3), st.floats(-1, 1), st.integers(0, 9)).map(

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.recall.domain import Found
-from services.recall.fusion import Fusion, fuse
+from services.recall.legs.fusion import Fusion, fuse
 
 
 def leg(**scores: float) -> list[Found]:

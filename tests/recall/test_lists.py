@@ -9,7 +9,7 @@ from services.common.request_context import Deadline
 from services.common.wire.arrange import ArrangeRequest, ListRequest, SortKey
 from services.common.wire.facets import FacetWanted
 from services.recall.domain import Index, Key
-from services.recall.lists import EVERY, Lists
+from services.recall.fields.lists import EVERY, Lists
 
 
 @dataclass

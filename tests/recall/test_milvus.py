@@ -20,9 +20,9 @@ from services.common.request_context import Deadline
 from services.indexer.index.milvus import MilvusVectorIndex
 from services.indexer.rows import Row
 from services.recall.domain import Found
-from services.recall.fusion import Fusion, fuse
-from services.recall.leg_search import _found
-from services.recall.milvus import MilvusDocumentIndex, milvus_document_index
+from services.recall.legs.fusion import Fusion, fuse
+from services.recall.milvus.index import MilvusDocumentIndex, milvus_document_index
+from services.recall.milvus.leg_search import _found
 from tests.milvus import on_index
 from tests.recall.conftest import DOCUMENTS, Filler
 from tests.servers import Server, milvus_lite

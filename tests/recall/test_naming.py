@@ -8,9 +8,9 @@ from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.common.wire.recall import Replaced, RulesOfQuery
 from services.recall.domain import Found, Index
-from services.recall.fusion import Fused
-from services.recall.naming import Naming
-from services.recall.rules import sayings
+from services.recall.legs.fusion import Fused
+from services.recall.query.naming import Naming
+from services.recall.query.rules import sayings
 from services.recall.texts import with_best_texts, with_texts
 from tests.analyzers import ANALYZER
 from tests.recall.legs import FakeIndex

@@ -11,12 +11,12 @@ from services.common.collection import Field, PassageField, PassageKey, stored_i
 from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.common.text.passages import passages as cut
-from services.recall import passages
-from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
-from services.recall.fusion import Fusion, fuse
-from services.recall.passages import PassageFound, PassageReader, by_best_passage
-from services.recall.reading import Leg, Reader
+from services.recall.legs.fusion import Fusion, fuse
+from services.recall.milvus import passages
+from services.recall.milvus.contents import KeptContents
+from services.recall.milvus.passages import PassageFound, PassageReader, by_best_passage
+from services.recall.milvus.reading import Leg, Reader
 
 INDEX = Index("p", "e", "1", lexical=True, version="1")
 LEG = Leg(Field.LEXICAL, ["词"], "BM25", 10, "", lambda _: {})

@@ -13,8 +13,8 @@ from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index, Wanted
-from services.recall.fusion import Fused
-from services.recall.phrases import BLOCK, Phrases, holding
+from services.recall.legs.fusion import Fused
+from services.recall.query.phrases import BLOCK, Phrases, holding
 from tests.recall.legs import FakeIndex
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.common.blend import read_weights
 from services.common.errors import ModelInvalid
 from services.recall.domain import Found
-from services.recall.query_fusion import NAMES, QueryFusion, evidence
+from services.recall.legs.query_fusion import NAMES, QueryFusion, evidence
 from tests.analyzers import ANALYZER
 
 

@@ -20,10 +20,10 @@ from services.common.request_context import Deadline
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.facets import FacetCounts, FacetWanted
 from services.common.wire.recall import Mode, Replaced, RulesOfQuery
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Counter, Found, Index, Key, Wanted
 from services.recall.findings import Finder
-from services.recall.fusion import Fusion
+from services.recall.legs.fusion import Fusion
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.recalled import Recalled, written
 from services.recall.recaller import Recaller
 from tests.analyzers import ANALYZERS

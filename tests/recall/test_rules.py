@@ -4,8 +4,8 @@ import pytest
 
 from services.common.wire.recall import Replaced, RulesOfQuery
 from services.recall.domain import Found
-from services.recall.fusion import Fused
-from services.recall.rules import (
+from services.recall.legs.fusion import Fused
+from services.recall.query.rules import (
     MOST_WAYS,
     fitting,
     marked_terms,

@@ -12,8 +12,8 @@ import pytest
 from services.common.errors import CollectionNotFound, IndexUnavailable
 from services.common.request_context import Deadline
 from services.common.wire.suggest import Frequent, Suggested, SuggestRequest
-from services.recall.analyzers import IndexAnalyzers
 from services.recall.domain import Index
+from services.recall.query.analyzers import IndexAnalyzers
 from services.recall.suggestions import suggester as module
 from services.recall.suggestions.collected import Collected
 from services.recall.suggestions.homophones import did_you_mean

@@ -7,7 +7,7 @@ import pytest
 
 from services.common.blend import read_weights
 from services.common.engine import Encoder, PredictorOptions, Ranker, open_encoder, open_ranker
-from services.recall.fusion import Fusion
+from services.recall.legs.fusion import Fusion
 from tests.analyzers import ANALYZER
 from tests.training.literature import evaluate
 from training.evaluation import legs

@@ -17,8 +17,8 @@ from services.common.precision import WantedPrecision
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import considered
 from services.rank.features import NAMES, AnalysedQuery, coarse_features
-from services.recall.query_fusion import NAMES as EVIDENCE
-from services.recall.query_fusion import QueryFusion
+from services.recall.legs.query_fusion import NAMES as EVIDENCE
+from services.recall.legs.query_fusion import QueryFusion
 from training.data.splits import Split
 from training.evaluation.fusion import (
     FusionSample,

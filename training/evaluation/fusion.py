@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from services.common.text import WordAnalyzer
-from services.recall.query_fusion import NAMES, evidence
+from services.recall.legs.query_fusion import NAMES, evidence
 from training.evaluation.listwise import Floats
 from training.evaluation.pools import Legs
 

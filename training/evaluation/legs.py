@@ -5,7 +5,7 @@ from pathlib import Path
 from services.common.blend import read_weights
 from services.common.engine import Encoder, Ranker
 from services.common.text import WordAnalyzer
-from services.recall.fusion import Fusion, fuse
+from services.recall.legs.fusion import Fusion, fuse
 from training.evaluation.exact import DEPTH
 from training.evaluation.metrics import Qrels
 from training.evaluation.pools import (

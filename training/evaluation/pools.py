@@ -12,8 +12,8 @@ from services.common.engine import Encoder
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate
 from services.recall.domain import Found
-from services.recall.fusion import Fusion, fuse
-from services.recall.query_fusion import QueryFusion
+from services.recall.legs.fusion import Fusion, fuse
+from services.recall.legs.query_fusion import QueryFusion
 from training.data.blocks import blocks
 from training.evaluation.bm25 import Bm25
 from training.evaluation.exact import DEPTH, top

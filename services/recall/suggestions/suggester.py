@@ -12,8 +12,8 @@ from services.common.ending import ended
 from services.common.errors import SearchError
 from services.common.request_context import Deadline
 from services.common.wire.suggest import Suggested, SuggestRequest
-from services.recall.analyzers import IndexAnalyzers, WordSource
 from services.recall.domain import Index
+from services.recall.query.analyzers import IndexAnalyzers, WordSource
 from services.recall.suggestions.collected import Collected
 from services.recall.suggestions.homophones import did_you_mean
 from services.recall.suggestions.index import SuggestionIndex, indexed

@@ -32,12 +32,12 @@ from services.common.milvus.words import DictionaryRows
 from services.common.request_context import Deadline
 from services.common.wire.passages import ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.contents import KeptContents, ReadAhead
 from services.recall.domain import Found, Index, Vector
-from services.recall.leg_search import LegSearch
-from services.recall.loading import Loading
-from services.recall.passages import PassageReader
-from services.recall.reading import Leg, Reader, late
+from services.recall.milvus.contents import KeptContents, ReadAhead
+from services.recall.milvus.leg_search import LegSearch
+from services.recall.milvus.loading import Loading
+from services.recall.milvus.passages import PassageReader
+from services.recall.milvus.reading import Leg, Reader, late
 
 _CHECK_SECONDS = 2.0
 _FRESH_SECONDS = 2.0

@@ -20,9 +20,9 @@ from services.common.wire.arrange import (
     ListRequest,
 )
 from services.common.wire.facets import FacetCounts, FacetWanted
-from services.recall.arrange import RELEVANCE, Fields, arranged
-from services.recall.columns import Columns, Rows
 from services.recall.domain import Index, Key
+from services.recall.fields.arrange import RELEVANCE, Fields, arranged
+from services.recall.fields.columns import Columns, Rows
 from services.recall.selection import selection
 
 logger = logging.getLogger(__name__)

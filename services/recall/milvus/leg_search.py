@@ -12,9 +12,9 @@ from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
 from services.common.text import index_text
 from services.recall.domain import Found, Index, Vector
-from services.recall.found import FoundColumns
-from services.recall.passages import PassageReader
-from services.recall.reading import Leg, Reader
+from services.recall.legs.found import FoundColumns
+from services.recall.milvus.passages import PassageReader
+from services.recall.milvus.reading import Leg, Reader
 
 _VERSION = Field.VERSION.value
 """A plain string: the hash of an enumeration's member is computed in Python, a thousand times."""

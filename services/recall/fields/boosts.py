@@ -24,9 +24,9 @@ from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.wire.boosts import Boost
 from services.common.wire.rank import SCALED_BY
-from services.recall.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
 from services.recall.domain import Index
-from services.recall.fusion import Fused
+from services.recall.fields.columns import NUMBER, Columns, FieldColumn, Rows, kind_of
+from services.recall.legs.fusion import Fused
 
 logger = logging.getLogger(__name__)
 

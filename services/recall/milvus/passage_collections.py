@@ -9,7 +9,7 @@ import asyncio
 from services.common.collection import Field, passages_name
 from services.common.request_context import Deadline
 from services.recall.domain import Index
-from services.recall.reading import Reader
+from services.recall.milvus.reading import Reader
 
 
 class PassageCollections:

@@ -18,10 +18,10 @@ from services.common.milvus import Missing
 from services.common.request_context import Deadline
 from services.common.wire.passages import Passage, ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.contents import KeptContents
 from services.recall.domain import Found, Index
-from services.recall.passage_collections import PassageCollections
-from services.recall.reading import Leg, Reader
+from services.recall.milvus.contents import KeptContents
+from services.recall.milvus.passage_collections import PassageCollections
+from services.recall.milvus.reading import Leg, Reader
 
 _READ = 2
 """Number of passages of a document that rank reads, the best first."""

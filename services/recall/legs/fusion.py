@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from services.common.wire.passages import MOST_SHOWN
 from services.recall.domain import Found
-from services.recall.found import FoundColumns
+from services.recall.legs.found import FoundColumns
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from services.common.errors import InvalidRequest
 from services.common.fields.values import Scalar
 from services.common.wire.arrange import Arranged, ArrangeOptions, Group, SortKey
 from services.common.wire.facets import Edge, Facet, FacetRange, FacetValue, FacetWanted
-from services.recall.columns import NUMBER, FieldColumn, Rows, kind_of
+from services.recall.fields.columns import NUMBER, FieldColumn, Rows, kind_of
 
 RELEVANCE = "relevance"
 """Key of an order that stands for the order in which the documents were given."""

@@ -16,7 +16,7 @@ from services.common.text.analyzer import compared
 from services.common.text.spellings import held_share, with_spellings
 from services.common.wire.recall import RulesOfQuery
 from services.recall.domain import Found
-from services.recall.fusion import Fused
+from services.recall.legs.fusion import Fused
 
 MOST_WAYS = 16
 """Most wordings of a query that are looked up; those with the fewest replacements come first."""

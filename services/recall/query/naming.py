@@ -14,7 +14,7 @@ from services.common.text.analyzer import compared
 from services.common.text.identifiers import bare_doi
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found
-from services.recall.rules import Saying
+from services.recall.query.rules import Saying
 
 _MOST_CHARS = 200
 """Characters of the longest value that a query can name."""

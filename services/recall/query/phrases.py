@@ -12,7 +12,7 @@ from services.common.request_context import Deadline
 from services.common.text.analyzer import compared, phrase_pattern
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import DocumentIndex, Index, Key, Wanted
-from services.recall.fusion import Fused
+from services.recall.legs.fusion import Fused
 
 BLOCK = 100
 """Number of documents whose titles and texts are read and compared at once."""

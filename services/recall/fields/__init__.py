@@ -1,0 +1,1 @@
+"""The metadata of documents in memory: counts, orders, groups and boosts."""

@@ -1,0 +1,1 @@
+"""The DocumentIndex port on Milvus, and what it keeps of the rows that it read."""

@@ -1,0 +1,1 @@
+"""The words of a query: their analysis, wordings, phrases, and the values that they name."""
