@@ -14,7 +14,7 @@ from services.common.engine import open_encoder
 from services.common.milvus import MilvusAddress
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
-from services.gateway.search.schemas import DEFAULT_COLLECTION
+from services.gateway.search.query.schemas import DEFAULT_COLLECTION
 from services.indexer.rows import Vector, document_words
 from services.recall.milvus.index import milvus_document_index
 from xunwen.embedded.settings import EmbeddedSettings

@@ -42,13 +42,13 @@ from services.gateway.cache.policy import Lifetimes
 from services.gateway.cache.redis import RedisCache
 from services.gateway.search import render
 from services.gateway.search.answers import Ask, Asker
-from services.gateway.search.arranging import Arranging
-from services.gateway.search.cascade import Cascade
-from services.gateway.search.rank_service import RankService
-from services.gateway.search.recall_service import RecallService
-from services.gateway.search.request import Arrangement, Search, search_of
-from services.gateway.search.schemas import SearchOptions
-from services.gateway.search.walks import Walks
+from services.gateway.search.cascade.cascade import Cascade
+from services.gateway.search.cascade.rank_service import RankService
+from services.gateway.search.cascade.recall_service import RecallService
+from services.gateway.search.links.arranging import Arranging
+from services.gateway.search.links.walks import Walks
+from services.gateway.search.query.request import Arrangement, Search, search_of
+from services.gateway.search.query.schemas import SearchOptions
 from services.gateway.stores.redis_client import GuardedRedis
 from services.indexer.index.journal import Journal
 from services.indexer.index.milvus import MilvusVectorIndex

@@ -33,7 +33,7 @@ from benchmarks.cold import System, listed, queries, search_once, summary
 from benchmarks.exact import recalls
 from benchmarks.repeated_sample import repeated, write_vectors
 from services.common.model_dir import load_manifest
-from services.gateway.search.schemas import DEFAULT_COLLECTION
+from services.gateway.search.query.schemas import DEFAULT_COLLECTION
 from tests.stack import Stack
 from xunwen.client import Client
 from xunwen.embedded.settings import PORTS, variable

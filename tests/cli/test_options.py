@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from services.common.wire.jobs import JobOptions
 from services.gateway.app import create_app
-from services.gateway.search.schemas import SearchOptions
+from services.gateway.search.query.schemas import SearchOptions
 from services.gateway.settings import GatewaySettings
 from tests.cli.conftest import Xunwen
 from tests.client.scripted import ANSWER, ScriptedGateway, job

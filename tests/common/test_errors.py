@@ -19,7 +19,7 @@ from services.common.milvus.failures import (
     NoWords,
 )
 from services.common.server.problem import problem_response
-from services.gateway.search.cascade import IndexReplaced
+from services.gateway.search.cascade.cascade import IndexReplaced
 from services.indexer.index.writer import OtherEncoders
 
 INTERNAL = (

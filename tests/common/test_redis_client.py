@@ -18,7 +18,7 @@ from services.common.redis.client import FAILURES, opened_redis
 from services.common.versions import version_key
 from services.gateway.cache.policy import Entry
 from services.gateway.cache.redis import NotLocked, RedisCache
-from services.gateway.search.hot import HotQueries
+from services.gateway.search.hot.queries import HotQueries
 from services.gateway.stores.redis_client import GuardedRedis
 from services.indexer.index.role import WriterRole
 from services.indexer.queue import celery_app

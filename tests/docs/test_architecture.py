@@ -7,7 +7,7 @@ from tests.docs.blocks import ROOT
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 _PATH = re.compile(r"`((?:services|training|xunwen|benchmarks|deploy|tests|docs)/[\w./-]+)`")
 _ROAD = {"query": "services/gateway", "job": "services/indexer"}
-_SHORT = re.compile(r"`((?:search|access|jobs|index|intake|work)/\w+\.py)`")
+_SHORT = re.compile(r"`((?:search|access|jobs|index|intake|work)/[\w/]+\.py)`")
 
 
 def test_the_files_that_it_names_exist() -> None:

@@ -14,9 +14,9 @@ from services.common.wire.rank import RankedHit, RankResponse
 from services.common.wire.recall import Mode
 from services.gateway.search import render
 from services.gateway.search.answers import Answered, Ask, Asker
-from services.gateway.search.hits import Fetched, RecallAnswer
-from services.gateway.search.request import Search
-from services.gateway.search.rules import RulesMembers
+from services.gateway.search.cascade.hits import Fetched, RecallAnswer
+from services.gateway.search.cascade.rules import RulesMembers
+from services.gateway.search.query.request import Search
 
 RANKER = "f" * 16
 

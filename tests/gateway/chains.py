@@ -17,19 +17,19 @@ from services.gateway.cache.policy import CacheUse, Lifetimes
 from services.gateway.cache.redis import RedisCache
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search import render
-from services.gateway.search.adaptive_limit import AdaptiveLimit
-from services.gateway.search.admission import AdmissionControl
-from services.gateway.search.admitted import Admitted
+from services.gateway.search.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import Ask, Asker, CacheState
-from services.gateway.search.cached import Cached
-from services.gateway.search.cascade import Cascade
-from services.gateway.search.hot import HotQueries
-from services.gateway.search.kept import Kept
-from services.gateway.search.key import Keys
+from services.gateway.search.cascade.cascade import Cascade
+from services.gateway.search.hot.queries import HotQueries
+from services.gateway.search.links.admitted import Admitted
+from services.gateway.search.links.cached import Cached
+from services.gateway.search.links.kept import Kept
+from services.gateway.search.links.key import Keys
+from services.gateway.search.links.observed import Observed
+from services.gateway.search.links.shared import Shared
 from services.gateway.search.metrics import CacheMetrics, SearchMetrics
 from services.gateway.search.model_watch import ModelWatch
-from services.gateway.search.observed import Observed
-from services.gateway.search.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader
 from tests.gateway.cascades import RANKER, CountingRecall, PlainRank, search

@@ -8,7 +8,7 @@ import pytest
 
 from services.common.redis.address import RedisAddress
 from services.common.redis.client import opened_redis
-from services.gateway.search.key import Keys
+from services.gateway.search.links.key import Keys
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.chains import known_keys, written
 from tests.gateway.gateways import OPERATOR_KEY, ORIGIN, gateway

@@ -11,7 +11,7 @@ from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.answers import Answered, Ask, Asker
 from services.gateway.search.api import Terms, answered, search_batch
 from services.gateway.search.field_names import FieldNames
-from services.gateway.search.schemas import BatchRequest, SearchOptions
+from services.gateway.search.query.schemas import BatchRequest, SearchOptions
 from services.gateway.settings import GatewaySettings
 from tests.gateway.cascades import NamingRecall, OneVersion
 from tests.virtual_time import virtual_time

@@ -6,8 +6,8 @@ import pytest
 
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
-from services.gateway.search.budget import Budget
-from services.gateway.search.schemas import SearchOptions
+from services.gateway.search.query.budget import Budget
+from services.gateway.search.query.schemas import SearchOptions
 from services.gateway.settings import GatewaySettings
 from tests.virtual_time import virtual_time
 

@@ -18,9 +18,9 @@ from services.common.errors import DeadlineExceeded
 from services.common.request_context import DEADLINE_HEADER, LATE_SECONDS, Deadline, read_deadline
 from services.common.wire.recall import RecallRequest
 from services.gateway.search.answers import Ask, Asker
-from services.gateway.search.cascade import Cascade
-from services.gateway.search.rank_service import RankService
-from services.gateway.search.recall_service import RecallService
+from services.gateway.search.cascade.cascade import Cascade
+from services.gateway.search.cascade.rank_service import RankService
+from services.gateway.search.cascade.recall_service import RecallService
 from services.recall.domain import Found, Index, Vector, Wanted
 from services.recall.findings import Finder
 from services.recall.legs.fusion import Fusion

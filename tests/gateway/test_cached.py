@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry
 
 from services.common.errors import IndexUnavailable, Overloaded, ServiceUnavailable
 from services.gateway.cache.policy import CacheUse, Lifetimes
-from services.gateway.search.adaptive_limit import AdaptiveLimit
-from services.gateway.search.admission import AdmissionControl
-from services.gateway.search.admitted import Admitted
+from services.gateway.search.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import CacheState
-from services.gateway.search.cached import Cached
-from services.gateway.search.key import Keys
+from services.gateway.search.links.admitted import Admitted
+from services.gateway.search.links.cached import Cached
+from services.gateway.search.links.key import Keys
 from services.gateway.search.metrics import SearchMetrics
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingLink, CountingRecall, ask

@@ -9,7 +9,7 @@ from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Lifetimes, Phase, cache_use
 from services.gateway.cache.redis import RedisCache
-from services.gateway.search.key import cache_key
+from services.gateway.search.links.key import cache_key
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import search
 

@@ -16,12 +16,12 @@ from services.common.errors import (
     ServiceUnavailable,
 )
 from services.common.request_context import Deadline
-from services.gateway.search.adaptive_limit import AdaptiveLimit
-from services.gateway.search.admission import AdmissionControl
-from services.gateway.search.admitted import Admitted
+from services.gateway.search.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import Ask, Asker
-from services.gateway.search.cascade import Cascade
-from services.gateway.search.hits import Fetched
+from services.gateway.search.cascade.cascade import Cascade
+from services.gateway.search.cascade.hits import Fetched
+from services.gateway.search.links.admitted import Admitted
 from services.gateway.search.metrics import SearchMetrics
 from tests.gateway.cascades import (
     CountingLink,

@@ -11,10 +11,10 @@ from services.common.calls.client import ServiceClient
 from services.common.request_context import DEADLINE_HEADER, Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate, RankRequest
 from services.common.wire.recall import Mode
-from services.gateway.search.hits import RecallAnswer
-from services.gateway.search.rank_service import RankService
-from services.gateway.search.recall_service import RecallService
-from services.gateway.search.request import Search
+from services.gateway.search.cascade.hits import RecallAnswer
+from services.gateway.search.cascade.rank_service import RankService
+from services.gateway.search.cascade.recall_service import RecallService
+from services.gateway.search.query.request import Search
 from tests.gateway.cascades import search as search_for
 
 

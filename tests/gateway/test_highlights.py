@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.common.text.normalise import normalise
-from services.gateway.search.highlights import MAX_PASSAGES, PASSAGE_CHARS, Marker
+from services.gateway.search.cascade.highlights import MAX_PASSAGES, PASSAGE_CHARS, Marker
 from tests.analyzers import ANALYZER
 
 

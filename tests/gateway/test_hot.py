@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from services.common.errors import CollectionNotFound, InvalidRequest, SearchError
-from services.gateway.search.frequent import FrequentQueries
-from services.gateway.search.hot import HotQueries
-from services.gateway.search.warming import Warmer
+from services.gateway.search.hot.frequent import FrequentQueries
+from services.gateway.search.hot.queries import HotQueries
+from services.gateway.search.hot.warming import Warmer
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall, search
 from tests.gateway.chains import replica
@@ -51,7 +51,7 @@ async def test_what_cannot_be_read_hides_nothing_else(
     redis: GuardedRedis, member: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     hot = await counted(redis, member)
-    with caplog.at_level(logging.INFO, "services.gateway.search.hot"):
+    with caplog.at_level(logging.INFO, "services.gateway.search.hot.queries"):
         top = await hot.top("notes", 2)
     assert [(each.search.query, each.count) for each in top] == [("甲", 3), ("乙", 2)]
     assert [record.levelname for record in caplog.records] == ["INFO"]
@@ -72,8 +72,8 @@ async def test_yesterday_counts_half_and_the_day_before_nothing(redis: GuardedRe
 async def test_counts_are_bounded_and_end_after_two_days(
     redis: GuardedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gateway.search.hot._KEPT", 2)
-    monkeypatch.setattr("services.gateway.search.hot._MAX_COUNTED", 3)
+    monkeypatch.setattr("services.gateway.search.hot.queries._KEPT", 2)
+    monkeypatch.setattr("services.gateway.search.hot.queries._MAX_COUNTED", 3)
     hot = HotQueries(redis)
     for query, times in (("甲", 3), ("乙", 1), ("丙", 2), ("丁", 9)):
         for _ in range(times):

@@ -11,9 +11,9 @@ from services.common.redis.address import RedisAddress
 from services.common.redis.client import opened_redis
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
-from services.gateway.search.kept import Kept
-from services.gateway.search.key import Keys, cache_key
-from services.gateway.search.shared import Shared
+from services.gateway.search.links.kept import Kept
+from services.gateway.search.links.key import Keys, cache_key
+from services.gateway.search.links.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, PlainRank, ask
 from tests.gateway.chains import Replica, levels, replica, written

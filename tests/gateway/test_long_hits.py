@@ -7,8 +7,8 @@ import pytest
 
 from services.common.wire.rank import RankedHit
 from services.gateway.search.answers import Answered
-from services.gateway.search.cascade import Cascade, CascadeResult
-from services.gateway.search.hits import RecallAnswer
+from services.gateway.search.cascade.cascade import Cascade, CascadeResult
+from services.gateway.search.cascade.hits import RecallAnswer
 from tests.gateway.cascades import CountingRecall, PlainRank, ask
 from tests.turns import turns_beside
 

@@ -16,8 +16,8 @@ from services.common.errors import (
     SearchError,
 )
 from services.common.request_context import Deadline
-from services.gateway.search.adaptive_limit import TOLERANCE, AdaptiveLimit
-from services.gateway.search.admission import AdmissionControl, _Waiter
+from services.gateway.search.admission.adaptive_limit import TOLERANCE, AdaptiveLimit
+from services.gateway.search.admission.control import AdmissionControl, _Waiter
 from tests.virtual_time import virtual_time
 
 

@@ -12,14 +12,14 @@ from services.common.errors import CursorExpired, Unavailable
 from services.common.request_context import Deadline
 from services.gateway.search import render
 from services.gateway.search.answers import Ask
-from services.gateway.search.arranging import Arranging
-from services.gateway.search.cascade import Cascade
-from services.gateway.search.hits import RecallAnswer
-from services.gateway.search.kept import Kept
-from services.gateway.search.key import Keys
-from services.gateway.search.request import Arrangement, Search
-from services.gateway.search.rules import RulesMembers
-from services.gateway.search.walks import Walks
+from services.gateway.search.cascade.cascade import Cascade
+from services.gateway.search.cascade.hits import RecallAnswer
+from services.gateway.search.cascade.rules import RulesMembers
+from services.gateway.search.links.arranging import Arranging
+from services.gateway.search.links.kept import Kept
+from services.gateway.search.links.key import Keys
+from services.gateway.search.links.walks import Walks
+from services.gateway.search.query.request import Arrangement, Search
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall, PlainRank, ask, search
 from tests.gateway.chains import levels

@@ -7,8 +7,8 @@ from services.common.errors import Unavailable
 from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import CacheState
-from services.gateway.search.request import Wording
-from services.gateway.search.rules import Rulebook, RuleBooks
+from services.gateway.search.cascade.rules import Rulebook, RuleBooks
+from services.gateway.search.query.request import Wording
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader
 from tests.gateway.cascades import CountingRecall, search
@@ -67,7 +67,7 @@ async def put(redis: GuardedRedis, version: str, rules: object = RULES) -> None:
 async def test_rules_that_were_just_read_are_not_dropped(
     redis: GuardedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gateway.search.rules._MOST_WORDS", 2)
+    monkeypatch.setattr("services.gateway.search.cascade.rules._MOST_WORDS", 2)
     books = RuleBooks(StateReader(redis))
     for collection in ("oldest", "other"):
         assert await books.of(search("CNN", collection=collection), "") is None

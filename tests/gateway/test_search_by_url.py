@@ -18,8 +18,8 @@ from services.common.text.normalise import normalise as normal_form
 from services.common.wire.parameters import CONDITIONS
 from services.common.wire.recall import MAX_PHRASES, MAX_QUERY_CHARS, RecallRequest
 from services.gateway.app import create_app
-from services.gateway.search.request import normalise, search_of
-from services.gateway.search.schemas import SearchByUrl, SearchOptions
+from services.gateway.search.query.request import normalise, search_of
+from services.gateway.search.query.schemas import SearchByUrl, SearchOptions
 from services.gateway.settings import GatewaySettings
 
 

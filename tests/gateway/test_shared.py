@@ -13,8 +13,8 @@ from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
 from services.gateway.search.answers import Answered, Ask, Asker, CacheState
-from services.gateway.search.key import cache_key
-from services.gateway.search.shared import Shared
+from services.gateway.search.links.key import cache_key
+from services.gateway.search.links.shared import Shared
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import RANKER, CountingLink, CountingRecall, ask, search
 from tests.gateway.cascades import title as title_of

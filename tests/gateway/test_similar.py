@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from services.common.request_context import Deadline
 from services.common.server.problem import install_problem_handlers
 from services.gateway.access.doorkeeper import EVERYBODY
-from services.gateway.search.adaptive_limit import AdaptiveLimit
-from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admission.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.similar import router
 from services.gateway.settings import GatewaySettings
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.search.frequent import FrequentQueries
-from services.gateway.search.hot import HotQueries
+from services.gateway.search.hot.frequent import FrequentQueries
+from services.gateway.search.hot.queries import HotQueries
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import search
 from tests.stack import Stack

@@ -7,7 +7,7 @@ import pytest
 from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
 from services.common.wire.boosts import Boost
-from services.gateway.search.syntax import ParsedQuery, understood
+from services.gateway.search.query.syntax import ParsedQuery, understood
 
 FIELDS = ("authors", "year", "journal", "keywords", "discipline", "doi", "date")
 

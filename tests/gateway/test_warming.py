@@ -4,7 +4,7 @@ import pytest
 
 from services.common.errors import Unavailable
 from services.gateway.search.answers import CacheState
-from services.gateway.search.warming import Warmer
+from services.gateway.search.hot.warming import Warmer
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall
 from tests.gateway.chains import Replica, replica, written

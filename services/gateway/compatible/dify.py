@@ -17,7 +17,7 @@ from services.common.documents import FieldValue
 from services.common.errors import InvalidRequest
 from services.common.wire.rank import MAX_TOP_K
 from services.gateway.search.api import TermsDep, answered
-from services.gateway.search.schemas import Query, SearchOptions, Whole
+from services.gateway.search.query.schemas import Query, SearchOptions, Whole
 
 router = APIRouter(tags=["compatible"])
 

@@ -8,7 +8,7 @@ from services.common.collection import NAME_PATTERN
 from services.common.documents import Document
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import JobOptions
-from services.gateway.search.schemas import DEFAULT_COLLECTION
+from services.gateway.search.query.schemas import DEFAULT_COLLECTION
 
 MAX_INLINE = 10_000
 

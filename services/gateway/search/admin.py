@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from services.common.collection import NAME_PATTERN
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.dependencies import HotQueriesDep
-from services.gateway.search.schemas import DEFAULT_COLLECTION
+from services.gateway.search.query.schemas import DEFAULT_COLLECTION
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"])
 

@@ -16,11 +16,11 @@ from services.gateway.cache.policy import cache_use
 from services.gateway.search import render
 from services.gateway.search.answer_schemas import BatchAnswer, SearchAnswer
 from services.gateway.search.answers import Answered, Answers, Ask, Asker
-from services.gateway.search.budget import Budget
 from services.gateway.search.dependencies import AnswersDep, AskerDep, FieldNamesDep, SettingsDep
 from services.gateway.search.field_names import FieldNames
-from services.gateway.search.request import Search, search_of
-from services.gateway.search.schemas import (
+from services.gateway.search.query.budget import Budget
+from services.gateway.search.query.request import Search, search_of
+from services.gateway.search.query.schemas import (
     BatchRequest,
     SearchByUrl,
     SearchOptions,

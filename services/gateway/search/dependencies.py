@@ -6,10 +6,10 @@ from fastapi import Depends
 
 from services.common.server.resources import opened
 from services.gateway.access.caller import Caller
-from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import Answers, Asker
 from services.gateway.search.field_names import FieldNames
-from services.gateway.search.hot import HotQueries
+from services.gateway.search.hot.queries import HotQueries
 from services.gateway.settings import GatewaySettings
 
 

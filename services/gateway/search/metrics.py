@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from services.common.calls.client import ServiceClient
 from services.common.telemetry.metrics import LATENCY_BUCKETS
 from services.gateway.cache.local import LocalCache
-from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import CacheState
 
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)

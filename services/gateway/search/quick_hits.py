@@ -16,9 +16,9 @@ from services.common.server.replay import replay
 from services.gateway.access.keys import ApiKey
 from services.gateway.search import render
 from services.gateway.search.answers import Ask, Asker
-from services.gateway.search.cached import Cached
-from services.gateway.search.observed import Observed
-from services.gateway.search.request import Search
+from services.gateway.search.links.cached import Cached
+from services.gateway.search.links.observed import Observed
+from services.gateway.search.query.request import Search
 
 _PATH = "/v1/search"
 _MAX_BODIES = 4_096

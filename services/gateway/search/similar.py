@@ -14,10 +14,10 @@ from services.common.wire.parameters import CONDITIONS, MAX_FIELDS, FieldName, P
 from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answer_schemas import Hit
+from services.gateway.search.cascade.hits import neighbours
+from services.gateway.search.cascade.recall_service import RecallService
 from services.gateway.search.dependencies import AdmissionDep, AskerDep, SettingsDep
-from services.gateway.search.hits import neighbours
-from services.gateway.search.recall_service import RecallService
-from services.gateway.search.schemas import DEFAULT_COLLECTION, Whole
+from services.gateway.search.query.schemas import DEFAULT_COLLECTION, Whole
 from services.gateway.stores.upstream import Recall
 
 router = APIRouter(prefix="/v1", tags=["search"])

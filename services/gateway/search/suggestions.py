@@ -15,8 +15,8 @@ from services.common.server.resources import opened
 from services.common.wire.suggest import MAX_SUGGESTIONS, MAX_TYPED, Suggested, SuggestRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.cache.versions import VersionReader
-from services.gateway.search.frequent import FrequentQueries
-from services.gateway.search.recall_service import RecallService
+from services.gateway.search.cascade.recall_service import RecallService
+from services.gateway.search.hot.frequent import FrequentQueries
 from services.gateway.stores.upstream import Recall
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])

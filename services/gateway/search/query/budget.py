@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import LATE_SECONDS, Deadline
-from services.gateway.search.schemas import SearchOptions
+from services.gateway.search.query.schemas import SearchOptions
 from services.gateway.settings import GatewaySettings
 
 _GRACE_SHARE = 0.08

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import Answered, Answers, Ask
-from services.gateway.search.key import Keys
+from services.gateway.search.links.key import Keys
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.gateway.search.admission import AdmissionControl
+from services.gateway.search.admission.control import AdmissionControl
 from services.gateway.search.answers import Answered, Answers, Ask
 from services.gateway.search.metrics import SearchMetrics
 

@@ -16,8 +16,8 @@ from services.common.text.normalise import normalise as normal_form
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.boosts import MAX_BOOSTS, Boost
 from services.common.wire.recall import MAX_PHRASE_CHARS, MAX_PHRASES, MAX_QUERY_CHARS, Mode
-from services.gateway.search.schemas import SearchOptions
-from services.gateway.search.syntax import ParsedQuery, understood
+from services.gateway.search.query.schemas import SearchOptions
+from services.gateway.search.query.syntax import ParsedQuery, understood
 
 
 @dataclass(frozen=True, slots=True)

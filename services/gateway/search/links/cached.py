@@ -11,7 +11,7 @@ from services.common.request_context import Deadline
 from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.policy import CacheUse, Entry, Phase
 from services.gateway.search.answers import Answered, Answers, Ask, CacheState
-from services.gateway.search.key import Keys
+from services.gateway.search.links.key import Keys
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Phase
 from services.gateway.cache.redis import NotLocked, RedisCache
 from services.gateway.search.answers import Answered, Answers, Ask
-from services.gateway.search.flights import Flights
+from services.gateway.search.links.flights import Flights
 
 _POLL_SECONDS = 0.02
 _WAIT_SHARE = 0.5

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.gateway.search.answers import Answered, Answers, Ask
-from services.gateway.search.hot import HotQueries
+from services.gateway.search.hot.queries import HotQueries
 from services.gateway.search.metrics import CacheMetrics, SearchMetrics
 
 

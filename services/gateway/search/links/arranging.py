@@ -12,10 +12,10 @@ from services.common.request_context import Deadline
 from services.common.wire.arrange import MAX_LISTED
 from services.common.wire.rank import MAX_TOP_K, RankedHit
 from services.gateway.search.answers import Answered, Ask
-from services.gateway.search.cascade import Cascade, CascadeResult, IndexReplaced, took
-from services.gateway.search.hits import RecallAnswer, all_in_order_of_recall
-from services.gateway.search.request import Arrangement, Search
-from services.gateway.search.walks import FIRST, Walk, Walks, token
+from services.gateway.search.cascade.cascade import Cascade, CascadeResult, IndexReplaced, took
+from services.gateway.search.cascade.hits import RecallAnswer, all_in_order_of_recall
+from services.gateway.search.links.walks import FIRST, Walk, Walks, token
+from services.gateway.search.query.request import Arrangement, Search
 
 logger = logging.getLogger(__name__)
 

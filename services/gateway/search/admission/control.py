@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from services.common.errors import DeadlineExceeded, Overloaded, RateLimited, SearchError
 from services.common.request_context import Deadline
-from services.gateway.search.adaptive_limit import AdaptiveLimit
+from services.gateway.search.admission.adaptive_limit import AdaptiveLimit
 
 _WAIT_SECONDS = 0.1
 """Seconds to wait in a crowd before a search of the kind has been seen."""

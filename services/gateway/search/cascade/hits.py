@@ -8,8 +8,8 @@ from typing import Any
 
 from services.common.documents import SHOWN
 from services.common.wire.rank import RankedHit
-from services.gateway.search.highlights import Marker, share
-from services.gateway.search.request import Search
+from services.gateway.search.cascade.highlights import Marker, share
+from services.gateway.search.query.request import Search
 
 _LONG_CHARS = 10_000
 """Characters of all hits from which on these are made in a thread: about 20 ms of work."""

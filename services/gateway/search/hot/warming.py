@@ -13,7 +13,7 @@ from services.common.errors import SearchError, Unavailable
 from services.common.request_context import Deadline
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search.answers import Answers, Ask, Asker
-from services.gateway.search.hot import HotQueries, HotQuery
+from services.gateway.search.hot.queries import HotQueries, HotQuery
 from services.gateway.stores.redis_client import GuardedRedis
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from services.common.calls.client import ServiceClient
 from services.common.errors import Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse
-from services.gateway.search.hits import CandidateMembers, RecallAnswer
-from services.gateway.search.request import Search
-from services.gateway.search.transfer import answer_by
+from services.gateway.search.cascade.hits import CandidateMembers, RecallAnswer
+from services.gateway.search.cascade.transfer import answer_by
+from services.gateway.search.query.request import Search
 
 
 @dataclass(slots=True)

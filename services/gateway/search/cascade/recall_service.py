@@ -12,10 +12,10 @@ from services.common.request_context import Deadline
 from services.common.wire.rank import considered
 from services.common.wire.recall import SimilarRequest
 from services.common.wire.suggest import Suggested, SuggestRequest
-from services.gateway.search.hits import DocumentMembers, Fetched, RecallAnswer
-from services.gateway.search.request import Arrangement, Search
-from services.gateway.search.rules import RulesMembers
-from services.gateway.search.transfer import answer_by
+from services.gateway.search.cascade.hits import DocumentMembers, Fetched, RecallAnswer
+from services.gateway.search.cascade.rules import RulesMembers
+from services.gateway.search.cascade.transfer import answer_by
+from services.gateway.search.query.request import Arrangement, Search
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from services.common.errors import Unavailable
 from services.common.wire.suggest import MAX_FREQUENT, MAX_TYPED, Frequent
-from services.gateway.search.hot import HotQueries
+from services.gateway.search.hot.queries import HotQueries
 
 _FRESH_SECONDS = 30.0
 _COUNTED = 1_000

@@ -17,15 +17,15 @@ from services.common.request_context import Deadline
 from services.common.wire.rank import RankedHit, RankResponse
 from services.gateway.search import render
 from services.gateway.search.answers import Answered, Ask
-from services.gateway.search.hits import (
+from services.gateway.search.cascade.hits import (
     Fetched,
     RecallAnswer,
     finished_beside,
     in_order_of_recall,
     pinned_first,
 )
-from services.gateway.search.request import Search
-from services.gateway.search.rules import RulesMembers
+from services.gateway.search.cascade.rules import RulesMembers
+from services.gateway.search.query.request import Search
 
 
 class CandidateSource(Protocol):

@@ -1,0 +1,1 @@
+"""The queries that are asked most often: counted, shown, and computed ahead."""

@@ -1,0 +1,1 @@
+"""What a search asks: its body, its query's operators and its budget."""
