@@ -31,11 +31,11 @@ from benchmarks.stopwatch import Stopwatch
 from services.common.collection import PhysicalName
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
 from services.common.text import WordAnalyzer
-from services.indexer.index.bulk_import import BulkImport
-from services.indexer.index.entities import entity
-from services.indexer.index.import_tables import row_table
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.imports.bulk_import import BulkImport
+from services.indexer.index.imports.tables import row_table
+from services.indexer.index.milvus.entities import entity
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.index.writer import SLICE_ROWS
 from services.indexer.rows import Row, document_row
 from services.indexer.store import ObjectStore

@@ -50,8 +50,8 @@ from services.gateway.search.links.walks import Walks
 from services.gateway.search.query.request import Arrangement, Search, search_of
 from services.gateway.search.query.schemas import SearchOptions
 from services.gateway.stores.redis_client import GuardedRedis
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.rows import document_row
 from services.indexer.store import ObjectStore
 from services.recall.app import create_app

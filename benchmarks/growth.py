@@ -29,8 +29,8 @@ from services.common.documents import Document
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.passages import cut
 from services.indexer.rows import Row, Vector, document_words
 from services.indexer.store import ObjectStore

@@ -30,8 +30,8 @@ from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.suggest import SuggestRequest
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.rows import document_row
 from services.indexer.store import ObjectStore
 from services.recall.domain import Index

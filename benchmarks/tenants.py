@@ -31,8 +31,8 @@ from services.common.fields.types import FieldKind, FieldType
 from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
 from services.common.request_context import Deadline
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 from services.recall.milvus.index import MilvusDocumentIndex

@@ -10,9 +10,9 @@ from typing import TypeVar
 from pymilvus import MilvusClient
 
 from services.common.milvus import MilvusAddress, MilvusConnection, milvus_connection
-from services.indexer.index.choice import IndexChoice
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.choice import IndexChoice
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.store import ObjectStore
 
 Answer = TypeVar("Answer")

@@ -30,15 +30,15 @@ from services.indexer.api import (
     query_rules,
     work,
 )
-from services.indexer.index.bulk_import import BulkImport
-from services.indexer.index.cascade import Cascade
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections
-from services.indexer.index.gate import SwitchGate
-from services.indexer.index.golden import GoldenSets
-from services.indexer.index.imports import Imports
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.gate.cascade import Cascade
+from services.indexer.index.gate.gate import SwitchGate
+from services.indexer.index.gate.golden import GoldenSets
+from services.indexer.index.imports.bulk_import import BulkImport
+from services.indexer.index.imports.imports import Imports
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.role import WriterRole
 from services.indexer.index.statistics import StatisticsBook

@@ -11,7 +11,7 @@ from services.common.precision import WantedPrecision
 from services.common.redis.address import StateRedisUrl
 from services.common.settings import OptionalServiceUrl, PathList, ServiceUrl, TextList
 from services.common.wire.golden import MAX_GOLDEN
-from services.indexer.index.choice import IndexChoice, IndexKind
+from services.indexer.index.milvus.choice import IndexChoice, IndexKind
 
 
 class IndexerSettings(MilvusSettings):

@@ -19,7 +19,7 @@ from services.common.milvus import MilvusAddress, MilvusConnection, milvus_conne
 from services.common.request_context import Deadline
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.recall import Mode
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Vector, document_row
 from services.recall.domain import Wanted
 from services.recall.findings import Finder

@@ -11,7 +11,7 @@ from services.common.collection import PhysicalName
 from services.common.fields.columns import columns_of
 from services.common.fields.types import FieldKind, FieldType, typed
 from services.common.filters import compile_filter
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.engines.chance import NAMES, condition, documents
 from tests.engines.reference import holds

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from services.common.collection import PhysicalName
 from services.common.milvus import MilvusAddress, milvus_connection
-from services.indexer.index.journal import Journal
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.journal import Journal
 from services.indexer.store import ObjectStore
 from tests.engines.rows import DIMENSION, row
 from tests.servers import milvus_lite

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.common.milvus import MilvusConnection
-from services.indexer.index.bulk_import import BulkImport, ImportFailed
+from services.indexer.index.imports.bulk_import import BulkImport, ImportFailed
 from tests.engines.cluster import ClusterSystem
 from tests.engines.imports import (
     DOCUMENTS,

@@ -11,7 +11,7 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.errors import IndexUnavailable
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.originals import FIELD, HAS_ONE
 from tests.engines.rows import DIMENSION, row, unit
 from tests.milvus import on_connection, on_index

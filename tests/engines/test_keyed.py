@@ -8,8 +8,8 @@ import pytest
 from services.common.collection import Field, PhysicalName, document_id, passages_name
 from services.common.documents import Content
 from services.common.milvus.keyed import KeyedRows
-from services.indexer.index.choice import IndexChoice, IndexKind
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.choice import IndexChoice, IndexKind
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
 from tests.analyzers import ANALYZER

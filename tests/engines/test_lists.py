@@ -19,7 +19,7 @@ from services.common.wire.arrange import (
     SortKey,
 )
 from services.common.wire.facets import FacetWanted
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.recall.fields.lists import Lists
 from services.recall.milvus.index import milvus_document_index
 from tests.engines.chance import NAMES, condition, documents

@@ -10,7 +10,7 @@ import pytest
 
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.errors import InvalidRequest
-from services.indexer.index.bulk_import import BulkImport
+from services.indexer.index.imports.bulk_import import BulkImport
 from tests.engines.cluster import ClusterSystem
 from tests.indexer.installation import jsonl, literature
 from tests.milvus import on_connection

@@ -10,7 +10,7 @@ from services.common.collection import PhysicalName, passages_name
 from services.common.documents import Content
 from services.common.errors import IndexUnavailable
 from services.common.milvus import MilvusAddress
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.passages import cut
 from services.indexer.rows import Row
 from services.recall.milvus.index import milvus_document_index

@@ -8,7 +8,7 @@ import pytest
 from services.common.collection import PhysicalName
 from services.common.milvus import MilvusAddress
 from services.common.request_context import Deadline
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.recall.milvus.index import milvus_document_index
 from tests.engines.rows import DIMENSION, row
 from tests.milvus import on_index

@@ -20,8 +20,8 @@ from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
 from services.common.text.passages import Span
-from services.indexer.index.milvus import MilvusVectorIndex
-from services.indexer.index.schema import PARTITIONS
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.schema import PARTITIONS
 from services.indexer.passages import Passages
 from services.indexer.rows import Row
 from services.recall.milvus.index import MilvusDocumentIndex

@@ -14,7 +14,7 @@ from services.common.collection import PhysicalName
 from services.common.documents import Content
 from services.common.milvus import MilvusAddress, milvus_connection
 from services.common.request_context import Deadline
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Row, Vector
 from services.recall.domain import Found
 from services.recall.milvus.index import MilvusDocumentIndex

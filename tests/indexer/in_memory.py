@@ -11,8 +11,8 @@ from services.common.errors import IndexUnavailable
 from services.common.fields.types import FieldKind, FieldType
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.collections import Collections
 from services.indexer.store import ObjectStore
 from tests.analyzers import ANALYZERS
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from services.common.request_context import DEADLINE_HEADER
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.milvus import on_index, plain_client
 from tests.models import tiny_encoder

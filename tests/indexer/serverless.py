@@ -14,9 +14,9 @@ from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import Job, JobMode
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.gate import Outcome
-from services.indexer.index.imports import Tables
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.gate.gate import Outcome
+from services.indexer.index.imports.imports import Tables
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.acceptance import JobAcceptance

@@ -9,9 +9,9 @@ import pytest
 
 from services.common.collection import PhysicalName
 from services.common.documents import Content
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.collections.tombstones import Tombstones
 from services.indexer.index.writer import IndexWriter
 from services.indexer.originals import Originals
 from services.indexer.rows import Row

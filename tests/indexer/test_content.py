@@ -10,8 +10,8 @@ from services.common.documents import BYTES, OWN, SHOWN, Content, Document
 from services.common.wire.collections import DocumentBody
 from services.common.wire.contents import DocumentPatch, ListedDocument
 from services.gateway.search.answer_schemas import Hit
-from services.indexer.index.entities import entity, row_fields, row_of
-from services.indexer.index.schema import collection_schema
+from services.indexer.index.milvus.entities import entity, row_fields, row_of
+from services.indexer.index.milvus.schema import collection_schema
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping
 from services.indexer.passages import cut
 from services.indexer.rows import PlannedDocument, Row

@@ -14,10 +14,10 @@ from services.common.errors import CollectionNotFound, IndexUnavailable
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.common.wire.golden import GoldenQuery
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections
-from services.indexer.index.golden import GoldenSets
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.collections.tombstones import Tombstones
+from services.indexer.index.gate.golden import GoldenSets
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.housekeeping import Housekeeping

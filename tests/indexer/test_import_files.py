@@ -11,10 +11,9 @@ from services.common.collection import Field
 from services.common.documents import Content
 from services.common.fields.columns import columns_of
 from services.common.fields.types import FieldKind, FieldType
-from services.indexer.index import import_files
-from services.indexer.index.entities import entity
-from services.indexer.index.import_files import Stopped, TableLost, next_file
-from services.indexer.index.import_tables import row_table
+from services.indexer.index.imports.files import Stopped, TableLost, next_file
+from services.indexer.index.imports.tables import row_table
+from services.indexer.index.milvus.entities import entity
 from services.indexer.rows import Row
 from services.indexer.store import ObjectStore
 
@@ -38,7 +37,7 @@ def test_tables_become_files_of_bounded_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, place = ObjectStore(str(tmp_path / "jobs")), ObjectStore(str(tmp_path / "place"))
-    monkeypatch.setattr(import_files, "FILE_BYTES", 2_000)
+    monkeypatch.setattr("services.indexer.index.imports.files.FILE_BYTES", 2_000)
     rows = [row(number) for number in range(6 * PER_TABLE)]
     tables = []
     for start in range(0, len(rows), PER_TABLE):

@@ -7,8 +7,8 @@ import pytest
 
 from services.common.collection import Field, PhysicalName
 from services.common.documents import Content
-from services.indexer.index.choice import IndexChoice, IndexKind
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.choice import IndexChoice, IndexKind
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Row
 from tests.indexer.installation import Installation
 from tests.milvus import on_index, plain_client

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.common.fields.columns import PARTITION, column_name, partition_column
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from tests.indexer.installation import Installation
 from tests.milvus import on_index
 

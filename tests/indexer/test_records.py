@@ -12,8 +12,8 @@ from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.input_formats import InputFormat
 from services.common.wire.jobs import JobMode
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.golden import GoldenSets
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.gate.golden import GoldenSets
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.files import JobFiles

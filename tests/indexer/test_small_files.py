@@ -12,10 +12,10 @@ from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.common.wire.golden import GoldenQuery
 from services.indexer.dictionaries import Dictionaries
-from services.indexer.index.golden import GoldenSets
-from services.indexer.index.journal import Journal, Replacement
-from services.indexer.index.records import CollectionRecords
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.collections.records import CollectionRecords
+from services.indexer.index.collections.tombstones import Tombstones
+from services.indexer.index.gate.golden import GoldenSets
+from services.indexer.index.milvus.journal import Journal, Replacement
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.store import ObjectStore
 from services.indexer.tables import pack_rows

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.collections.tombstones import Tombstones
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.store import ObjectStore
 

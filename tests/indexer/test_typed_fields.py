@@ -7,7 +7,7 @@ import pytest
 
 from services.common.fields.columns import columns_of
 from services.common.fields.types import FieldKind, FieldType
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from tests.indexer.installation import Installation
 from tests.milvus import on_index
 

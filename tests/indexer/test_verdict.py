@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.indexer.index.verdict import Answer, Answered, Verdict, answer_of, judge, looks
+from services.indexer.index.gate.verdict import Answer, Answered, Verdict, answer_of, judge, looks
 
 VALUES = [1.0, 0.5, 0.33, 0.1, 0.0]
 """Reciprocal ranks that answers of the tests have."""

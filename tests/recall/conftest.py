@@ -11,9 +11,9 @@ from services.common.documents import Document
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.milvus import MilvusConnection
 from services.common.model_dir.encoders import EncoderDirectories
-from services.indexer.index.choice import IndexChoice
-from services.indexer.index.milvus import MilvusVectorIndex
-from services.indexer.index.schema import collection_indexes, collection_schema
+from services.indexer.index.milvus.choice import IndexChoice
+from services.indexer.index.milvus.index import MilvusVectorIndex
+from services.indexer.index.milvus.schema import collection_indexes, collection_schema
 from services.indexer.rows import document_row
 from tests.analyzers import ANALYZER
 from tests.milvus import on_connection, on_index

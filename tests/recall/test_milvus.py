@@ -17,7 +17,7 @@ from services.common.filters import compile_filter
 from services.common.milvus import MilvusAddress
 from services.common.milvus.raw import Hits
 from services.common.request_context import Deadline
-from services.indexer.index.milvus import MilvusVectorIndex
+from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.rows import Row
 from services.recall.domain import Found
 from services.recall.legs.fusion import Fusion, fuse

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
-from services.indexer.index.choice import IndexChoice
-from services.indexer.index.schema import collection_indexes, collection_schema
+from services.indexer.index.milvus.choice import IndexChoice
+from services.indexer.index.milvus.schema import collection_indexes, collection_schema
 from tests.milvus import plain_client
 from tests.milvus_standalone import available, milvus_standalone
 from tests.servers import Server

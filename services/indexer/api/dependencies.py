@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from services.common.server.resources import opened
-from services.indexer.index.collections import Collections
-from services.indexer.index.golden import GoldenSets
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.gate.golden import GoldenSets
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.index.statistics import StatisticsBook
 from services.indexer.index.writer import IndexWriter

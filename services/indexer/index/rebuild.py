@@ -6,11 +6,11 @@ import time
 
 from services.common.collection import PhysicalName
 from services.common.errors import CollectionNotFound, Conflict, IndexUnavailable
-from services.indexer.index.collections import Collections
-from services.indexer.index.gate import Progress, SwitchGate
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.collections.states import Building
+from services.indexer.index.gate.gate import Progress, SwitchGate
 from services.indexer.index.port import VectorIndex
 from services.indexer.index.role import WriterRole
-from services.indexer.index.states import Building
 from services.indexer.index.writer import IndexWriter
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from services.common.wire.contents import (
     TextStatistics,
     ValueCount,
 )
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.collections import Collections
 from services.indexer.index.port import VectorIndex
 from services.indexer.rows import Row
 

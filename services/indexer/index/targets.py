@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.common.collection import PhysicalName
 from services.common.errors import Conflict, Unavailable
-from services.indexer.index.states import CollectionState
+from services.indexer.index.collections.states import CollectionState
 
 _SETTLE_SECONDS = 5.0
 """Seconds for which a single write waits for a rebuild to begin or to end."""

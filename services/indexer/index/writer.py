@@ -11,11 +11,11 @@ from services.common.collection import PhysicalName
 from services.common.errors import Unavailable
 from services.common.fields.types import FieldType
 from services.common.versions import IndexVersions
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.collections.states import CollectionState
 from services.indexer.index.port import VectorIndex, slices
 from services.indexer.index.role import WriterRole
-from services.indexer.index.states import CollectionState
 from services.indexer.index.targets import RunningJobs, Targets
 from services.indexer.originals import Originals
 from services.indexer.rows import EncodedRows, Row, recut

@@ -15,8 +15,8 @@ from services.common.errors import (
     InvalidRequest,
 )
 from services.common.wire.jobs import JobMode, JobState
-from services.indexer.index.collections import Collections
-from services.indexer.index.imports import Imports
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.imports.imports import Imports
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.input_store import InputStore

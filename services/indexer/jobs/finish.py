@@ -5,7 +5,7 @@ import json
 
 from services.common.collection import PhysicalName
 from services.common.wire.jobs import JobCounts, JobMode, JobState
-from services.indexer.index.imports import Imports
+from services.indexer.index.imports.imports import Imports
 from services.indexer.index.rebuild import RebuildRefused, Rebuilds
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from services.common.errors import SearchError, Unavailable
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.collections import Collections
 from services.indexer.index.rebuild import Rebuilds
 from services.indexer.jobs.book import JobBook
 

@@ -1,6 +1,6 @@
 """What the ledger of a job gives to the import of its rows."""
 
-from services.indexer.index.imports import Tables
+from services.indexer.index.imports.imports import Tables
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
 

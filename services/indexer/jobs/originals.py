@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from services.common.errors import SearchError
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.collections import Collections
 from services.indexer.index.role import WriterRole
 from services.indexer.jobs.book import JobBook
 from services.indexer.originals import HAS_ONE, Original, Originals, digest_of, named

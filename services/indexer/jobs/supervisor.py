@@ -10,7 +10,7 @@ import logging
 
 from services.common.ending import ended
 from services.common.errors import SearchError, Unavailable
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.collections import Collections
 from services.indexer.index.role import WriterRole
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from services.common.collection import Field
 from services.common.errors import EncoderMismatch, LeaseLost, MalformedRequest, Unavailable
 from services.common.wire.jobs import JobMode
-from services.indexer.index.collections import Collections
+from services.indexer.index.collections.collections import Collections
 from services.indexer.index.writer import IndexWriter, OtherEncoders
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.finish import JobFinisher

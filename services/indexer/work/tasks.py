@@ -8,7 +8,7 @@ from services.common.documents import typed_document
 from services.common.errors import LeaseLost, SearchError, Unavailable
 from services.common.telemetry.tracing import span
 from services.indexer.dictionaries import Dictionaries
-from services.indexer.index.import_tables import passage_table, row_table
+from services.indexer.index.imports.tables import passage_table, row_table
 from services.indexer.intake.record import BadInput
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.manifest import PartKey

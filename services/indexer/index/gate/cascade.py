@@ -10,7 +10,7 @@ from services.common.errors import DeadlineExceeded, Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.rank import RankCandidate, RankRequest, RankResponse, considered
 from services.common.wire.recall import Candidate, Mode, RecallRequest, RecallResponse
-from services.indexer.index.verdict import BEST, DEPTH, Scored
+from services.indexer.index.gate.verdict import BEST, DEPTH, Scored
 
 _TRIES = 3
 """Number of times that rank is asked for the same query before it counts as away."""

@@ -20,15 +20,15 @@ from services.common.model_dir.encoders import EncoderDirectories, EncoderDirect
 from services.common.text import Analyzers, WordAnalyzer
 from services.common.wire.collections import Collection
 from services.indexer.dictionaries import Dictionaries
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.descriptions import Descriptions
-from services.indexer.index.drops import Drops
-from services.indexer.index.partition_keys import in_partition, with_key
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.descriptions import Descriptions
+from services.indexer.index.collections.drops import Drops
+from services.indexer.index.collections.partition_keys import in_partition, with_key
+from services.indexer.index.collections.records import CollectionRecords, together
+from services.indexer.index.collections.states import CollectionState, States, Versions
+from services.indexer.index.collections.tombstones import Tombstones
+from services.indexer.index.collections.words import WordAnalyses
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.records import CollectionRecords, together
-from services.indexer.index.states import CollectionState, States, Versions
-from services.indexer.index.tombstones import Tombstones
-from services.indexer.index.words import WordAnalyses
 from services.indexer.store import ObjectStore
 
 

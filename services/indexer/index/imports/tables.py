@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from services.indexer.index.entities import entity
-from services.indexer.index.passage_entities import passage_entities
+from services.indexer.index.milvus.entities import entity
+from services.indexer.index.milvus.passage_entities import passage_entities
 from services.indexer.rows import Row
 
 WRITING = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}

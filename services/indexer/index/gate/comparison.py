@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.common.collection import PhysicalName
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.recall import Mode
-from services.indexer.index.cascade import Cascade, RankAway
-from services.indexer.index.verdict import Answered, Scored, answer_of
+from services.indexer.index.gate.cascade import Cascade, RankAway
+from services.indexer.index.gate.verdict import Answered, Scored, answer_of
 
 _AT_ONCE = 2
 """Number of queries that are under way at the same time."""

@@ -6,9 +6,9 @@ from typing import Any
 from services.common.collection import Field, PhysicalName, among, document_id
 from services.common.fields.columns import typed_columns
 from services.common.milvus import MilvusConnection
-from services.indexer.index.calls import Calls
-from services.indexer.index.entities import chunks, row_fields, row_of
-from services.indexer.index.passages import PassageRows
+from services.indexer.index.milvus.calls import Calls
+from services.indexer.index.milvus.entities import chunks, row_fields, row_of
+from services.indexer.index.milvus.passages import PassageRows
 from services.indexer.rows import Row, Vector
 
 _SCAN_ROWS = 1000

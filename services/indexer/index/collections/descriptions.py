@@ -7,8 +7,8 @@ from services.common.errors import StorageDamaged
 from services.common.fields.columns import columns_of
 from services.common.versions import IndexVersions
 from services.common.wire.collections import Collection
+from services.indexer.index.collections.records import CollectionRecord, CollectionRecords
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.records import CollectionRecord, CollectionRecords
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,17 @@ from services.common.milvus import MilvusConnection
 from services.common.milvus.raw import create_collection
 from services.common.milvus.words import DictionaryRows
 from services.common.telemetry.tracing import span
-from services.indexer.index.choice import IndexChoice
-from services.indexer.index.entities import chunks, entity
-from services.indexer.index.journal import Journal
-from services.indexer.index.replacements import Replacements
-from services.indexer.index.schema import (
+from services.indexer.index.milvus.choice import IndexChoice
+from services.indexer.index.milvus.entities import chunks, entity
+from services.indexer.index.milvus.journal import Journal
+from services.indexer.index.milvus.replacements import Replacements
+from services.indexer.index.milvus.schema import (
     PARTITIONS,
     collection_indexes,
     collection_schema,
     passages_schema,
 )
-from services.indexer.index.stored import StoredRows
+from services.indexer.index.milvus.stored import StoredRows
 from services.indexer.rows import Row
 
 logger = logging.getLogger(__name__)

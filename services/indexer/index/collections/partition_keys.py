@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from services.common.documents import OWN
 from services.common.errors import InvalidRequest
 from services.common.fields.types import FieldKind, FieldType
-from services.indexer.index.records import together
+from services.indexer.index.collections.records import together
 
 
 def with_key(types: Mapping[str, FieldType], partition_key: str | None) -> Mapping[str, FieldType]:

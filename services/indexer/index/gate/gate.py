@@ -18,11 +18,11 @@ from services.common.collection import PhysicalName
 from services.common.errors import EncoderMismatch
 from services.common.wire.golden import GoldenQuery
 from services.common.wire.recall import MAX_QUERY_CHARS, Mode
-from services.indexer.index.cascade import Cascade
-from services.indexer.index.comparison import Comparison
-from services.indexer.index.golden import GoldenSets
+from services.indexer.index.gate.cascade import Cascade
+from services.indexer.index.gate.comparison import Comparison
+from services.indexer.index.gate.golden import GoldenSets
+from services.indexer.index.gate.verdict import EARLY_CHANCE, Verdict, judge, looks
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.verdict import EARLY_CHANCE, Verdict, judge, looks
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from services.common.errors import InvalidRequest, Unavailable
 from services.common.text import WordAnalyzer
 from services.common.wire.dictionary import MAX_BYTES
 from services.indexer.dictionaries import Dictionaries
-from services.indexer.index.records import CollectionRecords
+from services.indexer.index.collections.records import CollectionRecords
 
 
 class WordAnalyses:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from services.common.collection import PhysicalName, passages_name
 from services.common.errors import Conflict, InvalidRequest, Unavailable
-from services.indexer.index.bulk_import import BulkImport, ImportFailed
-from services.indexer.index.collections import Collections
-from services.indexer.index.gate import Progress
-from services.indexer.index.import_files import TableLost, next_file
+from services.indexer.index.collections.collections import Collections
+from services.indexer.index.collections.states import Building
+from services.indexer.index.gate.gate import Progress
+from services.indexer.index.imports.bulk_import import BulkImport, ImportFailed
+from services.indexer.index.imports.files import TableLost, next_file
 from services.indexer.index.rebuild import RebuildRefused
 from services.indexer.index.role import WriterRole
-from services.indexer.index.states import Building
 from services.indexer.store import ObjectStore
 
 _POLL_SECONDS = 0.5

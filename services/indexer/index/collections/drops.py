@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.common.collection import PhysicalName
-from services.indexer.index.golden import GoldenSets
+from services.indexer.index.collections.records import CollectionRecords
+from services.indexer.index.collections.states import States, Versions
+from services.indexer.index.collections.tombstones import Tombstones
+from services.indexer.index.collections.words import WordAnalyses
+from services.indexer.index.gate.golden import GoldenSets
 from services.indexer.index.port import VectorIndex
-from services.indexer.index.records import CollectionRecords
-from services.indexer.index.states import States, Versions
-from services.indexer.index.tombstones import Tombstones
-from services.indexer.index.words import WordAnalyses
 from services.indexer.originals import Originals
 from services.indexer.store import ObjectStore
 

@@ -16,7 +16,7 @@ from services.common.documents import MAX_ID_BYTES
 from services.common.fields.columns import is_number, partition_column
 from services.common.fields.values import MAX_STRING_BYTES
 from services.common.text.passages import MAX_SECTION_CHARS
-from services.indexer.index.choice import IndexKind
+from services.indexer.index.milvus.choice import IndexKind
 
 _VARCHAR_BYTES = 65_535
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from services.common.collection import PhysicalName
 from services.common.milvus import Missing
-from services.indexer.index.journal import Journal, Replacement
+from services.indexer.index.milvus.journal import Journal, Replacement
 from services.indexer.rows import Row, without_passages
 
 Upsert = Callable[[PhysicalName, Sequence[Row], int], Awaitable[None]]

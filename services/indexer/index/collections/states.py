@@ -9,9 +9,9 @@ from typing import Protocol
 from services.common.collection import PhysicalName, check_collection_name
 from services.common.fields.types import FieldType
 from services.common.versions import IndexVersions, moment_of
-from services.indexer.index.clock import VersionClock
-from services.indexer.index.records import CollectionRecords
-from services.indexer.index.tombstones import Tombstones
+from services.indexer.index.collections.clock import VersionClock
+from services.indexer.index.collections.records import CollectionRecords
+from services.indexer.index.collections.tombstones import Tombstones
 from services.indexer.store import ObjectStore
 
 

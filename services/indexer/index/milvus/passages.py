@@ -21,9 +21,9 @@ from services.common.collection import (
 )
 from services.common.milvus import Missing
 from services.common.milvus.pages import MOST_ROWS
-from services.indexer.index.calls import Calls
-from services.indexer.index.entities import chunks
-from services.indexer.index.passage_entities import passage_entities, with_body
+from services.indexer.index.milvus.calls import Calls
+from services.indexer.index.milvus.entities import chunks
+from services.indexer.index.milvus.passage_entities import passage_entities, with_body
 from services.indexer.rows import Row
 
 _WRITTEN_ROWS = 500

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyarrow import parquet
 
-from services.indexer.index.import_tables import WRITING
+from services.indexer.index.imports.tables import WRITING
 from services.indexer.store import NoSuchObject, ObjectStore
 
 FILE_BYTES = 256 << 20

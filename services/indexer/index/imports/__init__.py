@@ -1,0 +1,1 @@
+"""Imports: stored tables become the files that Milvus's bulk import reads."""

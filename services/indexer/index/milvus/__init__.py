@@ -1,0 +1,1 @@
+"""The VectorIndex port on Milvus: schemas, rows and passages in its form."""
