@@ -91,7 +91,10 @@ LEFT_OUT: dict[tuple[str, str], str] = {
     **{("rerank", name): _RERANKERS for name in ("model", "return_documents", "rank_fields")},
 }
 """Members that a function does not have, with the reason."""
-OF_THE_CLIENT = {("index", "idempotency_key"): "it is sent as a header"}
+OF_THE_CLIENT = {
+    ("index", "idempotency_key"): "it is sent as a header",
+    ("cite_search", "fields"): "it is one of the options of a search; the service refuses it",
+}
 """Parameters that are no member of the request, with the reason."""
 
 

@@ -102,19 +102,32 @@ async def mcp(request: Request) -> Response:
     return _McpResponse(request.state.agents)
 
 
-@router.get("/mcp", response_class=Response, summary="Answers 405: no session is kept")
+_REFUSED = "No session is kept here: send each message by POST."
+
+
+@router.get(
+    "/mcp",
+    status_code=405,
+    response_class=Response,
+    response_description=_REFUSED,
+    summary="Answers 405: no session is kept",
+)
 async def mcp_stream() -> Response:
     """Says, as the protocol asks for it, that there is no stream of events to follow."""
     raise _not_kept()
 
 
-@router.delete("/mcp", response_class=Response, summary="Answers 405: no session is kept")
+@router.delete(
+    "/mcp",
+    status_code=405,
+    response_class=Response,
+    response_description=_REFUSED,
+    summary="Answers 405: no session is kept",
+)
 async def mcp_end() -> Response:
     """Says, as the protocol asks for it, that there is no session to end."""
     raise _not_kept()
 
 
 def _not_kept() -> HTTPException:
-    return HTTPException(
-        405, "No session is kept here: send each message by POST.", headers={"Allow": "POST"}
-    )
+    return HTTPException(405, _REFUSED, headers={"Allow": "POST"})

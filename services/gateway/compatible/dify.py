@@ -17,7 +17,7 @@ from services.common.documents import FieldValue
 from services.common.errors import InvalidRequest
 from services.common.wire.rank import MAX_TOP_K
 from services.gateway.search.api import TermsDep, answered
-from services.gateway.search.query.schemas import Query, SearchOptions, Whole
+from services.gateway.search.query.schemas import AS_WHOLE, Query, SearchOptions
 
 router = APIRouter(tags=["compatible"])
 
@@ -52,7 +52,7 @@ class RetrievalSetting(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    top_k: Annotated[Whole, Field(ge=1)] | None = Field(
+    top_k: Annotated[int, Field(strict=True, ge=1), AS_WHOLE] | None = Field(
         default=None,
         description=f"Documents, {_TOP_K} where it is null; more than {MAX_TOP_K} are {MAX_TOP_K}",
     )

@@ -89,6 +89,12 @@ async def statistics(collection: Name, indexer: Indexer) -> Response:
                 form.media_type: {"schema": {"type": "string", "format": "binary"}}
                 for form in ExportFormat
             },
+            "headers": {
+                "X-Encoder": {
+                    "description": "Fingerprint of the encoder of the collection",
+                    "schema": {"type": "string"},
+                }
+            },
         }
     },
     summary="All documents of a collection as a file",

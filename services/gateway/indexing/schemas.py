@@ -31,13 +31,16 @@ class InlineDocuments(BaseModel):
     documents: list[Document] = Field(min_length=1, max_length=MAX_INLINE)
 
 
+_INLINE: dict[str, Any] = InlineDocuments.model_json_schema()
+# FastAPI copies the schema as it is, and a reference in it would be looked for in the whole API.
+_INLINE["properties"]["documents"]["items"] = _INLINE.pop("$defs")["Document"]
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 JOB_BODY: dict[str, Any] = {
     "required": False,
     "description": "A file as the raw body, one or several as the parts `file` of a form, or"
     " documents in JSON; nothing with `source`",
     "content": {
-        "application/json": {"schema": InlineDocuments.model_json_schema()},
+        "application/json": {"schema": _INLINE},
         "multipart/form-data": {
             "schema": {
                 "type": "object",

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from services.common.citations.forms import CitationForm
 from services.common.collection import NAME_PATTERN
@@ -36,6 +37,7 @@ _FORM = Field(default=CitationForm.RIS, description="ris, bibtex or gbt7714 (GB/
 class CitedSearch(SearchRequest):
     """A search whose hits are written as citations."""
 
+    fields: SkipJsonSchema[list[str] | None] = None
     form: CitationForm = _FORM
 
     @field_validator("fields")

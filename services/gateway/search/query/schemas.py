@@ -42,7 +42,10 @@ def _whole(given: object) -> object:
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+AS_WHOLE = BeforeValidator(_whole)
+"""Reads a whole number that is written as 10.0. It stands behind the bounds of an optional number,
+since the description of the API would lack those that stand behind it."""
+Whole = Annotated[int, AS_WHOLE, Field(strict=True)]
 
 Query = Annotated[
     str,
@@ -89,8 +92,8 @@ class SearchOptions(BaseModel):
     diversity: float = Field(
         default=0.0, ge=0, le=1, strict=True, description="Weight of variety among the hits"
     )
-    budget_ms: Whole | None = Field(
-        default=None, ge=1, le=MAX_BUDGET_MS, description="Time in ms that the answer may take"
+    budget_ms: Annotated[int, Field(strict=True, ge=1, le=MAX_BUDGET_MS), AS_WHOLE] | None = Field(
+        default=None, description="Time in ms that the answer may take"
     )
     explain: StrictBool = Field(default=False, description="All features of each hit in `scores`")
     fields: list[FieldName] | None = Field(
