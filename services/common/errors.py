@@ -101,9 +101,9 @@ class Unauthenticated(SearchError):
 
 
 class Forbidden(SearchError):
-    """The API key is known, and it does not allow this call."""
+    """The API key does not allow this call, or the settings of the operator do not."""
 
-    status, code, title = 403, "forbidden", "The API key does not allow this"
+    status, code, title = 403, "forbidden", "This is not allowed"
 
 
 class NotFound(SearchError):

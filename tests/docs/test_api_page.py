@@ -2,7 +2,7 @@
 
 import re
 
-from services.common.errors import LeaseLost, SearchError, StartFailed
+from services.common.errors import Forbidden, LeaseLost, SearchError, StartFailed
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -19,3 +19,7 @@ def test_every_code_of_an_error_stands_in_the_table() -> None:
     # A client of the gateway gets neither: these are of workers, and of services that do not start.
     others = {LeaseLost.code, *codes(StartFailed)}
     assert named == codes(SearchError) - others | {"method_not_allowed"}
+
+
+def test_a_refusal_without_keys_does_not_speak_of_a_key() -> None:
+    assert "key" not in Forbidden.title
