@@ -105,3 +105,16 @@ def test_prometheus_asks_every_service(compose: dict[str, Any]) -> None:
     for name, port in targets.items():
         test = compose["services"][name]["healthcheck"]["test"]
         assert str(port) in test, name
+
+
+def test_every_variable_of_its_environment_is_described() -> None:
+    """A page may name several that begin alike: `XUNWEN_MILVUS_URI`, `_TOKEN`."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    variables = set(re.findall(r"\$\{(XUNWEN_\w+)", COMPOSE.read_text(encoding="utf-8")))
+    assert len(variables) > 15
+    lost = {
+        name
+        for name in variables
+        if f"`{name}" not in pages and f"`_{name.rpartition('_')[2]}`" not in pages
+    }
+    assert lost == set()
