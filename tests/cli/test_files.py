@@ -87,6 +87,24 @@ def test_what_is_no_file_is_not_replaced(
     assert Path("pipe").is_fifo()
 
 
+@pytest.mark.parametrize("output", ["名" * 100, "a.txt/b.pdf", "none/b.pdf"])
+def test_a_file_that_cannot_be_written_is_told_in_one_line(
+    output: str,
+    gateway: ScriptedGateway,
+    xunwen: Xunwen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("kept")
+    gateway.answer(200, b"%PDF")
+    ran = xunwen("docs", "original", "1", "-c", "notes", "-o", output)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"xunwen: {output} cannot be written: ")
+    assert ran.err.count("\n") == 1
+    assert Path("a.txt").read_text() == "kept"
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     file, link, beside = tmp_path / ("长" * 84), tmp_path / "link", tmp_path / "link.part"
     file.write_bytes(b"old")

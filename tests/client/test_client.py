@@ -186,6 +186,11 @@ def test_files_that_cannot_be_sent(gateway: ScriptedGateway, do: Do, tmp_path: P
     for given in ("", [""], [tmp_path / "a.csv", ""]):
         with pytest.raises(XunwenError, match="name of a file is empty"):
             do("index", given, collection="notes")
+    # Nobody can tell what it is, as within a folder that others may not read.
+    unknown = tmp_path / ("名" * 100 + ".csv")
+    for given in (unknown, str(unknown), [unknown], [tmp_path, unknown]):
+        with pytest.raises(XunwenError, match="csv cannot be read: File name too long"):
+            do("index", given, collection="notes")
     os.mkfifo(tmp_path / "pipe.csv")
     writer = os.open(tmp_path / "pipe.csv", os.O_RDWR | os.O_NONBLOCK)
     for given in (tmp_path / "pipe.csv", tmp_path):

@@ -8,6 +8,7 @@ import re
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,12 +151,12 @@ def time_of(moment: Any) -> str:
 def write_file(file: Path, blocks: Iterable[bytes]) -> None:
     """Writes a file, which is there as a whole or, if a block fails to come, not at all. Raises
     XunwenError."""
-    target = file.resolve()
-    # A device, such as /dev/stdout, would be replaced by a file.
-    if target.exists() and not target.is_file():
-        raise XunwenError(f"{file} is no file; name a file to write.")
+    target = Path(os.path.realpath(file))
     part = target.with_name(f".xunwen-{uuid.uuid4().hex}.part")
     try:
+        # A device, such as /dev/stdout, would be replaced by a file.
+        if target.exists() and not target.is_file():
+            raise XunwenError(f"{file} is no file; name a file to write.")
         with part.open("wb") as written:
             for block in blocks:
                 written.write(block)
@@ -163,7 +164,9 @@ def write_file(file: Path, blocks: Iterable[bytes]) -> None:
     except OSError as error:
         raise XunwenError(f"{file} cannot be written: {error.strerror}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        # Where nothing can be written, nothing can be deleted either.
+        with suppress(OSError):
+            part.unlink()
 
 
 def read_text(file: Path) -> str:

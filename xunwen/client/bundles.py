@@ -8,7 +8,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from services.common.wire.input_formats import format_of_name
 from xunwen.client.errors import XunwenError
-from xunwen.client.files import blocks, opened, spooling
+from xunwen.client.files import blocks, is_folder, opened, spooling
 
 
 def bundle(sink: IO[bytes], paths: Sequence[Path]) -> None:
@@ -43,7 +43,7 @@ def readable(name: str) -> str:
 def _files(path: Path) -> Iterator[Path]:
     """Yields the file itself, or all files below a folder, without hidden ones. Raises
     XunwenError."""
-    if not path.is_dir():
+    if not is_folder(path):
         yield path
         return
     for folder, folders, names in os.walk(path, onerror=_refuse):
@@ -57,7 +57,7 @@ def _names(files: Sequence[Path], paths: Sequence[Path]) -> list[str]:
     They depend neither on the folder from which the files are sent nor on the other files, as long
     as the folders are the same.
     """
-    roots = [path.absolute() if path.is_dir() else path.absolute().parent for path in paths]
+    roots = [path.absolute() if is_folder(path) else path.absolute().parent for path in paths]
     shared = os.path.commonpath([os.path.normpath(root) for root in roots])
     return [readable(Path(os.path.relpath(file, shared)).as_posix()) for file in files]
 

@@ -19,6 +19,15 @@ def path_of(name: str | Path) -> Path:
     return Path(name)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether the path is a folder. Raises XunwenError if nobody can tell, as of a path within a
+    folder that may not be read."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise XunwenError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def opened(path: Path) -> BinaryIO:
     """A file, open for reading. Raises XunwenError.
 

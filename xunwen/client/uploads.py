@@ -22,7 +22,7 @@ from services.common.wire.jobs import JobOptions
 from xunwen.client.bundles import bundle, readable
 from xunwen.client.documents import GivenDocument, checked_document
 from xunwen.client.errors import XunwenError
-from xunwen.client.files import blocks, opened, path_of, spool, spooling
+from xunwen.client.files import blocks, is_folder, opened, path_of, spool, spooling
 
 Input = str | Path | Iterable[str | Path] | Iterable[GivenDocument]
 """What a job may be given: the path of a file or a folder, several of them, or documents."""
@@ -114,7 +114,7 @@ def open_upload(
     named = _named(format)
     if given is None:
         yield Upload(BytesIO(), 0, named)
-    elif isinstance(given, (str, Path)) and not path_of(given).is_dir():
+    elif isinstance(given, (str, Path)) and not is_folder(path_of(given)):
         path = Path(given)
         kind, compression = (named, format_of_name(path.name)[1]) if named else format_of(path)
         with opened(path) as stream:
