@@ -44,6 +44,21 @@ def test_client(program: Block, python: Path, stack: Stack) -> None:
     assert not lost, f"{program} did not print {lost}, but:\n{ran.stdout}"
 
 
+def test_a_retriever_of_langchain_refuses_what_it_does_not_have(python: Path) -> None:
+    """Without a word it would search another collection than the one that was named."""
+    code = """
+from pydantic import ValidationError
+from xunwen.integrations.langchain import XunwenRetriever
+try:
+    XunwenRetriever(collection="papers")
+except ValidationError as error:
+    print(error)
+"""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([python, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert "collection" in ran.stdout
+
+
 def test_every_client_of_the_list_has_a_program() -> None:
     assert len(PROGRAMS) == 7
     text = "".join(program.code for program in PROGRAMS).replace("_", "-").replace(".", "-")

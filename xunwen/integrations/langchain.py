@@ -11,7 +11,7 @@ from langchain_core.callbacks import (
 )
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from xunwen.client import AsyncClient, Client, Hit
 from xunwen.client.exchange import DEFAULT_URL
@@ -23,8 +23,13 @@ class XunwenRetriever(BaseRetriever):
     content, all other members as metadata, with `page` and `section` of the text of a long
     document.
 
-    Raises ApiError and ConnectionFailed, as the client does.
+    `invoke` and its relatives take options of the search, such as `top_k` and `filter`, which take
+    the place of those in `options` for this call. Raises ApiError and ConnectionFailed, as the
+    client does.
     """
+
+    # LangChain's default is to leave an unknown argument out, such as the collection to search.
+    model_config = ConfigDict(extra="forbid")
 
     url: str = DEFAULT_URL
     api_key: SecretStr | None = None
@@ -34,16 +39,17 @@ class XunwenRetriever(BaseRetriever):
     """Options of a search: collection, top_k, filter, mode, rank, budget_ms."""
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         with Client(self.url, **self._connection()) as client:
-            return [_document(hit) for hit in client.search(query, **self.options).hits]
+            answer = client.search(query, **{**self.options, **options})
+        return [_document(hit) for hit in answer.hits]
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         async with AsyncClient(self.url, **self._connection()) as client:
-            answer = await client.search(query, **self.options)
+            answer = await client.search(query, **{**self.options, **options})
         return [_document(hit) for hit in answer.hits]
 
     def _connection(self) -> dict[str, Any]:
