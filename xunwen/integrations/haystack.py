@@ -10,6 +10,7 @@ from haystack.utils import Secret, deserialize_secrets_inplace
 
 from xunwen.client import Client, Hit, SearchOptions
 from xunwen.client.exchange import DEFAULT_URL
+from xunwen.integrations.haystack_filters import filter_of
 from xunwen.integrations.places import place_of
 
 
@@ -35,12 +36,23 @@ class XunwenRetriever:
         self.options = options or SearchOptions()
 
     @component.output_types(documents=list[Document])
-    def run(self, query: str) -> dict[str, list[Document]]:
-        """The documents for a query, the best first. Raises ApiError and ConnectionFailed, as the
-        client does."""
+    def run(
+        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+    ) -> dict[str, list[Document]]:
+        """The documents for a query, the best first.
+
+        `filters`, in Haystack's form, and `top_k` take the place of those in `options` for this
+        run. Raises XunwenError for a filter that is none, and ApiError and ConnectionFailed, as
+        the client does.
+        """
+        options: SearchOptions = {**self.options}
+        if filters:
+            options["filter"] = filter_of(filters)
+        if top_k is not None:
+            options["top_k"] = top_k
         key = self.api_key.resolve_value() if self.api_key else None
         with Client(self.url, api_key=key, timeout=self.timeout) as client:
-            hits = client.search(query, **self.options).hits
+            hits = client.search(query, **options).hits
         return {"documents": [_document(hit) for hit in hits]}
 
     def to_dict(self) -> dict[str, Any]:
