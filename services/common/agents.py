@@ -26,6 +26,8 @@ _INSTRUCTIONS = (
     " `search` in the language of the question, then `get` to read a document before you rely on"
     " it, and name its id where you cite it. `cite` writes references."
 )
+FOREIGN = "The server does not answer as Xunwen does; check the address."
+"""What a tool tells if another program answers its call."""
 
 
 class ApiRefused(Exception):
@@ -74,7 +76,7 @@ class _Tools:
     ) -> dict[str, Any]:
         """Search documents by meaning and by words; the best passages with ids to follow."""
         body = {"query": query, "collection": collection, "top_k": top_k, "mode": mode.value}
-        answer = await self._call("POST", "/v1/search", json={**body, **_given(filter=filter)})
+        answer = await self._read("POST", "/v1/search", json={**body, **_given(filter=filter)})
         return {
             "hits": [_hit(hit, collection) for hit in answer["hits"]],
             "degraded": answer["degraded"],
@@ -82,8 +84,7 @@ class _Tools:
 
     async def get(self, id: Id, collection: Collection = "literature") -> dict[str, Any]:  # noqa: A002
         """Read a whole document: title, text and metadata."""
-        document: dict[str, Any] = await self._call("GET", _path(collection, id))
-        return document
+        return await self._read("GET", _path(collection, id))
 
     async def similar(
         self,
@@ -94,21 +95,18 @@ class _Tools:
     ) -> dict[str, Any]:
         """Find the documents whose meaning is nearest to that of a document."""
         body = {"id": id, "collection": collection, "top_k": top_k}
-        answer = await self._call("POST", "/v1/similar", json={**body, **_given(filter=filter)})
+        answer = await self._read("POST", "/v1/similar", json={**body, **_given(filter=filter)})
         return {"hits": [_hit(hit, collection) for hit in answer["hits"]]}
 
     async def collections(self) -> dict[str, Any]:
         """List the collections with their numbers of documents."""
-        answer = await self._call("GET", "/v1/collections")
+        answer = await self._read("GET", "/v1/collections")
         listed = [{name: one[name] for name in ("name", "count")} for one in answer["collections"]]
         return {"collections": listed}
 
     async def fields(self, collection: Collection = "literature") -> dict[str, Any]:
         """Show the metadata that filters can name: kinds, ranges and most frequent values."""
-        answer: dict[str, Any] = await self._call(
-            "GET", f"/v1/collections/{_segment(collection)}/statistics"
-        )
-        return answer
+        return await self._read("GET", f"/v1/collections/{_segment(collection)}/statistics")
 
     async def cite(
         self,
@@ -120,7 +118,10 @@ class _Tools:
     ) -> str:
         """Write documents as references."""
         body = {"ids": ids, "collection": collection, "form": form.value}
-        return str(await self._call("POST", "/v1/citations", json=body))
+        references = await self._call("POST", "/v1/citations", json=body)
+        if not isinstance(references, str):
+            raise ToolError(FOREIGN)
+        return references
 
     async def index(
         self,
@@ -135,20 +136,25 @@ class _Tools:
         collection: Collection,
     ) -> dict[str, Any]:
         """Add or replace documents; follow the job with `job`. Needs a key that may index."""
-        answer: dict[str, Any] = await self._call(
+        return await self._read(
             "POST",
             "/v1/index-jobs",
             json={"documents": documents},
             params={"collection": collection},
         )
-        return answer
 
     async def job(
         self,
         id: Annotated[str, Field(description="Id of the job, as index gives it")],  # noqa: A002
     ) -> dict[str, Any]:
         """Show how far an indexing job is."""
-        answer: dict[str, Any] = await self._call("GET", f"/v1/index-jobs/{_segment(id)}")
+        return await self._read("GET", f"/v1/index-jobs/{_segment(id)}")
+
+    async def _read(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """The answer of a call that is a JSON object. Raises ToolError."""
+        answer = await self._call(method, path, **more)
+        if not isinstance(answer, dict):
+            raise ToolError(FOREIGN)
         return answer
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:

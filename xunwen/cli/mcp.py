@@ -7,12 +7,15 @@ import anyio
 import httpx
 import typer
 
-from services.common.agents import ApiRefused, agent_server
+from services.common.agents import FOREIGN, ApiRefused, agent_server
+from services.common.citations.forms import CitationForm
 from xunwen.cli.context import connection_of, local_url
 from xunwen.client import exchange
 from xunwen.client.errors import ApiError
 
 app = typer.Typer(add_completion=False)
+
+_CITATIONS = tuple(form.media_type for form in CitationForm)
 
 
 class Gateway:
@@ -37,8 +40,12 @@ class Gateway:
             raise ApiRefused(str(failed)) from error
         if not response.is_success:
             raise ApiRefused(ApiError.of(response).detail)
-        is_json = response.headers["content-type"].startswith("application/json")
-        return response.json() if is_json else response.text
+        if response.headers.get("content-type", "").startswith(_CITATIONS):
+            return response.text
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ApiRefused(FOREIGN) from error
 
 
 @app.command()
