@@ -1,5 +1,6 @@
 """The command `xunwen mcp`: the tools for agents on standard input and output."""
 
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,4 +64,10 @@ def mcp(ctx: typer.Context) -> None:
         async with http:
             await agent_server(Gateway(http)).run_stdio_async()
 
-    anyio.run(serve)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # No exception ends the thread that waits for the next line of standard input.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        anyio.run(serve)
+    except* ConnectionError:
+        pass  # The client has closed its end, as it does when it ends.
