@@ -2,7 +2,8 @@
 
 A copy is recognised by what would distinguish it. Two documents whose characters are nearly all the
 same are still different when their titles differ in a number, a version, a sign or a word (C++ and
-C#, 2019 and 2020, part one and part two), or their texts in a number.
+C#, 2019 and 2020, part one and part two), or their texts in a number. A space before a unit or
+after a name is no difference (3.5mm and 3.5 mm, ISO9001 and ISO 9001).
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import Any
 from unicodedata import category
 
 from services.common.text import WordAnalyzer
-from services.common.text.expressions import EXPRESSION, expression_words
+from services.common.text.expressions import other_spellings, words_of_expressions
 from services.common.wire.rank import RankCandidate
 
 _GRAM = 3
@@ -52,6 +53,8 @@ class Outline:
     """Parts of the title that distinguish similar titles: numbers, versions, signs, short names."""
     numbers: frozenset[str] = frozenset()
     """Numbers in the beginning of the text."""
+    written: str = ""
+    """The title and, on a line of its own, the beginning of the text, folded."""
 
 
 def outline(candidate: RankCandidate, analyzer: WordAnalyzer) -> Outline:
@@ -64,7 +67,8 @@ def outline(candidate: RankCandidate, analyzer: WordAnalyzer) -> Outline:
         title=_letters(title),
         has_text=bool(text),
         marks=frozenset((*_short_names(title), *_SIGNS.findall(title), *_PART.findall(title))),
-        numbers=frozenset(word for word in _expressions(text) if _has_digit(word)),
+        numbers=frozenset(filter(_has_digit, words_of_expressions(text))),
+        written=f"{title}\n{text}",
     )
 
 
@@ -108,14 +112,12 @@ class Outlines(Sequence[Outline]):
 
 def _short_names(title: str) -> list[str]:
     """Numbers and short Latin names of a title; English function words say nothing."""
-    words = [word for word in _expressions(title) if _has_digit(word) or len(word) < _LONG_NAME]
+    words = [
+        word for word in words_of_expressions(title) if _has_digit(word) or len(word) < _LONG_NAME
+    ]
     if not title.isascii():  # the a of 维生素a is no article
         return words
     return [word for word in words if word not in _FUNCTION_WORDS]
-
-
-def _expressions(text: str) -> list[str]:
-    return [word for match in EXPRESSION.finditer(text) for word in expression_words(match[0])]
 
 
 def _has_digit(word: str) -> bool:
@@ -135,13 +137,19 @@ def distinguishable(left: Outline, right: Outline) -> bool:
     Without texts, titles must be the same. With texts of the same numbers, one title may hold
     additions, such as a subtitle, but no word in the place of another word.
     """
-    if left.marks != right.marks or left.numbers != right.numbers:
+    if _has_more(left, right) or _has_more(right, left):
         return True
     if left.title == right.title:
         return False
     if not (left.has_text and right.has_text):
         return True
     return _replaces_a_word(left.title, right.title)
+
+
+def _has_more(one: Outline, other: Outline) -> bool:
+    """Whether a document has a mark or a number that the other one lacks in every spelling."""
+    more = one.marks - other.marks | one.numbers - other.numbers
+    return bool(more) and not more <= other_spellings(other.written)
 
 
 def _replaces_a_word(left: str, right: str) -> bool:

@@ -42,6 +42,12 @@ _DIFFERENT = [
     ("→", "←"),
     ("कि", "की"),
     ("ใกล้", "ใกล่"),
+    ("3.5 mm螺钉", "3.5cm螺钉"),
+    ("3.5 mm螺钉", "3.5螺钉"),
+    ("10 cm涂层", "20cm涂层"),
+    ("5G网络", "5 G网络"),
+    ("PM 2.5的来源", "PM10的来源"),
+    ("PM 2.5的来源", "2.5的来源"),
 ]
 _COPIES = [
     ("国企改革", "《国企改革》"),
@@ -54,6 +60,16 @@ _COPIES = [
     ("😀", " 😀\ufe0f"),
     ("？？？", "???"),
     ("कि", "कि。"),
+    ("3.5mm螺钉", "3.5 mm螺钉"),
+    ("10-20cm的涂层", "10-20 cm的涂层"),
+    ("1,000kg的载荷", "1,000 kg的载荷"),
+    ("50mmol/L的溶液", "50 mmol/L的溶液"),
+    ("5~10%的盐水", "5~10 %的盐水"),
+    ("25°C下的反应", "25 ℃下的反应"),
+    ("±12.5kHz偏移", "±12.5 kHz偏移"),
+    ("PM2.5的来源", "PM 2.5的来源"),
+    ("ISO9001标准", "ISO 9001标准"),
+    ("Web2.0 in China", "Web 2.0 in China"),
 ]
 
 
@@ -89,6 +105,19 @@ def test_texts_that_differ_in_a_number_are_different() -> None:
     assert hits(paper("年度报告", one), paper("年度报告", other)) == 2
 
 
+@pytest.mark.parametrize(("one", "other"), [("3.5mm", "3.5 mm"), ("ISO9001", "ISO 9001")])
+def test_texts_that_write_a_number_with_and_without_a_space_are_copies(
+    one: str, other: str
+) -> None:
+    texts = (f"{written}。{_TEXT}" for written in (one, other))
+    assert hits(*(paper("年度报告", text) for text in texts)) == 1
+
+
+def test_texts_that_differ_in_a_unit_are_different() -> None:
+    one, other = (f"厚度为{written}。{_TEXT}" for written in ("10mm", "10cm"))
+    assert hits(paper("年度报告", one), paper("年度报告", other)) == 2
+
+
 def test_a_title_without_its_text_is_no_copy_of_both() -> None:
     assert hits(paper(_LONG), paper(_LONG, _TEXT)) == 2
 
@@ -102,7 +131,7 @@ def test_documents_of_which_nothing_is_known_are_no_copies_of_each_other(
     assert select([0.9, 0.8, 0.7], empty, top_k=3, diversity=diversity, duplicate=0.9) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("letters", ["哈", "ab", "the effects of rain on corn "])
+@pytest.mark.parametrize("letters", ["哈", "ab", "1.", "the effects of rain on corn "])
 def test_long_titles_are_compared_quickly(letters: str) -> None:
     long = "".join(islice(cycle(letters), 4_000))
     titles = [f"{long[:at]}{word}{long[at:]}" for at in (1_000, 2_000) for word in ("雨", "雪")]

@@ -10,7 +10,7 @@ All text here is in normal form and lower case.
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from services.common.text.normalise import HAN
 
@@ -32,14 +32,23 @@ _BARE_POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _QUANTITY = re.compile(rf"(\d+(?:\.\d+)*)({_LETTER}+|{_UNIT_SIGN})?")
 _POWER = re.compile(rf"(\d+\^[-+]?\d+)({_LETTER}+)?")
 _CODE = re.compile(rf"({_LETTER}+)(\d+(?:\.\d+)*)")
+_NUMBER_AND_UNIT = re.compile(rf"(?<![\w.])(\d+(?:\.\d+)*) ?({_LETTER}+|{_UNIT_SIGN})")
 _LANGUAGE = re.compile(rf"{_LETTER}+\+\+|{_LETTER}#")
 _NAME_LETTERS = 3
 """Letters that make a part of a name a word of its own: covid of covid-19, but not il of il-6."""
 _CODE_DIGITS = 3
 """Digits that make a number in a code a word of its own: 7714 of gb7714, but not 12 of b12."""
+_NAME_AND_NUMBER = re.compile(
+    rf"(?<!{_LETTER})({_LETTER}{{2,}}) ?(\d+(?:\.\d+)+(?![\d.])|\d{{{_CODE_DIGITS},}}(?![\d.]))"
+)
 _REMEMBERED_CHARS = 64
 """Longest expression whose words are kept in memory. Sequences of genes and pictures as text are
 expressions of any length, and each is seen once."""
+
+
+def words_of_expressions(text: str) -> list[str]:
+    """The words of all expressions of a text, in the order in which they are read."""
+    return [word for match in EXPRESSION.finditer(text) for word in expression_words(match[0])]
 
 
 def expression_words(expression: str) -> tuple[str, ...]:
@@ -147,6 +156,25 @@ def spaced(word: str) -> str | None:
     if quantity is None or quantity[2] is None or not _stands_apart(quantity[1], quantity[2]):
         return None
     return f"{quantity[1]} {quantity[2]}"
+
+
+def other_spellings(text: str) -> frozenset[str]:
+    """The words that a text would give with a space between numbers and their units or names where
+    it has none, and without one where it has it: 3.5mm and 3.5 mm, iso9001 and iso 9001."""
+    ways = (
+        pattern.sub(partial(_respelled, gap), text)
+        for pattern in (_NUMBER_AND_UNIT, _NAME_AND_NUMBER)
+        for gap in ("", " ")
+    )
+    return frozenset(word for way in ways if way != text for word in words_of_expressions(way))
+
+
+def _respelled(gap: str, match: re.Match[str]) -> str:
+    """A number and its unit, or a name and its number, with `gap` between them; as they are where
+    people do not write both."""
+    first, second = match.groups()
+    apart = second[0].isdigit() or _stands_apart(first, second)
+    return f"{first}{gap}{second}" if apart else match[0]
 
 
 def _code_words(piece: str, name: str, number: str) -> Iterator[str]:
