@@ -18,11 +18,12 @@ from services.common.errors import InvalidRequest
 from services.common.fields.values import readable
 from services.common.patterns import explained
 
-_NAMES = (
+NAME_RULE = (
     "starts with a letter and has at most 48 lower-case letters and digits, with single"
     " underscores or hyphens between"
 )
-NAME_PATTERN = explained(r"^[a-z](?:[_-]?[a-z0-9]){0,47}$", f"the name of a collection {_NAMES}")
+"""What is said of the name of a collection, as the rest of a sentence."""
+NAME_PATTERN = explained(r"^[a-z](?:[_-]?[a-z0-9]){0,47}$", f"the name of a collection {NAME_RULE}")
 """Pattern of the names that users give to collections; the form in which Milvus holds them is
 allowed in every version of Milvus."""
 _NAME = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$"))
@@ -225,8 +226,13 @@ class PhysicalName:
         )
 
 
+def is_collection_name(name: str) -> bool:
+    """Whether users can give a collection this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_collection_name(name: str) -> str:
     """Raises InvalidRequest unless the name can be used on every Milvus."""
-    if not _NAME.fullmatch(name):
-        raise InvalidRequest(f"Collection name {name[:80]!r} is not possible: it {_NAMES}.")
+    if not is_collection_name(name):
+        raise InvalidRequest(f"Collection name {name[:80]!r} is not possible: it {NAME_RULE}.")
     return name

@@ -2,24 +2,33 @@
 
 from pathlib import Path
 
+from services.common.collection import NAME_RULE, is_collection_name
 from services.common.errors import DictionaryInvalid
 
 MAX_WORDS = 200_000
 """Most words of one dictionary."""
 MAX_WORD_CHARS = 64
+_SUFFIX = ".txt"
 
 
 def files_of_words(folder: Path) -> list[Path]:
     """The files of dictionaries in a folder, in the order of their names. Raises
-    DictionaryInvalid: without the words of a collection, its documents and queries would be cut
-    otherwise, and nobody would notice."""
+    DictionaryInvalid, also for a file that belongs to no possible collection: without the words of
+    a collection, its documents and queries would be cut otherwise, and nobody would notice."""
     try:
-        return sorted(path for path in folder.iterdir() if path.match("*.txt"))
+        files = sorted(path for path in folder.iterdir() if path.name.lower().endswith(_SUFFIX))
     except OSError as error:
         raise DictionaryInvalid(
             f"the folder of user dictionaries {folder} cannot be read ({error.strerror}); create it"
             " or name another one"
         ) from error
+    for path in files:
+        if not (path.name.endswith(_SUFFIX) and is_collection_name(path.stem)):
+            raise DictionaryInvalid(
+                f"{path.name} in the folder of user dictionaries belongs to no collection; name it"
+                f" <collection>{_SUFFIX}, where the name of a collection {NAME_RULE}, or remove it"
+            )
+    return files
 
 
 def read_words(path: Path) -> list[str]:

@@ -64,6 +64,26 @@ def test_a_bad_dictionary_is_refused_in_words(tmp_path: Path, content: bytes, sa
         Analyzers(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Papers.txt", "论文.txt", "my papers.txt", "papers_.txt", "a.b.txt", ".txt", "papers.TXT"],
+)
+def test_a_file_of_words_that_is_named_for_no_collection_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("引力波透镜\n", encoding="utf-8")
+    with pytest.raises(DictionaryInvalid) as refused:
+        Analyzers(tmp_path)
+    assert name in refused.value.detail
+    assert "<collection>.txt" in refused.value.detail
+
+
+def test_other_files_beside_those_of_words_are_left_alone(tmp_path: Path) -> None:
+    for name in ("README.md", "papers", "papers.txt.swp"):
+        (tmp_path / name).write_text("引力波透镜\n", encoding="utf-8")
+    assert Analyzers(tmp_path).of("papers").user_words == []
+
+
 def test_a_dictionary_that_another_thread_drops_meanwhile_is_still_answered() -> None:
     analyzers = Analyzers()
     looked_up = analyzers.made(["引力波"])
