@@ -23,7 +23,7 @@ ASKED: list[tuple[str, dict[str, object]]] = [
     ("collections", {}),
     ("cite", {"ids": ["1"]}),
 ]
-HELLO = {
+HELLO: dict[str, object] = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
     "clientInfo": {"name": "test", "version": "1"},

@@ -42,7 +42,7 @@ def test_every_setting_is_on_the_page() -> None:
 
 @pytest.mark.parametrize("manual", MANUALS, ids=lambda manual: manual.stem)
 def test_a_number_that_another_page_gives_as_a_default_is_the_default(manual: Path) -> None:
-    kinds = (*SERVICES.values(), EmbeddedSettings)
+    kinds: tuple[type[BaseSettings], ...] = (*SERVICES.values(), EmbeddedSettings)
     defaults = {row.name: row.default.strip("`") for kind in kinds for row in settings(kind)}
     for name, number in _STATED.findall(manual.read_text(encoding="utf-8")):
         named = {default for full, default in defaults.items() if f"_{full}".endswith(f"_{name}")}
