@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.lock import AlreadyRunning, only_one
 from xunwen.embedded.settings import EmbeddedSettings
 
@@ -21,6 +22,13 @@ with only_one(EmbeddedSettings(home=sys.argv[1])):
 def test_a_second_launcher_is_told_so(settings: EmbeddedSettings) -> None:
     with only_one(settings), pytest.raises(AlreadyRunning, match="xunwen down"), only_one(settings):
         pytest.fail("two held the lock")
+
+
+def test_a_lock_that_cannot_be_opened_is_told(settings: EmbeddedSettings) -> None:
+    """As where `sudo xunwen up` has made it."""
+    (settings.run_dir / "lock").mkdir()
+    with pytest.raises(EmbeddedError, match=r"lock: .*set XUNWEN_HOME"), only_one(settings):
+        pytest.fail("nobody held the lock")
 
 
 def test_a_killed_launcher_leaves_no_lock(settings: EmbeddedSettings) -> None:

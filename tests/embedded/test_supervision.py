@@ -1,5 +1,6 @@
 """supervisord runs what it is given, restarts what is killed and leaves nothing behind."""
 
+import errno
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from xunwen.embedded.launcher import down
 from xunwen.embedded.leftovers import end_leftovers, leftovers
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.status import part_statuses
 from xunwen.embedded.supervision import Supervisor, leash, socket_path
 
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -88,6 +90,18 @@ def test_a_supervisord_that_hangs_is_told_and_ended(
             supervisor.processes()
         down(settings)
         assert leftovers(settings) == []
+
+
+def test_a_system_of_another_user_is_not_taken_for_none(
+    settings: EmbeddedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: object) -> None:  # The superuser may connect to every socket.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("xunwen.embedded.supervision._Connection.connect", refused)
+    for act in (down, part_statuses):
+        with pytest.raises(EmbeddedError, match="belongs to another user"):
+            act(settings)
 
 
 def test_what_ignores_a_polite_end_is_ended_before_the_next_start(

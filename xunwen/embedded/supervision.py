@@ -72,7 +72,7 @@ class Supervisor:
             )
 
     def running(self) -> bool:
-        """Whether supervisord answers, or hangs."""
+        """Whether supervisord answers, or hangs. Raises EmbeddedError if it is another user's."""
         try:
             return bool(self._call("getState")["statename"])
         except _Hanging:
@@ -81,7 +81,8 @@ class Supervisor:
             return False
 
     def ending(self) -> bool:
-        """Whether supervisord was asked to shut down, and has not ended yet."""
+        """Whether supervisord was asked to shut down, and has not ended yet. Raises EmbeddedError
+        if it is another user's."""
         try:
             self._call("getState")
         except xmlrpc.client.Fault as fault:
@@ -92,7 +93,7 @@ class Supervisor:
 
     def pid(self) -> int | None:
         """The process id of supervisord; None if it does not answer. Raises EmbeddedError if it
-        hangs."""
+        hangs or is another user's."""
         try:
             return int(self._call("getPID"))
         except _NOT_ANSWERING:
@@ -100,7 +101,7 @@ class Supervisor:
 
     def processes(self) -> list[ProcessState]:
         """The state of each part; empty if supervisord does not answer. Raises EmbeddedError if it
-        hangs."""
+        hangs or is another user's."""
         try:
             infos = self._call("getAllProcessInfo")
         except _NOT_ANSWERING:
@@ -116,7 +117,8 @@ class Supervisor:
         ]
 
     def shut_down(self) -> bool:
-        """Asks supervisord to stop all parts and itself; returns False if it does not answer."""
+        """Asks supervisord to stop all parts and itself; returns False if it does not answer.
+        Raises EmbeddedError if it is another user's."""
         try:
             self._call("shutdown")
         except (_Hanging, *_NOT_ANSWERING):
@@ -128,6 +130,11 @@ class Supervisor:
         try:
             with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
                 return getattr(proxy.supervisor, method)()
+        except PermissionError as error:
+            raise EmbeddedError(
+                f"The system in {self._settings.home} belongs to another user; act on it as that"
+                " user, or set XUNWEN_HOME to a directory of your own."
+            ) from error
         except TimeoutError as error:
             raise _Hanging(
                 f"The supervisor in {self._settings.home} does not answer; `xunwen down` ends it"
