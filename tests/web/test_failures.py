@@ -1,5 +1,7 @@
 """What the page shows while parts of the system are away."""
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from tests.stack import Stack
@@ -49,6 +51,32 @@ def test_gateway_out_of_reach(open_page: OpenPage) -> None:
     page.context.set_offline(False)
     page.get_by_role("button", name="重试").click()
     expect(page.locator(".hit").first).to_be_visible()
+
+
+def test_an_answer_that_breaks_off_is_told(open_page: OpenPage) -> None:
+    page = open_page()
+    page.add_init_script(
+        "Response.prototype.json = async () => { throw new TypeError('network error') }"
+    )
+    page.goto("?q=草原生态")
+    expect(page.get_by_role("alert").get_by_role("heading", name="连不上网关")).to_be_visible()
+
+
+def test_a_page_of_another_server_in_the_place_of_an_answer_is_told(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    for path in ("**/v1/search", "**/v1/index-jobs?*collection=*"):
+        page.route(path, lambda route: route.fulfill(content_type="text/html", body="<html>"))
+    told = page.get_by_role("alert").filter(has_text="回答的不是网关")
+    page.goto("?q=草原生态")
+    expect(told).to_be_visible()
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"id": "1", "title": "a"}')
+    page.goto("?view=jobs")
+    page.get_by_label("文献集", exact=True).fill("web_foreign")
+    page.get_by_label("选择文件", exact=True).set_input_files(file)
+    expect(told).to_be_visible()
 
 
 def test_a_view_whose_code_does_not_come_says_so_and_comes_later(open_page: OpenPage) -> None:

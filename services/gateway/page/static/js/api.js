@@ -35,10 +35,10 @@ function authorization() {
   return apiKey() ? { authorization: `Bearer ${apiKey()}` } : {};
 }
 
-async function call(path, { method = "GET", json, signal } = {}) {
-  let response;
+/** The answer of a call as `read` makes it of the response. Raises Problem, also if it breaks off. */
+async function call(path, read, { method = "GET", json, signal } = {}) {
   try {
-    response = await fetch(path, {
+    const response = await fetch(path, {
       method,
       signal,
       headers: {
@@ -47,20 +47,22 @@ async function call(path, { method = "GET", json, signal } = {}) {
       },
       body: json === undefined ? undefined : JSON.stringify(json),
     });
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new Problem({});
-  }
-  if (!response.ok) {
+    if (response.ok) return await read(response);
     throw Problem.of(response.status, await response.text(), (n) => response.headers.get(n));
+  } catch (error) {
+    throw isAbort(error) ? error : problemOf(error);
   }
-  return response;
 }
 
-async function callJson(path, options) {
-  const response = await call(path, options);
-  return response.status === 204 ? null : response.json();
+/** A sign-in page or a proxy's own page in the place of an answer is no JSON. */
+function problemOf(error) {
+  if (error instanceof Problem) return error;
+  return new Problem(error instanceof SyntaxError ? { code: "foreign_answer" } : {});
 }
+
+const callJson = (path, options) =>
+  call(path, (response) => (response.status === 204 ? null : response.json()), options);
+const callText = (path, options) => call(path, (response) => response.text(), options);
 
 const part = encodeURIComponent;
 
@@ -75,15 +77,16 @@ export const readDocument = (collection, id, signal) =>
 /** The address of the file of which a document was made. */
 export const originalHref = (collection, id) =>
   `v1/collections/${part(collection)}/originals/${part(id)}`;
-export const original = async (collection, id) => (await call(originalHref(collection, id))).blob();
+export const original = (collection, id) =>
+  call(originalHref(collection, id), (response) => response.blob());
 
 /** Completions of a query that is being typed: {suggestions: [{text, kind, count}], did_you_mean}. */
 export const suggestions = (collection, typed, signal) =>
   callJson(`v1/collections/${part(collection)}/suggestions?q=${part(typed)}`, { signal });
 
 /** Documents as references in a form: ris, bibtex or gbt7714. */
-export const cite = async (body, signal) =>
-  (await call("v1/citations", { method: "POST", json: body, signal })).text();
+export const cite = (body, signal) =>
+  callText("v1/citations", { method: "POST", json: body, signal });
 
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
@@ -156,8 +159,7 @@ export const cancelJob = (id) =>
   callJson(`v1/index-jobs/${part(id)}:cancel`, { method: "POST" });
 export const retryJob = (id) => callJson(`v1/index-jobs/${part(id)}:retry`, { method: "POST" });
 /** The rejected lines of a job, as jsonl text. */
-export const jobErrors = async (id, signal) =>
-  (await call(`v1/index-jobs/${part(id)}/errors`, { signal })).text();
+export const jobErrors = (id, signal) => callText(`v1/index-jobs/${part(id)}/errors`, { signal });
 
 /** The readiness of the gateway and its parts; status 503 counts as an answer here. */
 export async function readiness(signal) {
@@ -194,10 +196,12 @@ export function upload(blob, target, onprogress) {
     }
     request.upload.onprogress = (event) => onprogress(event.loaded, event.total);
     request.onload = () => {
-      if (request.status < 300) resolve(JSON.parse(request.responseText));
-      else {
-        const header = (name) => request.getResponseHeader(name);
-        reject(Problem.of(request.status, request.responseText, header));
+      const header = (name) => request.getResponseHeader(name);
+      try {
+        if (request.status < 300) resolve(JSON.parse(request.responseText));
+        else reject(Problem.of(request.status, request.responseText, header));
+      } catch (error) {
+        reject(problemOf(error));
       }
     };
     request.onerror = () => reject(new Problem({}));

@@ -5,6 +5,10 @@ export default {
     "请确认服务正在运行（xunwen status），或检查网络。",
     "Check that it is running (xunwen status), and your network.",
   ],
+  "problem.foreign_answer": [
+    "回答的不是网关，请检查网络或代理",
+    "What answers is not the gateway; check your network or proxy",
+  ],
   "problem.unauthenticated": ["需要 API 密钥", "An API key is needed"],
   "problem.forbidden": ["此密钥没有权限", "The key does not allow this"],
   "problem.invalid_request": ["请求不合规", "The request is not valid"],
