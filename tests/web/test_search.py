@@ -75,6 +75,11 @@ def test_a_link_in_gb18030_searches_what_it_says(open_page: OpenPage) -> None:
     expect(page.get_by_role("button", name="去掉筛选：学科 数学")).to_be_visible()
 
 
+def test_a_percent_sign_in_a_link_is_one(open_page: OpenPage) -> None:
+    page = open_page("?q=冻土 100%")
+    expect(page.get_by_role("combobox", name="检索文献")).to_have_value("冻土 100%")
+
+
 def test_filter_with_counts(open_page: OpenPage, screenshots: Screenshots) -> None:
     page = open_page(f"?q={QUERY}")
     assert hits(page)

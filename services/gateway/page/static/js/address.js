@@ -15,26 +15,34 @@ const RANGE = "r.";
 
 /** The parameters in the address. A link whose bytes are no UTF-8 is read as GB18030. */
 export function params() {
+  if (isUtf8(location.search)) return new URLSearchParams(location.search);
+  const pairs = location.search.slice(1).split("&");
+  return new URLSearchParams(
+    pairs.map((pair) => {
+      const [name, ...value] = pair.split("=");
+      return [inGb18030(name), inGb18030(value.join("="))];
+    }),
+  );
+}
+
+/** The bytes of a part of an address. A percent sign that encodes nothing stands for itself. */
+function bytesOf(encoded) {
+  const text = encoded.replace(
+    /%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
+  return Uint8Array.from(text, (byte) => byte.charCodeAt(0));
+}
+
+function isUtf8(encoded) {
   try {
-    decodeURIComponent(location.search);
-    return new URLSearchParams(location.search);
+    new TextDecoder("utf-8", { fatal: true }).decode(bytesOf(encoded));
+    return true;
   } catch {
-    const pairs = location.search.slice(1).split("&");
-    return new URLSearchParams(
-      pairs.map((pair) => {
-        const [name, ...value] = pair.split("=");
-        return [inGb18030(name), inGb18030(value.join("="))];
-      }),
-    );
+    return false;
   }
 }
 
-function inGb18030(encoded) {
-  const text = encoded
-    .replaceAll("+", " ")
-    .replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
-  return new TextDecoder("gb18030").decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
-}
+const inGb18030 = (encoded) =>
+  new TextDecoder("gb18030").decode(bytesOf(encoded.replaceAll("+", " ")));
 
 export function view() {
   return params().get("view") ?? "search";
