@@ -166,6 +166,22 @@ def test_citations_of_chosen_hits(open_page: OpenPage, screenshots: Screenshots)
     expect(page.get_by_role("button", name="引用全部")).to_be_visible()
 
 
+def test_a_form_of_citations_that_comes_late_takes_no_others_place(open_page: OpenPage) -> None:
+    page = open_page(f"?q={QUERY}")
+
+    def answer(route: Route) -> None:
+        if "gbt7714" not in (route.request.post_data or ""):
+            route.fulfill(body="TI  - 题")
+
+    page.route("**/v1/citations", answer)
+    page.get_by_role("button", name="引用").first.click()
+    dialog = page.get_by_role("dialog")
+    with page.expect_event("requestfailed") as dropped:
+        dialog.get_by_role("radio", name="RIS 文件").check()
+    assert "gbt7714" in (dropped.value.post_data or "")
+    expect(dialog.get_by_role("textbox", name="参考文献文本")).to_have_value("TI  - 题")
+
+
 def test_modes(open_page: OpenPage) -> None:
     page = open_page(f"?q={TITLE}")
     assert hits(page)

@@ -13,7 +13,7 @@ const FORMS = [["gbt7714", "txt"], ["ris", "ris"], ["bibtex", "bib"]];
 /** Opens the dialog for the documents `all` of a collection; the first 100 of more are cited. */
 export function openCite(collection, all) {
   const ids = all.slice(0, MOST);
-  const controller = new AbortController();
+  let controller = new AbortController();
   const shown = h("div.stack", {});
   let address = null;
   const forget = () => {
@@ -22,6 +22,8 @@ export function openCite(collection, all) {
   };
 
   async function show(form, ending) {
+    controller.abort(); // the form chosen before may come later
+    controller = new AbortController();
     fill(shown, loading(1));
     try {
       const text = await api.cite({ ids, collection, form }, controller.signal);
