@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.stack import Stack
-from tests.web.browser import Screenshots
+from tests.web.browser import Held, Screenshots
 from tests.web.conftest import OpenPage
 from xunwen.cli.rules import _group
 from xunwen.client import XunwenError
@@ -68,6 +68,17 @@ def as_the_command_reads(line: str) -> list[dict[str, Any]] | None:
         return [_group(line, "a line").model_dump(exclude_none=True)]
     except XunwenError:
         return None
+
+
+def test_a_second_press_does_not_save_again(page: Page) -> None:
+    """The rules that the first one saved have another version by then."""
+    dialog = opened(page)
+    held = Held(page, f"**{ADDRESS}/query-rules")
+    dialog.get_by_label("停用词").fill("的")
+    dialog.get_by_role("button", name="保存规则").dblclick()
+    held.let_go()
+    expect(dialog.get_by_text("规则已保存并生效")).to_be_visible()
+    expect(dialog.get_by_role("alert").filter(has_text="冲突")).to_have_count(0)
 
 
 def test_synonyms_are_written_as_in_files_of_the_command(page: Page) -> None:

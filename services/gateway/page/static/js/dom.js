@@ -103,6 +103,18 @@ export function single(task) {
   };
 }
 
+/**
+ * A handler for the submission of a form. A second press while `task` is under way would send the
+ * form again, with a version that the first one has outdated.
+ */
+export function submission(task) {
+  const send = single(task);
+  return (event) => {
+    event.preventDefault();
+    send();
+  };
+}
+
 /** Calls `task` once calls have stopped for `ms`; `.now()` runs it at once, `.cancel()` drops it. */
 export function debounce(task, ms) {
   let timer = 0;

@@ -1,7 +1,7 @@
 // The form of a collection's dictionary: the words that the segmenter keeps whole.
 
 import * as api from "../api.js";
-import { button, fill, h, icon } from "../dom.js";
+import { button, fill, h, icon, submission } from "../dom.js";
 import { t } from "../messages.js";
 import { problemLine } from "../states.js";
 import { linesField, placed } from "./fields.js";
@@ -20,8 +20,7 @@ export function dictionaryForm(collection, stored, onrebuild) {
         button(t("collections.rebuild"), onrebuild, { name: "retry" }))
     : null);
 
-  async function save(event) {
-    event.preventDefault();
+  async function save() {
     fill(trouble);
     field.clear();
     tell();
@@ -42,7 +41,7 @@ export function dictionaryForm(collection, stored, onrebuild) {
 
   tell();
   return {
-    element: h("form.stack", { onsubmit: save },
+    element: h("form.stack", { onsubmit: submission(save) },
       h("h3", {}, t("words.whole")), h("p.small.muted", {}, t("words.whole.text")),
       field.element, trouble, told,
       h("div.row.end", {},

@@ -1,7 +1,7 @@
 // The form of a collection's query rules: synonyms, stop words, pinned and hidden documents.
 
 import * as api from "../api.js";
-import { button, fill, h, icon } from "../dom.js";
+import { button, fill, h, icon, submission } from "../dom.js";
 import { t } from "../messages.js";
 import { problemLine } from "../states.js";
 import { linesField, placed } from "./fields.js";
@@ -31,8 +31,7 @@ export function rulesForm(collection, stored, reread) {
     }
   }
 
-  async function save(event) {
-    event.preventDefault();
+  async function save() {
     fill(trouble);
     fill(told);
     for (const member of members) fields[member].clear();
@@ -55,7 +54,7 @@ export function rulesForm(collection, stored, reread) {
   }
 
   return {
-    element: h("form.stack", { onsubmit: save },
+    element: h("form.stack", { onsubmit: submission(save) },
       h("h3", {}, t("words.rules")), h("p.small.muted", {}, t("words.rules.text")),
       members.map((member) => fields[member].element), trouble, told,
       h("div.row.end", {}, h("button.button.primary", { type: "submit" }, t("words.rules.save")))),

@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { go, viewHref } from "../address.js";
 import { confirm, openDialog } from "../dialogs.js";
-import { button, fill, h, icon } from "../dom.js";
+import { button, fill, h, icon, submission } from "../dom.js";
 import { count } from "../format.js";
 import { t } from "../messages.js";
 import { toast } from "../notify.js";
@@ -96,8 +96,7 @@ export function mount(root) {
     });
     const trouble = h("div");
     const form = h("form.stack", {
-      onsubmit: async (event) => {
-        event.preventDefault();
+      onsubmit: submission(async () => {
         try {
           await api.createCollection(name.value, declared(types.value), key.value);
           dialog.close();
@@ -107,7 +106,7 @@ export function mount(root) {
           if (!(problem instanceof api.Problem)) throw problem;
           fill(trouble, problemLine(problem));
         }
-      },
+      }),
     },
     h("div.field", {}, h("label", { htmlFor: "new-collection" }, t("collection")), name,
       h("p.small.muted", {}, t("upload.collection.note"))),
