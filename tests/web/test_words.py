@@ -81,6 +81,18 @@ def test_a_second_press_does_not_save_again(page: Page) -> None:
     expect(dialog.get_by_role("alert").filter(has_text="冲突")).to_have_count(0)
 
 
+def test_what_is_typed_while_the_dictionary_is_saved_stays(page: Page) -> None:
+    dialog = opened(page)
+    held = Held(page, f"**{ADDRESS}/dictionary")
+    words = dialog.get_by_label("不切开的词")
+    words.fill("水稻病害")
+    dialog.get_by_role("button", name="保存词典").click()
+    words.fill("水稻病害\n抗旱育种")
+    held.let_go()
+    expect(dialog.get_by_text("词典已保存")).to_be_visible()
+    expect(words).to_have_value("水稻病害\n抗旱育种")
+
+
 def test_synonyms_are_written_as_in_files_of_the_command(page: Page) -> None:
     read = page.evaluate(
         """async (lines) => {

@@ -24,11 +24,15 @@ export function dictionaryForm(collection, stored, onrebuild) {
     fill(trouble);
     field.clear();
     tell();
+    const sent = field.content();
     try {
       await api.putDictionary(collection, field.values());
       now = await api.dictionary(collection); // the words in the form in which texts are compared
-      field.set(now.words);
-      saved = field.content();
+      saved = sent;
+      if (field.content() === sent) { // what was typed meanwhile stays
+        field.set(now.words);
+        saved = field.content();
+      }
       tell(t("words.dictionary.saved"));
       told.scrollIntoView({ block: "nearest" });
     } catch (problem) {
