@@ -450,8 +450,10 @@ class AsyncClient:
                     yield job
                 last = job
             if not last.state.final:
-                last = await self._job_again(job_id)
-                yield last
+                job = await self._job_again(job_id)
+                if job != last:
+                    yield job
+                last = job
 
     async def wait(self, job_id: str) -> Job:
         """The job in its final state; look at its `state` and `counts`."""

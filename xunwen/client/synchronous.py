@@ -436,8 +436,10 @@ class Client:
                     yield job
                 last = job
             if not last.state.final:
-                last = self._job_again(job_id)
-                yield last
+                job = self._job_again(job_id)
+                if job != last:
+                    yield job
+                last = job
 
     def wait(self, job_id: str) -> Job:
         """The job in its final state; look at its `state` and `counts`."""
