@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.manifests import VARIANTS, Manifest, variant_manifests
+from services.common.model_dir import load_manifest
+from services.common.text.analyzer import ANALYZER_VERSION
+from tests.deploy.manifests import ROOT, VARIANTS, Manifest, variant_manifests
 
 RECORD = Path(__file__).with_name("immutable-0.1.0.json")
+PAGE = ROOT / "docs/upgrading.md"
+ENCODER, ANALYSIS = "53addf3af091ca5f", 1
+"""What 0.1.0 filled its collections by: a fingerprint and the version of the analysis of words."""
 
 
 def immutable(manifests: list[Manifest]) -> dict[str, Any]:
@@ -46,3 +51,12 @@ def test_no_immutable_field_changes(variant: Path) -> None:
     assert now.keys() >= before.keys(), "an object that keeps state or an address is gone"
     for where, fields in before.items():
         assert now[where] == fields, where
+
+
+def test_the_page_says_what_becomes_of_collections_that_an_earlier_release_filled() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("## From 0.1.0 ")[1]
+    if load_manifest(ROOT / "models/literature-encoder").fingerprint != ENCODER:
+        assert "`encoder_mismatch`" in section
+        assert "`models.encoders`" in section
+    if ANALYZER_VERSION != ANALYSIS:
+        assert "collections rebuild" in section.split("\n\n| value |")[0]

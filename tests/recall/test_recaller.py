@@ -164,6 +164,17 @@ async def test_without_its_encoder_a_collection_is_searched_by_words() -> None:
     assert (ids(recalled), recalled.degraded) == ({"lexical"}, [])
 
 
+async def test_a_collection_of_another_encoder_and_another_analysis_is_refused() -> None:
+    """Such are the collections of 0.1.0, so that the page on upgrading speaks of them."""
+    earlier = Index("p", "other", "1", True)
+    with pytest.raises(EncoderMismatch):
+        await search(FakeIndex(earlier))
+    with pytest.raises(Conflict, match="rebuild"):
+        await search(FakeIndex(earlier), mode=Mode.LEXICAL)
+    kept = await search(FakeIndex(earlier), encoder=FakeEncoder("other"))
+    assert (ids(kept), kept.degraded) == ({"dense"}, ["lexical"])
+
+
 async def test_signs_alone_find_nothing() -> None:
     for query in ("？！", "🙂"):
         recalled = await search(FakeIndex(), query=query)
