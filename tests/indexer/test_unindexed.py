@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.common.collection import PhysicalName
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.wire.jobs import JobMode
 from services.indexer.index import rebuild
@@ -59,3 +60,20 @@ async def test_an_index_that_is_not_built_holds_the_switch_up_and_the_job_says_s
     system.now += 60
     assert (await system.work(ledger)).state == "succeeded"
     assert system.index.ids() == ["new"]
+
+
+async def test_an_index_that_finds_fewer_documents_by_their_vectors_is_refused_in_words(
+    system: Serverless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await _written(system)
+    filled = system.finisher.filled(ledger.manifest)
+
+    async def found(self: rebuild.Rebuilds, physical: PhysicalName) -> float:
+        return 0.5 if physical == filled else 1.0
+
+    monkeypatch.setattr(rebuild.Rebuilds, "_self_retrieval", found)
+    assert (await system.work(ledger)).state == "failed"
+    message = system.book.report(ledger).message
+    assert "searched for by their own vectors, the new collection finds 50%" in message
+    assert "golden" not in message, "golden queries are those that people set"
+    assert system.index.ids() == ["old"]

@@ -19,11 +19,11 @@ _POLL_SECONDS = 0.5
 _BUILD_SECONDS = 1_800.0
 """Seconds for which the vector index of a server may stand still before the job waits with the
 reason. A server builds it by segments, of which a large one takes minutes."""
-_GOLDEN = 50
+_SAMPLE = 50
 """Number of documents that are searched for by their own vectors."""
-_GOLDEN_RANK = 10
+_SAMPLE_RANK = 10
 """Number of nearest documents among which a document counts as found."""
-_GOLDEN_LOSS = 0.05
+_SAMPLE_LOSS = 0.05
 """Share of these documents that the new collection may find less often than the old one."""
 
 
@@ -215,17 +215,18 @@ class Rebuilds:
             )
         found = await self._self_retrieval(new)
         wanted = 1.0 if old is None else await self._self_retrieval(old)
-        if found < wanted - _GOLDEN_LOSS:
+        if found < wanted - _SAMPLE_LOSS:
             raise RebuildRefused(
-                f"The new collection finds {found:.0%} of its golden documents in the first"
-                f" {_GOLDEN_RANK}, the old one {wanted:.0%}; the old one stays."
+                f"Of up to {_SAMPLE} documents that are searched for by their own vectors, the new"
+                f" collection finds {found:.0%} among the first {_SAMPLE_RANK}, the old one"
+                f" {wanted:.0%}; the old one stays."
             )
 
     async def _self_retrieval(self, physical: PhysicalName) -> float:
-        """The share of the golden documents that their own vectors find."""
-        ids = await self._index.matching(physical, 'id != ""', _GOLDEN)
+        """The share of some documents that their own vectors find."""
+        ids = await self._index.matching(physical, 'id != ""', _SAMPLE)
         rows = await self._index.documents(physical, ids)
         if not rows:
             return 1.0
-        answers = await self._index.nearest(physical, [row.vector for row in rows], _GOLDEN_RANK)
+        answers = await self._index.nearest(physical, [row.vector for row in rows], _SAMPLE_RANK)
         return sum(row.id in ids for row, ids in zip(rows, answers, strict=True)) / len(rows)
