@@ -9,6 +9,7 @@ from jsonschema_specifications import REGISTRY
 from services.gateway.app import create_app
 from services.gateway.search.citations import CitedSearch
 from services.gateway.settings import GatewaySettings
+from services.indexer.intake.mapping import FieldMapping
 
 DESCRIPTION: dict[str, Any] = create_app(GatewaySettings()).openapi()
 _DRAFT = "https://json-schema.org/draft/2020-12/meta"
@@ -72,3 +73,9 @@ def test_a_call_that_is_always_refused_has_no_other_answer(method: str) -> None:
     answers = DESCRIPTION["paths"]["/mcp"][method]["responses"]
     assert [status for status in answers if status.startswith("2")] == []
     assert "405" in answers
+
+
+def test_the_mapping_of_a_job_is_described_with_all_its_members() -> None:
+    calls = DESCRIPTION["paths"]["/v1/index-jobs"]["post"]["parameters"]
+    [described] = [each["description"] for each in calls if each["name"] == "mapping"]
+    assert [name for name in FieldMapping.model_fields if f"`{name}`" not in described] == []

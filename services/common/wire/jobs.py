@@ -65,7 +65,8 @@ class JobOptions(BaseModel):
     mapping: str | None = Field(
         default=None,
         max_length=2_000,
-        description="The columns as JSON: `id`, `title`, `text`, the list `fields` and `vector`",
+        description="The columns as JSON: `id`, `title`, `text`, `body` and `vector` name one each,"
+        " `fields`, `types` and `lists` several, as in `docs/indexing.md`",
         examples=['{"id": "no", "title": "name", "text": "body"}'],
     )
     name: str | None = Field(
