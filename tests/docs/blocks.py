@@ -41,6 +41,11 @@ def pages() -> list[Path]:
     return [*others, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def manuals() -> list[Path]:
+    """All pages but those that tell of one day."""
+    return [page for page in pages() if page.parent.name != "measurements"]
+
+
 def blocks(page: Path) -> list[Block]:
     found: list[Block] = []
     note: re.Match[str] | None = None

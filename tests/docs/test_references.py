@@ -12,12 +12,10 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.docs.blocks import ROOT, Block, blocks, manuals, pages
 from xunwen.cli.main import app
 from xunwen.cli.offline import _COMMANDS as OFFLINE
 
-MANUALS = [page for page in pages() if page.parent.name != "measurements"]
-"""All pages but those that tell of one day."""
 _SHELL = {"|", ">", ">>", "<", "&&", "||", ";", "&", "2>&1", "2>/dev/null"}
 _LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
@@ -113,7 +111,7 @@ def sections(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
-@pytest.mark.parametrize("page", MANUALS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", manuals(), ids=lambda page: page.stem)
 def test_files_that_are_named_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}

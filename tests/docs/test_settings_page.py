@@ -7,8 +7,8 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from services.common.settings import ServiceSettings
+from tests.docs.blocks import manuals
 from tests.docs.settings_page import PAGE, SERVICES, page, settings
-from tests.docs.test_references import MANUALS
 from xunwen.embedded.settings import EmbeddedSettings
 
 _STATED = re.compile(
@@ -40,7 +40,7 @@ def test_every_setting_is_on_the_page() -> None:
             assert own in text or f"`…_{name.upper()}`" in text, own
 
 
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda manual: manual.stem)
+@pytest.mark.parametrize("manual", manuals(), ids=lambda manual: manual.stem)
 def test_a_number_that_another_page_gives_as_a_default_is_the_default(manual: Path) -> None:
     kinds: tuple[type[BaseSettings], ...] = (*SERVICES.values(), EmbeddedSettings)
     defaults = {row.name: row.default.strip("`") for kind in kinds for row in settings(kind)}
