@@ -21,7 +21,13 @@ from pydantic import (
 from services.common.errors import InvalidRequest
 from services.common.fields.names import RULE, is_field_name
 from services.common.fields.types import FieldType, typed, weight_of
-from services.common.fields.values import FieldValue, Scalar, checked_text, storable
+from services.common.fields.values import (
+    MAX_STRING_BYTES,
+    FieldValue,
+    Scalar,
+    checked_text,
+    storable,
+)
 from services.common.paths import DOT_SEGMENTS
 
 __all__ = [
@@ -164,14 +170,20 @@ def _present(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def described_input(schema: dict[str, Any]) -> None:
-    """Adds to a JSON schema what `gathered` takes beside the members of the model."""
+    """Adds to a JSON schema the limits, and what `gathered` takes beside the model's members."""
     members = schema["properties"]
     if schema["title"] == "Document":
         members["id"] = {"anyOf": [members["id"], {"type": "integer"}]}
+    for name, limit in BYTES.items():
+        bounded = {"maxLength": limit, "description": f"At most {limit:,} bytes of UTF-8"}
+        members[name] = _or_null(members[name] | bounded)
     values = members["fields"]
+    values["description"] = (
+        f"Metadata: at most {MAX_FIELDS} names, {MAX_FIELDS_BYTES:,} bytes as JSON, and"
+        f" {MAX_STRING_BYTES:,} bytes of a text; a null counts as absent"
+    )
     values["additionalProperties"] = _or_null(values["additionalProperties"])
-    for name in (*BYTES, "fields"):
-        members[name] = _or_null(members[name])
+    members["fields"] = _or_null(values)
     schema["additionalProperties"] = True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from jsonschema_specifications import REGISTRY
 
+from services.common.documents import BYTES, MAX_FIELDS
 from services.gateway.app import create_app
 from services.gateway.search.citations import CitedSearch
 from services.gateway.settings import GatewaySettings
@@ -79,3 +80,10 @@ def test_the_mapping_of_a_job_is_described_with_all_its_members() -> None:
     calls = DESCRIPTION["paths"]["/v1/index-jobs"]["post"]["parameters"]
     [described] = [each["description"] for each in calls if each["name"] == "mapping"]
     assert [name for name in FieldMapping.model_fields if f"`{name}`" not in described] == []
+
+
+def test_the_limits_of_a_document_are_described() -> None:
+    members = DESCRIPTION["components"]["schemas"]["DocumentBody"]["properties"]
+    told = {name: members[name]["anyOf"][0].get("maxLength") for name in BYTES}
+    assert told == BYTES
+    assert f"at most {MAX_FIELDS} names" in members["fields"]["anyOf"][0]["description"]
