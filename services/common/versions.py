@@ -41,6 +41,12 @@ def new_version(server_time: int | None = None) -> str:
     return moment if server_time is None else f"{moment}-{server_time:x}"
 
 
+def version_in(stored: bytes | str) -> str | None:
+    """The version that a store holds; None for what is none, as a person may write."""
+    text = stored.decode(errors="replace") if isinstance(stored, bytes) else stored
+    return text if re.fullmatch(VERSION_PATTERN, text) else None
+
+
 def moment_of(version: str) -> int:
     """The time of a version, in nanoseconds since the epoch."""
     return int(version.partition("-")[0], 16)

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from services.common.errors import QueueUnavailable
 from services.common.redis.client import FAILURES, fault
-from services.common.versions import new_version, version_key
+from services.common.versions import new_version, version_in, version_key
 from services.common.wire.query_rules import rules_key, rules_version_key
 
 _CHECK_KEY = "xunwen:check"
@@ -52,12 +52,12 @@ class RedisVersions:
             raise QueueUnavailable(f"The state Redis {fault(error)}.", retry_after=2) from error
 
     async def current(self, collection: str) -> str | None:
-        """The version of a collection, None if Redis knows none."""
+        """The version of a collection, None if Redis knows none or holds something else there."""
         try:
             value = await self._redis.get(version_key(collection))
         except FAILURES as error:
             raise _away() from error
-        return None if value is None else _text(value)
+        return None if value is None else version_in(value)
 
     async def move(self, collection: str) -> str:
         """Gives a collection a new version, after a committed write. Raises IndexUnavailable."""
@@ -90,7 +90,7 @@ class RedisVersions:
         except FAILURES as error:
             raise _away() from error
         for name, value in zip(names, there, strict=True):
-            if value is None or _text(value) < self._newest.get(name, ""):
+            if value is None or (version_in(value) or "") < self._newest.get(name, ""):
                 async with self._moving[name]:
                     await self._set_again(name)
 
@@ -114,10 +114,6 @@ class RedisVersions:
             )
         except FAILURES as error:
             raise _away() from error
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _away() -> QueueUnavailable:

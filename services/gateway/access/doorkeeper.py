@@ -32,7 +32,8 @@ class Doorkeeper:
     _remembered: OrderedDict[str, ApiKey] = field(default_factory=OrderedDict)
 
     async def admit(self, authorization: str | None, method: str, path: str) -> ApiKey:
-        """The caller's key. Raises Unauthenticated, Forbidden, RateLimited, Unavailable."""
+        """The caller's key. Raises Unauthenticated, Forbidden, RateLimited, Unavailable,
+        StorageDamaged."""
         key = await self._authenticated(authorization)
         scope = scope_of(method, path)
         if scope is None:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.collection import check_collection_name
-from services.common.errors import InvalidRequest
+from services.common.errors import InvalidRequest, StorageDamaged
 
 _FORM = re.compile(r"xw_(?P<id>[0-9a-f]{16})_(?P<secret>[A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -32,6 +33,24 @@ class Scope(StrEnum):
     SEARCH = "search"
     INDEX = "index"
     ADMIN = "admin"
+
+
+_YEAR_10000 = 253_402_300_800
+"""Seconds since the epoch from which on no date can be shown."""
+
+
+class _StoredKey(BaseModel):
+    """The stored form of a record. A later release may add members."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    name: str
+    scopes: frozenset[str]
+    hash: str
+    collections: frozenset[str] | None
+    tenant: str
+    rate: float | None = Field(gt=0)
+    created_at: float = Field(ge=0, lt=_YEAR_10000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +97,17 @@ class ApiKey:
 
     @classmethod
     def unpack(cls, key: str, packed: bytes) -> "ApiKey":
-        """The record of the key with the id `key`, from its stored form."""
-        read = orjson.loads(packed)
-        only = read["collections"]
-        return cls(
-            id=key,
-            name=read["name"],
-            scopes=frozenset(read["scopes"]),
-            hash=read["hash"],
-            collections=None if only is None else frozenset(only),
-            tenant=read["tenant"],
-            rate=read["rate"],
-            created_at=read["created_at"],
-        )
+        """The record of the key with the id `key`, from its stored form. Raises StorageDamaged for
+        what is none."""
+        try:
+            stored = _StoredKey.model_validate_json(packed)
+        except ValidationError as error:
+            raise StorageDamaged(
+                f"The record of the API key {key} cannot be read: it was changed by hand, or a"
+                " later version wrote it. Whoever runs the system revokes it with"
+                f" `xunwen keys revoke {key}` and makes a new one with `xunwen keys create`."
+            ) from error
+        return cls(id=key, **dict(stored))
 
 
 def digest(key: str) -> str:

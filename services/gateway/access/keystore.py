@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.common.errors import Conflict, NotFound
+from services.common.errors import Conflict, NotFound, StorageDamaged
 from services.gateway.access.keys import ApiKey, rotated
 from services.gateway.stores.redis_client import GuardedRedis
 
@@ -14,6 +14,11 @@ KEY_PREFIX = "xunwen:key:"
 _IDS = "xunwen:keys"
 _AUDIT = "xunwen:audit"
 _AUDIT_LENGTH = 10_000
+_SHOWN = frozenset(("at", "action", "by", "key"))
+"""Members that every event has."""
+_DAMAGED = "(damaged)"
+"""Stands for the name of a key, or the action of an event, whose record cannot be read; no name has
+brackets."""
 
 
 @dataclass(slots=True)
@@ -42,7 +47,8 @@ class KeyStore:
         return found[0]
 
     async def all(self) -> list[ApiKey]:
-        """All keys, the oldest first."""
+        """All keys, the oldest first. One whose record cannot be read has its id, stands first,
+        and allows nothing."""
         asked: Any = self.state.redis.smembers(_IDS)
         ids = sorted(each.decode() for each in await self.state.call(asked))
         if not ids:
@@ -50,12 +56,12 @@ class KeyStore:
         read: Any = self.state.redis.mget([KEY_PREFIX + each for each in ids])
         packed = await self.state.call(read)
         records = zip(ids, packed, strict=True)
-        found = [ApiKey.unpack(key, record) for key, record in records if record]
+        found = [_listed(key, record) for key, record in records if record is not None]
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
         """Gives a key a new secret; returns the new key and its record. Raises as `find`, also for
-        a key that is revoked in this moment."""
+        a key that is revoked in this moment, and StorageDamaged."""
         found = await self.find(id_or_name)
         name = KEY_PREFIX + found.id
 
@@ -89,9 +95,31 @@ class KeyStore:
         await self.state.call(pipe.execute())
 
     async def audit(self, n: int) -> list[dict[str, Any]]:
-        """The latest `n` events of the audit log, the newest first."""
+        """The latest `n` events of the audit log, the newest first. One that cannot be read has
+        the time of its entry alone."""
         asked: Any = self.state.redis.xrevrange(_AUDIT, count=n)
-        return [orjson.loads(entry[b"event"]) for _, entry in await self.state.call(asked)]
+        return [_event(entry, members) for entry, members in await self.state.call(asked)]
+
+
+def _listed(key: str, packed: bytes) -> ApiKey:
+    try:
+        return ApiKey.unpack(key, packed)
+    except StorageDamaged:
+        return ApiKey(key, _DAMAGED, frozenset(), hash="", created_at=0.0)
+
+
+def _event(entry: bytes, members: dict[bytes, bytes]) -> dict[str, Any]:
+    """The event of an entry of the audit log; the entry's id begins with its time in ms."""
+    try:
+        event = orjson.loads(members[b"event"])
+        if event.keys() >= _SHOWN and isinstance(event["at"], int | float):
+            return dict(event)
+    except (AttributeError, KeyError, ValueError):
+        pass  # It is told as damaged, as is one of another form.
+    return dict.fromkeys(_SHOWN, "-") | {
+        "at": int(entry.partition(b"-")[0]) / 1000,
+        "action": _DAMAGED,
+    }
 
 
 def _unknown(id_or_name: str) -> NotFound:

@@ -23,7 +23,7 @@ _MAX_KEYS = 10_000
 _ADMIT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1e6
-local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '') or 0, now)
 local wait = due - now - tonumber(ARGV[2])
 if wait > 0 then return tostring(wait) end
 due = due + tonumber(ARGV[1])

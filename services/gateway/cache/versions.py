@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.common.versions import version_key
+from services.common.errors import Unavailable
+from services.common.versions import version_in, version_key
 from services.common.wire.query_rules import rules_version_key
 from services.gateway.stores.state_reader import StateReader
 
@@ -16,8 +17,7 @@ class VersionReader:
     async def current(self, collection: str) -> str | None:
         """The version of a collection, or None if nothing was ever written to it. Raises
         Unavailable."""
-        version = await self.reader.get(version_key(collection))
-        return None if version is None else version.decode()
+        return _version(collection, await self.reader.get(version_key(collection)))
 
     async def with_rules(self, collection: str) -> tuple[str | None, str]:
         """The version, and that of the collection's query rules, empty where it never had rules.
@@ -27,4 +27,17 @@ class VersionReader:
         version, rules = await self.reader.get_all(
             version_key(collection), rules_version_key(collection)
         )
-        return None if version is None else version.decode(), (rules or b"").decode()
+        return _version(collection, version), (rules or b"").decode(errors="backslashreplace")
+
+
+def _version(collection: str, stored: bytes | None) -> str | None:
+    """Raises Unavailable for what is no version, since no cached answer can be of it."""
+    if stored is None:
+        return None
+    version = version_in(stored)
+    if version is None:
+        raise Unavailable(
+            f"The index version of {collection!r} cannot be read; the next write to the collection"
+            " sets a new one."
+        )
+    return version

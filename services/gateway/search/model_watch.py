@@ -75,7 +75,7 @@ class ModelWatch:
             noted: bytes | None = await self.cache.call(command)
         except Unavailable:
             return
-        if noted:
+        if noted and noted.isascii():
             self.ranker = noted.decode()
 
 

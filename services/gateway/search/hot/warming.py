@@ -84,7 +84,7 @@ class Warmer:
             tried += 1
         if index is None:
             return tried
-        if known is not None and known.decode() != index:
+        if known is not None and known != index.encode():
             for query in frequent[tried:]:
                 await self._warm(query)
             tried = len(frequent)
