@@ -295,6 +295,37 @@ def test_names_of_any_release_are_valid(release: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [("x" * 52 + "a", "x" * 52 + "b"), ("a" * 40, "a" * 41), ("b" * 34, "b" * 34 + "-xunwen")],
+)
+def test_releases_share_no_names(one: str, other: str) -> None:
+    """`helm template` and GitOps tools would overwrite the objects of one with those of the other;
+    Helm itself would refuse the second."""
+    names = [
+        {(each["kind"], each["metadata"]["name"]) for each in render(TRY, release=release)}
+        for release in (one, other)
+    ]
+    assert not names[0] & names[1]
+
+
+@pytest.mark.parametrize(("owner", "kept"), [("x" * 53, True), ("x" * 52 + "y", False)])
+def test_an_upgrade_keeps_the_names_that_a_release_has(
+    tmp_path: Path, owner: str, kept: bool
+) -> None:
+    """Releases of version 0.1.0 have names that are cut only; other ones would be empty stores."""
+    shutil.copytree(CHART, tmp_path / "xunwen")
+    helpers = tmp_path / "xunwen/templates/_helpers.tpl"
+    annotations = f'(dict "annotations" (dict "meta.helm.sh/release-name" "{owner}"))'
+    asked = re.compile(r'\(lookup "v1" "Service" \S+ \(printf "%s-gateway" \$cut\)\)')
+    answered, lookups = asked.subn(f'(dict "metadata" {annotations})', helpers.read_text())
+    assert lookups == 1
+    helpers.write_text(answered)
+    with helm.Chart.load(tmp_path / "xunwen") as chart:
+        rendered = "".join(chart.render(TRY, name="x" * 53).values())
+    assert (f"name: {'x' * 40}-gateway\n" in rendered) is kept
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *(("defaults", key) for key in ("podAnnotations", "podLabels", "nodeSelector")),

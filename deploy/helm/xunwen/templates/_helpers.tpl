@@ -1,8 +1,18 @@
+{{/* A name of more than 40 characters is cut and gets a part of the release's digest, which no other release has. A
+release of version 0.1.0 keeps its names, which were cut only. */}}
 {{- define "xunwen.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $whole := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- if le (len $whole) 40 -}}
+{{- $whole -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- $cut := $whole | trunc 40 | trimSuffix "-" -}}
+{{- $present := (lookup "v1" "Service" .Release.Namespace (printf "%s-gateway" $cut)) | default dict -}}
+{{- $notes := ($present.metadata | default dict).annotations | default dict -}}
+{{- if eq (index $notes "meta.helm.sh/release-name" | default "") .Release.Name -}}
+{{- $cut -}}
+{{- else -}}
+{{- printf "%s-%s" ($whole | trunc 33 | trimSuffix "-") (sha256sum .Release.Name | trunc 6) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
