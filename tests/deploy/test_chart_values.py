@@ -633,6 +633,18 @@ def test_defaults_of_an_earlier_chart_are_refused(tmp_path: Path) -> None:
         chart.render(TRY, name="demo")
 
 
+def test_the_network_policy_lets_out_to_the_dns_of_every_cluster() -> None:
+    """A policy sees the port of the pod behind a Service, and OpenShift's DNS listens on 5353."""
+    policies = of_kind(render(TRY), "NetworkPolicy")
+    calling = [policy for policy in policies if policy["spec"]["egress"]]
+    assert {policy["metadata"]["name"] for policy in calling} >= {"demo-xunwen-test"}
+    for policy in calling:
+        dns = next(rule for rule in policy["spec"]["egress"] if "to" not in rule)["ports"]
+        assert {(one["port"], one["protocol"]) for one in dns} == {
+            (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
+        }
+
+
 def test_the_network_policy_lets_out_to_the_addresses_of_the_values() -> None:
     values = {
         "stores": {

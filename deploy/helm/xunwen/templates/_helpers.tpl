@@ -170,6 +170,14 @@ http://{{ include "xunwen.name" . }}:{{ $svc.port }}
 {{- end -}}
 {{- end -}}
 
+{{/* The ports of DNS. A policy sees the port of the pod, not that of its Service; OpenShift's listens on 5353. */}}
+{{- define "xunwen.dnsPorts" -}}
+- {port: 53, protocol: UDP}
+- {port: 53, protocol: TCP}
+- {port: 5353, protocol: UDP}
+- {port: 5353, protocol: TCP}
+{{- end -}}
+
 {{/* $ -> a JSON list of the ports outside that services call: those named, and those in addresses of the values */}}
 {{- define "xunwen.externalPorts" -}}
 {{- $addresses := list (.Values.tracing.endpoint | default "") -}}
