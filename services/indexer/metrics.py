@@ -40,6 +40,11 @@ class JobMetrics(Collector):
             "Workers with a heartbeat in the last ten seconds",
             value=self._workers.alive(),
         )
+        yield GaugeMetricFamily(
+            "xunwen_index_workers_expected",
+            "Workers without which the indexer is not ready",
+            value=self._workers.expected,
+        )
         if self._book.loaded:
             yield from self._of_jobs()
 

@@ -1,5 +1,5 @@
 """Evaluates the queries of alerts that need no time: selectors, aggregations, comparisons with a
-number, and set operations."""
+number or with values of the same labels, and set operations."""
 
 import operator
 import re
@@ -11,7 +11,11 @@ import promql_parser as promql
 Labels = frozenset[tuple[str, str]]
 Vector = dict[Labels, float]
 
-_COMPARED: dict[str, Callable[[float, float], bool]] = {"==": operator.eq, ">": operator.gt}
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 _AGGREGATED: dict[str, Callable[[list[float]], float]] = {
     "max": max,
     "count": lambda values: float(len(values)),
@@ -46,8 +50,12 @@ def _value(expr: Any, series: dict[str, Vector]) -> Vector:
 def _combined(expr: Any, series: dict[str, Vector]) -> Vector:
     left, sign = _value(expr.lhs, series), str(expr.op)
     if sign in _COMPARED:
-        holds, bound = _COMPARED[sign], _number(expr.rhs)
-        return {labels: value for labels, value in left.items() if holds(value, bound)}
+        bounds = _bounds(expr.rhs, left, series)
+        return {
+            labels: value
+            for labels, value in left.items()
+            if labels in bounds and _COMPARED[sign](value, bounds[labels])
+        }
     right = _value(expr.rhs, series)
     match sign:
         case "and":
@@ -57,6 +65,13 @@ def _combined(expr: Any, series: dict[str, Vector]) -> Vector:
         case "or":
             return {**right, **left}
     raise AssertionError(f"{sign} is not evaluated")
+
+
+def _bounds(expr: Any, left: Vector, series: dict[str, Vector]) -> Vector:
+    """What each value of the left side is compared with."""
+    if isinstance(expr, promql.AggregateExpr):
+        return _value(expr, series)
+    return dict.fromkeys(left, _number(expr))
 
 
 def _number(expr: Any) -> float:

@@ -268,6 +268,8 @@ def test_the_largest_dictionaries_are_taken() -> None:
 
 
 POOL = {"image": "indexer", "prefix": "XUNWEN_INDEXER_"}
+WORKER = ["python", "-m", "services.indexer.worker"]
+METRICS = {"prometheusUrl": "http://prometheus:9090"}
 
 
 @pytest.mark.parametrize(
@@ -323,6 +325,27 @@ def test_an_upgrade_keeps_the_names_that_a_release_has(
     with helm.Chart.load(tmp_path / "xunwen") as chart:
         rendered = "".join(chart.render(TRY, name="x" * 53).values())
     assert (f"name: {'x' * 40}-gateway\n" in rendered) is kept
+
+
+@pytest.mark.parametrize(
+    ("services", "expected"),
+    [
+        ({}, 2),
+        ({"worker": {"replicas": 5}}, 5),
+        ({"worker": {"replicas": 0}, "indexer": {"replicas": 0}}, 0),
+        ({"worker": {"autoscaling": {"enabled": True, "minReplicas": 3, "metric": "cpu"}}}, 3),
+        ({"worker": {"autoscaling": {"enabled": True, "minReplicas": 0, "metric": "queue"}}}, 0),
+        ({"pool": {**POOL, "command": WORKER, "replicas": 3}}, 5),
+        ({"indexer": {"env": {"EXPECTED_WORKERS": 7}}}, 7),
+    ],
+)
+def test_the_indexer_knows_how_many_workers_there_should_be(
+    services: dict[str, Any], expected: int
+) -> None:
+    manifests = render({"stores": STORES, "services": services, "metrics": METRICS})
+    (spec,) = [spec for name, spec, _ in pods(manifests) if name == "demo-xunwen-indexer"]
+    variables = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+    assert variables["XUNWEN_INDEXER_EXPECTED_WORKERS"] == str(expected)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, 
         "xunwen_index_writer": {"indexer": 1},
         "xunwen_index_parts_open": {"indexer": 0},
         "xunwen_index_workers": {"indexer": 2},
+        "xunwen_index_workers_expected": {"indexer": 2},
         "xunwen_index_oldest_job_seconds": {"indexer": 0},
     }
     for metric, samples in healthy.items():
@@ -113,8 +114,13 @@ def _installation(release: str, faults: Samples) -> Iterator[tuple[str, Labels, 
         ("XunwenNoWriter", {"xunwen_index_writer": {"indexer": None}}),
         (
             "XunwenNoWorkers",
-            {"xunwen_index_parts_open": {"indexer": 3}, "xunwen_index_workers": {"indexer": 0}},
+            {
+                "xunwen_index_parts_open": {"indexer": 3},
+                "xunwen_index_workers": {"indexer": 0},
+                "xunwen_index_workers_expected": {"indexer": 0},
+            },
         ),
+        ("XunwenWorkersMissing", {"xunwen_index_workers": {"indexer": 1}}),
         ("XunwenJobOld", {"xunwen_index_oldest_job_seconds": {"indexer": 30_000}}),
         ("", {}),
     ],

@@ -160,6 +160,18 @@ http://{{ include "xunwen.name" . }}:{{ $svc.port }}
 {{- if and (eq ((index . 1).model | default "") "encoder") (index . 0).Values.dictionaries }}true{{ end }}
 {{- end -}}
 
+{{/* $ -> the least number of workers at a time, of all pools together */}}
+{{- define "xunwen.expectedWorkers" -}}
+{{- $workers := 0 -}}
+{{- range $name, $_ := .Values.services -}}
+{{- $svc := include "xunwen.service" (dict "root" $ "name" $name) | fromYaml -}}
+{{- if has "services.indexer.worker" $svc.command -}}
+{{- $workers = add $workers (ternary $svc.autoscaling.minReplicas $svc.replicas $svc.autoscaling.enabled) -}}
+{{- end -}}
+{{- end -}}
+{{ $workers }}
+{{- end -}}
+
 {{/* (list "ingress.annotations" $map) -> nothing; fails where a value is no string */}}
 {{- define "xunwen.onlyStrings" -}}
 {{- $where := first . -}}
