@@ -1,4 +1,4 @@
-"""Files that a power cut does not take back."""
+"""Files and folders that a power cut does not take back."""
 
 import os
 from collections.abc import Callable
@@ -17,6 +17,25 @@ def replace(target: Path, fill: Callable[[IO[bytes]], object], writer: str = "")
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(target)
+    _sync(target.parent)
+
+
+def put(folder: Path, target: Path) -> None:
+    """Puts a folder in the place of another one on the same disk, if there is one there.
+
+    Whenever the process ends, one of them is there as a whole; only in the moment between two
+    renames there is none, and the one before lies beside `folder`.
+    """
+    sync(folder)
+    before = folder.with_name(f"{folder.name}.before")
+    if target.exists():
+        target.rename(before)
+    try:
+        folder.rename(target)
+    except OSError:
+        if before.exists():
+            before.rename(target)
+        raise
     _sync(target.parent)
 
 

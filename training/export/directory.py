@@ -1,6 +1,7 @@
 """Writes a trained network as a model directory: program, weights, tokenizer, manifest."""
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from services.common.engine import PredictorOptions
 from services.common.engine.paddle import open_paddle
 from services.common.engine.tokens import Tokens, pad
 from services.common.model_dir import (
+    MANIFEST,
     Calibration,
     ModelFiles,
     ModelKind,
@@ -26,6 +28,7 @@ from services.common.model_dir import (
 )
 from services.common.model_dir.manifest import Templates
 from services.common.validation import first_reason
+from training import durable
 from training.export.parity import correlation, cosine, probe_pairs
 from training.export.program import PROGRAM, WEIGHTS, save_program
 from training.failures import ModelUnknown, ParityError
@@ -54,7 +57,8 @@ class ExportOptions:
 
 @contextmanager
 def draft_of(directory: Path) -> Iterator[Path]:
-    """An empty folder, whose files become those of a model directory when the block ends.
+    """An empty folder, whose files become those of a model directory when the block ends; other
+    files of the directory stay.
 
     If the block fails, the directory stays as it was, so that no refused model can be served.
     """
@@ -64,7 +68,34 @@ def draft_of(directory: Path) -> Iterator[Path]:
         draft = Path(folder) / directory.name
         draft.mkdir()
         yield draft
-        shutil.copytree(draft, directory, dirs_exist_ok=True)
+        if os.path.ismount(directory):  # It cannot be renamed.
+            _copy(draft, directory)
+            return
+        if directory.exists():
+            _add_others(directory, draft)
+        durable.put(draft, directory)
+
+
+def _add_others(directory: Path, draft: Path) -> None:
+    """Copies what a directory has beside the files of a draft, and its permissions, to the
+    draft."""
+    for path in directory.iterdir():
+        if (other := draft / path.name).exists():
+            continue
+        if path.is_dir():
+            shutil.copytree(path, other, symlinks=True)
+        else:
+            shutil.copy2(path, other, follow_symlinks=False)
+    shutil.copystat(directory, draft)
+
+
+def _copy(draft: Path, directory: Path) -> None:
+    """Copies a draft into a directory, which is no model until all of it is there."""
+    (directory / MANIFEST).unlink(missing_ok=True)
+    shutil.copytree(draft, directory, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+    durable.sync(directory)
+    manifest = (draft / MANIFEST).read_bytes()
+    durable.replace(directory / MANIFEST, lambda stream: stream.write(manifest))
 
 
 def export(
