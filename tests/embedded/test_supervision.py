@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,7 +19,8 @@ from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.launcher import down
 from xunwen.embedded.leftovers import end_leftovers, leftovers
 from xunwen.embedded.parts import Part
-from xunwen.embedded.settings import EmbeddedSettings
+from xunwen.embedded.preflight import prepare_home
+from xunwen.embedded.settings import PORTS, EmbeddedSettings
 from xunwen.embedded.status import part_statuses
 from xunwen.embedded.supervision import Supervisor, leash, socket_path
 
@@ -62,6 +64,23 @@ def test_a_killed_part_comes_back_and_shutting_down_ends_all(settings: EmbeddedS
         assert len(leftovers(settings)) == 3  # the two parts and supervisord
     assert leftovers(settings) == []
     assert not supervisor.running()
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "a:b", "papers #2 ;c", "50% %(here)s '\"", "two\nlines"]
+)
+def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
+    ports: dict[str, Any] = dict.fromkeys(PORTS, 0)
+    settings = EmbeddedSettings(home=tmp_path / name, min_free_mb=1, **ports).resolved()
+    prepare_home(settings)
+    told = settings.home / "told"
+    script = "import os, sys, time; print(os.getcwd(), file=open(sys.argv[1], 'w')); time.sleep(9)"
+    argv = (sys.executable, "-c", script, str(told))
+    one = Part("teller", argv, port=None, probe="process", kind="service", stop_seconds=2)
+    with supervised(settings, one):
+        eventually(lambda: told.exists() and told.read_text() == f"{settings.home}\n")
+    assert (settings.log_dir / "teller.log").is_file()
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.skipif(

@@ -23,6 +23,14 @@ from xunwen.embedded.settings import EmbeddedSettings
 MARK = "XUNWEN_EMBEDDED_HOME"
 """Every process of an embedded system carries its home directory in this variable."""
 
+_SIGNS = {
+    "#": "XUNWEN_SIGN_NUMBER",
+    ";": "XUNWEN_SIGN_SEMICOLON",
+    "%": "XUNWEN_SIGN_PERCENT",
+    "\n": "XUNWEN_SIGN_NEWLINE",
+}
+"""Variables that stand for signs which mean something in supervisord's configuration: after a
+space, # and ; begin a comment there, and % begins a variable."""
 _MAX_SOCKET_PATH = 100
 _SHORT = Path("/tmp")  # noqa: S108 - TMPDIR may be another folder where the system is stopped
 _ANSWER_SECONDS = 30.0
@@ -63,7 +71,12 @@ class Supervisor:
         with log.open("wb") as errors:
             return subprocess.Popen(  # noqa: S603 - our own command line
                 command if detach else [*leash(), *command],
-                env={**os.environ, **env, MARK: str(self._settings.home)},
+                env={
+                    **os.environ,
+                    **env,
+                    MARK: str(self._settings.home),
+                    **{variable: sign for sign, variable in _SIGNS.items()},
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -155,20 +168,25 @@ class _Transport(xmlrpc.client.Transport):
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """A new connection, which is closed with the transport."""
-        connection = _Connection(str(self._path), timeout=_ANSWER_SECONDS)
+        connection = _Connection(self._path)
         self._connection = (host, connection)
         return connection
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to a Unix socket, whose path takes the place of the host."""
+    """A connection to a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        # The path is no host: in that a space is an error, and a colon begins a port.
+        super().__init__("localhost", timeout=_ANSWER_SECONDS)
+        self._path = path
 
     def connect(self) -> None:
         """Opens the socket."""
         opened = socket.socket(socket.AF_UNIX)
         opened.settimeout(self.timeout)
         try:
-            opened.connect(self.host)
+            opened.connect(str(self._path))
         except OSError:
             opened.close()
             raise
@@ -229,7 +247,8 @@ def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
                 stopwaitsecs=part.stop_seconds,
                 stopasgroup="false",
                 killasgroup="true",
-                stdout_logfile=settings.log_dir / f"{part.name}.log",
+                # It is relative to the home, since supervisord expands this value twice.
+                stdout_logfile=Path(settings.log_dir.name) / f"{part.name}.log",
                 redirect_stderr="true",
                 stdout_logfile_maxbytes="10MB",
                 stdout_logfile_backups=2,
@@ -241,5 +260,10 @@ def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
 
 def _section(name: str, **options: object) -> str:
     lines = [f"[{name}]"]
-    lines += [f"{key}={str(value).replace('%', '%%')}" for key, value in options.items()]
+    lines += [f"{key}={_written(str(value))}" for key, value in options.items()]
     return "\n".join(lines) + "\n"
+
+
+def _written(value: str) -> str:
+    """The form in which supervisord's configuration holds a value."""
+    return value.translate({ord(sign): f"%(ENV_{name})s" for sign, name in _SIGNS.items()})
