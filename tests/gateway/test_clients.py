@@ -1,5 +1,6 @@
 """What the gateway sends to the services behind it."""
 
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,13 +9,15 @@ import orjson
 import pytest
 
 from services.common.calls.client import ServiceClient
+from services.common.errors import Unavailable
 from services.common.request_context import DEADLINE_HEADER, Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS, RankCandidate, RankRequest
-from services.common.wire.recall import Mode
+from services.common.wire.recall import Mode, SimilarRequest
+from services.common.wire.suggest import SuggestRequest
 from services.gateway.search.cascade.hits import RecallAnswer
 from services.gateway.search.cascade.rank_service import RankService
 from services.gateway.search.cascade.recall_service import RecallService
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.request import Arrangement, Search
 from tests.gateway.cascades import search as search_for
 
 
@@ -76,3 +79,46 @@ async def test_a_service_is_to_answer_before_the_gateway_gives_up(
         await call
         given = int(recorder.headers[DEADLINE_HEADER])
         assert budget_ms * 0.4 <= given < budget_ms
+
+
+class _Odd:
+    """A ServiceClient whose service answers with the same bytes whatever it is asked."""
+
+    name = "other"
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def send(self, *_: object, **__: object) -> httpx.Response:
+        return httpx.Response(200, content=self._content)
+
+
+CALLS: dict[str, Callable[[ServiceClient, Deadline], Awaitable[object]]] = {
+    "recall": lambda client, by: RecallService(client).recall(
+        search_for("查"), by, texts=True, version=None, rules=None
+    ),
+    "documents": lambda client, by: RecallService(client).documents(
+        "c", ["a"], by, version=None, versions={}, passages={}
+    ),
+    "similar": lambda client, by: RecallService(client).similar(
+        SimilarRequest(collection="c", id="a", top_n=1), by
+    ),
+    "arrange": lambda client, by: RecallService(client).arrange(
+        Arrangement(), "c", [], by, version=None
+    ),
+    "listed": lambda client, by: RecallService(client).listed(search_for(""), 1, by, version=None),
+    "fields": lambda client, by: RecallService(client).fields("c", by),
+    "suggest": lambda client, by: RecallService(client).suggest(
+        SuggestRequest(collection="c", typed="查", limit=1), by
+    ),
+    "rank": lambda client, by: RankService(client).rank(
+        search_for("查"), RecallAnswer([], "i", "e", [], []), by
+    ),
+}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"null", b"3", b"\xff"])
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_answer_that_cannot_be_read_counts_as_none(call: str, content: bytes) -> None:
+    with pytest.raises(Unavailable, match="The other service gave no readable answer"):
+        await CALLS[call](cast(ServiceClient, _Odd(content)), Deadline.after(1))

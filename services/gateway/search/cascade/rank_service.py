@@ -6,11 +6,10 @@ from typing import Any
 import orjson
 
 from services.common.calls.client import ServiceClient
-from services.common.errors import Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse
 from services.gateway.search.cascade.hits import CandidateMembers, RecallAnswer
-from services.gateway.search.cascade.transfer import answer_by
+from services.gateway.search.cascade.transfer import posted
 from services.gateway.search.query.request import Search
 
 
@@ -33,17 +32,9 @@ class RankService:
             "diversity": search.diversity,
             "explain": search.explain,
         }
-        response = await self.client.send(
-            "POST",
-            "/rank",
-            content=orjson.dumps(body),
-            headers=answer_by(deadline),
-            deadline=deadline,
+        return await posted(
+            self.client, "/rank", orjson.dumps(body), deadline, RankResponse.model_validate_json
         )
-        try:
-            return RankResponse.model_validate_json(response.content)
-        except ValueError as error:
-            raise Unavailable("The rank service gave an answer that cannot be read.") from error
 
 
 def _rank_candidate(

@@ -1,21 +1,23 @@
 """Recall over HTTP. Candidates pass through without becoming pydantic models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from services.common.calls.client import ServiceClient
-from services.common.errors import Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.rank import considered
 from services.common.wire.recall import SimilarRequest
 from services.common.wire.suggest import Suggested, SuggestRequest
 from services.gateway.search.cascade.hits import DocumentMembers, Fetched, RecallAnswer
 from services.gateway.search.cascade.rules import RulesMembers
-from services.gateway.search.cascade.transfer import answer_by
+from services.gateway.search.cascade.transfer import posted
 from services.gateway.search.query.request import Arrangement, Search
+
+_COUNTED = ("facets", "groups", "distinct_groups")
+"""The members that answers to counts, orders and lists share."""
 
 
 @dataclass(slots=True)
@@ -59,32 +61,14 @@ class RecallService:
             body["partition"] = search.partition
         if not arrangement.orders and arrangement.facets:
             body["facets"] = arrangement.facets
-        response = await self.client.send(
-            "POST",
+        return await posted(
+            self.client,
             "/search",
-            content=orjson.dumps(body),
-            headers=answer_by(deadline),
-            deadline=deadline.at_last(),
+            orjson.dumps(body),
+            deadline,
+            _recalled,
+            wait_until=deadline.at_last(),
         )
-        try:
-            answer = orjson.loads(response.content)
-            return RecallAnswer(
-                candidates=answer["candidates"],
-                index=answer["index"],
-                terms=answer["terms"],
-                stages=answer["stages"],
-                degraded=answer["degraded"],
-                found=answer["found"],
-                documents=answer["documents"],
-                pinned=answer.get("pinned") or (),
-                every=answer.get("every") or (),
-                passages=answer.get("passages") or {},
-                shown=answer.get("shown") or {},
-                boosted=answer.get("boosted") or {},
-                counted=answer.get("counted"),
-            )
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Unavailable("The recall service gave an answer that cannot be read.") from error
 
     async def documents(
         self,
@@ -108,33 +92,14 @@ class RecallService:
         }
         if passages:
             body["passages"] = passages
-        response = await self.client.send(
-            "POST",
-            "/documents",
-            content=orjson.dumps(body),
-            headers=answer_by(deadline),
-            deadline=deadline,
-        )
-        try:
-            answer = orjson.loads(response.content)
-            return Fetched(answer["documents"], answer.get("shown") or {})
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Unavailable("The recall service gave documents that cannot be read.") from error
+        return await posted(self.client, "/documents", orjson.dumps(body), deadline, _fetched)
 
     async def similar(self, body: SimilarRequest, deadline: Deadline) -> list[DocumentMembers]:
         """The documents nearest to a stored one. Raises Unavailable, DeadlineExceeded, or what is
         wrong with the request."""
-        response = await self.client.send(
-            "POST",
-            "/similar",
-            content=body.model_dump_json(exclude_none=True).encode(),
-            headers=answer_by(deadline),
-            deadline=deadline,
-        )
-        try:
-            documents: list[DocumentMembers] = orjson.loads(response.content)["documents"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Unavailable("The recall service gave documents that cannot be read.") from error
+        content = body.model_dump_json(exclude_none=True).encode()
+        answer = await posted(self.client, "/similar", content, deadline, _members("documents"))
+        documents: list[DocumentMembers] = answer["documents"]
         return documents
 
     async def arrange(
@@ -151,7 +116,8 @@ class RecallService:
         Raises InvalidRequest, Unavailable or DeadlineExceeded.
         """
         body = {**_asked(arrangement), "index": index, "rows": rows, "version": version}
-        return await self._answer("/arrange", body, deadline)
+        read = _members("total", "order", *_COUNTED)
+        return await posted(self.client, "/arrange", orjson.dumps(body), deadline, read)
 
     async def listed(
         self, search: Search, most: int, deadline: Deadline, *, version: str | None
@@ -169,46 +135,27 @@ class RecallService:
         }
         if search.partition is not None:
             body["partition"] = search.partition
-        return await self._answer("/list", body, deadline)
+        read = _members("index", "total", "ids", *_COUNTED)
+        return await posted(self.client, "/list", orjson.dumps(body), deadline, read)
 
     async def fields(self, collection: str, deadline: Deadline) -> list[str]:
         """The names of a collection's fields.
 
         Raises CollectionNotFound, Unavailable or DeadlineExceeded.
         """
-        answer = await self._answer("/fields", {"collection": collection}, deadline)
+        body = {"collection": collection}
+        answer = await posted(
+            self.client, "/fields", orjson.dumps(body), deadline, _members("fields")
+        )
         names: list[str] = answer["fields"]
         return names
 
     async def suggest(self, asked: SuggestRequest, deadline: Deadline) -> Suggested:
         """Completions of a query. Raises CollectionNotFound, Unavailable or DeadlineExceeded."""
-        response = await self.client.send(
-            "POST",
-            "/suggest",
-            content=asked.model_dump_json().encode(),
-            headers=answer_by(deadline),
-            deadline=deadline,
+        content = asked.model_dump_json().encode()
+        return await posted(
+            self.client, "/suggest", content, deadline, Suggested.model_validate_json
         )
-        try:
-            return Suggested.model_validate_json(response.content)
-        except ValueError as error:
-            raise Unavailable("The recall service gave suggestions that cannot be read.") from error
-
-    async def _answer(
-        self, path: str, body: Mapping[str, Any], deadline: Deadline
-    ) -> Mapping[str, Any]:
-        response = await self.client.send(
-            "POST",
-            path,
-            content=orjson.dumps(body),
-            headers=answer_by(deadline),
-            deadline=deadline,
-        )
-        try:
-            members: dict[str, Any] = orjson.loads(response.content)
-        except orjson.JSONDecodeError as error:
-            raise Unavailable("The recall service gave counts that cannot be read.") from error
-        return members
 
 
 def _asked(arrangement: Arrangement) -> dict[str, Any]:
@@ -218,3 +165,39 @@ def _asked(arrangement: Arrangement) -> dict[str, Any]:
         "sort": arrangement.sort,
         "group_by": arrangement.group_by,
     }
+
+
+def _recalled(content: bytes) -> RecallAnswer:
+    """The answer to a search, without validation of its candidates."""
+    answer = orjson.loads(content)
+    return RecallAnswer(
+        candidates=answer["candidates"],
+        index=answer["index"],
+        terms=answer["terms"],
+        stages=answer["stages"],
+        degraded=answer["degraded"],
+        found=answer["found"],
+        documents=answer["documents"],
+        pinned=answer.get("pinned") or (),
+        every=answer.get("every") or (),
+        passages=answer.get("passages") or {},
+        shown=answer.get("shown") or {},
+        boosted=answer.get("boosted") or {},
+        counted=answer.get("counted"),
+    )
+
+
+def _fetched(content: bytes) -> Fetched:
+    """The answer to a call for documents."""
+    answer = orjson.loads(content)
+    return Fetched(answer["documents"], answer.get("shown") or {})
+
+
+def _members(*names: str) -> Callable[[bytes], dict[str, Any]]:
+    """Reads the members of these names, all of which an answer has."""
+
+    def read(content: bytes) -> dict[str, Any]:
+        answer = orjson.loads(content)
+        return {name: answer[name] for name in names}
+
+    return read
