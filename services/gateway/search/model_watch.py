@@ -53,7 +53,10 @@ class ModelWatch:
     async def _look(self) -> None:
         ready, ranker = await asyncio.gather(self._recall_ready(), _fingerprint(self.rank))
         self.recall_away = not ready
-        await self.learn(ranker)
+        if ranker is not None:
+            self.ranker = ranker
+            # Each time, since Redis may have been away or emptied meanwhile.
+            await self._note(ranker)
 
     async def _recall_ready(self) -> bool:
         try:
@@ -67,7 +70,7 @@ class ModelWatch:
         try:
             await self.cache.call(self.cache.redis.set(_KEY, ranker))
         except Unavailable:
-            return  # The next change is written together with this one.
+            return  # It is written at the next look.
 
     async def _recollect(self) -> None:
         try:
