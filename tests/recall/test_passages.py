@@ -54,7 +54,8 @@ class FakeReader:
     """A server whose document is replaced between the first search and the look at its row."""
 
     hits: list[list[PassageFound]]
-    versions: dict[str, int]
+    stored: dict[str, int]
+    """Versions of the documents that are there."""
     there: bool = True
     asked: int = 0
     expressions: list[str] = field(default_factory=list)
@@ -72,8 +73,11 @@ class FakeReader:
         self.expressions.append(asked[-1])
         return [
             {Field.ID: stored_id(one), Field.VERSION: version}
-            for one, version in self.versions.items()
+            for one, version in self.stored.items()
         ]
+
+    async def versions(self, *asked: Any) -> dict[str, int]:
+        return await Reader.versions(cast(Reader, self), *asked)
 
 
 def leg(reader: FakeReader, one: Leg = LEG) -> list[Found]:
@@ -150,6 +154,9 @@ class Stored:
         self.asked += keys
         rows = [self.passage(PassageKey.parse(key)) for key in keys]
         return [row for row in rows[::-1] if row]
+
+    async def versions(self, *asked: Any) -> dict[str, int]:
+        return await Reader.versions(cast(Reader, self), *asked)
 
     def read(self) -> list[dict[str, str]]:
         """The bodies of all documents and of one that does not exist, as they are given."""

@@ -37,7 +37,7 @@ from services.recall.milvus.contents import KeptContents, ReadAhead
 from services.recall.milvus.leg_search import LegSearch
 from services.recall.milvus.loading import Loading
 from services.recall.milvus.passages import PassageReader
-from services.recall.milvus.reading import Leg, Reader, late
+from services.recall.milvus.reading import KEY_COLUMNS, Leg, Reader, late
 
 _CHECK_SECONDS = 2.0
 _FRESH_SECONDS = 2.0
@@ -45,7 +45,6 @@ _FRESH_SECONDS = 2.0
 _PAGE = 500
 """Rows that are read ahead at once."""
 _AHEAD_SECONDS = 10.0
-_FIELDS = [Field.ID, Field.VERSION, Field.FIELDS]
 _KEY = itemgetter(Field.ID.value, Field.VERSION.value)
 """Reads a row's id and version. Plain strings: the hash of an enumeration's member is computed in
 Python."""
@@ -108,7 +107,7 @@ class MilvusDocumentIndex:
 
     async def of_physical(self, physical: str, deadline: Deadline) -> Index:
         if physical not in self._known:
-            self._known = {physical: await self._described(physical, deadline), **self._known}
+            self._known[physical] = await self._described(physical, deadline)
         return self._known[physical][0]
 
     async def nearest(
@@ -129,15 +128,9 @@ class MilvusDocumentIndex:
     async def there(
         self, index: Index, ids: Sequence[str], expression: str, deadline: Deadline
     ) -> list[Found]:
-        rows = await self._reader.rows(
-            index.physical,
-            ids,
-            [Field.ID, Field.VERSION],
-            index.server_time,
-            deadline,
-            expression,
+        versions = await self._reader.versions(
+            index.physical, ids, index.server_time, deadline, expression
         )
-        versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
         return [Found(one, 0.0, version=versions[one]) for one in ids if one in versions]
 
     async def with_texts(
@@ -198,9 +191,8 @@ class MilvusDocumentIndex:
     async def keys(
         self, index: Index, expression: str, most: int, deadline: Deadline
     ) -> list[tuple[str, int]]:
-        columns = [Field.ID, Field.VERSION]
         rows = await self._reader.behind(
-            index.physical, "", most, expression, columns, index.server_time, deadline
+            index.physical, "", most, expression, KEY_COLUMNS, index.server_time, deadline
         )
         return [(document_id(stored), version) for stored, version in map(_KEY, rows)]
 
@@ -222,7 +214,7 @@ class MilvusDocumentIndex:
         return [
             (document_id(row[Field.ID]), int(row[Field.VERSION]), readable(row[Field.FIELDS]))
             for row in await self._reader.rows(
-                index.physical, ids, _FIELDS, index.server_time, deadline
+                index.physical, ids, [*KEY_COLUMNS, Field.FIELDS], index.server_time, deadline
             )
         ]
 

@@ -51,12 +51,11 @@ class LegSearch:
 
         Raises Missing if the collection was dropped, IndexUnavailable, DeadlineExceeded.
         """
-        version = index.server_time
-        rows, passages = await asyncio.gather(
-            self.reader.search(index.physical, leg, kind, [_VERSION], version, deadline),
+        hits, passages = await asyncio.gather(
+            self.reader.search(index.physical, leg, kind, [_VERSION], index.server_time, deadline),
             self.passages.found(index, leg, deadline),
         )
-        heads = _found(rows[0]) if len(rows) == 1 else _best_of([*map(_found, rows)], leg.n)
+        heads = _found(hits[0]) if len(hits) == 1 else _best_of([*map(_found, hits)], leg.n)
         if not passages:
             return heads
         return await self.passages.grouped(index, leg, heads, passages, deadline)

@@ -10,7 +10,6 @@ from services.common.collection import (
     Field,
     PassageField,
     PassageKey,
-    document_id,
     passages_name,
 )
 from services.common.documents import Content
@@ -30,7 +29,6 @@ _AT_ONCE = 4_096
 may have more."""
 _ASKED = 500
 """Number of passages that one call asks for."""
-_ABOUT = [Field.ID, Field.VERSION]
 _WHOLE = [
     *(Field.ID, Field.TEXT, PassageField.COUNT),
     *(PassageField.START, PassageField.PAGE, PassageField.SECTION),
@@ -120,10 +118,9 @@ class PassageReader:
         """
         if not numbers or await self._collections.kind(index, deadline) is None:
             return {}
-        heads = await self._reader.rows(
-            index.physical, list(numbers), _ABOUT, index.server_time, deadline
+        versions = await self._reader.versions(
+            index.physical, list(numbers), index.server_time, deadline
         )
-        versions = {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in heads}
         keys = [
             str(PassageKey(one, version, number))
             for one, version in versions.items()
@@ -145,10 +142,8 @@ class PassageReader:
         many as have a bounded number of passages, or of a single longer one."""
         if not ids or await self._collections.kind(index, deadline) is None:
             return
-        heads = await self._reader.rows(index.physical, ids, _ABOUT, index.server_time, deadline)
-        firsts = [
-            PassageKey(document_id(row[Field.ID]), int(row[Field.VERSION]), 0) for row in heads
-        ]
+        versions = await self._reader.versions(index.physical, ids, index.server_time, deadline)
+        firsts = [PassageKey(one, version, 0) for one, version in versions.items()]
         name = passages_name(index.physical)
         counts = [
             (PassageKey.parse(row[Field.ID]), int(row[PassageField.COUNT]))
@@ -222,15 +217,9 @@ class PassageReader:
         unknown = {key.document for key, _ in passages} - versions.keys()
         if not unknown:
             return versions
-        rows = await self._reader.rows(
-            index.physical,
-            sorted(unknown),
-            _ABOUT,
-            index.server_time,
-            deadline,
-            leg.expression,
+        return versions | await self._reader.versions(
+            index.physical, sorted(unknown), index.server_time, deadline, leg.expression
         )
-        return versions | {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
 
 
 def _numbers_read(found: Found) -> list[int]:

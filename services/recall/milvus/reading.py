@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from opentelemetry.trace import SpanKind
 from pymilvus import AsyncMilvusClient
 
-from services.common.collection import Field
+from services.common.collection import Field, document_id
 from services.common.errors import DeadlineExceeded
 from services.common.milvus import MilvusConnection, NoAnswerInTime, NoWords, raw
 from services.common.milvus.keyed import KeyedRows
@@ -15,7 +15,8 @@ from services.common.milvus.pages import rows_behind
 from services.common.request_context import Deadline
 from services.common.telemetry.tracing import span
 
-_KEY_COLUMNS = frozenset({Field.ID, Field.VERSION})
+KEY_COLUMNS = (Field.ID, Field.VERSION)
+"""The columns that name a row."""
 
 Answer = TypeVar("Answer")
 
@@ -95,6 +96,18 @@ class Reader:
         except NoAnswerInTime as error:
             raise late() from error
 
+    async def versions(
+        self,
+        name: str,
+        ids: Sequence[str],
+        server_time: int | None,
+        deadline: Deadline,
+        expression: str = "",
+    ) -> dict[str, int]:
+        """The versions of the existing documents with these ids that match an expression, by id."""
+        rows = await self.rows(name, ids, KEY_COLUMNS, server_time, deadline, expression)
+        return {document_id(row[Field.ID]): int(row[Field.VERSION]) for row in rows}
+
     async def query(
         self,
         name: str,
@@ -117,7 +130,7 @@ class Reader:
             name,
             deadline,
         )
-        if _KEY_COLUMNS.issuperset(columns):
+        if {*KEY_COLUMNS}.issuperset(columns):
             # pymilvus has filled them already; its iterator would check each row for members that
             # are decoded late, which is half of the time of a list of 100,000 documents.
             return list.copy(rows)
