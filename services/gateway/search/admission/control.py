@@ -66,7 +66,7 @@ class AdmissionControl:
     in_flight: int = 0
     refused: int = 0
     _held: Counter[str] = field(default_factory=Counter)
-    _hurried: dict[str, deque[_Waiter]] = field(default_factory=dict)
+    _urgent: dict[str, deque[_Waiter]] = field(default_factory=dict)
     """Urgent searches by key, in the order in which the keys were last served."""
     _patient: deque[_Waiter] = field(default_factory=deque)
     _reserved: int = 0
@@ -111,17 +111,17 @@ class AdmissionControl:
     @property
     def waiting(self) -> int:
         """Number of searches in the queue."""
-        return sum(map(len, self._hurried.values())) + len(self._patient)
+        return sum(map(len, self._urgent.values())) + len(self._patient)
 
     async def _enter(self, key: str, kind: str, deadline: Deadline, patience: float) -> None:
-        if self._free() > 0 and not self._hurried and not (patience and self._patient):
+        if self._free() > 0 and not self._urgent and not (patience and self._patient):
             return
         waiter = self._waiter(key, kind, deadline, patience)
         if patience:
             self._patient.append(waiter)
         else:
             self._make_room(key)
-            self._hurried.setdefault(key, deque()).append(waiter)
+            self._urgent.setdefault(key, deque()).append(waiter)
             if self._crowded():
                 waiter.hurry()
         enters = False
@@ -159,12 +159,12 @@ class AdmissionControl:
 
     def _next(self) -> _Waiter | None:
         """The next waiter of the key with the fewest places; of equal keys, that of the first."""
-        while self._hurried:
-            key = min(self._hurried, key=lambda key: self._held[key])
-            waiting = self._hurried.pop(key)
+        while self._urgent:
+            key = min(self._urgent, key=lambda key: self._held[key])
+            waiting = self._urgent.pop(key)
             waiter = waiting.popleft()
             if waiting:
-                self._hurried[key] = waiting  # It goes behind the others.
+                self._urgent[key] = waiting  # It goes behind the others.
             if not waiter.granted.done():
                 return waiter
         while self._patient:
@@ -176,27 +176,27 @@ class AdmissionControl:
     def _make_room(self, key: str) -> None:
         """Bounds the queue: the key with the most waiters loses one, or `key` is refused."""
         bound = max(_FEWEST_WAITING, int(self.limit.value * _WAITING_PER_PLACE))
-        if sum(map(len, self._hurried.values())) < bound:
+        if sum(map(len, self._urgent.values())) < bound:
             return
         self._crowd_until = asyncio.get_running_loop().time() + _CROWD_SECONDS
-        for waiting in self._hurried.values():
+        for waiting in self._urgent.values():
             for waiter in waiting:
                 waiter.hurry()
-        greediest = max(self._hurried, key=lambda name: len(self._hurried[name]))
-        own = len(self._hurried.get(key, ()))
-        if greediest == key or len(self._hurried[greediest]) <= own + 1:
+        greediest = max(self._urgent, key=lambda name: len(self._urgent[name]))
+        own = len(self._urgent.get(key, ()))
+        if greediest == key or len(self._urgent[greediest]) <= own + 1:
             raise self._refusal(key)
-        waiter = self._hurried[greediest].pop()
+        waiter = self._urgent[greediest].pop()
         if not waiter.granted.done():
             self.refused += 1
             waiter.granted.set_exception(_more_than_its_share())
 
     def _forget(self, waiter: _Waiter) -> None:
-        waiting = self._hurried.get(waiter.key)
+        waiting = self._urgent.get(waiter.key)
         if waiting is not None and waiter in waiting:
             waiting.remove(waiter)
             if not waiting:
-                del self._hurried[waiter.key]
+                del self._urgent[waiter.key]
         if waiter in self._patient:
             self._patient.remove(waiter)
 
@@ -208,8 +208,8 @@ class AdmissionControl:
 
     def _refusal(self, key: str) -> SearchError:
         self.refused += 1
-        keys = self._held.keys() | self._hurried.keys() | {key}
-        own = self._held[key] + len(self._hurried.get(key, ()))
+        keys = self._held.keys() | self._urgent.keys() | {key}
+        own = self._held[key] + len(self._urgent.get(key, ()))
         if len(keys) > 1 and own > self.limit.value / len(keys):
             return _more_than_its_share()
         return Overloaded(

@@ -173,7 +173,7 @@ def _marked(
     for span in spans:
         if window[0] <= span[0] and span[1] <= window[1]:
             first, last = _with_tags(raw, *normal.raw_span(*span))
-            first, last = max(first, at), last
+            first = max(first, at)  # The tags before it may have gone with the match before.
             pieces += (_unmarked(raw[at:first]), "<em>", _unmarked(raw[first:last]), "</em>")
             at = last
     end = max(end, at)
