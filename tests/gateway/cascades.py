@@ -120,7 +120,7 @@ class CountingRecall:
             "text": "",
             "score": 1.0,
         }
-        return RecallAnswer([candidate], self.index, [], [], degraded)
+        return RecallAnswer(index=self.index, candidates=[candidate], degraded=degraded)
 
     async def documents(
         self,

@@ -50,7 +50,7 @@ async def test_rank_gets_what_it_reads_and_nothing_else() -> None:
         rank=True, diversity=0.0, explain=False, fields=None,
     )  # fmt: skip
     service = RankService(cast(ServiceClient, recorder))
-    await service.rank(search, RecallAnswer([recalled], "i", "e", [], []), Deadline.after(1))
+    await service.rank(search, RecallAnswer(index="i", candidates=[recalled]), Deadline.after(1))
     request = RankRequest.model_validate(recorder.body)
     assert set(recorder.body["candidates"][0]) == set(RankCandidate.model_fields)
     assert request.candidates[0].text == "文" * MAX_TEXT_CHARS
@@ -72,9 +72,7 @@ async def test_a_service_is_to_answer_before_the_gateway_gives_up(
         RecallService(client).recall(
             search, Deadline.after(budget_ms / 1000), texts=True, version=None, rules=None
         ),
-        RankService(client).rank(
-            search, RecallAnswer([], "i", "e", [], []), Deadline.after(budget_ms / 1000)
-        ),
+        RankService(client).rank(search, RecallAnswer(index="i"), Deadline.after(budget_ms / 1000)),
     ):
         await call
         given = int(recorder.headers[DEADLINE_HEADER])
@@ -112,7 +110,7 @@ CALLS: dict[str, Callable[[ServiceClient, Deadline], Awaitable[object]]] = {
         SuggestRequest(collection="c", typed="查", limit=1), by
     ),
     "rank": lambda client, by: RankService(client).rank(
-        search_for("查"), RecallAnswer([], "i", "e", [], []), by
+        search_for("查"), RecallAnswer(index="i"), by
     ),
 }
 

@@ -22,7 +22,7 @@ async def answered(texts: list[str]) -> Answered:
         {"id": str(place), "title": "", "text": text, "fields": {}}
         for place, text in enumerate(texts)
     ]
-    recalled = RecallAnswer([], "notes__1", ["水稻", "靶"], [], [], documents=documents)
+    recalled = RecallAnswer(index="notes__1", terms=["水稻", "靶"], documents=documents)
     hits = [RankedHit(id=one["id"], score=0.5, scores={}) for one in documents]
     cascade = Cascade(CountingRecall(), PlainRank(), 0.85)
     return await cascade.finished(ask(), CascadeResult(recalled, hits), hits, {})

@@ -43,11 +43,9 @@ class SixFound(CountingRecall):
         every = [(f"d{number}", 1, 1 - number / 10, None, 1.0) for number in range(6)]
         candidates = [{"id": one[0], "version": 1, "title": "", "text": ""} for one in every]
         return RecallAnswer(
-            [{**one, "score": 1.0} for one in candidates[: search.top_k]],
-            self.index,
-            [],
-            [],
-            self.degraded,
+            index=self.index,
+            candidates=[{**one, "score": 1.0} for one in candidates[: search.top_k]],
+            degraded=self.degraded,
             found=len(every),
             every=every,
         )

@@ -31,18 +31,18 @@ class Fetched:
     """Passages of the long ones among the documents, by id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallAnswer:
     """The answer of recall to a search."""
 
-    candidates: Sequence[CandidateMembers]
-    """Best first, as many as take part in what follows."""
     index: str
     """Physical collection that answered."""
-    terms: Sequence[str]
+    candidates: Sequence[CandidateMembers] = ()
+    """Best first, as many as take part in what follows."""
+    terms: Sequence[str] = ()
     """The query's words in normal form, which highlights mark."""
-    stages: Sequence[Mapping[str, Any]]
-    degraded: Sequence[str]
+    stages: Sequence[Mapping[str, Any]] = ()
+    degraded: Sequence[str] = ()
     """Legs that did not answer, dense or lexical, and `texts` when rank has nothing to read."""
     found: int = 0
     """Number of documents that were found, including those that do not take part."""

@@ -135,7 +135,7 @@ class Arranging:
         started = time.perf_counter()
         most = MAX_LISTED if arrangement.cursor else ask.search.top_k
         listed = await self.fields.listed(ask.search, most, ask.deadline, version=ask.version)
-        recalled = RecallAnswer([], listed["index"], [], [], [])
+        recalled = RecallAnswer(index=listed["index"])
         found = CascadeResult(recalled, [], stages=[took("list", started, listed["total"])])
         hits = [
             RankedHit.model_construct(id=identity, score=0.0, scores={})
@@ -171,7 +171,7 @@ class Arranging:
         walk, name, start = await self.walks.at(cursor, _asked(ask.search), ask.asker.tenant)
         hits, groups = walk.page(start, ask.search.top_k)
         recalled = RecallAnswer(
-            [], walk.index, walk.terms, [], [], pinned=walk.pinned, passages=walk.passages
+            index=walk.index, terms=walk.terms, pinned=walk.pinned, passages=walk.passages
         )
         following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
