@@ -192,7 +192,9 @@ _MARKS = st.sampled_from(["<", "em", ">", "</", "<em>", "</em>", "<EM x>", " ", 
 @example("<<<EM/>em><em>em x>")
 def test_every_mark_is_a_match(raw: str) -> None:
     """A text's own marks are left out, also those that others leave: <<em>em>."""
-    for mark in marked("水稻", f"{raw}水稻{raw}", f"{raw}水稻{raw}").values():
+    marks = marked("水稻", f"{raw}水稻{raw}", f"{raw}水稻{raw}")
+    assert set(marks) == {"title", "text"}
+    for mark in marks.values():
         assert len(re.findall(r"<em>|<em\s[^<>]*>", mark[0], re.IGNORECASE)) == 1
         assert mark[0].count("<em>水稻</em>") == 1
         assert len(re.findall(r"</em>|</em\s[^<>]*>", mark[0], re.IGNORECASE)) == 1

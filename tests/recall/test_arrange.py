@@ -59,6 +59,7 @@ def test_counts_equal_those_of_plain_python() -> None:
             )
             given = [content[at].get(name) for at in chosen]
             single = [one for one in given if isinstance(one, (int, float)) and kind(one) == 0]
+            assert len(facet.ranges) == len(edges) + 1
             for found in facet.ranges:
                 low = float("-inf") if found.gte is None else float(found.gte)
                 high = float("inf") if found.lt is None else float(found.lt)
