@@ -403,6 +403,34 @@ def test_a_longer_lead_leaves_fewer_rivals(best: float, others: list[float], dou
     assert not replace(rule, rivals=0.0).undisputed(blend, coarse)
 
 
+@pytest.mark.parametrize("entry", [-1.0, 1.5, 2.5])
+@pytest.mark.parametrize("boost", [0.0, 0.8])
+def test_as_many_are_expected_as_would_matter_among_all_scores_of_the_prediction(
+    entry: float, boost: float
+) -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.25)
+    rule = StopRule(intercept=-1.0, slope=0.5, spread=0.7, floor=1.0, chance=0.05)
+    unread = np.array([-0.5, 0.5, 1.0])
+    chances = (np.arange(20_000) + 0.5) / 20_000
+    noise = np.log(chances / (1 - chances))
+    matter = 0.0
+    for coarse in unread:
+        scores = rule.intercept + rule.slope * coarse + rule.spread * noise
+        final = blend.final_odds(np.full(len(scores), coarse), scores)
+        matter += float(np.mean((final + boost >= entry) & (final >= rule.floor)))
+    expected = rule.expected(blend, np.full(3, entry), unread, 3, np.full(3, boost))
+    assert expected == pytest.approx(matter, abs=1e-3)
+    assert 0 < expected < 3
+
+
+def test_a_boost_of_the_best_candidate_leaves_it_fewer_rivals() -> None:
+    blend = Blend((1.0,) * len(NAMES), 0.0, 0.5, 0.5, 0.0)
+    rule = replace(_EVEN, floor=-50.0, rivals=0.1)
+    coarse = np.array([1.0, 1.0])
+    assert not rule.undisputed(blend, coarse)
+    assert rule.undisputed(blend, coarse, np.array([9.0, 0.0]))
+
+
 def test_what_the_ranker_cannot_lift_into_the_answer_is_not_read() -> None:
     blend = Blend((1.0,) * len(NAMES), 0.0, 2.0, 1.0, 0.0)
     hopeful = replace(_EVEN, intercept=50.0)
