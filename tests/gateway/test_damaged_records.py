@@ -5,8 +5,6 @@ from typing import Any
 
 import orjson
 import pytest
-from services.gateway.search.key import Keys
-from services.gateway.search.warming import Warmer
 
 from services.common.errors import Conflict, NotFound, StorageDamaged, Unavailable
 from services.common.versions import new_version, version_key
@@ -17,6 +15,8 @@ from services.gateway.access.keystore import KEY_PREFIX, KeyStore
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search.answers import CacheState
+from services.gateway.search.hot.warming import Warmer
+from services.gateway.search.links.key import Keys
 from services.gateway.search.model_watch import ModelWatch
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader
