@@ -72,9 +72,15 @@ def test_a_server_tells_which_rows_its_vector_index_lacks(
 
     async def use(index: MilvusVectorIndex) -> None:
         assert await index.unindexed(physical) == 0
-        await index.upsert(physical, [row(f"d{n}", n) for n in range(2_000)], 1)
-        await index.flush(physical)
-        assert await index.unindexed(physical) == (0 if embedded else 2_000)
+        lacking = 0
+        for written in range(1, 11):
+            await index.upsert(physical, [row(f"d{n}", n) for n in range(2_000)], written)
+            await index.flush(physical)
+            lacking = await index.unindexed(physical)
+            if embedded or lacking:
+                break
+        # A server may have built the index before it is asked, though hardly ten times.
+        assert (lacking > 0) != embedded
         give_up = time.monotonic() + 120
         while await index.unindexed(physical):
             assert time.monotonic() < give_up

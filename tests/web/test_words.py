@@ -46,8 +46,9 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def page(open_page: OpenPage, http: httpx.Client) -> Page:
-    """The collections on the page; this one has no rules."""
+    """The collections on the page; this one has no rules and no words."""
     http.put(f"{ADDRESS}/query-rules", json={}).raise_for_status()
+    http.put(f"{ADDRESS}/dictionary", json={"words": []}).raise_for_status()
     return open_page("?view=collections")
 
 
