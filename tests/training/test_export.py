@@ -97,6 +97,11 @@ def test_int8_beside_it(ernie: Path, tmp_path: Path) -> None:
     } == {"inference.pdiparams", "weights.int8"}
 
 
+def _stopped(*_: object) -> Any:
+    """Ctrl-C in this moment."""
+    raise KeyboardInterrupt
+
+
 def test_an_int8_program_for_a_model_exported_before(
     ernie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +116,12 @@ def test_an_int8_program_for_a_model_exported_before(
     assert before.files.int8 is None
     assert not (target / INT8).exists()
     monkeypatch.undo()
+    files = {path.name: path.read_bytes() for path in target.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", _stopped)
+        with pytest.raises(KeyboardInterrupt):
+            int8.write_int8(target, PROBE)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == files, "a mixture"
     result = CliRunner().invoke(quantise.app, [str(target)])
     assert result.exit_code == 0, result.output
     after = load_manifest(target)

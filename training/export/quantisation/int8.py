@@ -33,6 +33,7 @@ from services.common.model_dir import (
     pack,
     write_manifest,
 )
+from training.export.directory import draft_of
 from training.export.parity import correlation, cosine, probe_pairs
 from training.export.program import PROGRAM
 from training.export.quantisation.rounding import (
@@ -93,7 +94,8 @@ def write_int8(directory: Path, probe: Sequence[str]) -> dict[str, float]:
         _describe(staged, manifest)
         pack(staged, rounded.coded)
         found = _agreements(staged, probe, reference)
-        shutil.copytree(staged, directory, dirs_exist_ok=True)
+        with draft_of(directory) as draft:
+            shutil.copytree(staged, draft, dirs_exist_ok=True)
     return found
 
 
