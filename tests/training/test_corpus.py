@@ -12,13 +12,13 @@ from services.common.engine.predictor import FloatArray
 from tests.models import tiny_encoder
 from tests.training.ernie import paddle, tiny_ernie
 from tests.training.literature import write_literature
-from training.data.pairs import Pair
+from training.data.pairs import PARTS, Pair
 from training.export.directory import ExportOptions, export
 from training.export.parity import PROBE
 from training.failures import RecipeInvalid
 from training.networks.directory import load_codec, load_encoder
 from training.networks.forward import forward
-from training.objectives.corpus import PARTS, CorpusObjective, CorpusRecipe
+from training.objectives.corpus import CorpusObjective, CorpusRecipe
 from training.run.recipe import ModelSettings, OptimizerSettings
 from training.run.trainer import train
 

@@ -14,6 +14,9 @@ from training.data.readers import Malformed, columns, read_lines, record
 
 PAPER_TEXTS = ("title", "abstract", "text")
 
+PARTS = frozenset({"sentence-title", "terms-title", "sentence-keywords", "sentence-sentence"})
+"""Groups of `abstract_pairs` whose query only a part of the document answers."""
+
 _NOT_WORD = re.compile(r"[\W_]+")
 
 

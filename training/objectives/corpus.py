@@ -21,7 +21,7 @@ from pydantic import Field
 
 from services.common.engine.predictor import FloatArray
 from training import durable
-from training.data.pairs import Pair
+from training.data.pairs import PARTS, Pair
 from training.data.sources import PairFiles, PairSource, read_pair_source
 from training.networks.encoder import Encoder
 from training.networks.forward import forward
@@ -38,8 +38,6 @@ from training.run.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-PARTS = frozenset({"sentence-title", "terms-title", "sentence-keywords", "sentence-sentence"})
-"""Groups of the pairs whose query only a part of a document answers."""
 _AT_ONCE = 500
 """Number of documents whose vectors are made between two lines of the log."""
 
