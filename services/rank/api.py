@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from services.common.model_dir import Untitled
+from services.common.odds import probability
 from services.common.server.resources import DeadlineDep, opened
 from services.common.wire.encode import ModelInfo
 from services.common.wire.rank import RankRequest, RankResponse, RerankRequest, RerankResponse
-from services.rank.blend import probability
 from services.rank.phases import RankingPhases
 from services.rank.ranker import EngineRanker
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from services.common.blend import BLEND, FittedWeights, read_weights
 from services.common.errors import ModelInvalid
+from services.common.odds import probability
 from services.rank.features import NAMES, FloatArray
 
 
@@ -66,12 +67,6 @@ class Blend:
         if these are NaN."""
         blended = self.fine * probability(fine) + self.fine_coarse * coarse + self.fine_bias
         return np.where(np.isnan(fine), coarse, blended)
-
-
-def probability(odds: FloatArray) -> FloatArray:
-    """The logistic function; it does not overflow for any magnitude."""
-    result: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * odds))
-    return result
 
 
 def read_blend(path: Path = BLEND) -> Blend:

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import SearchError
+from services.common.odds import probability
 from services.common.request_context import Deadline
 from services.common.stopwatch import Stopwatch
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import SCALED_BY, RankCandidate, RankedHit, considered
 from services.common.wire.stages import Stage
-from services.rank.blend import Blend, probability
+from services.rank.blend import Blend
 from services.rank.duplicates import Outlines, select
 from services.rank.features import (
     NAMES,

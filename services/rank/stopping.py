@@ -16,7 +16,8 @@ from typing import Self
 import numpy as np
 
 from services.common.blend import FittedWeights
-from services.rank.blend import Blend, probability
+from services.common.odds import probability
+from services.rank.blend import Blend
 from services.rank.features import FloatArray
 
 PASS_CANDIDATES = 2

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from services.common.blend import BLEND
 from services.common.engine import BatchedRanker
 from services.common.errors import ModelInvalid, ModelUnavailable
+from services.common.odds import probability
 from services.common.request_context import Deadline
 from services.common.text import WordAnalyzer
 from services.common.wire.rank import RankCandidate, RankedHit
-from services.rank.blend import Blend, probability, read_blend
+from services.rank.blend import Blend, read_blend
 from services.rank.duplicates import Outline, Outlines, diverse, select, similarity
 from services.rank.features import NAMES, AnalysedQuery, bare, coarse_features
 from services.rank.phases import RankingPhases

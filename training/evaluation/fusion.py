@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from services.common.odds import probability
 from services.common.text import WordAnalyzer
 from services.recall.legs.query_fusion import NAMES, evidence
 from training.evaluation.listwise import Floats
@@ -73,7 +74,7 @@ def fit_fusion(samples: Sequence[FusionSample]) -> Floats:
         total = _RIDGE * float(weights @ weights)
         slope = np.append(2 * _RIDGE * weights, 0.0)
         for sample, share in zip(judged, shares, strict=True):
-            dense_share = float(_logistic(sample.evidence @ weights))
+            dense_share = float(probability(sample.evidence @ weights))
             fused = dense_share * sample.dense + (1 - dense_share) * sample.lexical
             scores = sharpness * (fused - fused.max())
             mass = np.exp(scores)
@@ -95,7 +96,7 @@ def fit_fusion(samples: Sequence[FusionSample]) -> Floats:
 
 def dense_share(sample: FusionSample, weights: Floats) -> float:
     """The dense leg's weight for a query, 0 to 1, by fitted weights."""
-    return float(_logistic(sample.evidence @ weights))
+    return float(probability(sample.evidence @ weights))
 
 
 def reciprocal_rank(sample: FusionSample, share: float) -> float:
@@ -105,8 +106,3 @@ def reciprocal_rank(sample: FusionSample, share: float) -> float:
     best = np.argsort(-fused, kind="stable")[:10]
     places = np.flatnonzero(sample.relevant[best])
     return 1.0 / (1 + int(places[0])) if places.size else 0.0
-
-
-def _logistic(odds: Floats) -> Floats:
-    result: Floats = 0.5 * (1.0 + np.tanh(0.5 * odds))
-    return result

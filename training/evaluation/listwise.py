@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from services.common.odds import probability
+
 Floats = NDArray[np.float64]
 
 _RIDGE = 1e-3
@@ -80,7 +82,7 @@ def _platt(scores: Floats, relevant: NDArray[np.bool_]) -> tuple[float, float]:
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         margin = sign * (parameters[0] * (scores - centre) + parameters[1])
-        pull = -sign * 0.5 * (1 - np.tanh(0.5 * margin))
+        pull = -sign * probability(-margin)
         slope = np.array([pull @ (scores - centre), pull.sum()]) / len(scores)
         return float(np.logaddexp(0, -margin).mean()), slope
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.common.engine import Ranker
+from services.common.odds import probability
 from services.common.wire.rank import RankCandidate
-from services.rank.blend import Blend, probability
+from services.rank.blend import Blend
 from services.rank.features import NAMES
 from training.evaluation.listwise import Floats, Linear, Sample, fit
 

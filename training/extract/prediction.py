@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engine import Encoder, Ranker
-from services.rank.blend import probability
+from services.common.odds import probability
 
 
 def text_vectors(encoder: Encoder, texts: Sequence[str], *, queries: bool) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from services.common.blend import FittedWeights
 from services.common.errors import ModelInvalid
+from services.common.odds import probability
 from services.common.text import WordAnalyzer
 from services.common.text.analyzer import compared
 from services.common.text.spellings import held_share, with_spellings
@@ -129,5 +130,5 @@ class QueryFusion:
         """The dense leg's weight for a query, 0 to 1; 1 if no word was found."""
         if not dense or not lexical:
             return 1.0 if dense else 0.0
-        odds = float(evidence(query, dense, lexical, analyzer) @ np.array(self.weights))
-        return float(0.5 * (1.0 + np.tanh(0.5 * odds)))
+        odds = evidence(query, dense, lexical, analyzer) @ np.array(self.weights)
+        return float(probability(odds))
