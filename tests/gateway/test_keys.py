@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import orjson
@@ -37,6 +37,16 @@ def test_a_key_holds_256_bits_and_its_record_does_not_hold_it() -> None:
     assert len(secret) == 43  # 32 bytes in base64
     assert key_id(key) == record.id
     assert secret.encode() not in record.pack()
+    assert ApiKey.unpack(record.id, record.pack()) == record
+
+
+def test_all_members_of_a_record_are_stored() -> None:
+    scopes = frozenset(Scope)
+    seen = frozenset({"one", "two"})
+    _, record = new_key("reader", scopes, collections=seen, tenant="house", rate=2.5)
+    stored = orjson.loads(record.pack())
+    assert {"id", *stored} == {member.name for member in fields(record)}
+    assert (stored["scopes"], stored["collections"]) == (sorted(scopes), sorted(seen))
     assert ApiKey.unpack(record.id, record.pack()) == record
 
 

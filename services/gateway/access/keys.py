@@ -13,9 +13,9 @@ import secrets
 import time
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Annotated
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from services.common.collection import check_collection_name
 from services.common.errors import InvalidRequest, StorageDamaged
@@ -39,15 +39,19 @@ _YEAR_10000 = 253_402_300_800
 """Seconds since the epoch from which on no date can be shown."""
 
 
-class _StoredKey(BaseModel):
-    """The stored form of a record. A later release may add members."""
+_Names = Annotated[frozenset[str], PlainSerializer(sorted)]
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+
+class _StoredKey(BaseModel):
+    """The stored form of a record. A later release may add members; none may be missing, since a
+    record without `collections` would otherwise allow all of them."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", from_attributes=True)
 
     name: str
-    scopes: frozenset[str]
+    scopes: _Names
     hash: str
-    collections: frozenset[str] | None
+    collections: _Names | None
     tenant: str
     rate: float | None = Field(gt=0)
     created_at: float = Field(ge=0, lt=_YEAR_10000)
@@ -83,17 +87,7 @@ class ApiKey:
 
     def pack(self) -> bytes:
         """The stored form of the record, without its id."""
-        return orjson.dumps(
-            {
-                "name": self.name,
-                "scopes": sorted(self.scopes),
-                "hash": self.hash,
-                "collections": None if self.collections is None else sorted(self.collections),
-                "tenant": self.tenant,
-                "rate": self.rate,
-                "created_at": self.created_at,
-            }
-        )
+        return _StoredKey.model_validate(self).model_dump_json().encode()
 
     @classmethod
     def unpack(cls, key: str, packed: bytes) -> "ApiKey":
