@@ -9,7 +9,7 @@ if __name__ == "__main__":
 
 from fastapi import FastAPI
 
-from services.common.errors import StartFailed, Unavailable
+from services.common.errors import StartFailed, StorageDamaged, Unavailable
 from services.common.redis.address import RedisAddress
 from services.common.redis.client import opened_redis
 from services.common.server.app import start
@@ -35,11 +35,11 @@ def create(settings: GatewaySettings) -> FastAPI:
 
 
 async def _no_key(settings: GatewaySettings) -> bool:
-    """Whether the state store answers and holds no key; False while it is away."""
+    """Whether the state store holds no key; False if it does not answer or cannot be read."""
     async with opened_redis(RedisAddress.parse(settings.state_redis_url)) as redis:
         try:
             return not await KeyStore(GuardedRedis(redis, "state store")).all()
-        except Unavailable:
+        except (Unavailable, StorageDamaged):
             return False
 
 

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from redis.asyncio import Redis
 
 from services.common.errors import Conflict, InvalidRequest, QueueUnavailable
-from services.common.redis.client import FAILURES
+from services.common.redis.client import FAILURES, of_another_type
 from services.common.text.analyzer import compared
 from services.common.wire.query_rules import (
     QueryRules,
@@ -42,19 +43,15 @@ class QueryRulesStore:
 
     async def read(self, collection: str) -> StoredRules:
         """The rules of a collection; empty if none were set. Raises StorageDamaged."""
-        key = rules_key(collection)
-        packed = await self._ask(self._redis.get(key))
-        if packed is None:
-            return StoredRules()
-        what = f"The set of query rules of collection {collection!r}"
-        remedy = f"Set them again with PUT /v1/collections/{collection}/query-rules."
-        with readable(what, key, remedy=remedy):
-            return StoredRules.model_validate_json(packed)
+        with _readable(collection):
+            packed = await self._ask(self._redis.get(rules_key(collection)))
+            return StoredRules() if packed is None else StoredRules.model_validate_json(packed)
 
     async def write(self, collection: str, update: QueryRulesUpdate) -> str:
         """Replaces the rules of a collection by checked ones; returns their version.
 
-        Raises Conflict if they were changed since the version that the update is based on.
+        Raises Conflict if they were changed since the version that the update is based on, and
+        StorageDamaged if that cannot be told.
         """
         version = f"{time.time_ns():016x}"
         stored = StoredRules(**{**dict(update), "version": version})
@@ -70,7 +67,8 @@ class QueryRulesStore:
         if self._replicated:
             # WAIT is in this pipeline, since it waits for writes of its connection alone.
             pipe.wait(1, _REPLICA_MILLISECONDS)
-        replaced, *replicas = await self._ask(pipe.execute())
+        with _readable(collection):
+            replaced, *replicas = await self._ask(pipe.execute())
         if not replaced:
             raise Conflict(
                 "The query rules were changed since they were read; read them again and repeat the"
@@ -85,12 +83,25 @@ class QueryRulesStore:
         return version
 
     async def _ask(self, command: Any) -> Any:
+        """The result of a command. Raises TypeError for a stored value of another type."""
         try:
             return await command
         except FAILURES as error:
+            if of_another_type(error):
+                raise TypeError("a value of another type is stored") from error
             raise QueueUnavailable(
                 "The state Redis does not answer; try again shortly.", retry_after=2
             ) from error
+
+
+def _readable(collection: str) -> AbstractContextManager[None]:
+    """A block that reads what is stored of the rules of a collection. Raises StorageDamaged."""
+    return readable(
+        f"The set of query rules of collection {collection!r}",
+        rules_key(collection),
+        remedy=f"Set them again with PUT /v1/collections/{collection}/query-rules, without"
+        " `version`.",
+    )
 
 
 def check_rules(rules: QueryRules) -> None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from services.common.errors import QueueUnavailable
 from services.common.redis.address import RedisAddress, RedisKind
-from services.common.redis.client import FAILURES
+from services.common.redis.client import FAILURES, of_another_type
 from services.common.telemetry.tracing import carry, span
 from services.indexer.broker import use_transports
 
@@ -115,6 +115,12 @@ class TaskQueue:
                 await self._redis.llen(_list_name(self._queue, step)) for step in _STEPS
             ]
         except FAILURES as error:
+            if of_another_type(error):
+                raise QueueUnavailable(
+                    "Redis has something else than a queue under the queue's name; name another"
+                    " one in XUNWEN_INDEXER_QUEUE, for the workers too.",
+                    retry_after=2,
+                ) from error
             raise QueueUnavailable(retry_after=2) from error
         return sum(lengths)
 

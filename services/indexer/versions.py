@@ -54,7 +54,8 @@ class RedisVersions:
     async def current(self, collection: str) -> str | None:
         """The version of a collection, None if Redis knows none or holds something else there."""
         try:
-            value = await self._redis.get(version_key(collection))
+            # Unlike GET, MGET has no error for a value of another type.
+            (value,) = await self._redis.mget([version_key(collection)])
         except FAILURES as error:
             raise _away() from error
         return None if value is None else version_in(value)

@@ -9,7 +9,12 @@ from redis.asyncio import Redis
 
 from services.common.errors import Conflict, InvalidRequest, QueueUnavailable, StorageDamaged
 from services.common.validation import first_reason
-from services.common.wire.query_rules import QueryRules, QueryRulesUpdate, rules_key
+from services.common.wire.query_rules import (
+    QueryRules,
+    QueryRulesUpdate,
+    rules_key,
+    rules_version_key,
+)
 from services.indexer.query_rules import QueryRulesStore, check_rules, ids_of
 from tests.servers import Server, valkey
 
@@ -91,6 +96,24 @@ async def test_damaged_rules_are_told_and_can_be_set_again(
         assert (await store.read("others")).stop_words == []
         await store.write("notes", update("的"))
         assert (await store.read("notes")).stop_words == ["的"]
+    await redis.aclose()
+
+
+async def test_rules_of_another_type_are_told_and_can_be_set_again(
+    store: QueryRulesStore, server: Server
+) -> None:
+    redis = Redis.from_url(server.url, protocol=2)
+    first = await store.write("notes", update("的"))
+    for key in (rules_key("notes"), rules_version_key("notes")):
+        await redis.delete(key)
+        await redis.hset(key, "some", "thing")
+    remedy = r"'notes' .*PUT .*/notes/query-rules, without `version`"
+    with pytest.raises(StorageDamaged, match=remedy):
+        await store.read("notes")
+    with pytest.raises(StorageDamaged, match=remedy):
+        await store.write("notes", update("了", version=first))
+    await store.write("notes", update("着"))
+    assert (await store.read("notes")).stop_words == ["着"]
     await redis.aclose()
 
 

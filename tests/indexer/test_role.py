@@ -132,3 +132,13 @@ async def test_without_redis_nobody_holds_it(server: Server, redis: Redis) -> No
     assert not await waiting.renew()
     assert not waiting.holds
     await waiting.release()
+
+
+@pytest.mark.parametrize("key", [KEY, f"{KEY}:last"])
+async def test_a_value_of_another_type_holds_no_role(redis: Redis, key: str) -> None:
+    """No indexer got the role, and each said that another one had it."""
+    await redis.hset(key, "some", "thing")
+    first = WriterRole(redis, SECONDS)
+    assert await first.renew()
+    assert first.terms == (1 if key != KEY else 0)  # Whoever had it before is not known.
+    assert await first.renew()

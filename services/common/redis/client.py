@@ -21,6 +21,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
 )
 
 from services.common.redis.address import RedisAddress, RedisKind
@@ -42,6 +43,12 @@ def fault(error: Exception) -> str:
         case ReadOnlyError():
             return "is a replica and takes no writes; name the master, or the sentinels"
     return "does not answer"
+
+
+def of_another_type(error: Exception) -> bool:
+    """Whether Redis refused a command since its key holds a value of another type. Redis itself is
+    there then, and the key stays as it is until somebody deletes or replaces it."""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
 
 
 class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -16,6 +16,7 @@ from services.common.errors import (
     MalformedRequest,
     Overloaded,
     SearchError,
+    StorageDamaged,
     Unavailable,
 )
 from services.common.request_context import request_id_var
@@ -170,5 +171,8 @@ async def _note(caller: ApiKey, scope: Scope) -> None:
     keystore: KeyStore = scope["state"]["keystore"]
     try:
         await keystore.note(event)
-    except Unavailable:
-        audit.warning("the audit log of the state store was not written", extra=event)
+    except (Unavailable, StorageDamaged) as error:
+        audit.warning(
+            "the audit log of the state store was not written",
+            extra={**event, "reason": error.detail},
+        )

@@ -96,12 +96,17 @@ class ApiKey:
         try:
             stored = _StoredKey.model_validate_json(packed)
         except ValidationError as error:
-            raise StorageDamaged(
-                f"The record of the API key {key} cannot be read: it was changed by hand, or a"
-                " later version wrote it. Whoever runs the system revokes it with"
-                f" `xunwen keys revoke {key}` and makes a new one with `xunwen keys create`."
-            ) from error
+            raise unreadable(key) from error
         return cls(id=key, **dict(stored))
+
+
+def unreadable(key: str) -> StorageDamaged:
+    """The error for a stored value that is no record of the key with the id `key`."""
+    return StorageDamaged(
+        f"The record of the API key {key} cannot be read: it was changed by hand, or a later"
+        f" version wrote it. Whoever runs the system revokes it with `xunwen keys revoke {key}` and"
+        " makes a new one with `xunwen keys create`."
+    )
 
 
 def digest(key: str) -> str:

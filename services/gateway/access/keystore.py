@@ -1,14 +1,15 @@
 """API keys in the state Redis, a record for each id, and the audit log of admin actions."""
 
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from services.common.errors import Conflict, NotFound, StorageDamaged
-from services.gateway.access.keys import ApiKey, rotated
-from services.gateway.stores.redis_client import GuardedRedis
+from services.gateway.access.keys import ApiKey, rotated, unreadable
+from services.gateway.stores.redis_client import GuardedRedis, WrongType
 
 KEY_PREFIX = "xunwen:key:"
 _IDS = "xunwen:keys"
@@ -16,6 +17,7 @@ _AUDIT = "xunwen:audit"
 _AUDIT_LENGTH = 10_000
 _SHOWN = frozenset(("at", "action", "by", "key"))
 """Members that every event has."""
+_Result = TypeVar("_Result")
 _DAMAGED = "(damaged)"
 """Stands for the name of a key, or the action of an event, whose record cannot be read; no name has
 brackets."""
@@ -23,7 +25,8 @@ brackets."""
 
 @dataclass(slots=True)
 class KeyStore:
-    """Reads and writes keys. All methods raise Unavailable while Redis does not answer."""
+    """Reads and writes keys. All methods raise Unavailable while Redis does not answer, and
+    StorageDamaged if the list of keys or the log cannot be read."""
 
     state: GuardedRedis
 
@@ -31,7 +34,7 @@ class KeyStore:
         """Stores a new key; the audit log names `by` as its maker."""
         pipe = self.state.redis.pipeline()
         _write(pipe, key, "key created", by)
-        await self.state.call(pipe.execute())
+        await self._call(pipe.execute())
 
     async def find(self, id_or_name: str) -> ApiKey:
         """The key with this id, or else this name. Raises NotFound, and Conflict for a name that
@@ -50,22 +53,27 @@ class KeyStore:
         """All keys, the oldest first. One whose record cannot be read has its id, stands first,
         and allows nothing."""
         asked: Any = self.state.redis.smembers(_IDS)
-        ids = sorted(each.decode() for each in await self.state.call(asked))
+        ids = sorted(each.decode() for each in await self._call(asked))
         if not ids:
             return []
         read: Any = self.state.redis.mget([KEY_PREFIX + each for each in ids])
-        packed = await self.state.call(read)
-        records = zip(ids, packed, strict=True)
-        found = [_listed(key, record) for key, record in records if record is not None]
+        records = dict(zip(ids, await self._call(read), strict=True))
+        for key in [key for key, record in records.items() if record is None]:
+            # MGET answers nothing for a value of another type too; a revoked key is not there.
+            there: Any = self.state.redis.exists(KEY_PREFIX + key)
+            records[key] = b"" if await self._call(there) else None
+        found = [_listed(key, record) for key, record in records.items() if record is not None]
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     async def rotate(self, id_or_name: str, *, by: str) -> tuple[str, ApiKey]:
         """Gives a key a new secret; returns the new key and its record. Raises as `find`, also for
-        a key that is revoked in this moment, and StorageDamaged."""
+        a key that is revoked in this moment, and StorageDamaged for its record."""
         found = await self.find(id_or_name)
         name = KEY_PREFIX + found.id
 
         async def renew(pipe: Any) -> tuple[str, ApiKey]:
+            if await pipe.type(name) not in (b"string", b"none"):
+                raise unreadable(found.id)
             packed = await pipe.get(name)
             if packed is None:
                 raise _unknown(id_or_name)
@@ -75,7 +83,7 @@ class KeyStore:
             return key, record
 
         transaction = self.state.redis.transaction(renew, name, value_from_callable=True)
-        made: tuple[str, ApiKey] = await self.state.call(transaction)
+        made: tuple[str, ApiKey] = await self._call(transaction)
         return made
 
     async def revoke(self, id_or_name: str, *, by: str) -> ApiKey:
@@ -85,20 +93,30 @@ class KeyStore:
         pipe.srem(_IDS, key.id)
         pipe.delete(KEY_PREFIX + key.id)
         _note(pipe, {"action": "key revoked", "by": by, "key": key.id, "name": key.name})
-        await self.state.call(pipe.execute())
+        await self._call(pipe.execute())
         return key
 
     async def note(self, event: dict[str, Any]) -> None:
         """Adds an event to the audit log."""
         pipe = self.state.redis.pipeline()
         _note(pipe, event)
-        await self.state.call(pipe.execute())
+        await self._call(pipe.execute())
 
     async def audit(self, n: int) -> list[dict[str, Any]]:
         """The latest `n` events of the audit log, the newest first. One that cannot be read has
         the time of its entry alone."""
         asked: Any = self.state.redis.xrevrange(_AUDIT, count=n)
-        return [_event(entry, members) for entry, members in await self.state.call(asked)]
+        return [_event(entry, members) for entry, members in await self._call(asked)]
+
+    async def _call(self, command: Awaitable[_Result]) -> _Result:
+        try:
+            return await self.state.call(command)
+        except WrongType as error:
+            raise StorageDamaged(
+                f"The {self.state.what} has something else where API keys and the log of admin"
+                f" actions are: `{_IDS}` has to be a set of ids, and `{_AUDIT}` a stream. Whoever"
+                " runs the system renames what is of another type there."
+            ) from error
 
 
 def _listed(key: str, packed: bytes) -> ApiKey:

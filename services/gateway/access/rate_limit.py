@@ -19,11 +19,12 @@ _MAX_KEYS = 10_000
 
 # KEYS[1] holds the theoretical arrival time of the next request. ARGV[1] is the seconds between two
 # requests, ARGV[2] the seconds of a burst. The script returns the seconds to wait, 0 for a request
-# that is admitted. The clock is that of the Redis server.
+# that is admitted. The clock is that of the Redis server. A value that is no time counts as none.
 _ADMIT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1e6
-local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '') or 0, now)
+local last = redis.pcall('GET', KEYS[1])
+local due = math.max(type(last) == 'string' and tonumber(last) or 0, now)
 local wait = due - now - tonumber(ARGV[2])
 if wait > 0 then return tostring(wait) end
 due = due + tonumber(ARGV[1])

@@ -9,9 +9,13 @@ from redis.asyncio import Redis
 
 from services.common.calls.breaker import CircuitBreaker
 from services.common.errors import Unavailable
-from services.common.redis.client import FAILURES, fault
+from services.common.redis.client import FAILURES, fault, of_another_type
 
 Result = TypeVar("Result")
+
+
+class WrongType(Unavailable):
+    """A key of a Redis that answers holds a value of another type than is stored under it."""
 
 
 @dataclass(slots=True)
@@ -26,13 +30,17 @@ class GuardedRedis:
     )
 
     async def call(self, command: Awaitable[Result]) -> Result:
-        """The result of a command. Raises Unavailable where Redis does not answer."""
+        """The result of a command. Raises Unavailable where Redis does not answer, WrongType if it
+        refuses the value of a key."""
         if not self.breaker.allow():
             _discard(command)
             raise self.away()
         try:
             result = await command
         except FAILURES as error:
+            if of_another_type(error):
+                self.breaker.succeeded()
+                raise WrongType(f"The {self.what} has a value of another type there.") from error
             self.breaker.failed()
             raise self.away() from error
         except BaseException:  # A probe whose end is not reported would block all further calls.

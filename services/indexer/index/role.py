@@ -15,11 +15,12 @@ from services.common.redis.client import FAILURES
 
 KEY = "xunwen:indexer:writer"
 
-# These are scripts, because only the holder of the role may prolong it or give it up.
+# These are scripts, because only the holder of the role may prolong it or give it up. A value of
+# another type names no holder and is replaced.
 _RENEW = """
-local holder = redis.call('GET', KEYS[1])
-if holder ~= false and holder ~= ARGV[1] then return 0 end
-local last = redis.call('GET', KEYS[2])
+local holder = redis.pcall('GET', KEYS[1])
+if type(holder) == 'string' and holder ~= ARGV[1] then return 0 end
+local last = redis.pcall('GET', KEYS[2])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[1])
 if last ~= false and last ~= ARGV[1] then return 2 end
@@ -27,7 +28,7 @@ return 1
 """
 _TAKEN_OVER = 2
 _RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
 

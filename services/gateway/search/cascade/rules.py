@@ -110,9 +110,10 @@ class RuleBooks:
         # Another task read the rules while this one waited.
         if book is not None and book.version == version:
             return book
-        packed = await self.reader.get(rules_key(collection)) if version else None
+        # A collection with a version has rules, so none there means that they cannot be read.
+        packed = await self.reader.get(rules_key(collection)) or b"" if version else b"{}"
         try:
-            rules = {} if packed is None else orjson.loads(packed)
+            rules = orjson.loads(packed)
             book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning(
