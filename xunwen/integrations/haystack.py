@@ -8,7 +8,7 @@ from typing import Any
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import Secret, deserialize_secrets_inplace
 
-from xunwen.client import Client, Hit, SearchOptions
+from xunwen.client import AsyncClient, Client, SearchAnswer, SearchOptions
 from xunwen.client.exchange import DEFAULT_URL
 from xunwen.integrations.haystack_filters import filter_of
 from xunwen.integrations.places import place_of
@@ -45,15 +45,18 @@ class XunwenRetriever:
         run. Raises XunwenError for a filter that is none, and ApiError and ConnectionFailed, as
         the client does.
         """
-        options: SearchOptions = {**self.options}
-        if filters:
-            options["filter"] = filter_of(filters)
-        if top_k is not None:
-            options["top_k"] = top_k
-        key = self.api_key.resolve_value() if self.api_key else None
-        with Client(self.url, api_key=key, timeout=self.timeout) as client:
-            hits = client.search(query, **options).hits
-        return {"documents": [_document(hit) for hit in hits]}
+        options = self._options(filters, top_k)
+        with Client(self.url, **self._connection()) as client:
+            return _documents(client.search(query, **options))
+
+    @component.output_types(documents=list[Document])
+    async def run_async(
+        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+    ) -> dict[str, list[Document]]:
+        """As `run`, without a thread that waits for the answer."""
+        options = self._options(filters, top_k)
+        async with AsyncClient(self.url, **self._connection()) as client:
+            return _documents(await client.search(query, **options))
 
     def to_dict(self) -> dict[str, Any]:
         """The component as Haystack saves it in a pipeline."""
@@ -73,7 +76,23 @@ class XunwenRetriever:
         read: XunwenRetriever = default_from_dict(cls, data)
         return read
 
+    def _options(self, filters: dict[str, Any] | None, top_k: int | None) -> SearchOptions:
+        options: SearchOptions = {**self.options}
+        if filters:
+            options["filter"] = filter_of(filters)
+        if top_k is not None:
+            options["top_k"] = top_k
+        return options
 
-def _document(hit: Hit) -> Document:
-    meta = {**hit.fields, **place_of(hit), "title": hit.title or ""}
-    return Document(id=hit.id, content=hit.text or hit.title or "", meta=meta, score=hit.score)
+    def _connection(self) -> dict[str, Any]:
+        key = self.api_key.resolve_value() if self.api_key else None
+        return {"api_key": key, "timeout": self.timeout}
+
+
+def _documents(answer: SearchAnswer) -> dict[str, list[Document]]:
+    documents = []
+    for hit in answer.hits:
+        meta = {**hit.fields, **place_of(hit), "title": hit.title or ""}
+        content = hit.text or hit.title or ""
+        documents.append(Document(id=hit.id, content=content, meta=meta, score=hit.score))
+    return {"documents": documents}

@@ -3,7 +3,8 @@
 Needs the extra `langchain`.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -11,7 +12,7 @@ from langchain_core.callbacks import (
 )
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from xunwen.client import AsyncClient, Client, Hit
 from xunwen.client.exchange import DEFAULT_URL
@@ -23,9 +24,9 @@ class XunwenRetriever(BaseRetriever):
     content, all other members as metadata, with `page` and `section` of the text of a long
     document.
 
-    `invoke` and its relatives take options of the search, such as `top_k` and `filter`, which take
-    the place of those in `options` for this call. Raises ApiError and ConnectionFailed, as the
-    client does.
+    `invoke` and its relatives take `k` and options of the search, such as `filter`, which take the
+    place of those of the retriever for this call. They raise ApiError and ConnectionFailed, as the
+    client does, and ValueError for both `k` and `top_k`.
     """
 
     # LangChain's default is to leave an unknown argument out, such as the collection to search.
@@ -35,26 +36,47 @@ class XunwenRetriever(BaseRetriever):
     api_key: SecretStr | None = None
     timeout: float = 30.0
     """Seconds to wait for an answer."""
+    k: int | None = Field(default=None, ge=1)
+    """Number of documents, by the name that LangChain's retrievers have for `top_k`; None for what
+    `options` say."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of a search: collection, top_k, filter, mode, rank, budget_ms."""
+
+    @model_validator(mode="after")
+    def _has_one_number(self) -> Self:
+        _with_k(self.options, self.k)
+        return self
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         with Client(self.url, **self._connection()) as client:
-            answer = client.search(query, **{**self.options, **options})
+            answer = client.search(query, **self._options(options))
         return [_document(hit) for hit in answer.hits]
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         async with AsyncClient(self.url, **self._connection()) as client:
-            answer = await client.search(query, **{**self.options, **options})
+            answer = await client.search(query, **self._options(options))
         return [_document(hit) for hit in answer.hits]
+
+    def _options(self, given: dict[str, Any]) -> dict[str, Any]:
+        k = given.pop("k", None)
+        return {**_with_k(self.options, self.k), **_with_k(given, k)}
 
     def _connection(self) -> dict[str, Any]:
         key = self.api_key.get_secret_value() if self.api_key else None
         return {"api_key": key, "timeout": self.timeout}
+
+
+def _with_k(options: Mapping[str, Any], k: int | None) -> dict[str, Any]:
+    """The options with `k`, if it is one, as their `top_k`. Raises ValueError if both are given."""
+    if k is None:
+        return {**options}
+    if "top_k" in options:
+        raise ValueError("`k` and `top_k` are two names of one number; give one of them.")
+    return {**options, "top_k": k}
 
 
 def _document(hit: Hit) -> Document:
