@@ -315,16 +315,34 @@ def test_an_upgrade_keeps_the_names_that_a_release_has(
     tmp_path: Path, owner: str, kept: bool
 ) -> None:
     """Releases of version 0.1.0 have names that are cut only; other ones would be empty stores."""
-    shutil.copytree(CHART, tmp_path / "xunwen")
-    helpers = tmp_path / "xunwen/templates/_helpers.tpl"
-    annotations = f'(dict "annotations" (dict "meta.helm.sh/release-name" "{owner}"))'
     asked = re.compile(r'\(lookup "v1" "Service" \S+ \(printf "%s-gateway" \$cut\)\)')
-    answered, lookups = asked.subn(f'(dict "metadata" {annotations})', helpers.read_text())
-    assert lookups == 1
-    helpers.write_text(answered)
-    with helm.Chart.load(tmp_path / "xunwen") as chart:
-        rendered = "".join(chart.render(TRY, name="x" * 53).values())
+    chart = _installed(tmp_path, "_helpers.tpl", asked, owner)
+    with helm.Chart.load(chart) as loaded:
+        rendered = "".join(loaded.render(TRY, name="x" * 53).values())
     assert (f"name: {'x' * 40}-gateway\n" in rendered) is kept
+
+
+def _installed(tmp_path: Path, template: str, asked: re.Pattern[str], owner: str) -> Path:
+    """The chart in a cluster where the Service that a template asks for is the owner's."""
+    chart = tmp_path / "xunwen"
+    shutil.copytree(CHART, chart)
+    path = chart / "templates" / template
+    annotations = f'(dict "annotations" (dict "meta.helm.sh/release-name" "{owner}"))'
+    answered, lookups = asked.subn(f'(dict "metadata" {annotations})', path.read_text())
+    assert lookups == 1
+    path.write_text(answered)
+    return chart
+
+
+@pytest.mark.parametrize(("release", "owner"), [("foo-xunwen", "foo"), ("foo", "foo-xunwen")])
+def test_names_that_another_release_has(tmp_path: Path, release: str, owner: str) -> None:
+    """Helm would refuse them in words about the metadata of an object."""
+    asked = re.compile(r'\(lookup "v1" "Service" \S+ \$gateway\)')
+    chart = _installed(tmp_path, "validations.yaml", asked, owner)
+    with helm.Chart.load(chart) as loaded:
+        with pytest.raises(helm.HelmRenderError, match=f"release {owner} .* foo-xunwen-gateway"):
+            loaded.render(TRY, name=release)
+        assert loaded.render(TRY, name=owner)
 
 
 @pytest.mark.parametrize(
