@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from services.common.errors import IndexUnavailable, Overloaded, RateLimited, SearchError
+from services.common.errors import (
+    DeadlineExceeded,
+    IndexUnavailable,
+    Overloaded,
+    RateLimited,
+    SearchError,
+)
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry
 from services.gateway.cache.redis import RedisCache
@@ -106,6 +112,25 @@ async def test_callers_with_more_time_share_a_second_computation(
     inner.error = IndexUnavailable("away") if fails else None
     answers = await patient
     assert {title_of(answered) for answered in answers} == {"第1次" if fails else "第2次"}
+    assert inner.calls == 2
+    await shared.aclose()
+
+
+@pytest.mark.parametrize("cached", ["k", None])
+async def test_a_short_budget_that_ran_out_is_no_answer_to_those_with_more_time(
+    dead_redis: GuardedRedis, cached: str | None
+) -> None:
+    """They share one more computation; those whose time ran out too get the error."""
+    inner = CountingLink(seconds=0.2, error=DeadlineExceeded("late"))
+    shared = shared_before(inner, dead_redis)
+    asks = [ask(seconds=seconds, version="v", key=cached) for seconds in (5, 5, *[60] * 20)]
+    waiting = [asyncio.create_task(shared.answer(one)) for one in asks]
+    await asyncio.wait(waiting[:2])
+    inner.error = None
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in answers[:2]] == [DeadlineExceeded] * 2
+    assert {title_of(one) for one in answers[2:] if isinstance(one, Answered)} == {"第2次"}
+    assert len([one for one in answers if isinstance(one, Answered)]) == 20
     assert inner.calls == 2
     await shared.aclose()
 

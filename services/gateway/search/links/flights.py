@@ -49,9 +49,8 @@ class Flights(Generic[Result]):
         A caller whose deadline is much earlier than that of the running computation computes for
         itself, since it would otherwise wait for an answer that is cut to a larger budget. A
         caller that is not patient does not join a patient computation, which lets others pass; it
-        starts one that further callers join. With
-        `since`, a time of the performance counter, a caller joins only what began after it. Raises
-        what `compute` raises.
+        starts one that further callers join. With `since`, a time of the performance counter, a
+        caller joins only what began after it. Raises what `compute` raises.
         """
         flight = self._flights.get(key)
         if (

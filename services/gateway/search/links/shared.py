@@ -3,8 +3,8 @@
 Further callers wait for that answer. Bounds keep the waiting harmless: a caller with much less time
 than a running computation has does not join it, an urgent one does not join a patient one, and
 after half of its time a caller computes for itself, whatever the other replica does. A computation
-has its place on the terms of the caller who began it; one who has others and joined it does not
-take over its refusal.
+has its place and its time on the terms of the caller who began it; one who has others and joined it
+takes over neither its refusal nor the end of a shorter budget.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from services.common.errors import Overloaded, RateLimited, SearchError
+from services.common.errors import DeadlineExceeded, Overloaded, RateLimited, SearchError
 from services.gateway.cache.local import LocalCache
 from services.gateway.cache.policy import CacheUse, Entry, Phase
 from services.gateway.cache.redis import NotLocked, RedisCache
@@ -34,6 +34,16 @@ class _Refused:
     terms: tuple[str, bool]
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """What became of a computation that found nothing within its budget."""
+
+    error: DeadlineExceeded
+
+
+_Outcome = Answered | _Refused | _Late
+
+
 @dataclass(slots=True)
 class Shared:
     """Passes on the searches that no other task and no other replica computes."""
@@ -41,7 +51,7 @@ class Shared:
     inner: Answers
     local: LocalCache
     redis: RedisCache
-    _flights: Flights[Answered | _Refused] = field(default_factory=Flights, init=False)
+    _flights: Flights[_Outcome] = field(default_factory=Flights, init=False)
     _unlocking: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
 
     async def answer(self, ask: Ask) -> Answered:
@@ -60,30 +70,34 @@ class Shared:
                 raise answered.error
             # Callers with the same terms share the one attempt that is made on them.
             answered, _ = await self._joined(f"{key} {_terms(ask)}", ask)
-            return _granted(answered)
-        if not (hurried and answered.degraded):
-            return answered
-        # It may be incomplete for want of time, of which the callers who joined have more.
+            return _given(answered)
+        if not hurried or (isinstance(answered, Answered) and not answered.degraded):
+            return _given(answered)
+        # What is missing may be so for want of time, of which the callers who joined have more.
         try:
-            return _granted((await self._joined(key, ask))[0])
+            return _given((await self._joined(key, ask))[0])
         except SearchError:
-            return answered
+            if isinstance(answered, Answered):
+                return answered
+            raise
 
     async def aclose(self) -> None:
         """Cancels running computations and releases their locks."""
         await self._flights.aclose()
         await asyncio.gather(*self._unlocking)
 
-    async def _joined(self, name: str, ask: Ask) -> tuple[Answered | _Refused, bool]:
+    async def _joined(self, name: str, ask: Ask) -> tuple[_Outcome, bool]:
         """What the flight of this name gives, and whether it had much less time than the caller."""
 
-        async def compute() -> Answered | _Refused:
+        async def compute() -> _Outcome:
             try:
                 if ask.key is None:
                     return await self.inner.answer(ask)
                 return await self._once(ask.key, ask)
             except (Overloaded, RateLimited) as error:
                 return _Refused(error, _terms(ask))
+            except DeadlineExceeded as error:
+                return _Late(error)
 
         since = ask.started if ask.key is None else None
         return await self._flights.join(
@@ -146,11 +160,11 @@ def _terms(ask: Ask) -> tuple[str, bool]:
     return ask.asker.key, ask.patient
 
 
-def _granted(answered: Answered | _Refused) -> Answered:
-    """The answer. Raises the refusal if there is none."""
-    if isinstance(answered, _Refused):
-        raise answered.error
-    return answered
+def _given(outcome: _Outcome) -> Answered:
+    """The answer. Raises what stands in its place if there is none."""
+    if isinstance(outcome, Answered):
+        return outcome
+    raise outcome.error
 
 
 def _answered(entry: Entry) -> Answered:
