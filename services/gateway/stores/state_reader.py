@@ -6,6 +6,7 @@ version that the write set.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from services.common.ending import ended
 from services.common.errors import Unavailable
 from services.gateway.stores.redis_client import GuardedRedis
+
+logger = logging.getLogger(__name__)
 
 _Waiters = dict[str, list["asyncio.Future[bytes | None]"]]
 
@@ -47,6 +50,9 @@ class StateReader:
                 await self._round(waiters)
         finally:
             self._rounds = None
+            # Only when the reader is closed does anybody still wait.
+            for waiter in _pending(self._waiting, *self._waiting):
+                waiter.cancel()
 
     async def _round(self, waiters: _Waiters) -> None:
         command: Any = self.state.redis.mget(list(waiters))
@@ -59,6 +65,10 @@ class StateReader:
             for waiter in _pending(waiters, *waiters):
                 waiter.cancel()
             raise
+        except Exception:
+            logger.exception("the client of the state store failed")
+            for waiter in _pending(waiters, *waiters):
+                waiter.set_exception(self.state.away())
         else:
             for key, value in zip(waiters, values, strict=True):
                 for waiter in _pending(waiters, key):
