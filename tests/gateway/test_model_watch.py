@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from redis.asyncio import Redis
 
 from services.common.calls.client import ServiceClient
 from services.common.errors import Unavailable
@@ -66,3 +67,29 @@ async def test_redis_learns_of_the_ranker_after_it_was_away_or_emptied(
                     await later.begin()
             running.cancel()
         assert later.ranker == RANKER
+
+
+class _SlowRedis:
+    """A Redis that notes the first fingerprint only once it is let go."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+        self.let_go = asyncio.Event()
+
+    async def set(self, _key: str, fingerprint: str) -> None:
+        self.noted.append(fingerprint)
+        if len(self.noted) == 1:
+            await self.let_go.wait()
+
+
+async def test_an_answer_counts_for_the_ranker_that_made_it_whatever_is_learnt_meanwhile() -> None:
+    """While rank is updated, two rankers answer; the cache must not take one's answer for the
+    other's."""
+    service, redis = cast(ServiceClient, _Service(None)), _SlowRedis()
+    watch = ModelWatch(service, service, GuardedRedis(cast("Redis", redis), "cache"))
+    first = asyncio.create_task(watch.learn("a" * 16))
+    await asyncio.sleep(0)
+    assert await watch.learn("b" * 16) == "b" * 16
+    redis.let_go.set()
+    assert await first == "a" * 16
+    assert await watch.learn(None) == "b" * 16

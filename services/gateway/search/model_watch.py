@@ -44,11 +44,13 @@ class ModelWatch:
             await self._look()
 
     async def learn(self, ranker: str | None) -> str | None:
-        """Notes the ranker that made an answer, if one did; returns the ranker known then."""
-        if ranker is not None and ranker != self.ranker:
+        """The ranker that made an answer, which is noted, or the known one if none did."""
+        if ranker is None:
+            return self.ranker
+        if ranker != self.ranker:
             self.ranker = ranker
             await self._note(ranker)
-        return self.ranker
+        return ranker
 
     async def _look(self) -> None:
         ready, ranker = await asyncio.gather(self._recall_ready(), _fingerprint(self.rank))
