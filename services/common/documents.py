@@ -77,6 +77,14 @@ StoredValue = Annotated[FieldValue, SkipValidation, BeforeValidator(storable)]
 """A value of the metadata, checked by `storable` and not converted by pydantic."""
 
 
+def _storable_or_null(value: object) -> FieldValue | None:
+    return None if value is None else storable(value)
+
+
+ChangedValue = Annotated[FieldValue | None, SkipValidation, BeforeValidator(_storable_or_null)]
+"""As StoredValue, or null for a value that is to be removed."""
+
+
 def _fits(value: str, limit: int, what: str) -> str:
     try:
         return checked_text(value, limit)

@@ -17,7 +17,7 @@ from services.common.documents import (
 from services.common.errors import InvalidRequest
 from services.common.fields.types import FieldType, FieldTypes
 from services.common.validation import first_reason
-from services.common.wire.parameters import CONDITIONS, FieldName
+from services.common.wire.parameters import CONDITIONS, Conditions, FieldName
 
 _ENCODER = (
     "Fingerprint of the encoder that fills it, one of those that the operator installed; without"
@@ -148,7 +148,7 @@ class DeleteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ids: list[StoredId] | None = Field(default=None, min_length=1, max_length=10_000)
-    filter: dict[str, object] | None = Field(default=None, description=CONDITIONS)
+    filter: Conditions | None = Field(default=None, description=CONDITIONS)
 
 
 class DocumentsDeleted(BaseModel):

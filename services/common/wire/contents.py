@@ -4,11 +4,18 @@ import base64
 import binascii
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.common.documents import BYTES, Content, Document, FieldValue, Scalar
+from services.common.documents import (
+    BYTES,
+    ChangedValue,
+    Content,
+    Document,
+    FieldValue,
+    Scalar,
+)
 from services.common.errors import InvalidRequest
 from services.common.fields.types import FieldKind
 from services.common.validation import first_reason
@@ -116,7 +123,7 @@ class DocumentPatch(BaseModel):
     title: str | None = None
     text: str | None = None
     body: str | None = None
-    fields: dict[str, Any] | None = Field(
+    fields: dict[str, ChangedValue] | None = Field(
         default=None, description="Metadata by name; null removes a field, others stay"
     )
 

@@ -3,9 +3,17 @@
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from services.common.fields.names import WHOLE_NAME
+from services.common.filters import compile_filter
 from services.common.patterns import explained
 
 MAX_FIELDS = 64
@@ -22,6 +30,12 @@ def _json(text: str, example: str) -> object:
 def _condition(text: object) -> object:
     """The filter that a JSON text holds."""
     return _json(text, '{"year": {"gte": 2015}}') if isinstance(text, str) else text
+
+
+def _compiled(condition: dict[str, Any]) -> dict[str, Any]:
+    """The filter, if it can be compiled. Raises InvalidFilter."""
+    compile_filter(condition)
+    return condition
 
 
 def _objects(given: object) -> object:
@@ -61,8 +75,12 @@ CONDITIONS = (
 )
 """Description of every filter in the API."""
 
+Conditions = Annotated[dict[str, Any], AfterValidator(_compiled)]
+"""A filter that is handed on to another service. It is checked before, since JSON that is nested
+deep can be read and not written again."""
+
 FilterParameter = Annotated[
-    dict[str, Any] | None,
+    Conditions | None,
     BeforeValidator(_condition),
     WithJsonSchema({"type": "string", "contentMediaType": "application/json"}),
 ]

@@ -1,7 +1,6 @@
 """POST /v1/similar: the documents nearest to a stored one, without encoding it again."""
 
 import time
-from typing import Any
 
 import orjson
 from fastapi import APIRouter, Response
@@ -10,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.common.collection import NAME_PATTERN
 from services.common.documents import DocumentId
 from services.common.request_context import Deadline, request_id_var
-from services.common.wire.parameters import CONDITIONS, MAX_FIELDS, FieldName, PartitionName
+from services.common.wire.parameters import (
+    CONDITIONS,
+    MAX_FIELDS,
+    Conditions,
+    FieldName,
+    PartitionName,
+)
 from services.common.wire.recall import MAX_SIMILAR, SimilarRequest
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answer_schemas import Hit
@@ -34,7 +39,7 @@ class SimilarOptions(BaseModel):
     id: DocumentId
     collection: str = Field(default=DEFAULT_COLLECTION, pattern=NAME_PATTERN)
     top_k: Whole = Field(default=10, ge=1, le=MAX_SIMILAR, description="Number of hits")
-    filter: dict[str, Any] | None = Field(default=None, description=CONDITIONS)
+    filter: Conditions | None = Field(default=None, description=CONDITIONS)
     partition: PartitionName | None = Field(
         default=None, description="Partition of the hits, as in a search"
     )
