@@ -386,6 +386,28 @@ def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "title"),
+    [
+        (r"See \href{http://a.b/c_d}{the \emph{code}} here", "See the code here"),
+        (r"See \url{http://a.b/~c?d=1&e=%20}", "See http://a.b/~c?d=1&e=%20"),
+        (r"A \textcolor{red}{red} word", "A red word"),
+    ],
+)
+def test_a_command_of_bibtex_loses_no_sign(value: str, title: str) -> None:
+    [found] = documents(f"@misc{{k, title={{{value}}}}}", InputFormat.BIBTEX)
+    assert found.title == title
+
+
+@pytest.mark.parametrize(
+    "value",
+    [r"\href", r"\href{http://a.b}", r"A \textcolor", r"A \sqrt[3", r"A \verb", r"\fcolorbox{a}"],
+)
+def test_a_command_without_its_arguments_stays_as_it_is_written(value: str) -> None:
+    text = f"@misc{{a, title={{甲}}}}\n@misc{{b, title={{{value}}}}}\n@misc{{c, title={{丙}}}}\n"
+    assert [one.title for one in documents(text, InputFormat.BIBTEX)] == ["甲", value, "丙"]
+
+
+@pytest.mark.parametrize(
     ("month", "date"),
     [("may", "2020-05"), ("5", "2020-05"), ("{05}", "2020-05"), ('"May"', "2020-05"),
      ("may # {~12}", "2020-05"), ("{5月}", "2020-5月"), ("{}", None)],

@@ -1,9 +1,8 @@
-"""Reads BibTeX entry by entry with bibtexparser, and its LaTeX with pylatexenc."""
+"""Reads BibTeX entry by entry with bibtexparser."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import IO, Any
 
 from bibtexparser.entrypoint import parse_string
@@ -15,14 +14,10 @@ from bibtexparser.model import (
     ParsingFailedBlock,
     String,
 )
-from pylatexenc.latex2text import (
-    LatexNodes2Text,
-    MacroTextSpec,
-    get_default_latex_context_db,
-)
 
 from services.common.citations import bibtex
 from services.common.citations.reference import Kind
+from services.indexer.intake.citations.latex import plain
 from services.indexer.intake.citations.values import MONTHS, reference_values
 from services.indexer.intake.record import (
     EXCERPT_CHARS,
@@ -74,13 +69,8 @@ _NAMES = {
 }
 _PART = re.compile(r'"(?:[^"{}]|\{[^{}]*\})*"|\{(?:[^{}]|\{[^{}]*\})*\}|[^#\s"{}]+')
 """A part of a value that `#` joins: in quotation marks, in braces, or a number or abbreviation."""
-_MATHS = re.compile(r"((?<!\\)\$[^$]*\$)")
 _DASH = re.compile(r"(?<!\s)\s*-{2,3}\s*")
 _AND = re.compile(r"[{}]|(?<!\s)\s+and\s+", re.IGNORECASE)
-_RAW = re.compile(r"(?<!\\)[&%]")
-"""Signs that LaTeX takes for its own and that files hold as themselves all the same."""
-
-
 _TOO_DEEP = "has too many braces within each other, or opens some that it does not close"
 
 
@@ -201,46 +191,21 @@ def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, A
     members: dict[str, list[str]] = {}
     for name, value in fields.items():
         if (ours := _NAMES.get(name)) and ours not in members:
-            members[ours] = [value if ours in bibtex.VERBATIM else _plain(value)]
+            members[ours] = [value if ours in bibtex.VERBATIM else plain(value)]
     if "number" in fields:
-        members["number" if kind in bibtex.NUMBERED else "issue"] = [_plain(fields["number"])]
+        members["number" if kind in bibtex.NUMBERED else "issue"] = [plain(fields["number"])]
     if "pages" in fields:
-        members["pages"] = [_plain(_DASH.sub("-", fields["pages"]))]
+        members["pages"] = [plain(_DASH.sub("-", fields["pages"]))]
     for ours, theirs in (("authors", "author"), ("editors", "editor")):
-        members[ours] = [_plain(name) for name in _names(fields.get(theirs, ""))]
-    words = _plain(fields.get("keywords", fields.get("keyword", "")))
+        members[ours] = [plain(name) for name in _names(fields.get(theirs, ""))]
+    words = plain(fields.get("keywords", fields.get("keyword", "")))
     members["keywords"] = re.split("[;；]" if re.search("[;；]", words) else "[,，]", words)
-    month = _plain(fields.get("month", "")).strip()
+    month = plain(fields.get("month", "")).strip()
     if month and "date" not in members and "year" in members:
         if month.lower()[:3] in MONTHS:
             month = str(MONTHS.index(month.lower()[:3]) + 1)
         members["date"] = [f"{members['year'][0]}-{month:0>2}"]
-    return reference_values(kind, members, _plain(fields.get("ids", key)))
-
-
-@lru_cache(maxsize=1)
-def _decoder() -> LatexNodes2Text:
-    signs = get_default_latex_context_db()
-    signs.add_context_category(
-        "signs",
-        macros=[
-            MacroTextSpec("textasciicircum", "^"),
-            MacroTextSpec("textbraceleft", "{"),
-            MacroTextSpec("textbraceright", "}"),
-        ],
-        prepend=True,
-    )
-    return LatexNodes2Text(latex_context=signs, math_mode="verbatim", keep_comments=True)
-
-
-def _plain(value: str) -> str:
-    """The text that LaTeX would set."""
-    if not re.search(r"[\\{}~$%`'<>?!-]", value):
-        return value
-    # Formulas stay as they are.
-    parts = _MATHS.split(value)
-    parts[::2] = [_RAW.sub(r"\\\g<0>", part) for part in parts[::2]]
-    return str(_decoder().latex_to_text("".join(parts))).replace("\u00a0", " ")
+    return reference_values(kind, members, plain(fields.get("ids", key)))
 
 
 def _names(text: str) -> list[str]:
