@@ -388,6 +388,10 @@ def test_a_title_of_bibtex_is_what_it_shows(value: str, title: str) -> None:
 @pytest.mark.parametrize(
     ("value", "title"),
     [
+        (r"p {\textless} 0.05", "p < 0.05"),
+        (r"a\textgreater{}b\textbar{}c\textbardbl{}d", "a>b|c‖d"),
+        (r"file\textunderscore{}name \S{}2 \P{}3", "file_name §2 ¶3"),
+        (r"\copyright{} 5\degree{}C \textquotedbl{}x\textquotedbl{}", '© 5°C "x"'),
         (r"See \href{http://a.b/c_d}{the \emph{code}} here", "See the code here"),
         (r"See \url{http://a.b/~c?d=1&e=%20}", "See http://a.b/~c?d=1&e=%20"),
         (r"A \textcolor{red}{red} word", "A red word"),
