@@ -77,6 +77,12 @@ def paper_pdf(**options: object) -> bytes:
     return pdf([first, "2 模型\n" + "温度场与水分场耦合，" * 12], **options)  # type: ignore[arg-type]
 
 
+def without_first_page(content: bytes) -> bytes:
+    """A PDF of two pages with a damaged one in the place of the first, then the first."""
+    [first, _] = re.findall(rb"(\d+) 0 R", re.findall(rb"/Kids \[([^]]*)\]", content)[0])
+    return re.sub(rb"/Kids \[[^]]*\]", b"/Kids [ 999 0 R %s 0 R ]" % first, content)
+
+
 def scanned_pdf(pages: int = 2) -> bytes:
     """Pages that are images, as a scanner makes them."""
     from PIL import Image

@@ -97,6 +97,14 @@ def test_a_pdf_without_a_document_is_told(sandbox: Sandbox, content: bytes, reas
         extracted(sandbox, InputFormat.PDF, content)
 
 
+def test_a_damaged_first_page_costs_no_other(sandbox: Sandbox) -> None:
+    content = papers.without_first_page(papers.paper_pdf())
+    found = extracted(sandbox, InputFormat.PDF, content)
+    assert (found.title, found.abstract) == (TITLE, ABSTRACT)
+    assert found.fields["pages_without_text"] == 1
+    assert found.body.startswith("\f")
+
+
 def test_a_paper_in_word_has_its_headings_and_tables(sandbox: Sandbox) -> None:
     found = extracted(sandbox, InputFormat.DOCX, papers.paper_docx())
     assert (found.title, found.abstract) == (TITLE, ABSTRACT)

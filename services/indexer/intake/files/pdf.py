@@ -46,13 +46,14 @@ def read_pdf(path: Path, ocr: Ocr | None) -> Extracted:
     texts = [text for text in pages if text is not None]
     if not texts:
         raise Unreadable("is damaged: none of its pages can be read")
+    first = document[pages.index(texts[0])]
     empty = sum(map(_is_empty, texts))
     if empty == len(texts):
         if failure:
             raise Unreadable(f"is scanned, and {failure}")
         if ocr:
             raise Unreadable("holds no text on any page, and none was recognised")
-        raise Unreadable(_without_text(document, len(pages)))
+        raise Unreadable(_without_text(first, len(pages)))
     if _nameless(texts) > _NAMELESS:
         raise Unreadable(
             "holds text in fonts that do not say which characters they show; recognise the text"
@@ -61,7 +62,7 @@ def read_pdf(path: Path, ocr: Ocr | None) -> Extracted:
     flowing = pages_of([(text or "").splitlines() for text in pages], _outline(document))
     noted = document.get_metadata_dict()
     found = Extracted(
-        title=_title(document, noted.get("Title", ""), texts[0]),
+        title=_title(first, noted.get("Title", ""), texts[0]),
         body=PAGE_BREAK.join(flowing),
         fields={"page_count": len(pages)},
     )
@@ -129,9 +130,9 @@ def _has_image(page: Any) -> bool:
     return any(True for _ in page.get_objects(filter=kinds, max_depth=3))
 
 
-def _without_text(document: Any, pages: int) -> str:
+def _without_text(first: Any, pages: int) -> str:
     what = f"its {pages:,} pages are images" if pages > 1 else "its only page is an image"
-    if _has_image(document[0]):
+    if _has_image(first):
         return f"is scanned: {what} without text; recognise the text (OCR) and send the result"
     return "holds no text on any page"
 
@@ -155,18 +156,18 @@ def _outline(document: Any) -> dict[str, int]:
         return {}
 
 
-def _title(document: Any, noted: str, first: str) -> str:
-    """The title that the file names if the first page shows it, else the text in the largest
-    letters there."""
-    if is_title(noted) and bare(noted) in bare(first):
+def _title(page: Any, noted: str, text: str) -> str:
+    """The title that the file names if the text of its first page shows it, else what stands there
+    in the largest letters."""
+    if is_title(noted) and bare(noted) in bare(text):
         return title_of([noted])
-    lines = [line for line in first.splitlines() if line.strip()]
-    return title_of([*_largest(document), noted, *lines[:3]])
+    lines = [line for line in text.splitlines() if line.strip()]
+    return title_of([*_largest(page), noted, *lines[:3]])
 
 
-def _largest(document: Any) -> Iterator[str]:
-    """Texts of the first page in one size of letters, the largest size first."""
-    page = document[0].get_textpage()
+def _largest(first: Any) -> Iterator[str]:
+    """Texts of a page in one size of letters, the largest size first."""
+    page = first.get_textpage()
     runs: dict[float, list[str]] = {}
     size = 0.0
     for place in range(min(page.count_chars(), _LOOKED_AT)):
