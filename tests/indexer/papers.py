@@ -83,6 +83,32 @@ def without_first_page(content: bytes) -> bytes:
     return re.sub(rb"/Kids \[[^]]*\]", b"/Kids [ 999 0 R %s 0 R ]" % first, content)
 
 
+def named_glyphs_pdf(text: str) -> bytes:
+    """A PDF with this text in large letters, of at most 26 different characters, each of which the
+    font names by its code in UTF-16."""
+    letters = {char: bytes([ord("A") + at]) for at, char in enumerate(dict.fromkeys(text))}
+    shown = b"BT /F 30 Tf 50 700 Td (%s) Tj ET" % b"".join(letters[char] for char in text)
+    names = b"".join(
+        b"<%s> <%s>\n" % (letter.hex().encode(), char.encode("utf-16-be").hex().encode())
+        for char, letter in letters.items()
+    )
+    meant = (
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange\n"
+        b"%d beginbfchar\n%sendbfchar endcmap" % (len(letters), names)
+    )
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
+        b"/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(meant), meant),
+    )
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, start=1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Size 7/Root 1 0 R>>\n%%EOF"
+
+
 def scanned_pdf(pages: int = 2) -> bytes:
     """Pages that are images, as a scanner makes them."""
     from PIL import Image

@@ -105,6 +105,12 @@ def test_a_damaged_first_page_costs_no_other(sandbox: Sandbox) -> None:
     assert found.body.startswith("\f")
 
 
+def test_rare_characters_stay_in_the_title_of_a_pdf(sandbox: Sandbox) -> None:
+    title = "𠮷野与𬭚的研究进展"
+    found = extracted(sandbox, InputFormat.PDF, papers.named_glyphs_pdf(title))
+    assert (found.title, found.body) == (title, title)
+
+
 def test_a_paper_in_word_has_its_headings_and_tables(sandbox: Sandbox) -> None:
     found = extracted(sandbox, InputFormat.DOCX, papers.paper_docx())
     assert (found.title, found.abstract) == (TITLE, ABSTRACT)

@@ -182,6 +182,11 @@ def _largest(first: Any) -> Iterator[str]:
             size = same
         runs.setdefault(size, []).append(char)
     for each in sorted(runs, reverse=True):
-        text = re.sub(r"\s+", " ", "".join(runs[each])).strip()
+        text = re.sub(r"\s+", " ", _joined("".join(runs[each]))).strip()
         yield re.sub(r"(?<=[\u2e80-\uffff]) (?=[\u2e80-\uffff])", "", text)
     page.close()
+
+
+def _joined(text: str) -> str:
+    """The text with the halves put together in which PDFium gives rare characters, such as 𠮷."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
