@@ -182,6 +182,17 @@ def docx_of(*blocks: str, main: str = "document") -> bytes:
     )
 
 
+def without_properties(content: bytes) -> bytes:
+    """A Word document without the part that notes its title and author, as some programs write
+    it."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    del parts["docProps/core.xml"]
+    for name in ("_rels/.rels", "[Content_Types].xml"):
+        parts[name] = re.sub(rb"<(?:Relationship|Override) [^>]*core\.xml[^>]*/>", b"", parts[name])
+    return zipped(parts)
+
+
 def workbook(sheets: Mapping[str, Sequence[Sequence[object]]], merged: Sequence[str] = ()) -> bytes:
     """An xlsx with these sheets; in each of them the cells of the ranges `merged` are one."""
     book = Workbook()

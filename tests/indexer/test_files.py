@@ -14,6 +14,7 @@ from services.common.errors import UnsupportedFormat
 from services.common.wire.input_formats import Charset, InputFormat, format_of_name
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.intake.files.structure import is_title
 from services.indexer.intake.frequent import FREQUENT
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
@@ -116,6 +117,21 @@ def test_a_paper_in_word_has_its_headings_and_tables(sandbox: Sandbox) -> None:
     assert (found.title, found.abstract) == (TITLE, ABSTRACT)
     assert found.fields == {"authors": ["张三"], "keywords": KEYWORDS}
     assert "# 引言\n\n冻土是寒区工程的基础。\n\n## 模型\n\n年份 | 沉降\n2019 | 12 mm" in found.body
+
+
+def test_a_word_file_without_properties_has_its_own_title(sandbox: Sandbox) -> None:
+    """The library that reads Word files makes up properties where a file has none."""
+    content = papers.docx_of(paragraph(TITLE), paragraph("冻土是寒区工程的基础。"))
+    bare = papers.without_properties(content)
+    assert extracted(sandbox, InputFormat.DOCX, bare).title == TITLE
+
+
+@pytest.mark.parametrize(
+    "noted", ["Word Document", "PowerPoint Presentation", "Microsoft Word - 1.doc", "幻灯片 1"]
+)
+def test_a_title_that_programs_note_is_none(noted: str) -> None:
+    assert not is_title(noted)
+    assert is_title("Word documents in archives")
 
 
 def run(text: str) -> str:

@@ -32,8 +32,8 @@ _KEYWORDS = re.compile(
 _MOST_KEYWORDS, _LONGEST_KEYWORD = 20, 60
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>，。；（）]+")
 _NO_TITLE = re.compile(
-    r"^(?:untitled|无标题|文档\s*\d+|document\d*|microsoft word.*|microsoft powerpoint.*|"
-    r"powerpoint 演示文稿|幻灯片 1|slide 1|[\W\d_]*|"
+    r"^(?:untitled|无标题|文档\s*\d+|document\d*|word document|microsoft word.*|"
+    r"microsoft powerpoint.*|powerpoint (?:演示文稿|presentation)|幻灯片 1|slide 1|[\W\d_]*|"
     r".*\.(?:docx?|pdf|tex|dvi|indd|wps|pptx?|html?|cdr))$",
     re.IGNORECASE,
 )
