@@ -1,5 +1,6 @@
 """Readers of the input formats, line by line."""
 
+import codecs
 import gzip
 import io
 import time
@@ -37,6 +38,27 @@ def test_jsonl_keeps_line_numbers_over_blank_lines_and_a_byte_order_mark() -> No
         (1, {"id": "a"}),
         (3, {"id": "b"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "one"),
+    [
+        (InputFormat.JSONL, '{{"id": "{0}", "title": "甲"}}\n'),
+        (InputFormat.LINES, "甲{0}\n"),
+        (InputFormat.CSV, "{0},甲\n"),
+        (InputFormat.RIS, "TY  - JOUR\nID  - {0}\nTI  - 甲\nER  - \n"),
+        (InputFormat.BIBTEX, "@misc{{{0}, title={{甲}}}}\n"),
+    ],
+)
+def test_files_with_marks_that_were_joined_lose_no_record(form: InputFormat, one: str) -> None:
+    """Editors on Windows begin a file with a byte order mark, and `cat` leaves it where it is."""
+    header = "id,title\n" if form is InputFormat.CSV else ""
+    content = codecs.BOM_UTF8.join(
+        [b"", (header + one.format("a")).encode(), one.format("b").encode()]
+    )
+    key, wanted = ("text", ["甲a", "甲b"]) if form is InputFormat.LINES else ("id", ["a", "b"])
+    found = read(form, content)
+    assert [record.values and record.values[key] for record in found] == wanted
 
 
 @pytest.mark.parametrize(

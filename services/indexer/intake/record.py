@@ -47,7 +47,9 @@ class Record:
 def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
     """Line number, content without its end, and whether it was cut at MAX_LINE_BYTES.
 
-    A line ends with a line feed, a carriage return, or both: files are mixed of all three.
+    A line ends with a line feed, a carriage return, or both: files are mixed of all three. A byte
+    order mark is no content at the beginning of any line, since it stays there where files are
+    joined.
     """
     number, kept, cut = 0, b"", False
     for block in _blocks(stream):
@@ -58,17 +60,17 @@ def bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
             # Only the first piece can be long, as it continues the line before it.
             first = kept + pieces[0]
             number += 1
-            yield number, _first(number, first[:MAX_LINE_BYTES]), cut or len(first) > MAX_LINE_BYTES
+            yield number, _unmarked(first[:MAX_LINE_BYTES]), cut or len(first) > MAX_LINE_BYTES
             for piece in pieces[1:]:
                 number += 1
-                yield number, piece, False
+                yield number, _unmarked(piece), False
             kept, cut = b"", False
         if not cut:
             kept += tail
         if len(kept) > MAX_LINE_BYTES:
             kept, cut = kept[:MAX_LINE_BYTES], True
     if kept or cut:
-        yield number + 1, _first(number + 1, kept), cut
+        yield number + 1, _unmarked(kept), cut
 
 
 def named_twice(names: Sequence[str]) -> str:
@@ -96,5 +98,5 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
         yield held
 
 
-def _first(number: int, line: bytes) -> bytes:
-    return line.removeprefix(_BOM) if number == 1 else line
+def _unmarked(line: bytes) -> bytes:
+    return line.removeprefix(_BOM)
