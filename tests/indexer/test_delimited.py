@@ -1,5 +1,6 @@
 """CSV and TSV: no row is lost to a quote, and numbers are decided by column."""
 
+import codecs
 import csv
 import io
 from pathlib import Path
@@ -75,6 +76,16 @@ def test_any_line_end_is_one(end: bytes) -> None:
 
 def test_mixed_line_ends_lose_no_row() -> None:
     assert ids(b"id,title\r1,a\r\n2,b\n3,c\r4,d") == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("between", [b"", b"\r\n", codecs.BOM_UTF8])
+def test_a_header_that_comes_again_is_no_document(between: bytes) -> None:
+    """`cat` puts tables together with their headers."""
+    first, second = b"id,title,year\n1,a,2001\n", b"id, title ,year\n2,b,2002\n"
+    content = first + between + second
+    assert ids(content) == ["1", "2"]
+    line = 4 if between == b"\r\n" else 3
+    assert problems(content) == {line: "repeats the header"}
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])

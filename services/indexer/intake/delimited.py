@@ -180,6 +180,8 @@ class _Rows:
             shown = _UNDECODED.sub("\ufffd", text)
         elif len(cells) != len(self.header):
             problem = f"has {len(cells)} cells where the header has {len(self.header)}"
+        elif [cell.strip() for cell in cells] == self.header:
+            problem = "repeats the header"  # Files were joined.
         else:
             problem = self._unnamed(cells)
         if problem:
