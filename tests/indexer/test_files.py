@@ -451,6 +451,48 @@ def test_a_merged_name_above_rows_is_no_header_of_two_rows(planned: Planned) -> 
     assert [item.document.fields["作者"] for item in case.documents(plan)] == ["张三", "李四"]
 
 
+def test_a_cell_that_is_merged_over_rows_is_a_value_of_each(planned: Planned) -> None:
+    """People write a journal once beside all of its papers."""
+    sheet: list[list[Any]] = [
+        ["目录"], ["id", "title", "刊", "年"], [1, "甲", "冻土", 2019], [2, "乙"], [3, "丙"],
+        [None], [4, "丁", "冰川", 2020], [5, "戊", None, None],
+    ]  # fmt: skip
+    merged = ["A1:D1", "C3:C6", "D3:D4", "C7:D8"]
+    case, plan = planned(papers.workbook({"s": sheet}, merged), InputFormat.XLSX)
+    found = {item.document.id: item.document.fields for item in case.documents(plan)}
+    assert found == {
+        "1": {"刊": "冻土", "年": 2019},
+        "2": {"刊": "冻土", "年": 2019},
+        "3": {"刊": "冻土"},
+        "4": {"刊": "冰川"},
+        "5": {"刊": "冰川"},
+    }
+    assert case.rejected() == []
+
+
+def test_rows_that_share_an_id_in_a_merged_cell_do_not_replace_each_other(planned: Planned) -> None:
+    sheet: list[list[Any]] = [["id", "title"], [1, "甲"], [None, "乙"], [2, "丙"]]
+    case, plan = planned(papers.workbook({"s": sheet}, ["A2:A3"]), InputFormat.XLSX)
+    assert [item.document.title for item in case.documents(plan)] == ["甲", "丙"]
+    [rejected] = case.rejected()
+    assert (rejected.line, rejected.reason) == (
+        3,
+        "has its id in a cell that is merged with the one above; give it an id of its own",
+    )
+
+
+def test_a_merged_note_beside_a_table_costs_one_row(planned: Planned) -> None:
+    sheet: list[list[Any]] = [
+        ["id", "title", None, "年"],
+        [1, "甲", "复核", 2019],
+        [2, "乙"],
+        [3, "丙"],
+    ]
+    case, plan = planned(papers.workbook({"s": sheet}, ["C2:C4"]), InputFormat.XLSX)
+    assert [item.document.id for item in case.documents(plan)] == ["2", "3"]
+    assert [item.line for item in case.rejected()] == [2]
+
+
 def test_cells_without_a_value_are_told(planned: Planned) -> None:
     """Formulas that a program wrote without computing them, and errors of those computed."""
     sheets: dict[str, list[list[Any]]] = {

@@ -6,24 +6,12 @@ from datetime import date, datetime, time, timedelta
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-import python_calamine as calamine
+from services.indexer.intake.files.merged_cells import Groups
 
 Row = tuple[int, Sequence[Any]]
 """The number of a row, from 1, and its cells."""
-Groups = Mapping[int, Sequence[range]]
-"""The columns, from 0, of each cell that is merged side by side, by the number of its row."""
 _CAPTIONS = 10
 """Most rows with one cell only above a header; with more of them the table has one column."""
-
-
-def groups_of(sheet: calamine.CalamineSheet) -> Groups:
-    """The cells of a sheet that reach over several columns of one row."""
-    left = sheet.start[1] if sheet.start else 0
-    groups: dict[int, list[range]] = {}
-    for (top, first), (bottom, last) in sheet.merged_cell_ranges or ():
-        if top == bottom and last > first >= left:
-            groups.setdefault(top + 1, []).append(range(first - left, last - left + 1))
-    return groups
 
 
 class Header(NamedTuple):

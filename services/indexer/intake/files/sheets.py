@@ -8,7 +8,8 @@ import python_calamine as calamine
 
 from services.indexer.intake.files.cell_faults import Area, faults
 from services.indexer.intake.files.extracted import Unreadable
-from services.indexer.intake.files.sheet_header import Row, groups_of, header, plain
+from services.indexer.intake.files.merged_cells import SharedCells, groups_of
+from services.indexer.intake.files.sheet_header import Row, header, plain
 
 _ROWS = 200
 """Number of rows that are sent at a time."""
@@ -23,10 +24,11 @@ def header_of(path: Path) -> list[str]:
 
 
 def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
-    """Batches {"sheet", "columns", "rows": [[number of the row, cells], ...], "problems"}.
+    """Batches {"sheet", "columns", "rows": [[number of the row, cells, shared], ...], "problems"}.
 
-    The first sheet that is filled is read, and further ones that have the same columns. `problems`
-    tells, in the last batch, what of the workbook was not read. Raises Unreadable.
+    The first sheet that is filled is read, and further ones that have the same columns. `shared`
+    has the places of the cells whose value is that of a merged cell above. `problems` tells, in the
+    last batch, what of the workbook was not read. Raises Unreadable.
     """
     try:
         with path.open("rb") as stream:
@@ -54,7 +56,7 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
         columns = names
         left = sheet.start[1] if sheet.start else 0
         areas.append(Area(about.name, above, range(left, left + len(names))))
-        yield from _batches(about.name, columns, rows)
+        yield from _batches(about.name, columns, rows, SharedCells(sheet, above, names))
     if not columns:
         raise Unreadable("is a workbook without any filled cell")
     problems = list(faults(path, areas))
@@ -65,15 +67,19 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
         yield {"sheet": "", "columns": columns, "rows": [], "problems": problems}
 
 
-def _batches(sheet: str, columns: list[str], rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
-    batch: list[tuple[int, list[Any]]] = []
+def _batches(
+    sheet: str, columns: list[str], rows: Iterator[Row], merged: SharedCells
+) -> Iterator[dict[str, Any]]:
+    batch: list[tuple[int, list[Any], list[int]]] = []
     first = True
     for number, row in rows:
         cells = [plain(cell) for cell in row]
         while len(cells) > len(columns) and cells[-1] == "":
             cells.pop()
-        if any(cell != "" for cell in cells):
-            batch.append((number, cells))
+        blank = all(cell == "" for cell in cells)
+        shared = merged.fill(number, cells)
+        if not blank:
+            batch.append((number, cells, shared))
         if len(batch) >= _ROWS:
             yield {"sheet": sheet, "columns": columns, "rows": batch}
             batch, first = [], False

@@ -10,13 +10,15 @@ from services.indexer.intake.files.sandbox import SHEET_SECONDS, Sandbox
 from services.indexer.intake.files.whole import on_disk
 from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record, named_twice
 
+_SHARED_ID = "has its id in a cell that is merged with the one above; give it an id of its own"
+
 
 def rows(stream: IO[bytes], about: About) -> Iterator[Record]:
     """A record for each row. Raises BadInput for a workbook that cannot be read."""
     try:
         with on_disk(stream) as (path, _):
             for batch in about.sandbox.read("sheets", path, None, SHEET_SECONDS):
-                yield from _records(batch)
+                yield from _records(batch, about.mapping.id)
     except Unreadable as problem:
         raise BadInput(f"The workbook {problem}.") from None
 
@@ -34,13 +36,16 @@ def columns(stream: IO[bytes], sandbox: Sandbox) -> list[str]:
     return names
 
 
-def _records(batch: dict[str, Any]) -> Iterator[Record]:
+def _records(batch: dict[str, Any], identity: str) -> Iterator[Record]:
+    """The records of a batch; `identity` is the name of the column of ids."""
     names = batch["columns"]
     for problem in batch.get("problems", ()):
         yield Record(0, None, problem, beside_rows=True)
-    for number, cells in batch["rows"]:
+    for number, cells, shared in batch["rows"]:
         shown = json.dumps(cells, ensure_ascii=False)[:EXCERPT_CHARS]
         problem = _unnamed(names, cells)
+        if any(names[place : place + 1] == [identity] for place in shared):
+            problem = _SHARED_ID
         if problem:
             yield Record(number, None, problem, shown)
             continue
