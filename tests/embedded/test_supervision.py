@@ -17,12 +17,13 @@ import pytest
 from tests.waiting import eventually
 from xunwen.embedded.errors import EmbeddedError
 from xunwen.embedded.launcher import down
+from xunwen.embedded.leash import leash
 from xunwen.embedded.leftovers import end_leftovers, leftovers
 from xunwen.embedded.parts import Part
 from xunwen.embedded.preflight import prepare_home
 from xunwen.embedded.settings import PORTS, EmbeddedSettings
 from xunwen.embedded.status import part_statuses
-from xunwen.embedded.supervision import Supervisor, leash, socket_path
+from xunwen.embedded.supervision import Supervisor, socket_path
 
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -19,12 +20,14 @@ from services.common.errors import InvalidRequest
 from services.common.wire.input_formats import Charset
 from services.indexer.intake.mapping import FieldMapping
 from tests.models import DIMENSION, tiny_encoder
+from tests.waiting import eventually
 from training.cli.deliveries import of_shard
 from training.data.documents import DocumentFile
 from training.extract.extraction import Portion, Progress, extract
 from training.extract.shards import PLAN, ExtractionError, ShardFolder
 from training.extract.transfer import VECTOR, write_table
 from training.failures import DataInvalid
+from xunwen.embedded.leash import leash
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,13 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_shards_hold_every_document_and_its_vector(encoder: Encoder, tmp_path: Path) -> None:
@@ -175,6 +185,25 @@ def test_a_killed_process_is_finished_by_the_next(model: Path, tmp_path: Path) -
     in_process = open_encoder(model, PredictorOptions(precision="fp32"))
     extract(DocumentFile(source), whole, in_process, shard_records=100)
     assert _content(cut) == _content(whole)
+
+
+@pytest.mark.skipif(not leash(), reason="Linux only: elsewhere the processes go on")
+def test_a_killed_command_leaves_no_processes(model: Path, tmp_path: Path) -> None:
+    """They would go on for hours, and write the same shards as the command that is given again."""
+    source, out = _jsonl(tmp_path / "corpus.jsonl", 20_000), tmp_path / "out"
+    command = [sys.executable, "-m", "training.cli.extract", str(source), str(out)]
+    command += ["--encoder", str(model), "--precision", "fp32", "--shard-records", "10"]
+    command += ["--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        eventually(lambda: [*out.glob("part-*.json")])
+        shared = psutil.Process(process.pid).children()
+        process.kill()
+    try:
+        assert len(shared) == 2
+        eventually(lambda: not [*filter(_runs, shared)], seconds=10)
+    finally:
+        for one in filter(_runs, shared):
+            one.kill()
 
 
 def test_another_model_or_input_is_refused(encoder: Encoder, tmp_path: Path) -> None:

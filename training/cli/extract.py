@@ -15,6 +15,7 @@ from training.cli.reading import CharsetOption, FormatOption, MappingOption, doc
 from training.extract.extraction import SHARD_RECORDS, Portion, Progress
 from training.extract.extraction import extract as extract_shards
 from training.failures import plain_errors
+from xunwen.embedded.leash import leash
 
 app = typer.Typer()
 
@@ -100,12 +101,13 @@ def extract(
 
 
 def _side_by_side(words: list[str], given: dict[str, object], processes: int, own: Portion) -> None:
-    """Runs this command once for each process, each with its part of the shards."""
+    """Runs this command once for each process, each with its part of the shards. They end with this
+    one."""
     words += [f"--{name}={value}" for name, value in given.items() if value is not None]
     started = []
     for at in range(processes):
         portion = f"--portion={own.number + own.of * at}/{own.of * processes}"
-        command = [sys.executable, "-m", "training.cli.extract", *words, portion]
+        command = [*leash(), sys.executable, "-m", "training.cli.extract", *words, portion]
         started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))  # noqa: S603
     codes = [process.wait() for process in started]
     if any(codes):

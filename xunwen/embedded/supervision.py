@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 from supervisor.xmlrpc import Faults
 
 from xunwen.embedded.errors import EmbeddedError
+from xunwen.embedded.leash import leash
 from xunwen.embedded.parts import Part
 from xunwen.embedded.settings import EmbeddedSettings
 
@@ -70,6 +70,7 @@ class Supervisor:
         log = self._settings.log_dir / "supervisord.err"
         with log.open("wb") as errors:
             return subprocess.Popen(  # noqa: S603 - our own command line
+                # Elsewhere than on Linux the next start ends what a killed launcher left.
                 command if detach else [*leash(), *command],
                 env={
                     **os.environ,
@@ -201,16 +202,6 @@ def socket_path(settings: EmbeddedSettings) -> Path:
         return inside
     digest = hashlib.sha256(os.fsencode(settings.home)).hexdigest()[:16]
     return _SHORT / f"xunwen-{os.getuid()}-{digest}.sock"
-
-
-def leash() -> list[str]:
-    """A command prefix that ends the process when its parent dies, also if the parent is killed.
-
-    It exists on Linux only; on other systems the next start finds and ends what a killed
-    supervisord left.
-    """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
