@@ -68,7 +68,11 @@ def test_a_killed_part_comes_back_and_shutting_down_ends_all(settings: EmbeddedS
 
 
 @pytest.mark.parametrize(
-    "name", ["two words", "a:b", "papers #2 ;c", "50% %(here)s '\"", "two\nlines"]
+    "name",
+    [
+        *("two words", "a:b", "papers #2 ;c", "50% %(here)s '\"", "two\nlines", "two\rlines"),
+        *("space behind ", "tab behind\t", "line behind\n", " space before", " "),
+    ],
 )
 def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
     ports: dict[str, Any] = dict.fromkeys(PORTS, 0)
@@ -79,7 +83,7 @@ def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
     argv = (sys.executable, "-c", script, str(told))
     one = Part("teller", argv, port=None, probe="process", kind="service", stop_seconds=2)
     with supervised(settings, one):
-        eventually(lambda: told.exists() and told.read_text() == f"{settings.home}\n")
+        eventually(lambda: told.exists() and told.read_bytes() == f"{settings.home}\n".encode())
     assert (settings.log_dir / "teller.log").is_file()
     assert [each.name for each in tmp_path.iterdir()] == [name]
 

@@ -28,6 +28,7 @@ _SIGNS = {
     ";": "XUNWEN_SIGN_SEMICOLON",
     "%": "XUNWEN_SIGN_PERCENT",
     "\n": "XUNWEN_SIGN_NEWLINE",
+    "\r": "XUNWEN_SIGN_RETURN",
 }
 """Variables that stand for signs which mean something in supervisord's configuration: after a
 space, # and ; begin a comment there, and % begins a variable."""
@@ -205,7 +206,8 @@ def socket_path(settings: EmbeddedSettings) -> Path:
 
 
 def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
-    """The content of supervisord's configuration file."""
+    """The content of supervisord's configuration file. All parts run in supervisord's own folder,
+    the home: as the end of a value, a space at the end of its name would be cut off."""
     run, socket = settings.run_dir, socket_path(settings)
     sections = [
         _section(
@@ -228,7 +230,6 @@ def render(settings: EmbeddedSettings, parts: list[Part]) -> str:
             _section(
                 f"program:{part.name}",
                 command=shlex.join([*leash(), *part.argv]),
-                directory=settings.home,
                 priority=priority,
                 autorestart="true",
                 startsecs=1,
