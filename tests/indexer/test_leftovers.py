@@ -1,9 +1,14 @@
-"""What planning leaves in the storage: the parts of one plan, and no input beside them."""
+"""What jobs leave in the storage: after planning the parts of one plan, and no input beside them;
+after their end what a retry reads."""
 
 from pathlib import Path
 
+import pytest
+
 from services.common.model_dir.encoders import EncoderDirectories
+from services.common.wire.jobs import JobMode
 from services.indexer.jobs.ledger import JobLedger
+from services.indexer.jobs.manifest import JobEnd
 from services.indexer.jobs.wire import Granted
 from services.indexer.originals import Originals
 from services.indexer.work.planner import Planner
@@ -50,3 +55,55 @@ async def test_an_input_that_a_kill_left_beside_its_plan_goes_with_the_end_of_th
     assert after.store.exists(f"jobs/{job}/input")
     assert (await after.work(after.book.get(job))).state == "succeeded"
     assert not after.store.exists(f"jobs/{job}/input")
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "broken", "left"),
+    [
+        (JobMode.UPSERT, "", []),
+        (JobMode.UPSERT, "c", ["plans/{plan}/000000.arrow", "plans/{plan}/000001.arrow"]),
+        (JobMode.IMPORT, "", []),
+    ],
+)
+async def test_a_kill_right_after_the_end_leaves_nothing_that_no_retry_reads(
+    tmp_path: Path,
+    encoders: EncoderDirectories,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: JobMode,
+    broken: str,
+    left: list[str],
+) -> None:
+    """The rows of an import, which are as large as its collection, stayed for 30 days."""
+    before = Serverless(tmp_path, encoders)
+    await before.turn()
+    ledger = await before.submitted(*"abcd", mode=mode)
+    job, files = ledger.manifest.id, before.book.files
+    await before.plan(ledger)
+    assert ledger.plan is not None
+    if mode is JobMode.IMPORT:
+        for part in ledger.open:
+            before.store.write(files.rows_key(job, "worker", part), b"rows")
+            before.store.write(files.passages_key(job, "worker", part), b"passages")
+    ended = files.write_end
+
+    def killed(job_id: str, end: JobEnd) -> None:
+        ended(job_id, end)
+        raise Killed
+
+    monkeypatch.setattr(files, "write_end", killed)
+    with pytest.raises(Killed):
+        await before.work(ledger, broken=broken)
+    after = Serverless(tmp_path, encoders, before.index)
+    await after.turn()
+    state = after.book.get(job).end
+    assert state is not None
+    kept = [key for key in after.store.under(f"jobs/{job}") if key.startswith(("plans", "rows"))]
+    parts = [key for key in kept if not key.endswith("rejected.jsonl")]
+    assert parts == [key.format(plan=ledger.plan.token) for key in left]
+    if broken:
+        await after.book.retry(after.book.get(job))
+        assert (await after.work(after.book.get(job))).state == "succeeded"

@@ -21,6 +21,7 @@ from typing import IO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from services.common.wire.jobs import JobState
 from services.indexer.jobs.manifest import (
     Attempts,
     JobEnd,
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 Durable = TypeVar("Durable", bound=BaseModel)
 
 _JOBS = "jobs"
+_PART = ".arrow"
 
 
 class JobFiles:
@@ -129,7 +131,7 @@ class JobFiles:
     @staticmethod
     def part_key(job_id: str, token: str, part: int) -> str:
         """Key of a part of a plan."""
-        return f"{_JOBS}/{job_id}/plans/{token}/{part:06d}.arrow"
+        return f"{_JOBS}/{job_id}/plans/{token}/{part:06d}{_PART}"
 
     @staticmethod
     def rejected_key(job_id: str, token: str) -> str:
@@ -145,10 +147,6 @@ class JobFiles:
     def passages_key(job_id: str, token: str, part: PartKey) -> str:
         """Key of the passages of such rows."""
         return f"{_JOBS}/{job_id}/rows/{token}/{part}.passages.parquet"
-
-    def drop_rows(self, job_id: str) -> None:
-        """Removes the rows that workers stored for an import."""
-        self.store.remove(f"{_JOBS}/{job_id}/rows")
 
     @contextmanager
     def input(self, job_id: str) -> Iterator[IO[bytes]]:
@@ -176,10 +174,20 @@ class JobFiles:
             if other != token:
                 self.store.remove(f"{plans}/{other}")
 
-    def drop_parts(self, job_id: str, plan: Plan) -> None:
-        """Removes the parts of a job that has nothing left to retry; rejected lines stay."""
-        for part in range(len(plan.parts)):
-            self.store.remove(self.part_key(job_id, plan.token, part))
+    def drop_spent(self, job_id: str, plan: Plan | None, end: JobEnd) -> None:
+        """Removes what no retry of an ended job reads: rows that workers stored for an import, the
+        input if it cannot be planned, and the parts if all was indexed. Rejected lines stay."""
+        job = f"{_JOBS}/{job_id}"
+        there = self.store.names(job)
+        if "rows" in there:
+            self.store.remove(f"{job}/rows")
+        if end.planner is not None and not {"input", "vectors"}.isdisjoint(there):
+            self.drop_input(job_id, end.planner)
+        if plan is not None and end.state is JobState.SUCCEEDED:
+            planned = f"{job}/plans/{plan.token}"
+            for name in self.store.names(planned):
+                if name.endswith(_PART):
+                    self.store.remove(f"{planned}/{name}")
 
     def forget(self, job_id: str) -> None:
         """Removes all objects of a job.

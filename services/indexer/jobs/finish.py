@@ -73,8 +73,6 @@ class JobFinisher:
         await self._finalise(
             ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
         )
-        if state is JobState.SUCCEEDED and ledger.plan is not None:
-            await asyncio.to_thread(self._book.files.drop_parts, manifest.id, ledger.plan)
 
     async def _switched(self, ledger: JobLedger, indexed: int) -> str:
         """Switches to the collection that a job has filled, after an import of the rows if it is
@@ -128,8 +126,6 @@ class JobFinisher:
             planner=planner,
         )
         await self._finalise(ledger, end)
-        if planner is not None:
-            await asyncio.to_thread(self._book.files.drop_input, manifest.id, planner)
 
     async def _kept(self, manifest: JobManifest) -> int:
         """The number of documents that an unfinished job leaves in the collection, those of
@@ -157,14 +153,13 @@ class JobFinisher:
         await self._rebuilds.abandon(self.filled(manifest))
 
     async def _finalise(self, ledger: JobLedger, end: JobEnd) -> None:
-        """Records the end of a job, after which rows that workers stored are not needed. What a
-        kill has left beside its plan is removed first."""
+        """Records the end of a job, and removes what is not needed then; after a kill in between,
+        the reading of all jobs does. What a kill has left beside its plan is removed first."""
         files, job = self._book.files, ledger.manifest.id
         if ledger.plan is not None:
             await asyncio.to_thread(files.drop_input, job, ledger.plan.token)
         await self._book.finalise(ledger, end)
-        if ledger.manifest.mode is JobMode.IMPORT:
-            await asyncio.to_thread(files.drop_rows, job)
+        await asyncio.to_thread(files.drop_spent, job, ledger.plan, end)
 
     async def _export(self, ledger: JobLedger) -> None:
         """Writes the collection's documents as the job's input, which is complete or absent."""

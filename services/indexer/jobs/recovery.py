@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 def recovered(files: JobFiles, *, remove: bool) -> list[JobLedger]:
     """The ledgers of all accepted jobs; with `remove`, uploads that were never accepted are
-    removed.
+    removed. What a kill has left of jobs that have ended is removed in any case.
 
     Raises Unavailable.
     """
@@ -26,6 +26,8 @@ def recovered(files: JobFiles, *, remove: bool) -> list[JobLedger]:
             continue
         if ledger is not None:
             ledgers.append(ledger)
+            if ledger.end is not None:
+                files.drop_spent(job_id, ledger.plan, ledger.end)
         elif remove:
             logger.info("an upload that was never accepted is removed", extra={"job": job_id})
             files.forget(job_id)
