@@ -9,7 +9,7 @@ import numpy as np
 
 from services.common.collection import PhysicalName
 from services.common.documents import Content
-from services.common.errors import LeaseLost, MalformedRequest
+from services.common.errors import Conflict, LeaseLost, MalformedRequest
 from services.common.model_dir.encoders import EncoderDirectories
 from services.common.text import Analyzers
 from services.common.wire.input_formats import InputFormat
@@ -137,12 +137,15 @@ class BulkImports:
         self._index = index
 
     async def check(self, name: str) -> None:
-        """Every collection can be filled."""
+        if self._index.ids(name):
+            raise Conflict("The collection has documents.")
 
     async def begin(self, physical: PhysicalName) -> None:
         await self._index.create(physical, 1, 0)
 
     async def fill(self, physical: PhysicalName, rows: Tables, *more: object) -> None:
+        if await self._index.resolve(physical.name) == physical:
+            return  # As the real one after a kill.
         made = {f"imported {n}": cast("Row", None) for n in range(rows.rows)}
         self._index.rows[physical] = made
 

@@ -34,6 +34,7 @@ RETRIABLE = pytest.mark.parametrize(
         (JobMode.UPSERT, JobState.CANCELLED),
         (JobMode.REBUILD, JobState.SUCCEEDED_WITH_ERRORS),
         (JobMode.REBUILD, JobState.CANCELLED),
+        (JobMode.IMPORT, JobState.SUCCEEDED_WITH_ERRORS),
         (JobMode.IMPORT, JobState.CANCELLED),
     ],
 )
@@ -105,3 +106,18 @@ async def test_a_retry_that_a_crash_interrupted_can_be_asked_for_again(
     job = await restarted.work(again)
     assert (job.state, job.counts.indexed) == (JobState.SUCCEEDED, len(IDS))
     assert len(restarted.index.ids()) == len(IDS)
+
+
+async def test_a_retry_that_is_cancelled_tells_what_the_first_attempt_left(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """The rebuilt index answers since the first attempt; 0 documents were told."""
+    system = Serverless(tmp_path, encoders)
+    ledger = await ended(system, JobMode.REBUILD, JobState.SUCCEEDED_WITH_ERRORS)
+    await system.acceptance.retry(ledger)
+    await system.turn()
+    await system.book.cancel(ledger)
+    job = await system.work(ledger)
+    assert (job.state, job.counts.indexed) == (JobState.CANCELLED, len(IDS) - 1)
+    assert "3 of its documents" in job.message
+    assert len(system.index.ids()) == len(IDS) - 1

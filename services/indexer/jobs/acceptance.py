@@ -21,7 +21,7 @@ from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.input_store import InputStore
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import JobManifest, now
+from services.indexer.jobs.manifest import JobEnd, JobManifest, now
 from services.indexer.jobs.submission import Submission
 
 
@@ -94,20 +94,29 @@ class JobAcceptance:
         if end is not None:
             self._check_free(name, manifest.mode)
         if manifest.mode.builds and end is not None and end.planner is None:
-            if manifest.mode is JobMode.IMPORT:
-                await self.imports.check(name)
-            if end.state in (JobState.CANCELLED, JobState.FAILED):
-                # The rows of the job were removed, and documents may have been written since.
-                if manifest.from_collection:
-                    raise Conflict(
-                        "This rebuild was taken back, and the collection may have changed since;"
-                        f" start another with POST /v1/collections/{name}:rebuild."
-                    )
-                await self.book.restart(ledger, await self.writer.accept(name))
+            live = await self.collections.index.resolve(name)
+            if live is None or live.generation != manifest.version:
+                await self._start_over(ledger, end)
                 return
-            if (await self.collections.live(name)).generation != manifest.version:
-                raise Conflict(f"Another generation of collection {name!r} answers by now.")
-        await self.book.retry(ledger)
+        await self.book.retry(ledger)  # What an attempt has built is written to from now on.
+
+    async def _start_over(self, ledger: JobLedger, end: JobEnd) -> None:
+        """Opens all parts of a job again whose index does not answer. Raises Conflict,
+        CollectionNotFound."""
+        manifest = ledger.manifest
+        name = manifest.collection
+        if end.state not in (JobState.CANCELLED, JobState.FAILED):
+            await self.collections.live(name)
+            raise Conflict(f"Another generation of collection {name!r} answers by now.")
+        # The rows of the job were removed, and documents may have been written since.
+        if manifest.mode is JobMode.IMPORT:
+            await self.imports.check(name)
+        if manifest.from_collection:
+            raise Conflict(
+                "This rebuild was taken back, and the collection may have changed since;"
+                f" start another with POST /v1/collections/{name}:rebuild."
+            )
+        await self.book.restart(ledger, await self.writer.accept(name))
 
     async def _check(self, submission: Submission) -> None:
         encoder = submission.encoder

@@ -50,7 +50,7 @@ class JobFinisher:
         """Ends a job whose parts all have results, or that rejects too many lines. Raises
         Unavailable; then it is called again."""
         if ledger.rejects_too_many:
-            indexed = await self._kept(ledger.manifest)
+            indexed = await self._kept(ledger)
             await self._stopped(ledger, JobState.FAILED, indexed, _refusal(ledger, indexed))
             return
         manifest, counts, message = ledger.manifest, ledger.counts(), _rejected(ledger)
@@ -93,7 +93,7 @@ class JobFinisher:
 
         Documents of an interrupted part are included.
         """
-        indexed = await self._kept(ledger.manifest)
+        indexed = await self._kept(ledger)
         message = f"Cancelled; {indexed:,} of its documents are in the collection."
         await self._stopped(ledger, JobState.CANCELLED, indexed, message)
 
@@ -113,8 +113,7 @@ class JobFinisher:
         """
         manifest = ledger.manifest
         counts = ledger.counts() if ledger.plan else JobCounts(read=read, rejected=rejected)
-        if manifest.mode.builds:
-            await self._abandon(manifest)
+        if manifest.mode.builds and await self._taken_back(manifest):
             counts = counts.model_copy(update={"indexed": 0})
         elif counts.indexed:
             await self._writer.moved(manifest.collection)
@@ -127,13 +126,16 @@ class JobFinisher:
         )
         await self._finalise(ledger, end)
 
-    async def _kept(self, manifest: JobManifest) -> int:
+    async def _kept(self, ledger: JobLedger) -> int:
         """The number of documents that an unfinished job leaves in the collection, those of
-        interrupted parts included. A new index is abandoned."""
+        interrupted parts included."""
+        manifest = ledger.manifest
         if manifest.mode.builds:
-            await self._abandon(manifest)
-            return 0
-        indexed = await self._rebuilds.written(manifest.collection, manifest.version)
+            if await self._taken_back(manifest):
+                return 0
+            indexed = ledger.counts().indexed
+        else:
+            indexed = await self._rebuilds.written(manifest.collection, manifest.version)
         await self._writer.moved(manifest.collection)
         return indexed
 
@@ -145,6 +147,13 @@ class JobFinisher:
         await self._finalise(
             ledger, JobEnd(state=state, counts=counts, finished_at=now(), message=message)
         )
+
+    async def _taken_back(self, manifest: JobManifest) -> bool:
+        """Abandons what an unfinished job has built; false if that has answered since an earlier
+        attempt, and stays."""
+        await self._abandon(manifest)
+        live = await self._writer.collections.index.resolve(manifest.collection)
+        return live != self.filled(manifest)
 
     async def _abandon(self, manifest: JobManifest) -> None:
         if manifest.mode is JobMode.IMPORT:

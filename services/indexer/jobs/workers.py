@@ -192,7 +192,7 @@ class PartLeases:
 
         lease.writing = True
         try:
-            if manifest.mode is JobMode.REBUILD:
+            if manifest.mode.builds:
                 physical = self.finisher.filled(manifest)
                 if physical.encoder not in rows:
                     raise MalformedRequest("The rows have vectors of another encoder.")
@@ -233,10 +233,13 @@ class PartLeases:
 
     async def _columns(self, ledger: JobLedger) -> list[str] | None:
         """The columns of the collection that an import fills, as far as rows depend on them; None
-        for another job."""
+        for another job, and for a retry of an import: the collection answers by then, and rows are
+        written to it."""
         if ledger.manifest.mode is not JobMode.IMPORT:
             return None
         physical, index = self.finisher.filled(ledger.manifest), self.collections.index
+        if await index.resolve(physical.name) == physical:
+            return None
         words = [Field.WORDS.value] if await index.lexical(physical) else []
         return [*words, *await index.typed(physical)]
 
