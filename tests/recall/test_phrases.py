@@ -16,6 +16,7 @@ from services.recall.domain import Found, Index, Wanted
 from services.recall.legs.fusion import Fused
 from services.recall.query.phrases import BLOCK, Phrases, holding
 from tests.recall.legs import FakeIndex
+from tests.turns import turns_beside
 
 
 @pytest.mark.parametrize(
@@ -231,3 +232,20 @@ async def test_a_deadline_that_passes_between_blocks_is_told() -> None:
     with pytest.raises(DeadlineExceeded):
         await source.kept(Wanted(10, 10, phrases=["水稻"]), seconds=0.02)
     assert source.read == [BLOCK]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {f"d{place}": ("题", "量子计算与超导。" * 2_500, "") for place in range(80)},
+        {"d0": ("题", "", "量子计算与超导。" * 160_000)},
+    ],
+    ids=["texts", "body"],
+)
+async def test_other_searches_go_on_while_long_documents_are_compared(
+    members: Mapping[str, tuple[str, str, str]],
+) -> None:
+    """Those of one block took recall half a second, in which it answered nobody."""
+    async with turns_beside() as turns:
+        await Bodies(members=members).kept(Wanted(10, 10, phrases=["深度学习"]))
+    assert turns.taken > 1
