@@ -104,16 +104,16 @@ class Finder:
                 encoding = asking.encoding(index.encoder, query, mode)
             expression = selection(index, collection, asked.condition, wanted.partition)
             expression = unhidden(expression, wanted.rules.hidden)
+            pinning = asking.pins(index, wanted.rules.pinned, expression)
             # Signs and emoji have no meaning to an encoder: documents near to them are noise.
             if not said[0].words:
-                return Findings(index, analyzer, said, {}, [])
+                return Findings(index, analyzer, said, {}, await pinning)
             legs: dict[str, RunningLeg] = {}
             if mode is not Mode.LEXICAL:
                 legs["dense"] = asking.dense(index, encoding, wanted.found, expression)
             if mode is not Mode.DENSE and _has_words(index, analyzer):
                 ways = [one.words for one in said]
                 legs["lexical"] = asking.lexical(index, ways, wanted.found, expression)
-            pinning = asking.pins(index, wanted.rules.pinned, expression)
             found = await first_come(legs, asked.deadline)
             return Findings(index, analyzer, said, found, await pinning)
         finally:

@@ -74,10 +74,7 @@ class Recaller:
         findings = await self.finder.findings(asked)
         index, watch = findings.index, asked.watch
         naming = Naming.of(findings.said, findings.analyzer)
-        if not findings.legs:
-            none = Recalled([], index, [], watch.stages, [])
-            return await self._complete(asked, none, [], naming)
-        fused = await self._fused(asked, findings, naming)
+        fused = await self._fused(asked, findings, naming) if findings.legs else []
         raised = await self.booster.boosted(index, fused, wanted.boosts, deadline, watch)
         fused = pins_first(raised.fused, findings.pins or [])
         keys = list(findings.versions().items())
@@ -189,7 +186,8 @@ class Recaller:
 def _missing(mode: Mode, findings: Findings, raised: Boosted) -> list[str]:
     """The parts of a search that did not take part in it."""
     legs = ("dense", "lexical") if mode is Mode.HYBRID else (mode.value,)
-    missing = [leg for leg in legs if leg not in findings.legs]
+    # A query without words asks none of them.
+    missing = [leg for leg in legs if findings.legs and leg not in findings.legs]
     if findings.pins is None:
         missing.append("rules")
     return missing if raised.complete else [*missing, "boosts"]

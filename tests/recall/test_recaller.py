@@ -243,6 +243,23 @@ async def test_pins_that_cannot_be_fetched_are_told() -> None:
     assert recalled.degraded == ["rules"]
 
 
+@pytest.mark.parametrize("mode", Mode)
+async def test_pins_of_a_query_without_words_are_found(mode: Mode) -> None:
+    """Its owner may pin documents to it just because nothing else is found."""
+    rules = RulesOfQuery(pinned=["pin", "gone"])
+    counter = FakeCounter()
+    recalled = await search(
+        FakeIndex(stored=("pin",)), query="🙂", mode=mode, rules=rules, counter=counter
+    )
+    assert [one.document.title for one in recalled.candidates] == ["题 pin"]
+    assert (recalled.pinned, recalled.found, recalled.degraded) == (["pin"], 1, [])
+    assert recalled.counted is not None
+    assert recalled.counted.total == 1
+    away = FakeIndex(texts_error=IndexUnavailable())
+    recalled = await search(away, query="🙂", mode=mode, texts=False, rules=rules)
+    assert (recalled.candidates, recalled.degraded) == ([], ["rules"])
+
+
 async def test_each_way_to_say_the_query_is_looked_up() -> None:
     index = FakeIndex()
     rules = RulesOfQuery(synonyms=[Replaced(word="cnn", by=["卷积神经网络"])])
