@@ -1,5 +1,6 @@
 """Hits with long texts: their highlights keep nobody waiting."""
 
+import threading
 from typing import Any
 
 import orjson
@@ -8,8 +9,8 @@ import pytest
 from services.common.wire.rank import RankedHit
 from services.gateway.search.answers import Answered
 from services.gateway.search.cascade.cascade import Cascade, CascadeResult
-from services.gateway.search.cascade.hits import RecallAnswer
-from tests.gateway.cascades import CountingRecall, PlainRank, ask
+from services.gateway.search.cascade.hits import Fetched, RecallAnswer, finished_beside
+from tests.gateway.cascades import CountingRecall, PlainRank, ask, search
 from tests.turns import turns_beside
 
 SENTENCE = "水稻病害的识别与卫星姿态控制方法研究。"
@@ -45,3 +46,42 @@ async def test_of_many_long_texts_each_is_searched_for_its_share(
     text = f"{'文' * place}靶{'文' * (LENGTH - place)}"
     body: dict[str, Any] = orjson.loads((await answered([text] * hits)).content + b"}")
     assert [bool(hit["highlights"]) for hit in body["hits"]] == [marked] * hits
+
+
+class Watched(dict[str, Any]):
+    """A document that notes in which thread it is made a hit."""
+
+    thread = 0
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "id":
+            self.thread = threading.get_ident()
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize(
+    ("hits", "title", "text", "passages", "beside"),
+    [
+        (10, 40, 240, 0, False),
+        (10, 40, 0, 4, False),
+        (20, 0, 1_000, 0, True),
+        (20, 1_000, 0, 0, True),
+        (100, 0, 0, 4, True),
+    ],
+)
+async def test_hits_with_much_to_mark_are_made_beside_the_event_loop(
+    hits: int, title: int, text: int, passages: int, beside: bool
+) -> None:
+    """Titles and passages are marked as texts are."""
+    places = {"number": 0, "start": 0, "end": 160, "page": None, "section": "", "text": "文" * 160}
+    documents = [
+        Watched(id=str(place), title="题" * title, text="文" * text, fields={})
+        for place in range(hits)
+    ]
+    shown = {"count": passages, "passages": [places] * passages}
+    fetched = Fetched(documents, {str(place): shown for place in range(hits) if passages})
+    ranked = [RankedHit(id=str(place), score=0.5, scores={}) for place in range(hits)]
+    recalled = RecallAnswer(index="notes__1", terms=["靶"])
+    made = await finished_beside(search(), recalled, ranked, fetched)
+    assert len(made) == hits
+    assert {one.thread != threading.get_ident() for one in documents} == {beside}
