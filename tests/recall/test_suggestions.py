@@ -266,6 +266,30 @@ async def test_another_index_is_read_at_once_and_a_dropped_one_not_shown() -> No
     await suggester.aclose()
 
 
+async def test_an_index_that_is_dropped_while_it_is_read_is_not_shown() -> None:
+    class Slow(Shelf):
+        async def titles(
+            self, index: Index, behind: str, most: int, deadline: Deadline
+        ) -> list[tuple[str, str, Mapping[str, Any]]]:
+            if index.physical == "c1":
+                await dropped.wait()
+            return [("1", {"c1": "神经网络", "c2": "神经科学"}[index.physical], {})]
+
+    dropped = asyncio.Event()
+    shelf = Slow([])
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))
+    before = asyncio.create_task(shown(suggester))
+    await asyncio.sleep(0.01)
+    shelf.physical = "c2"
+    after = asyncio.create_task(shown(suggester))
+    await asyncio.sleep(0.01)
+    dropped.set()
+    await before
+    assert [one.text for one in (await after).suggestions] in ([], ["神经科学"])
+    assert [one.text for one in (await shown(suggester)).suggestions] == ["神经科学"]
+    await suggester.aclose()
+
+
 async def test_pages_and_bounds() -> None:
     shelf = Shelf([f"神经网络之{number}" for number in range(2_500)])
     whole = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf))

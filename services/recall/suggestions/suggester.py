@@ -82,15 +82,12 @@ class Suggester:
         """Completions of a query. Raises CollectionNotFound, IndexUnavailable."""
         name = asked.collection
         index = await self.source.resolve(name, deadline)
-        kept = self._kept.get(name)
-        if kept is not None and kept.physical != index.physical:
-            del self._kept[name]
-            kept = None
+        kept = self._kept_of(name, index)
         if kept is None or self._is_due(kept, asked.version):
             making = self._make(name, index, asked.version)
             if kept is None:
                 await asyncio.wait([making], timeout=min(deadline.remaining(), _FIRST_SECONDS))
-                kept = self._kept.get(name)
+                kept = self._kept_of(name, index)
         if kept is None:
             return Suggested(suggestions=[], did_you_mean=None, complete=False)
         self._kept.move_to_end(name)
@@ -111,6 +108,14 @@ class Suggester:
     async def aclose(self) -> None:
         """Cancels reading in the background."""
         await ended(self._making.values())
+
+    def _kept_of(self, name: str, index: Index) -> _Kept | None:
+        """The suggestions of an index; those of another one with this name are dropped."""
+        kept = self._kept.get(name)
+        if kept is not None and kept.physical != index.physical:
+            del self._kept[name]
+            return None
+        return kept
 
     def _is_due(self, kept: _Kept, version: str | None) -> bool:
         """Whether there were writes, and enough time has passed since the suggestions were made."""
