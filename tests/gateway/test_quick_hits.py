@@ -106,12 +106,14 @@ async def test_the_same_bytes_are_answered_from_memory() -> None:
         {"path": "/v1/search:batch"},
         {"headers": [(b"cache-control", b"no-cache")]},
         {"headers": [(b"accept", b"*/*"), (b"cache-control", b"no-store")]},
+        {"headers": [(b"content-type", b"text/plain")]},
         {"caller": key("others")},
         {"caller": key()},
     ],
 )
 async def test_what_is_left_to_the_route(members: dict[str, Any]) -> None:
-    """Parameters, which it refuses; wishes about the cache; keys that do not see the collection."""
+    """Parameters and types that it refuses; wishes about the cache; keys that do not see the
+    collection."""
     gateway = Gateway()
     await gateway.call()
     assert await gateway.call(**members) == []

@@ -1,9 +1,9 @@
 """Answers a repeated, byte-identical search from the local cache before its body is parsed.
 
-Such a hit costs less than the routing and validation of its request. A body alone decides which
-search it means, so that search is remembered; the caller's key and rights, the index version and
-the age of the answer are checked for each request. A quick hit is counted in the metrics and logged
-at the level DEBUG.
+Such a hit costs less than the routing and validation of its request. A body and its type alone
+decide which search they mean, so that search is remembered; the caller's key and rights, the index
+version and the age of the answer are checked for each request. A quick hit is counted in the
+metrics and logged at the level DEBUG.
 """
 
 from collections import OrderedDict
@@ -25,6 +25,9 @@ _MAX_BODIES = 4_096
 _MAX_BODY_BYTES = 4_096
 _NO_TIME = Deadline(0.0)
 
+_Sent = tuple[bytes, bytes]
+"""The Content-Type and the body of a request."""
+
 
 class _Route:
     """Stands for the search route in metrics and logs."""
@@ -38,8 +41,8 @@ class QuickHits:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._searches: OrderedDict[bytes, Search] = OrderedDict()
-        """Searches by the body that means them, the last stored one at the end."""
+        self._searches: OrderedDict[_Sent, Search] = OrderedDict()
+        """Searches by what means them, the last stored one at the end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The route refuses parameters, so a call that has some is left to it.
@@ -53,17 +56,18 @@ class QuickHits:
             return
         message = await receive()
         body: bytes = message.get("body", b"")  # The gate has read the whole body.
-        response = await self._hit(scope, body)
+        sent = (_content_type(scope), body)
+        response = await self._hit(scope, sent)
         if response is not None:
             scope["route"] = _Route
             scope["quiet"] = True  # A line in the log would cost as much as the hit itself.
             await response(scope, receive, send)
             return
         await self.app(scope, replay(body, receive), send)
-        self._remember(scope, body)
+        self._remember(scope, sent)
 
-    async def _hit(self, scope: Scope, body: bytes) -> Response | None:
-        search = self._searches.get(body)
+    async def _hit(self, scope: Scope, sent: _Sent) -> Response | None:
+        search = self._searches.get(sent)
         if search is None or any(name == b"cache-control" for name, _ in scope["headers"]):
             return None
         caller: ApiKey = scope["state"]["caller"]
@@ -82,11 +86,16 @@ class QuickHits:
             headers=render.headers(answered),
         )
 
-    def _remember(self, scope: Scope, body: bytes) -> None:
+    def _remember(self, scope: Scope, sent: _Sent) -> None:
         search: Search | None = scope["state"].get("meant")
-        if search is None or len(body) > _MAX_BODY_BYTES:
+        if search is None or sum(map(len, sent)) > _MAX_BODY_BYTES:
             return
-        self._searches[body] = search
-        self._searches.move_to_end(body)
+        self._searches[sent] = search
+        self._searches.move_to_end(sent)
         if len(self._searches) > _MAX_BODIES:
             self._searches.popitem(last=False)
+
+
+def _content_type(scope: Scope) -> bytes:
+    """The declared type of the body, by which the route decides whether it reads that as JSON."""
+    return b", ".join(value for name, value in scope["headers"] if name == b"content-type")
