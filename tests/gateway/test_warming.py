@@ -1,5 +1,7 @@
 """Which queries are computed before people ask them, and when."""
 
+import asyncio
+
 import pytest
 
 from services.common.errors import Unavailable
@@ -121,3 +123,25 @@ async def test_no_more_queries_are_computed_than_wanted(redis: GuardedRedis) -> 
             CacheState.HIT,
             CacheState.MISS,
         ]
+
+
+@pytest.mark.usefixtures("version")
+async def test_what_a_gateway_that_stops_leaves_is_computed_by_the_next_one(
+    redis: GuardedRedis,
+) -> None:
+    """A release often follows a rebuild: its gateways must not wait for the end of a lock."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        await asked_often(one)
+        await warmer.look("notes")
+        one.recall.index, one.recall.seconds = "notes__2", 60.0
+        one.recall.called.clear()
+        await written(redis)
+        looking = asyncio.create_task(warmer.look("notes"))
+        await asyncio.wait_for(one.recall.called.wait(), 10)
+        looking.cancel()
+        await asyncio.wait([looking])
+        assert looking.cancelled()
+    async with replica(redis, redis, CountingRecall(index="notes__2")) as other:
+        warmer = Warmer(other.cached, other.keys.versions, other.hot, redis, 10, 10)
+        assert await warmer.look("notes") == 3

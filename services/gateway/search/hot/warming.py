@@ -6,6 +6,7 @@ whether another index answers now; only then does one replica compute the others
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,8 @@ class Warmer:
 
     async def look(self, collection: str) -> int:
         """Computes the queries of a collection if its index changed; returns the number of those
-        that it tried. What fails is tried again at the next look. Raises Unavailable."""
+        that it tried. What fails is tried again at the next look, and what is cut off by the end of
+        the process at that of another one. Raises Unavailable."""
         version = await self.versions.current(collection)
         if version is None or self._seen.get(collection) == version:
             return 0
@@ -65,9 +67,10 @@ class Warmer:
         if await self.cache.call(taken):
             try:
                 tried = await self._computed(collection)
-            except Unavailable:
+            except BaseException:
                 given_back: Any = self.cache.redis.delete(lock)
-                await self.cache.call(given_back)
+                with suppress(Unavailable):  # The lock ends by itself.
+                    await self.cache.call(given_back)
                 raise
         self._seen[collection] = version
         return tried
