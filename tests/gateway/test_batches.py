@@ -9,9 +9,10 @@ import pytest
 from services.common.errors import DeadlineExceeded, SearchError
 from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.answers import Answered, Ask, Asker
-from services.gateway.search.api import Terms, answered, search_batch
+from services.gateway.search.api import search_batch
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.query.schemas import BatchRequest, SearchOptions
+from services.gateway.search.terms import Terms, answered
 from services.gateway.settings import GatewaySettings
 from tests.gateway.cascades import NamingRecall, OneVersion
 from tests.virtual_time import virtual_time

@@ -9,9 +9,9 @@ import pytest
 from services.common.request_context import Deadline
 from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.answers import Answered, Ask, Asker
-from services.gateway.search.api import Terms, answered
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.query.schemas import SearchOptions
+from services.gateway.search.terms import Terms, answered
 from services.gateway.settings import GatewaySettings
 from tests.gateway.cascades import NamingRecall, OneVersion
 from tests.virtual_time import virtual_time

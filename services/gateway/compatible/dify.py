@@ -16,8 +16,8 @@ from services.common.collection import NAME_PATTERN
 from services.common.documents import FieldValue
 from services.common.errors import InvalidRequest
 from services.common.wire.rank import MAX_TOP_K
-from services.gateway.search.api import TermsDep, answered
 from services.gateway.search.query.schemas import AS_WHOLE, Query, SearchOptions
+from services.gateway.search.terms import TermsDep, answered
 
 router = APIRouter(tags=["compatible"])
 

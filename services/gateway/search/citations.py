@@ -19,8 +19,8 @@ from services.common.wire.contents import DocumentsRead, StoredDocuments
 from services.common.wire.rank import MAX_TOP_K
 from services.gateway.access.caller import Caller, check_sees
 from services.gateway.search.answers import Answered
-from services.gateway.search.api import TermsDep, answered
 from services.gateway.search.query.schemas import DEFAULT_COLLECTION, SearchRequest
+from services.gateway.search.terms import TermsDep, answered
 from services.gateway.stores.upstream import Indexer
 
 router = APIRouter(prefix="/v1", tags=["citations"])
