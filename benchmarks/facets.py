@@ -47,8 +47,9 @@ from services.gateway.search.cascade.rank_service import RankService
 from services.gateway.search.cascade.recall_service import RecallService
 from services.gateway.search.links.arranging import Arranging
 from services.gateway.search.links.walks import Walks
-from services.gateway.search.query.request import Arrangement, Search, search_of
+from services.gateway.search.query.request import search_of
 from services.gateway.search.query.schemas import SearchOptions
+from services.gateway.search.query.search import Arrangement, Search
 from services.gateway.stores.redis_client import GuardedRedis
 from services.indexer.index.milvus.index import MilvusVectorIndex
 from services.indexer.index.milvus.journal import Journal

@@ -16,7 +16,7 @@ from services.gateway.search import render
 from services.gateway.search.answers import Answered, Ask, Asker
 from services.gateway.search.cascade.hits import Fetched, RecallAnswer
 from services.gateway.search.cascade.rules import RulesMembers
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 RANKER = "f" * 16
 

@@ -17,7 +17,7 @@ from services.common.wire.suggest import SuggestRequest
 from services.gateway.search.cascade.hits import RecallAnswer
 from services.gateway.search.cascade.rank_service import RankService
 from services.gateway.search.cascade.recall_service import RecallService
-from services.gateway.search.query.request import Arrangement, Search
+from services.gateway.search.query.search import Arrangement, Search
 from tests.gateway.cascades import search as search_for
 
 

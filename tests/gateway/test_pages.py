@@ -19,7 +19,7 @@ from services.gateway.search.links.arranging import Arranging
 from services.gateway.search.links.kept import Kept
 from services.gateway.search.links.key import Keys
 from services.gateway.search.links.walks import Walks
-from services.gateway.search.query.request import Arrangement, Search
+from services.gateway.search.query.search import Arrangement, Search
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall, PlainRank, ask, search
 from tests.gateway.chains import levels

@@ -8,7 +8,7 @@ from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import CacheState
 from services.gateway.search.cascade.rules import Rulebook, RuleBooks
-from services.gateway.search.query.request import Wording
+from services.gateway.search.query.search import Wording
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader
 from tests.gateway.cascades import CountingRecall, search

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from services.common.request_context import Deadline
 from services.gateway.cache.policy import CacheUse
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 
 @dataclass(frozen=True, slots=True)

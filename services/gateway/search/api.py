@@ -11,13 +11,14 @@ from services.gateway.access.caller import check_sees
 from services.gateway.search import render
 from services.gateway.search.answer_schemas import BatchAnswer, SearchAnswer
 from services.gateway.search.query.budget import Budget
-from services.gateway.search.query.request import Search, search_of
+from services.gateway.search.query.request import search_of
 from services.gateway.search.query.schemas import (
     BatchRequest,
     SearchByUrl,
     SearchOptions,
     SearchRequest,
 )
+from services.gateway.search.query.search import Search
 from services.gateway.search.terms import Terms, TermsDep, answered
 
 router = APIRouter(prefix="/v1", tags=["search"])

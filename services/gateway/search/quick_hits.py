@@ -18,7 +18,7 @@ from services.gateway.search import render
 from services.gateway.search.answers import Ask, Asker
 from services.gateway.search.links.cached import Cached
 from services.gateway.search.links.observed import Observed
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 _PATH = "/v1/search"
 _MAX_BODIES = 4_096

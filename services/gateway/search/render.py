@@ -15,7 +15,7 @@ import orjson
 from services.common.errors import SearchError
 from services.common.request_context import request_id_var
 from services.gateway.search.answers import Answered, Ask
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 
 def content(

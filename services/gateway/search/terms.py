@@ -18,8 +18,9 @@ from services.gateway.search.answers import Answered, Answers, Ask, Asker
 from services.gateway.search.dependencies import AnswersDep, AskerDep, FieldNamesDep, SettingsDep
 from services.gateway.search.field_names import FieldNames
 from services.gateway.search.query.budget import Budget
-from services.gateway.search.query.request import Search, search_of
+from services.gateway.search.query.request import search_of
 from services.gateway.search.query.schemas import SearchOptions
+from services.gateway.search.query.search import Search
 from services.gateway.settings import GatewaySettings
 
 _COLON = re.compile("[:：]")

@@ -25,7 +25,7 @@ from services.gateway.search.cascade.hits import (
     pinned_first,
 )
 from services.gateway.search.cascade.rules import RulesMembers
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 
 class CandidateSource(Protocol):

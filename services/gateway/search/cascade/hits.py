@@ -10,7 +10,7 @@ from typing import Any
 from services.common.documents import SHOWN
 from services.common.wire.rank import RankedHit
 from services.gateway.search.cascade.highlights import Marker, share
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 _LONG_CHARS = 10_000
 """Characters of all hits, their titles and passages included, from which on these are made in a

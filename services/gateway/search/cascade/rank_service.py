@@ -10,7 +10,7 @@ from services.common.request_context import Deadline
 from services.common.wire.rank import MAX_TEXT_CHARS, RankResponse
 from services.gateway.search.cascade.hits import CandidateMembers, RecallAnswer
 from services.gateway.search.cascade.transfer import posted
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 
 @dataclass(slots=True)

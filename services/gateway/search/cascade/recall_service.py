@@ -14,7 +14,7 @@ from services.common.wire.suggest import Suggested, SuggestRequest
 from services.gateway.search.cascade.hits import DocumentMembers, Fetched, RecallAnswer
 from services.gateway.search.cascade.rules import RulesMembers
 from services.gateway.search.cascade.transfer import posted
-from services.gateway.search.query.request import Arrangement, Search
+from services.gateway.search.query.search import Arrangement, Search
 
 _COUNTED = ("facets", "groups", "distinct_groups")
 """The members that answers to counts, orders and lists share."""

@@ -13,7 +13,7 @@ from services.common.errors import Unavailable
 from services.common.text.analyzer import compared
 from services.common.wire.query_rules import rules_key
 from services.common.wire.recall import MAX_REPLACED
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 from services.gateway.stores.state_reader import StateReader
 
 logger = logging.getLogger(__name__)

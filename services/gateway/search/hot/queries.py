@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from services.common.errors import Unavailable
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 from services.gateway.stores.redis_client import GuardedRedis
 
 logger = logging.getLogger(__name__)

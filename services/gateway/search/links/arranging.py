@@ -15,7 +15,7 @@ from services.gateway.search.answers import Answered, Ask
 from services.gateway.search.cascade.cascade import Cascade, CascadeResult, IndexReplaced, took
 from services.gateway.search.cascade.hits import RecallAnswer, all_in_order_of_recall
 from services.gateway.search.links.walks import FIRST, Walk, Walks, token
-from services.gateway.search.query.request import Arrangement, Search
+from services.gateway.search.query.search import Arrangement, Search
 
 logger = logging.getLogger(__name__)
 

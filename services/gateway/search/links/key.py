@@ -8,7 +8,7 @@ from services.common.errors import Unavailable
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search.answers import Ask
 from services.gateway.search.model_watch import ModelWatch
-from services.gateway.search.query.request import Search
+from services.gateway.search.query.search import Search
 
 
 def cache_key(
