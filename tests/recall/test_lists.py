@@ -1,5 +1,6 @@
 """Lists and counts over the fields that are kept in memory."""
 
+import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,31 @@ async def test_other_searches_go_on_while_values_are_put_in_order() -> None:
     assert listed.ids[:4] == ["d0", "d7", "d14", "d1"]
     assert Title.threads
     assert threading.get_ident() not in Title.threads, "the loop waited"
+
+
+async def test_other_searches_get_their_turns_while_fields_are_taken_up() -> None:
+    """Those of a thousand papers with many authors took a quarter of a second, and a collection
+    has hundreds of thousands."""
+    taken: list[int] = [0]
+
+    class Noted(dict[str, Any]):
+        """Metadata that tell when they become a row."""
+
+        def items(self) -> Any:
+            taken[-1] += 1
+            return super().items()
+
+    async def turns() -> None:
+        while True:
+            taken.append(0)
+            await asyncio.sleep(0)
+
+    lists = Lists(Fields({f"d{at}": Noted(year=2000 + at % 20) for at in range(900)}))
+    other = asyncio.create_task(turns())
+    assert await counted(lists, *(f"d{at}" for at in range(900))) == {"year": 0}
+    other.cancel()
+    assert sum(taken) == 900
+    assert max(taken) <= 100
 
 
 async def test_a_list_ends_after_as_many_as_were_asked_for() -> None:

@@ -33,6 +33,9 @@ in five fields, and 75 MB for the keys of the last list. More documents cannot b
 query."""
 _BATCH = 1_000
 """Number of documents whose fields are fetched in one call."""
+_AT_ONCE = 50
+"""Number of documents whose fields are taken up between two turns of other tasks: 1 ms of work, or
+more where papers have hundreds of authors."""
 
 EVERY = "*"
 """Name of a facet that stands for a facet of every field."""
@@ -194,7 +197,10 @@ class Lists:
             unknown = [identity for identity, _ in keys]
         for start in range(0, len(unknown), _BATCH):
             batch = unknown[start : start + _BATCH]
-            for one in await self.source.fields(index, batch, deadline):
+            read = await self.source.fields(index, batch, deadline)
+            for place, one in enumerate(read):
+                if place % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
                 columns.put(*one)
         while len(self._columns) > 1 and sum(map(len, self._columns.values())) > self.most_rows:
             self._columns.popitem(last=False)
