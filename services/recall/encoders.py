@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import AsyncContextManager, Self  # noqa: UP035
@@ -65,6 +66,8 @@ class Encoders:
         self._shelf: Shelf[_Open] = Shelf(most_bytes - directories.default.bytes)
         self._one_at_a_time = asyncio.Lock()
         self._opening: dict[str, asyncio.Task[None]] = {}
+        self._waiting: Counter[str] = Counter()
+        """Searches that wait for each encoder."""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -109,13 +112,23 @@ class Encoders:
         if directory is self.directories.default:
             yield self._default.batched
             return
-        while (opened := self._shelf.take(directory.fingerprint)) is None:
-            # The waiting search may give up; the encoder is opened anyway, for the next search.
-            await asyncio.shield(self._once(directory))
+        opened = await self._taken(directory)
         try:
             yield opened.batched
         finally:
             self._shelf.give_back(directory.fingerprint)
+
+    async def _taken(self, directory: EncoderDirectory) -> _Open:
+        """An encoder that stays open until it is given back."""
+        fingerprint = directory.fingerprint
+        self._waiting[fingerprint] += 1
+        try:
+            while (opened := self._shelf.take(fingerprint)) is None:
+                # The waiting search may give up; the encoder is opened anyway, for the next one.
+                await asyncio.shield(self._once(directory))
+        finally:
+            self._waiting[fingerprint] -= 1
+        return opened
 
     def _once(self, directory: EncoderDirectory) -> "asyncio.Task[None]":
         task = self._opening.get(directory.fingerprint)
@@ -136,7 +149,9 @@ class Encoders:
 
     async def _open(self, directory: EncoderDirectory) -> None:
         async with self._one_at_a_time:
-            for closed in self._shelf.make_room(directory.bytes):
+            # An encoder that was opened just before is not yet in use, and would be closed unused.
+            awaited = {fingerprint for fingerprint, count in self._waiting.items() if count}
+            for closed in self._shelf.make_room(directory.bytes, awaited):
                 task = asyncio.create_task(closed.close())
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)

@@ -8,9 +8,14 @@ import httpx
 import numpy as np
 import pytest
 
-from services.common.engine import Encoder, PredictorOptions, open_encoder
+from services.common.engine import (
+    Encoder,
+    PredictorOptions,
+    open_described,
+    open_encoder,
+)
 from services.common.errors import EncoderMismatch, ModelUnavailable
-from services.common.model_dir.encoders import EncoderDirectories
+from services.common.model_dir.encoders import EncoderDirectories, EncoderDirectory
 from services.common.request_context import Deadline
 from services.indexer.work.encode import WorkerEncoders
 from services.recall.app import create_app
@@ -102,6 +107,41 @@ async def test_those_not_used_make_room_for_others(
             np.testing.assert_allclose(found, expected[1], atol=1e-6)
         with pytest.raises(EncoderMismatch):
             await encoders.encode_query("0" * 16, "企业", soon)
+
+
+async def test_two_that_have_no_room_together_are_both_used(
+    encoder_dir: Path,
+    others: list[Path],
+    encoder: Encoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The searches for which one was opened use it before it makes room for the other."""
+    opened: list[str] = []
+
+    def noted(directory: EncoderDirectory, options: PredictorOptions) -> Encoder:
+        opened.append(directory.fingerprint)
+        return open_described(directory, options)
+
+    monkeypatch.setattr("services.recall.encoders.open_described", noted)
+    known = EncoderDirectories.read(
+        encoder_dir, [*others, tiny_encoder(tmp_path / "third", seed=3)]
+    )
+    one, *two = known.others
+    room = known.default.bytes + sum(each.bytes for each in two) - 1
+    async with (
+        asyncio.timeout(60),
+        Encoders(known, encoder, OPTIONS, most_bytes=room, queued_tokens=10_000) as encoders,
+    ):
+        assert opened == [one.fingerprint]
+        asked = [
+            encoders.encode_query(each.fingerprint, "企业", Deadline.after(60)) for each in two * 5
+        ]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+    # A search that comes while the other encoder is in use may be refused.
+    assert {type(one) for one in found} <= {np.ndarray, ModelUnavailable}
+    assert len([one for one in found if isinstance(one, np.ndarray)]) >= 5
+    assert len(opened) <= 3
 
 
 async def test_another_model_in_the_directory_of_an_encoder_is_not_taken_for_it(

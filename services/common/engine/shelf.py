@@ -1,6 +1,7 @@
 """Keeps opened models within a bound of memory; the least recently used ones are closed first."""
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -45,12 +46,14 @@ class Shelf(Generic[Opened]):
         """Whether a model of this size fits into memory beside all open ones."""
         return sum(place.bytes for place in self._places.values()) + size <= self._most
 
-    def make_room(self, size: int) -> list[Opened]:
+    def make_room(self, size: int, awaited: Collection[str] = ()) -> list[Opened]:
         """Removes the models that must be closed before one of this size is opened.
 
-        Raises ModelUnavailable, and removes nothing, if too many models are in use.
+        `awaited` are models that somebody is about to take, which counts as use. Raises
+        ModelUnavailable, and removes nothing, if too many models are in use.
         """
-        used = sum(place.bytes for place in self._places.values() if place.users)
+        in_use = {name for name, place in self._places.items() if place.users or name in awaited}
+        used = sum(self._places[name].bytes for name in in_use)
         if used + size > self._most:
             raise ModelUnavailable(
                 "The encoders in use leave no memory for another one; the setting"
@@ -61,7 +64,7 @@ class Shelf(Generic[Opened]):
         for fingerprint in list(self._places):
             if self.fits(size):
                 break
-            if not self._places[fingerprint].users:
+            if fingerprint not in in_use:
                 closed.append(self._places.pop(fingerprint).opened)
         return closed
 
