@@ -1,12 +1,21 @@
 """The conditions of Dify as filters: the same documents as Dify's own knowledge would give."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 
 from services.common.errors import InvalidRequest
 from services.common.filters import compile_filter
-from services.gateway.compatible.dify import MetadataCondition, filter_of
+from services.gateway.access.doorkeeper import EVERYBODY
+from services.gateway.compatible.dify import MetadataCondition, Retrieval, filter_of, retrieval
+from services.gateway.search.answers import Answered, Ask, Asker
+from services.gateway.search.field_names import FieldNames
+from services.gateway.search.terms import Terms
+from services.gateway.settings import GatewaySettings
+from tests.gateway.cascades import NamingRecall, OneVersion
 
 
 def read(operator: str, value: Any) -> Any:
@@ -50,3 +59,48 @@ def test_a_condition_that_cannot_be_asked(operator: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match="each with a value") as refused:
         read(operator, value)
     assert operator in refused.value.detail
+
+
+@dataclass
+class Found:
+    """A search that finds a pinned document, which ranking left out, a good one and a poor one."""
+
+    degraded: Sequence[str] = ()
+
+    async def answer(self, _ask: Ask) -> Answered:
+        hits = [
+            {"id": name, "score": score, "title": name, "text": "", "fields": {}} | more
+            for name, score, more in (
+                ("pinned", 0.0, {"pinned": True}),
+                ("good", 0.9, {}),
+                ("poor", 0.2, {}),
+            )
+        ]
+        return Answered(orjson.dumps({"hits": hits})[:-1], "notes__1", self.degraded)
+
+
+@pytest.mark.parametrize(
+    ("degraded", "threshold", "records"),
+    [
+        ((), None, ["pinned", "good", "poor"]),
+        ((), 0.5, ["pinned", "good"]),
+        (("lexical",), 0.5, ["pinned", "good"]),
+        (("rank",), 0.5, ["pinned", "good", "poor"]),
+    ],
+)
+async def test_a_threshold_is_the_least_score_of_a_search(
+    degraded: Sequence[str], threshold: float | None, records: list[str]
+) -> None:
+    """Pinned documents need no score, and without ranking there is none to compare."""
+    settings = GatewaySettings()
+    names = FieldNames(NamingRecall(), OneVersion())
+    terms = Terms(Found(degraded), settings, Asker("-", "-"), EVERYBODY, names, None)
+    body = Retrieval.model_validate(
+        {
+            "knowledge_id": "notes",
+            "query": "水稻",
+            "retrieval_setting": {"top_k": 3, "score_threshold": threshold},
+        }
+    )
+    answer = orjson.loads((await retrieval(body, terms)).body)
+    assert [one["title"] for one in answer["records"]] == records

@@ -122,10 +122,14 @@ async def retrieval(body: Retrieval, terms: TermsDep) -> Response:
         filter=filter_of(body.metadata_condition),
     )
     _, found = await answered(body.query, options, terms)
+    # As with `min_score`, hits that were not ranked have no score to compare, and pinned ones need
+    # none.
+    ranked = found.ranker is not None or "rank" not in found.degraded
+    least = setting.score_threshold if ranked and setting.score_threshold else 0.0
     records = [
         _record(hit, body.knowledge_id)
         for hit in orjson.loads(found.content + b"}")["hits"]
-        if hit["score"] >= (setting.score_threshold or 0.0)
+        if hit["score"] >= least or hit.get("pinned")
     ]
     return Response(orjson.dumps({"records": records}), media_type="application/json")
 
