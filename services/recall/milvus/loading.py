@@ -42,7 +42,8 @@ class Loading:
             absent = await self._absent(seconds) if engine.embedded else []
             if not absent:
                 return
-            self._task = asyncio.create_task(self._load(absent))
+            if not self.running:  # Another check may have started it meanwhile.
+                self._task = asyncio.create_task(self._load(absent))
         raise IndexUnavailable("The index is being loaded into memory.", retry_after=2)
 
     async def aclose(self) -> None:
