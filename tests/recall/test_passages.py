@@ -101,6 +101,41 @@ def test_rows_that_the_filter_leaves_out_leave_their_passages_out() -> None:
     assert reader.expressions == ['id != "a"']
 
 
+@dataclass
+class Ways(FakeReader):
+    """A server that finds other documents for each wording of a query."""
+
+    most: int = 0
+    """Most keys of one call."""
+
+    async def search(self, *asked: Any) -> list[Hits]:
+        one: Leg = asked[1]
+        return [
+            Hits(
+                [str(PassageKey(f"{way}-{at}", 1, 0)) for at in range(one.n)],
+                [1.0 / (2 + at) + 0.001 * way for at in range(one.n)],
+                {},
+            )
+            for way in range(len(one.queries))
+        ]
+
+    async def rows(self, *asked: Any) -> list[dict[str, Any]]:
+        keys: Sequence[str] = asked[1]
+        self.most = max(self.most, len(keys))
+        return [{Field.ID: one, Field.VERSION: 1} for one in keys]
+
+
+def test_no_more_rows_are_asked_for_than_documents_are_wanted() -> None:
+    """The wordings of one query may find more than a server looks up in one call."""
+    reader = Ways([], {})
+    every = Leg(Field.LEXICAL, ["词"] * 16, "BM25", 2_000, "", lambda _: {})
+    documents = leg(reader, every)
+    assert len(documents) == 2_000
+    assert documents[0].id == "15-0"
+    assert [one.score for one in documents] == sorted(one.score for one in documents)[::-1]
+    assert reader.most <= 2_000
+
+
 def test_a_collection_without_passages_is_asked_once_for_a_version() -> None:
     reader = FakeReader([[]], {}, there=False)
 

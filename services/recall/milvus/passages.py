@@ -52,7 +52,8 @@ class PassageReader:
         self._collections = PassageCollections(reader)
 
     async def found(self, index: Index, leg: Leg, deadline: Deadline) -> list[PassageFound]:
-        """The passages that a leg finds, best first, of any version."""
+        """The passages that a leg finds, best first, of any version; of all wordings together those
+        of the best `leg.n` documents."""
         kind = await self._collections.kind(index, deadline)
         if kind is None:
             return []
@@ -68,7 +69,8 @@ class PassageReader:
                 if math.isfinite(score) and score > best.get(key, -math.inf):
                     best[key] = score
         ordered = sorted(best.items(), key=lambda one: -one[1])
-        return [PassageFound(PassageKey.parse(key), score) for key, score in ordered]
+        every = (PassageFound(PassageKey.parse(key), score) for key, score in ordered)
+        return _of_best_documents(every, leg.n)
 
     async def grouped(
         self,
@@ -220,6 +222,18 @@ class PassageReader:
         return versions | await self._reader.versions(
             index.physical, sorted(unknown), index.server_time, deadline, leg.expression
         )
+
+
+def _of_best_documents(passages: Iterable[PassageFound], n: int) -> list[PassageFound]:
+    """The passages, given best first, of the n documents that come first. The wordings of a query
+    may find those of more documents than a server looks up in one call."""
+    documents: set[str] = set()
+    kept = []
+    for one in passages:
+        if one.key.document in documents or len(documents) < n:
+            documents.add(one.key.document)
+            kept.append(one)
+    return kept
 
 
 def _numbers_read(found: Found) -> list[int]:
