@@ -14,7 +14,7 @@ from services.common.text import WordAnalyzer
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.indexer.passages import Cut
 from services.recall.domain import Found
-from services.recall.milvus.passages import PassageFound, by_best_passage
+from services.recall.milvus.passage_search import PassageFound, by_best_passage
 from training.evaluation.bm25 import Bm25
 
 DEPTH = 1000

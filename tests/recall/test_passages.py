@@ -15,11 +15,25 @@ from services.recall.domain import Found, Index
 from services.recall.legs.fusion import Fusion, fuse
 from services.recall.milvus import passages
 from services.recall.milvus.contents import KeptContents
-from services.recall.milvus.passages import PassageFound, PassageReader, by_best_passage
+from services.recall.milvus.passage_collections import PassageCollections
+from services.recall.milvus.passage_search import PassageFound, PassageSearch, by_best_passage
+from services.recall.milvus.passages import PassageReader
 from services.recall.milvus.reading import Leg, Reader
 
 INDEX = Index("p", "e", "1", lexical=True, version="1")
 LEG = Leg(Field.LEXICAL, ["词"], "BM25", 10, "", lambda _: {})
+
+
+def searching(server: object) -> PassageSearch:
+    """The search of passages on a server of the test."""
+    reader = cast(Reader, server)
+    return PassageSearch(reader, PassageCollections(reader))
+
+
+def reading(server: object) -> PassageReader:
+    """The reader of passages on a server of the test."""
+    reader = cast(Reader, server)
+    return PassageReader(reader, KeptContents(), PassageCollections(reader))
 
 
 def found(document: str, version: int, number: int, score: float) -> PassageFound:
@@ -82,7 +96,7 @@ class FakeReader:
 
 def leg(reader: FakeReader, one: Leg = LEG) -> list[Found]:
     async def ask() -> list[Found]:
-        passages = PassageReader(cast(Reader, reader), KeptContents())
+        passages = searching(reader)
         soon = Deadline.after(10)
         return await passages.grouped(INDEX, one, [], await passages.found(INDEX, one, soon), soon)
 
@@ -140,7 +154,7 @@ def test_a_collection_without_passages_is_asked_once_for_a_version() -> None:
     reader = FakeReader([[]], {}, there=False)
 
     async def ask() -> None:
-        passages = PassageReader(cast(Reader, reader), KeptContents())
+        passages = searching(reader)
         for _ in range(3):
             both = [passages.found(INDEX, LEG, Deadline.after(10)) for _ in range(2)]
             assert await asyncio.gather(*both) == [[], []]
@@ -197,7 +211,7 @@ class Stored:
         """The bodies of all documents and of one that does not exist, as they are given."""
 
         async def read() -> list[dict[str, str]]:
-            reader = PassageReader(cast(Reader, self), KeptContents())
+            reader = reading(self)
             asked = [*self.bodies, "absent"]
             return [some async for some in reader.bodies(INDEX, asked, Deadline.after(10))]
 
@@ -236,7 +250,7 @@ def test_a_body_whose_own_row_was_found_is_read_from_its_beginning() -> None:
     """Rank would get nothing to read of it otherwise."""
     text = "".join(f"第{number}段记录各观测站的常规巡检。\n" for number in range(100))
     server = Stored({"by row": text, "by passage": text, "title alone": "", "text": text})
-    reader = PassageReader(cast(Reader, server), KeptContents())
+    reader = reading(server)
     given = [
         Found("by row", 0.9, "题", version=1),
         Found("by passage", 0.8, "题", version=2, passages=((3, 0.8),)),

@@ -36,6 +36,8 @@ from services.recall.domain import Found, Index, Vector
 from services.recall.milvus.contents import KeptContents, ReadAhead
 from services.recall.milvus.leg_search import LegSearch
 from services.recall.milvus.loading import Loading
+from services.recall.milvus.passage_collections import PassageCollections
+from services.recall.milvus.passage_search import PassageSearch
 from services.recall.milvus.passages import PassageReader
 from services.recall.milvus.reading import KEY_COLUMNS, Leg, Reader, late
 
@@ -63,8 +65,10 @@ class MilvusDocumentIndex:
         self._contents = KeptContents()
         self._ahead = ReadAhead(self._contents)
         self._reader = Reader(connection, KeyedRows(connection))
-        self._passages = PassageReader(self._reader, self._contents)
-        self._legs = LegSearch(self._reader, self._passages, ef, nprobe)
+        collections = PassageCollections(self._reader)
+        self._passages = PassageReader(self._reader, self._contents, collections)
+        search = PassageSearch(self._reader, collections)
+        self._legs = LegSearch(self._reader, search, ef, nprobe)
         self._dictionaries = DictionaryRows(connection.ask)
         self._loading = Loading(connection)
 

@@ -13,7 +13,7 @@ from services.common.request_context import Deadline
 from services.common.text import index_text
 from services.recall.domain import Found, Index, Vector
 from services.recall.legs.found import FoundColumns
-from services.recall.milvus.passages import PassageReader
+from services.recall.milvus.passage_search import PassageSearch
 from services.recall.milvus.reading import Leg, Reader
 
 _VERSION = Field.VERSION.value
@@ -25,7 +25,7 @@ class LegSearch:
     """Searches the legs; `ef` and `nprobe` are parameters of the vector indexes."""
 
     reader: Reader
-    passages: PassageReader
+    passages: PassageSearch
     ef: int
     nprobe: int
 

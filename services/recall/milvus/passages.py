@@ -1,9 +1,8 @@
-"""Finds passages on Milvus beside the documents' own rows, and reads them with their places."""
+"""Reads passages on Milvus: their texts for rank, their places for answers, and whole bodies."""
 
-import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from services.common.collection import (
     OF_TEXT,
@@ -13,14 +12,13 @@ from services.common.collection import (
     passages_name,
 )
 from services.common.documents import Content
-from services.common.milvus import Missing
 from services.common.request_context import Deadline
 from services.common.wire.passages import Passage, ShownPassages
 from services.common.wire.rank import MAX_TEXT_CHARS
 from services.recall.domain import Found, Index
 from services.recall.milvus.contents import KeptContents
 from services.recall.milvus.passage_collections import PassageCollections
-from services.recall.milvus.reading import Leg, Reader
+from services.recall.milvus.reading import Reader
 
 _READ = 2
 """Number of passages of a document that rank reads, the best first."""
@@ -35,61 +33,15 @@ _WHOLE = [
 ]
 
 
-class PassageFound(NamedTuple):
-    """A passage that one leg found."""
-
-    key: PassageKey
-    score: float
-    """Score of the passage, as in Found."""
-
-
 class PassageReader:
-    """Finds and reads the passages of documents."""
+    """Reads the passages of documents."""
 
-    def __init__(self, reader: Reader, contents: KeptContents) -> None:
+    def __init__(
+        self, reader: Reader, contents: KeptContents, collections: PassageCollections
+    ) -> None:
         self._reader = reader
         self._contents = contents
-        self._collections = PassageCollections(reader)
-
-    async def found(self, index: Index, leg: Leg, deadline: Deadline) -> list[PassageFound]:
-        """The passages that a leg finds, best first, of any version; of all wordings together those
-        of the best `leg.n` documents."""
-        kind = await self._collections.kind(index, deadline)
-        if kind is None:
-            return []
-        name = passages_name(index.physical)
-        try:
-            hits = await self._reader.search(name, leg, kind, [], index.server_time, deadline)
-        except Missing:
-            self._collections.forget(index)
-            raise
-        best: dict[str, float] = {}
-        for way in hits:
-            for key, score in zip(way.ids, way.scores, strict=True):
-                if math.isfinite(score) and score > best.get(key, -math.inf):
-                    best[key] = score
-        ordered = sorted(best.items(), key=lambda one: -one[1])
-        every = (PassageFound(PassageKey.parse(key), score) for key, score in ordered)
-        return _of_best_documents(every, leg.n)
-
-    async def grouped(
-        self,
-        index: Index,
-        leg: Leg,
-        heads: Sequence[Found],
-        passages: list[PassageFound],
-        deadline: Deadline,
-    ) -> list[Found]:
-        """Documents by the better score of their own row and their best passage, best first.
-
-        Passages count if their document's row has their version. If a row has a later version, the
-        document was replaced meanwhile, and the passages are searched again.
-        """
-        versions = await self._versions(index, leg, heads, passages, deadline)
-        if any(key.version < versions.get(key.document, 0) for key, _ in passages):
-            passages = await self.found(index, leg, deadline)
-            versions = await self._versions(index, leg, heads, passages, deadline)
-        return by_best_passage(heads, passages, versions)[: leg.n]
+        self._collections = collections
 
     async def with_texts(
         self, index: Index, found: Sequence[Found], deadline: Deadline
@@ -206,35 +158,6 @@ class PassageReader:
             self._contents.put((name, key, 0), Content.model_construct(id=key, text=text))
         return texts | read
 
-    async def _versions(
-        self,
-        index: Index,
-        leg: Leg,
-        heads: Sequence[Found],
-        passages: Iterable[PassageFound],
-        deadline: Deadline,
-    ) -> dict[str, int]:
-        """The versions of those found documents that exist and whose own rows match the request."""
-        versions = {one.id: one.version for one in heads}
-        unknown = {key.document for key, _ in passages} - versions.keys()
-        if not unknown:
-            return versions
-        return versions | await self._reader.versions(
-            index.physical, sorted(unknown), index.server_time, deadline, leg.expression
-        )
-
-
-def _of_best_documents(passages: Iterable[PassageFound], n: int) -> list[PassageFound]:
-    """The passages, given best first, of the n documents that come first. The wordings of a query
-    may find those of more documents than a server looks up in one call."""
-    documents: set[str] = set()
-    kept = []
-    for one in passages:
-        if one.key.document in documents or len(documents) < n:
-            documents.add(one.key.document)
-            kept.append(one)
-    return kept
-
 
 def _numbers_read(found: Found) -> list[int]:
     """The passages of a document that rank reads, the best first. Of one that has no text, and that
@@ -257,25 +180,6 @@ def _groups(
         size += count
     if some:
         yield some
-
-
-def by_best_passage(
-    heads: Sequence[Found], passages: Sequence[PassageFound], versions: Mapping[str, int]
-) -> list[Found]:
-    """The documents of rows and passages, both given best first, by the best score of each
-    document."""
-    best: dict[str, list[tuple[int, float]]] = {}
-    for key, score in passages:
-        if versions.get(key.document) == key.version:
-            best.setdefault(key.document, []).append((key.number, score))
-    found = {one.id: one for one in heads}
-    for document, several in best.items():
-        head = found.get(document)
-        score = several[0][1] if head is None else max(head.score, several[0][1])
-        found[document] = Found(
-            document, score, version=versions[document], passages=tuple(several)
-        )
-    return sorted(found.values(), key=lambda one: -one.score)
 
 
 def _shown(numbers: Sequence[int], stored: Mapping[int, Mapping[str, Any]]) -> ShownPassages:
