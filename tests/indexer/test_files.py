@@ -3,6 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from services.indexer.intake.frequent import FREQUENT
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.sniff import check_beginning
+from services.indexer.intake.sources import check_stored
 from services.indexer.jobs.manifest import Plan
 from tests.indexer import papers
 from tests.indexer.papers import ABSTRACT, KEYWORDS, TITLE
-from tests.indexer.planning import DIMENSION, Case
+from tests.indexer.planning import DIMENSION, Case, about
 
 
 @pytest.fixture(scope="module")
@@ -394,6 +396,21 @@ def test_a_workbook_is_a_table_with_numbers_as_numbers(planned: Planned) -> None
     ]
     [left_out] = case.rejected()
     assert "holds the sheet 说明, which has other columns" in left_out.reason
+
+
+@pytest.mark.parametrize("note", [[["本表说明"], ["请勿修改"]], [["说明"]], [["说明"], ["甲"]] * 9])
+def test_a_sheet_of_notes_before_the_table_is_left_out(
+    planned: Planned, sandbox: Sandbox, note: list[list[Any]]
+) -> None:
+    sheets: dict[str, list[list[Any]]] = {"说明": note, "文献": [["id", "title"], [1, "甲"]]}
+    content = papers.workbook(sheets)
+    told = about(InputFormat.XLSX, sandbox=sandbox)
+    check_stored(lambda: nullcontext(io.BytesIO(content)), told)
+    case, plan = planned(content, InputFormat.XLSX)
+    assert [(item.line, item.document.id) for item in case.documents(plan)] == [(2, "1")]
+    assert [item.reason for item in case.rejected()] == [
+        "holds the sheet 说明, which has other columns: it was not read"
+    ]
 
 
 def rows_of(planned: Planned, *sheet: list[Any], **manifest: Any) -> list[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """Reads XLSX and XLS by calamine: the rows of a workbook below their header."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ def header_of(path: Path) -> list[str]:
 def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
     """Batches {"sheet", "columns", "rows": [[number of the row, cells, shared], ...], "problems"}.
 
-    The first sheet that is filled is read, and further ones that have the same columns. `shared`
-    has the places of the cells whose value is that of a merged cell above. `problems` tells, in the
-    last batch, what of the workbook was not read. Raises Unreadable.
+    The first sheet with several columns is read, or without one the first that is filled, and
+    further ones that have the same columns. `shared` has the places of the cells whose value is
+    that of a merged cell above. `problems` tells, in the last batch, what of the workbook was not
+    read. Raises Unreadable.
     """
     try:
         with path.open("rb") as stream:
@@ -40,23 +42,26 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
     columns: list[str] = []
     areas: list[Area] = []
     left_out: list[str] = []
-    for about in book.sheets_metadata:
-        if about.typ is not calamine.SheetTypeEnum.WorkSheet:
-            continue
+    notes: list[str] = []
+    """Sheets of one column before the first with several, which are looked at again at the end."""
+    for name in chain(_worksheets(book), notes):
         try:
-            sheet = book.get_sheet_by_name(about.name)
+            sheet = book.get_sheet_by_name(name)
             names, above, rows = header(enumerate(sheet.iter_rows(), start=1), groups_of(sheet))
         except calamine.CalamineError:
-            raise Unreadable(f"is damaged: the sheet {about.name} cannot be read") from None
+            raise Unreadable(f"is damaged: the sheet {name} cannot be read") from None
+        if not columns and len(names) == 1 and name not in notes:
+            notes.append(name)
+            continue
         if not names:
             continue
         if columns and names != columns:
-            left_out.append(about.name)
+            left_out.append(name)
             continue
         columns = names
         left = sheet.start[1] if sheet.start else 0
-        areas.append(Area(about.name, above, range(left, left + len(names))))
-        yield from _batches(about.name, columns, rows, SharedCells(sheet, above, names))
+        areas.append(Area(name, above, range(left, left + len(names))))
+        yield from _batches(name, columns, rows, SharedCells(sheet, above, names))
     if not columns:
         raise Unreadable("is a workbook without any filled cell")
     problems = list(faults(path, areas))
@@ -65,6 +70,13 @@ def read_sheets(path: Path) -> Iterator[dict[str, Any]]:
     ]
     if problems:
         yield {"sheet": "", "columns": columns, "rows": [], "problems": problems}
+
+
+def _worksheets(book: calamine.CalamineWorkbook) -> Iterator[str]:
+    """The names of the sheets that hold cells."""
+    for about in book.sheets_metadata:
+        if about.typ is calamine.SheetTypeEnum.WorkSheet:
+            yield about.name
 
 
 def _batches(
