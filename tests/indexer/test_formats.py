@@ -86,6 +86,25 @@ def test_an_integer_of_any_length_costs_its_own_object(tmp_path: Path, form: Inp
     assert (rejected.line, "beyond 64 bits" in rejected.reason) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("behind", "element", "why"),
+    [
+        (b"", 2, "it ends there"),
+        (b" \n", 2, "it ends there"),
+        (b"{}", 2, "a comma is missing"),
+        (b",", 2, "it ends there"),
+        (b', {"id"', 2, "Expecting ':' delimiter"),
+        (b', {"id": "c"} x', 3, "a comma is missing"),
+    ],
+)
+def test_a_damaged_array_names_its_last_whole_element(
+    behind: bytes, element: int, why: str
+) -> None:
+    content = b'[{"id": "a"}, {"id": "b"}' + behind
+    with pytest.raises(BadInput, match=f"behind element {element}: {why}"):
+        read(InputFormat.JSON, content)
+
+
 def test_a_deep_line_is_rejected_in_words() -> None:
     [record] = read(InputFormat.JSONL, b'{"a": ' + b"[" * 5_000)
     assert record.problem == "is not JSON: it is nested too deeply"

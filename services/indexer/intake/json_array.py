@@ -30,18 +30,19 @@ def array(stream: IO[bytes]) -> Iterator[Record]:
         raise BadInput("The input is no JSON array; send JSON lines with format=jsonl.")
     text.place += 1
     while text.sign() != "]":
-        if text.element:
-            if text.sign() != ",":
+        if text.elements:
+            if text.sign() not in (",", ""):
                 raise text.damaged("a comma is missing")
             text.place += 1
-            text.sign()
-        text.element += 1
+        if not text.sign():
+            raise text.damaged("it ends there")
         value, shown = _element(text)
+        text.elements += 1
         problem = "" if isinstance(value, dict) else "is not a JSON object"
-        yield Record(text.element, None if problem else value, problem, shown)
+        yield Record(text.elements, None if problem else value, problem, shown)
     text.place += 1
     if text.sign():
-        raise BadInput(f"Behind the JSON array, which has {text.element:,} elements, comes more.")
+        raise BadInput(f"Behind the JSON array, which has {text.elements:,} elements, comes more.")
 
 
 class _Text:
@@ -54,8 +55,8 @@ class _Text:
         self.content = ""
         self.place = 0
         """Position of the next character in the content."""
-        self.element = 0
-        """Number of the element that is being read."""
+        self.elements = 0
+        """Number of elements that were read whole."""
 
     @property
     def left(self) -> int:
@@ -88,7 +89,7 @@ class _Text:
     def damaged(self, why: str) -> BadInput:
         """The error that the array cannot be read any further."""
         return BadInput(
-            f"The JSON array is damaged or cut off behind element {max(0, self.element - 1):,}:"
+            f"The JSON array is damaged or cut off behind element {self.elements:,}:"
             f" {why}. Write it again."
         )
 
