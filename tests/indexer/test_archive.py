@@ -132,6 +132,8 @@ def test_a_zip_that_is_cut_off_is_told_at_submission(tmp_path: Path, method: str
         (changed(STORED, STORED.rindex(NAME), b"\xff\xfe"), "pack it again"),
         (changed(STORED, STORED.rindex(NAME) - 14, b"\x80"), "pack it again"),
         (changed(STORED, len(STORED) - 10, b"\xff\xff\xff\x7f"), "pack it again"),
+        # The name of the first file is taken for its comment.
+        (changed(STORED, STORED.rindex(NAME) - 18, struct.pack("<3H", 0, 0, len(NAME))), "again"),
         (EMPTY, "holds no files"),
         (EMPTY[:8], "pack it again"),
         (EMPTY[:4], "pack it again"),

@@ -61,7 +61,8 @@ def opened(stream: IO[bytes]) -> Iterator[ZipFile]:
         raise BadInput(_UNREADABLE) from error
     with archive:
         # An entry with a damaged length takes in the next ones, and the library does not notice.
-        if zipped.entries != len(archive.infolist()):
+        named = all(info.filename for info in archive.infolist())
+        if zipped.entries != len(archive.infolist()) or not named:
             raise BadInput(_UNREADABLE)
         yield archive
 
