@@ -227,6 +227,29 @@ def test_a_wrong_format_is_refused_by_its_first_bytes(
         check_beginning(head, declared, FieldMapping())
 
 
+@pytest.mark.parametrize(
+    "content", [b"sep=,\r\nid,\xc3\xfbx\x81\r\n1,a\r\n", b'id,"a\n\xff",title\n1,a,b\n']
+)
+def test_a_header_behind_the_first_line_that_is_not_utf8_is_told(content: bytes) -> None:
+    with pytest.raises(UnsupportedFormat, match="header is not UTF-8"):
+        check_beginning(content, InputFormat.CSV, FieldMapping())
+
+
+@pytest.mark.parametrize("form", [InputFormat.JSONL, InputFormat.JSON])
+@pytest.mark.parametrize("value", ['"x"', '{"x": 1}'])
+def test_a_name_with_half_a_character_costs_its_own_objects(
+    tmp_path: Path, form: InputFormat, value: str
+) -> None:
+    objects = [f'{{"id": {n}, "title": "甲", "n\\ud800": {value}}}' for n in range(2)]
+    text = f"[{','.join(objects)}]" if form is InputFormat.JSON else "\n".join(objects)
+    check_beginning(text.encode(), form, FieldMapping())
+    kept = text.replace(objects[1], '{"id": 3, "title": "乙"}')
+    case = Case(tmp_path, kept.encode(), format=form)
+    assert [item.document.id for item in case.documents(case.plan())] == ["3"]
+    [rejected] = case.rejected()
+    assert rejected.reason.startswith("fields")
+
+
 def test_bad_first_lines_do_not_condemn_a_jsonl_file() -> None:
     check_beginning(b'oops\n{"id": "a"}\n', InputFormat.JSONL, FieldMapping())
 

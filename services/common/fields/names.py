@@ -11,7 +11,8 @@ NAME = rf"[^\s{_INSIDE}*\-](?:[^{_INSIDE}]{{0,62}}[^\s{_INSIDE}])?"
 backslashes, no white space at its ends, and no `-` or `*` at its beginning, since these mean a
 falling order and every field."""
 FIELD_NAME = re.compile(NAME)
-_HALF = re.compile("[\ud800-\udfff]")
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character (a lone surrogate), which no text in UTF-8 holds."""
 RULE = (
     f"a name has at most {MAX_NAME_CHARS} characters, no quotation mark, backslash or control"
     " character, no space at its ends, and does not begin with - or *"
@@ -23,4 +24,4 @@ WHOLE_NAME = explained(f"^{NAME}$", RULE)
 
 def is_field_name(name: str) -> bool:
     """Whether a field may have this name."""
-    return FIELD_NAME.fullmatch(name) is not None and not _HALF.search(name)
+    return FIELD_NAME.fullmatch(name) is not None and not HALF.search(name)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from services.common.errors import UnsupportedFormat
+from services.common.fields.names import HALF
 from services.indexer.intake.formats import json_object
 from services.indexer.intake.header import check_columns, check_kinds
 from services.indexer.intake.json_array import array
@@ -68,7 +69,7 @@ def _check_keys(objects: list[dict[str, Any]], mapping: FieldMapping) -> FieldMa
     same way."""
     if len(objects) < 2:
         return mapping
-    keys = list(dict.fromkeys(key for item in objects for key in item if key != "fields"))
+    keys = list(dict.fromkeys(key for item in objects for key in item if _is_column(key)))
     own = list(mapping.own().values())
     without_id = not any(item.get(mapping.id) not in (None, "") for item in objects)
     if without_id or set(mapping.content()).isdisjoint(keys):
@@ -81,6 +82,12 @@ def _check_keys(objects: list[dict[str, Any]], mapping: FieldMapping) -> FieldMa
         kinds = {key: _nested([item[key] for item in objects]) for key in common}
         check_kinds({key: reason for key, reason in kinds.items() if reason}, mapping)
     return mapping
+
+
+def _is_column(key: str) -> bool:
+    """Whether a key may be that of all objects. One with half a character costs its own objects
+    only, and no message could show it."""
+    return key != "fields" and not HALF.search(key)
 
 
 def _nested(values: list[Any]) -> str:

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import IO, NamedTuple
 
 from services.common.errors import InvalidRequest, UnsupportedFormat
+from services.common.fields.names import HALF
 from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.about import About
 from services.indexer.intake.charsets import (
@@ -24,6 +25,10 @@ from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
 from services.indexer.intake.table import columns, float_kind, unfit
 
+_HEADER_NOT_UTF8 = (
+    "The header is not UTF-8; declare the `charset` of the input (gb18030, big5, utf-16) or convert"
+    " it to UTF-8."
+)
 _DELIMITED = tuple(each for each in InputFormat if each.delimiter)
 
 
@@ -167,10 +172,7 @@ def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> Fi
     lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
     first = next((line for line in lines if line.strip()), b"")
     if not _is_utf8(first):
-        raise UnsupportedFormat(
-            "The header is not UTF-8; declare the `charset` of the input (gb18030, big5, utf-16) or"
-            " convert it to UTF-8."
-        )
+        raise UnsupportedFormat(_HEADER_NOT_UTF8)
     if first.lstrip().startswith(b"{"):
         raise UnsupportedFormat(
             f"The input begins with a JSON object; declare format=jsonl instead of {declared}."
@@ -192,6 +194,8 @@ def _check_rows(text: bytes, declared: InputFormat, mapping: FieldMapping) -> Fi
         header = header_of(BytesIO(text), delimiter)
     except BadInput as error:
         raise InvalidRequest(str(error)) from error
+    if any(map(HALF.search, header)):  # It may begin behind the first line, or have several.
+        raise UnsupportedFormat(_HEADER_NOT_UTF8)
     if mapping.id not in header or set(mapping.content()).isdisjoint(header):
         check_header(header, delimiter)
     return check_columns(header, mapping)
