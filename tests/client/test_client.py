@@ -140,6 +140,26 @@ def test_several_files_and_folders_are_sent_as_a_zip(
         do("index", [tmp_path / "a.pdf", tmp_path / "none.pdf"], collection="notes")
 
 
+def test_a_linked_folder_is_sent_and_no_folder_twice(
+    gateway: ScriptedGateway, do: Do, tmp_path: Path
+) -> None:
+    """As on a disk of a larger machine; links that lead back would never end."""
+    papers, disk = tmp_path / "papers", tmp_path / "disk"
+    for name in ("papers/z/a.md", "disk/b.md", "disk/deep/c.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("# 题")
+    (papers / "linked").symlink_to(disk)
+    (papers / "again").symlink_to(papers / "z")
+    (papers / "twice").symlink_to(disk / "deep")
+    (disk / "back").symlink_to(papers)
+    (disk / "round").symlink_to(disk)
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    do("index", papers, collection="notes")
+    with ZipFile(BytesIO(gateway.asked[0].body)) as archive:
+        assert archive.namelist() == ["linked/b.md", "twice/c.md", "z/a.md"]
+
+
 def test_a_paper_is_sent_with_its_name(gateway: ScriptedGateway, do: Do, tmp_path: Path) -> None:
     file = tmp_path / "论文.pdf"
     file.write_bytes(b"%PDF")

@@ -42,12 +42,27 @@ def readable(name: str) -> str:
 
 def _files(path: Path) -> Iterator[Path]:
     """Yields the file itself, or all files below a folder, without hidden ones. Raises
-    XunwenError."""
+    XunwenError.
+
+    Links to folders elsewhere are followed; no folder is entered twice.
+    """
     if not is_folder(path):
         yield path
         return
-    for folder, folders, names in os.walk(path, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    root = Path(os.path.realpath(path))
+    entered = {root}
+
+    def enters(folder: Path) -> bool:
+        """Whether a folder is entered here, and not by another way."""
+        real = Path(os.path.realpath(folder))
+        if real in entered or (folder.is_symlink() and real.is_relative_to(root)):
+            return False
+        entered.add(real)
+        return True
+
+    for folder, folders, names in os.walk(path, onerror=_refuse, followlinks=True):
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if enters(Path(folder, name))]
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
