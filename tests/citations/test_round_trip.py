@@ -412,6 +412,22 @@ def test_a_command_without_its_arguments_stays_as_it_is_written(value: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        # As DBLP and Springer write them.
+        ("doi", r"10.1007/978-3-030-00000-0\_1", "10.1007/978-3-030-00000-0_1"),
+        ("url", r"https://a.b/c\_d?e=1\&f=\%20\#g", "https://a.b/c_d?e=1&f=%20#g"),
+        ("url", r"https://a.b/\~{}c", "https://a.b/~c"),
+        ("url", r"\url{https://a.b/c}", "https://a.b/c"),
+        ("url", "https://a.b/c_d?e=1&f=%20#g~", "https://a.b/c_d?e=1&f=%20#g~"),
+    ],
+)
+def test_an_address_of_bibtex_has_no_signs_of_latex(field: str, value: str, wanted: str) -> None:
+    text = f"@misc{{k, title={{题}}, {field}={{{value}}}}}"
+    assert documents(text, InputFormat.BIBTEX)[0].fields[field] == wanted
+
+
+@pytest.mark.parametrize(
     ("month", "date"),
     [("may", "2020-05"), ("5", "2020-05"), ("{05}", "2020-05"), ('"May"', "2020-05"),
      ("may # {~12}", "2020-05"), ("{5月}", "2020-5月"), ("{}", None)],

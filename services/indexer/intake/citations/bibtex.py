@@ -17,7 +17,7 @@ from bibtexparser.model import (
 
 from services.common.citations import bibtex
 from services.common.citations.reference import Kind
-from services.indexer.intake.citations.latex import plain
+from services.indexer.intake.citations.latex import address, plain
 from services.indexer.intake.citations.values import MONTHS, reference_values
 from services.indexer.intake.record import (
     EXCERPT_CHARS,
@@ -191,7 +191,7 @@ def _values(entry_type: str, key: str, fields: Mapping[str, str]) -> dict[str, A
     members: dict[str, list[str]] = {}
     for name, value in fields.items():
         if (ours := _NAMES.get(name)) and ours not in members:
-            members[ours] = [value if ours in bibtex.VERBATIM else plain(value)]
+            members[ours] = [(address if ours in bibtex.VERBATIM else plain)(value)]
     if "number" in fields:
         members["number" if kind in bibtex.NUMBERED else "issue"] = [plain(fields["number"])]
     if "pages" in fields:

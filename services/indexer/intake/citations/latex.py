@@ -15,7 +15,8 @@ from pylatexenc.macrospec import std_macro
 _MATHS = re.compile(r"((?<!\\)\$[^$]*\$)")
 _RAW = re.compile(r"(?<!\\)[&%]")
 """Signs that LaTeX takes for its own and that files hold as themselves all the same."""
-_ADDRESS = re.compile(r"\\url\s*\{[^{}]*\}")
+_ADDRESS = re.compile(r"\\url\s*\{(?P<address>[^{}]*)\}")
+_ESCAPE = re.compile(r"\\(?=[_%&#$~])|(?<=\\~)\{\}")
 _COMMANDS = {
     "textasciicircum": "^",
     "textbraceleft": "{",
@@ -53,6 +54,14 @@ def plain(value: str) -> str:
     except Exception:  # noqa: BLE001 - commands without their arguments raise whatever they like
         return value
     return text.replace("\u00a0", " ")
+
+
+def address(value: str) -> str:
+    """An address or DOI, which is no LaTeX, without the signs of it that programs write all the
+    same."""
+    if found := _ADDRESS.fullmatch(value.strip()):
+        value = found["address"]
+    return _ESCAPE.sub("", value)
 
 
 def _escaped(text: str) -> str:
