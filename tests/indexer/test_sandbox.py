@@ -1,13 +1,18 @@
 """Readers that hang, crash and eat memory cost their file and nothing else."""
 
+import io
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.indexer.intake.files.copies import on_disk
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
 
@@ -102,3 +107,36 @@ def test_a_program_that_does_not_start_is_no_fault_of_the_file(path: Path) -> No
         pytest.raises(RuntimeError, match="does not start"),
     ):
         list(sandbox.read("pid", path, None))
+
+
+def test_a_copy_that_a_killed_process_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has up to 256 MiB, and a worker that is killed for its memory tries again."""
+
+    def process(seconds: int) -> "subprocess.Popen[str]":
+        script = f"""
+import io, time
+from services.indexer.intake.files.copies import on_disk
+with on_disk(io.BytesIO(b"content")):
+    print("there", flush=True)
+    time.sleep({seconds})
+"""
+        command = [sys.executable, "-c", script]
+        env = {**os.environ, "TMPDIR": str(tmp_path)}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
+
+    with process(600) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "there\n"
+        killed.kill()
+    [left] = tmp_path.iterdir()
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with on_disk(io.BytesIO(b"held")) as (held, _):
+        assert [*tmp_path.iterdir()] == [held]
+        os.utime(held, (0, 0))
+        with process(0) as other:
+            assert other.wait() == 0
+        assert held.read_bytes() == b"held"
+    assert [*tmp_path.iterdir()] == []

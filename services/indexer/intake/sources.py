@@ -14,8 +14,8 @@ from services.indexer.intake.about import About
 from services.indexer.intake.charsets import as_utf8
 from services.indexer.intake.columns import ColumnKinds
 from services.indexer.intake.compression import decompressed
+from services.indexer.intake.files.copies import on_disk
 from services.indexer.intake.files.extracted import Unreadable
-from services.indexer.intake.files.whole import on_disk
 from services.indexer.intake.foreign import CITATIONS, check_magic, export_of
 from services.indexer.intake.formats import READERS
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping

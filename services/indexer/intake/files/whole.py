@@ -1,21 +1,15 @@
-"""Reads a file that is one document: copies it to a temporary file, reads that in the sandbox, and
-makes a record."""
+"""Makes the record of a file that is one document, which is read in the sandbox."""
 
-import hashlib
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, Any
 
 from services.common.documents import BYTES
 from services.indexer.intake.about import About
+from services.indexer.intake.files.copies import on_disk
 from services.indexer.intake.files.extracted import Extracted, Unreadable, within
 from services.indexer.intake.record import Record
 
-MAX_FILE_BYTES = 256 << 20
-"""Largest file that is read, in bytes."""
-_BLOCK_BYTES = 1 << 20
 DIGEST = "sha256"
 """Name of the value of a record that holds the digest of the file, for a mapping that takes it as
 id."""
@@ -31,24 +25,6 @@ def whole(stream: IO[bytes], about: About) -> Iterator[Record]:
             yield Record(0, values, excerpt=shown, file=path)
     except Unreadable as problem:
         yield Record(0, None, str(problem), shown)
-
-
-@contextmanager
-def on_disk(stream: IO[bytes]) -> Iterator[tuple[Path, str]]:
-    """A temporary copy of a stream and its SHA-256. Raises Unreadable, and what the stream does."""
-    digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(prefix="xunwen-") as copy:
-        while block := stream.read(_BLOCK_BYTES):
-            size += len(block)
-            if size > MAX_FILE_BYTES:
-                most = f"{MAX_FILE_BYTES >> 20} MiB"
-                raise Unreadable(f"is larger than {most}, the most that is read of one file")
-            digest.update(block)
-            copy.write(block)
-        if not size:
-            raise Unreadable("is empty")
-        copy.flush()
-        yield Path(copy.name), digest.hexdigest()
 
 
 def _values(found: Extracted, about: About, digest: str) -> dict[str, Any]:

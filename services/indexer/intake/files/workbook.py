@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from services.indexer.intake.about import About
+from services.indexer.intake.files.copies import on_disk
 from services.indexer.intake.files.extracted import Unreadable
 from services.indexer.intake.files.sandbox import SHEET_SECONDS, Sandbox
-from services.indexer.intake.files.whole import on_disk
 from services.indexer.intake.record import EXCERPT_CHARS, BadInput, Record, named_twice
 
 _SHARED_ID = "has its id in a cell that is merged with the one above; give it an id of its own"
