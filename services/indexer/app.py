@@ -49,8 +49,8 @@ from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.finish import JobFinisher
 from services.indexer.jobs.housekeeping import Housekeeping
 from services.indexer.jobs.input_store import InputStore
+from services.indexer.jobs.named_sources import NamedSources
 from services.indexer.jobs.originals import OriginalsSweep
-from services.indexer.jobs.sources import Sources
 from services.indexer.jobs.supervisor import JobSupervisor
 from services.indexer.jobs.workers import PartLeases, Workers
 from services.indexer.metrics import JobMetrics
@@ -173,7 +173,7 @@ async def _open(
             "worker": workers.check,
         },
         "book": book,
-        "sources": Sources(settings.source_roots, objects),
+        "named_sources": NamedSources(settings.source_roots, objects),
         "acceptance": JobAcceptance(
             book, known, writer, InputStore(book.files, settings.max_input_bytes), imports
         ),

@@ -6,7 +6,7 @@ import pytest
 
 from services.common.errors import Forbidden, InvalidRequest, NotFound
 from services.common.objects import ObjectStoreSettings
-from services.indexer.jobs.sources import Sources
+from services.indexer.jobs.named_sources import NamedSources
 from services.indexer.store import NoSuchObject, ObjectStore
 
 
@@ -53,14 +53,14 @@ async def test_the_same_on_an_object_store() -> None:
     assert not store.exists("jobs/1/input")
 
 
-async def read(sources: Sources, address: str) -> bytes:
+async def read(sources: NamedSources, address: str) -> bytes:
     return b"".join([block async for block in sources.read(address)])
 
 
 async def test_a_source_under_an_allowed_root_is_read(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a b.jsonl").write_bytes(b"{}")
-    sources = Sources([str(tmp_path / "in")], ObjectStoreSettings())
+    sources = NamedSources([str(tmp_path / "in")], ObjectStoreSettings())
     assert await read(sources, str(tmp_path / "in" / "a b.jsonl")) == b"{}"
     assert await read(sources, f"file://{tmp_path}/in/a%20b.jsonl") == b"{}"
 
@@ -69,7 +69,7 @@ async def test_no_way_leads_out_of_the_roots(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
-    sources = Sources([str(tmp_path / "in"), "s3://bucket/prefix"], ObjectStoreSettings())
+    sources = NamedSources([str(tmp_path / "in"), "s3://bucket/prefix"], ObjectStoreSettings())
     for address in (
         str(tmp_path / "secret"),
         str(tmp_path / "in" / ".." / "secret"),
@@ -89,12 +89,12 @@ async def test_no_way_leads_out_of_the_roots(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await read(sources, str(tmp_path / "in" / "missing"))
     with pytest.raises(Forbidden):
-        await read(Sources([], ObjectStoreSettings()), str(tmp_path / "secret"))
+        await read(NamedSources([], ObjectStoreSettings()), str(tmp_path / "secret"))
 
 
 async def test_an_address_that_can_be_none_is_refused_and_no_failure(tmp_path: Path) -> None:
     (tmp_path / "ring").symlink_to(tmp_path / "ring")
-    sources = Sources([str(tmp_path), "s3://bucket"], ObjectStoreSettings())
+    sources = NamedSources([str(tmp_path), "s3://bucket"], ObjectStoreSettings())
     odd = [
         *("\x00", "a\x00b", f"{tmp_path}/\x00", f"file://{tmp_path}/%00", "http://[", "file://[x"),
         *(f"{tmp_path}/{'a' * 300}", "/" * 2_000, "文" * 2_000, f"{tmp_path}/ring", str(tmp_path)),

@@ -10,7 +10,7 @@ from services.indexer.index.statistics import StatisticsBook
 from services.indexer.index.writer import IndexWriter
 from services.indexer.jobs.acceptance import JobAcceptance
 from services.indexer.jobs.book import JobBook
-from services.indexer.jobs.sources import Sources
+from services.indexer.jobs.named_sources import NamedSources
 from services.indexer.jobs.workers import PartLeases
 from services.indexer.originals import Originals
 from services.indexer.query_rules import QueryRulesStore
@@ -25,6 +25,6 @@ PartLeasesDep = Annotated[PartLeases, opened("leases")]
 QueryRulesDep = Annotated[QueryRulesStore, opened("query_rules")]
 RebuildsDep = Annotated[Rebuilds, opened("rebuilds")]
 SinglesDep = Annotated[SingleDocuments, opened("singles")]
-SourcesDep = Annotated[Sources, opened("sources")]
+NamedSourcesDep = Annotated[NamedSources, opened("named_sources")]
 StatisticsDep = Annotated[StatisticsBook, opened("statistics")]
 WriterDep = Annotated[IndexWriter, opened("writer")]

@@ -15,7 +15,7 @@ from services.common.server.drain import is_stopping
 from services.common.validation import first_reason
 from services.common.wire.input_formats import Compression, InputFormat
 from services.common.wire.jobs import Job, JobAccepted, JobOptions, JobPage, JobPageOptions
-from services.indexer.api.dependencies import AcceptanceDep, BookDep, SourcesDep
+from services.indexer.api.dependencies import AcceptanceDep, BookDep, NamedSourcesDep
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.jobs.book import JobBook
 from services.indexer.jobs.ledger import JobLedger
@@ -36,7 +36,7 @@ Encoding = Annotated[str | None, Header(alias="content-encoding")]
 @router.post("/index-jobs", status_code=202)
 async def submit(
     request: Request,
-    sources: SourcesDep,
+    named: NamedSourcesDep,
     acceptance: AcceptanceDep,
     options: Annotated[JobOptions, Query()],
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -67,8 +67,8 @@ async def submit(
         raise InvalidRequest("`vectors` belongs to a `source`; a body holds one file only.")
     ledger = await acceptance.submit(
         submission,
-        request.stream() if options.source is None else sources.read(options.source),
-        None if options.vectors is None else sources.read(options.vectors),
+        request.stream() if options.source is None else named.read(options.source),
+        None if options.vectors is None else named.read(options.vectors),
     )
     return JobAccepted(job_id=ledger.manifest.id, state=ledger.state)
 

@@ -18,7 +18,7 @@ _REMOTE = "s3"
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
-class Sources:
+class NamedSources:
     """Files of this machine and objects of S3-compatible stores.
 
     HTTP addresses are not read, since a server could redirect to an internal one.
