@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,7 +16,7 @@ from services.common.errors import UnsupportedFormat
 from services.common.wire.input_formats import Charset, InputFormat, format_of_name
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.sandbox import Sandbox
-from services.indexer.intake.files.structure import is_title
+from services.indexer.intake.files.structure import complete, is_title
 from services.indexer.intake.frequent import FREQUENT
 from services.indexer.intake.mapping import FieldMapping
 from services.indexer.intake.record import BadInput
@@ -98,6 +99,27 @@ def test_running_heads_and_page_numbers_are_no_text(sandbox: Sandbox) -> None:
 def test_a_pdf_without_a_document_is_told(sandbox: Sandbox, content: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         extracted(sandbox, InputFormat.PDF, content)
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["摘要：{}", "摘　要 {}", "【摘要】{}", "［ 摘要 ］：{}", "[摘 要]\n\n{}", "中文摘要\n{}",
+     "## 摘要\n\n{}", "Abstract: {}", "[Abstract] {}"],
+)  # fmt: skip
+@pytest.mark.parametrize("behind", ["\n关键词：水", "\n【关键词】水", "\n\n1\n引言\n关键字 水"])
+def test_an_abstract_is_found_by_its_name(named: str, behind: str) -> None:
+    text = ABSTRACT if "摘" in named else "The permafrost below roads thaws, and models say when."
+    found = complete(Extracted(body=named.format(text) + behind))
+    assert (found.abstract, found.fields) == (text, {"keywords": ["水"]})
+
+
+@pytest.mark.parametrize("blank", ["\n", " \n", " ", "\t", "\f", "# ", "1 "])
+def test_a_text_of_blank_lines_is_read_in_time(blank: str) -> None:
+    """Pages that are saved as text, and forms, hold thousands of them."""
+    begin = time.process_time()
+    for name in ("", "摘要", "关键词", "abstract"):
+        complete(Extracted(body=f"题\n{name}{blank * (20_000 // len(blank))}x"))
+    assert time.process_time() - begin < 3
 
 
 def test_a_damaged_first_page_costs_no_other(sandbox: Sandbox) -> None:

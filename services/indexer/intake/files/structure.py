@@ -11,22 +11,26 @@ _BEGINNING = 20_000
 """Number of characters at the beginning of a text in which a paper has its abstract."""
 _SHORTEST, _LONGEST = 30, 6_000
 """Least and most characters of an abstract."""
+# Texts hold thousands of blank lines. So no pattern gives back what it took of white space (*+),
+# and what stands before a name stands in its line.
+_MARKS = r"^(?:#|[^\S\n])*+"
+_OPENING = r"(?:[［\[【][^\S\n]*+)?"
 _ABSTRACT = re.compile(
-    r"^[#\s]*(?:[［\[【]?\s*(?:中文)?摘\s*要\s*[］\]】]?(?:\s*[:：]\s*|\s+|$)|"
-    r"[［\[]?abstract[］\]]?\s*(?:[:：.．—–\-]{1,2}\s*|$|(?=(?:This|The|In|We|An?|To|Background|"
-    r"Objectives?|Purpose|Aims?)\b)))",
+    rf"{_MARKS}(?:{_OPENING}(?:中文)?摘\s*+要(?:\s*+[］\]】](?:\s*+[:：])?+\s*+|\s*+[:：]\s*+|\s++|$)|"
+    r"[［\[]?abstract[］\]]?(?:\s*+[:：.．—–\-]{1,2}\s*+|[^\S\n]*+$\s*+|\s*+(?=(?:This|The|In|We|"
+    r"An?|To|Background|Objectives?|Purpose|Aims?)\b)))",
     re.IGNORECASE | re.MULTILINE,
 )
 _BEHIND = re.compile(
-    r"^[#\s]*(?:[［\[【]?\s*(?:关\s*键\s*[词字]|中图分类号|文献标[识志]码|key\s*-?words?|"
-    r"index terms|目\s*录|contents\b)|"
-    r"(?:\d|[一I])?[\s.．、]*(?:引\s*言|前\s*言|绪\s*论|introduction)\b|"
-    r"[［\[【]?(?:abstract|摘\s*要)|#)",
+    rf"^[^\S\n]*+(?:#|{_OPENING}(?:关\s*+键\s*+[词字]|中图分类号|文献标[识志]码|key\s*+-?words?|"
+    r"index terms|目\s*+录|contents\b)|"
+    r"(?:[\d一I][\s.．、]*+|(?:[.．、]|[^\S\n])*+)(?:引\s*+言|前\s*+言|绪\s*+论|introduction)\b|"
+    r"[［\[【]?(?:abstract|摘\s*+要))",
     re.IGNORECASE | re.MULTILINE,
 )
 _KEYWORDS = re.compile(
-    r"^[#\s]*[［\[【]?\s*(?:关\s*键\s*[词字]|key\s*-?words?|index terms)\s*[］\]】]?"
-    r"\s*[:：—–\-]?\s*(?P<words>[^\n]{2,400})",
+    rf"{_MARKS}{_OPENING}(?:关\s*+键\s*+[词字]|key\s*+-?words?+|index terms)"
+    r"(?:\s*+[］\]】])?+(?:\s*+[:：—–\-])?+\s*+(?P<words>[^\n]{1,400})",
     re.IGNORECASE | re.MULTILINE,
 )
 _MOST_KEYWORDS, _LONGEST_KEYWORD = 20, 60
@@ -81,7 +85,7 @@ def _abstracts(text: str) -> list[str]:
         rest = text[match.end() : match.end() + 2 * _LONGEST]
         end = _BEHIND.search(rest)
         abstract = rest[: end.start()] if end else rest.split("\n\n")[0]
-        abstract = re.sub(r"\s*\n\s*", "\n", abstract).strip()
+        abstract = re.sub(r"(?<!\s)\s*\n\s*", "\n", abstract).strip()
         if _SHORTEST <= len(abstract) <= _LONGEST and abstract not in found:
             found.append(abstract)
         if len(found) == 2:
