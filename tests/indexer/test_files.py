@@ -233,6 +233,15 @@ def test_a_word_file_without_a_document_is_told(
         extracted(sandbox, InputFormat.DOCX, content)
 
 
+def test_a_web_page_that_closes_nothing_loses_no_text_without_a_word(sandbox: Sandbox) -> None:
+    """The parser ends without an error at elements that are too deep within each other."""
+    paragraphs = [f"<font>第{number}段" for number in range(3_000)]
+    with pytest.raises(Unreadable, match="has elements within each other"):
+        extracted(sandbox, InputFormat.HTML, "".join(paragraphs).encode())
+    found = extracted(sandbox, InputFormat.HTML, "".join(paragraphs[:1_000]).encode())
+    assert found.body.count("段") == 1_000
+
+
 def test_a_web_page_is_its_main_text_and_what_it_says_of_itself(sandbox: Sandbox) -> None:
     page = """<!doctype html><html><head><meta charset="gbk"><title>某期刊 - 首页</title>
     <meta name="citation_title" content="冻土的变形"><meta name="citation_author" content="张三">

@@ -39,6 +39,11 @@ def read_html(path: Path, charset: Charset | None) -> Extracted:
         page = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.LxmlError, ValueError):
         raise Unreadable("holds no text") from None
+    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+        raise Unreadable(
+            "has elements within each other more than 2,000 deep, as where none is closed, and what"
+            " is deeper cannot be read; save it as text"
+        )
     about = _Meta(page)
     titles = [*about.all("citation_title", "dc.title", "og:title"), *page.xpath("//title//text()")]
     etree.strip_elements(page, *_LEFT_OUT, with_tail=False)
