@@ -81,7 +81,8 @@ class Cells:
             if not text.startswith(_QUOTE, end + 1):
                 self._open = False
                 position = end + 1
-                behind = text[position:].partition(self._delimiter)[0]
+                next_cell = text.find(self._delimiter, position)
+                behind = text[position : next_cell if next_cell >= 0 else None]
                 self.clean = self.clean and not behind.strip()
                 return self._plain(text, position)
             self._cell.append(_QUOTE)
