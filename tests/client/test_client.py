@@ -1,15 +1,17 @@
 """What the clients send, when they send it again, and how they read the answer."""
 
+import asyncio
 import errno
 import gzip
 import json
 import os
 import resource
 import tempfile
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl, quote, unquote
 from zipfile import ZipFile
 
@@ -21,6 +23,7 @@ from tests.client.scripted import ANSWER, ScriptedGateway, job, problem
 from tests.ids import NASTY, REFUSED
 from xunwen import ApiError, AsyncClient, Client, ConnectionFailed, Document, XunwenError
 from xunwen.client import NOT_GIVEN, JobState, exchange
+from xunwen.client.bundles import bundle
 from xunwen.client.retries import Retries
 from xunwen.client.uploads import Upload
 
@@ -138,6 +141,26 @@ def test_several_files_and_folders_are_sent_as_a_zip(
         assert sent.get("photo.png", "") == "", "a file of no known format is named and not sent"
     with pytest.raises(XunwenError, match="cannot be read: No such file"):
         do("index", [tmp_path / "a.pdf", tmp_path / "none.pdf"], collection="notes")
+
+
+async def test_a_folder_is_packed_beside_the_other_tasks_of_a_loop(
+    gateway: ScriptedGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.md").write_text("# 题")
+    others_run = threading.Event()
+
+    def packs(sink: IO[bytes], paths: Sequence[Path]) -> None:
+        assert others_run.wait(10), "the loop stands still while a folder is packed"
+        bundle(sink, paths)
+
+    monkeypatch.setattr("xunwen.client.uploads.bundle", packs)
+    gateway.answer(202, {"job_id": "j1", "state": "queued"})
+    gateway.answer(200, job("queued"))
+    async with AsyncClient(gateway.url) as client:
+        asyncio.get_running_loop().call_later(0.05, others_run.set)
+        await client.index(tmp_path, collection="notes")
+    with ZipFile(BytesIO(gateway.asked[0].body)) as archive:
+        assert archive.namelist() == ["a.md"]
 
 
 def test_a_linked_folder_is_sent_and_no_folder_twice(

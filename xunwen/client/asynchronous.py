@@ -410,6 +410,7 @@ class AsyncClient:
         }
         with open_upload(input, format, source) as upload:
             params = job_options(upload, mapping, options).params()
+            await upload.apack()
             headers = upload.headers(idempotency_key)
             call = calls.Call("POST", "/v1/index-jobs", JobAccepted, params, headers=headers)
             accepted = await self._send(call, upload)

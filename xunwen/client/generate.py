@@ -21,7 +21,7 @@ _REPLACED = (
     (r"\basyncio\.sleep\b", "time.sleep"),
     (r"\bAsync(Client|Iterator)\b", r"\1"),
     (r"__a(enter|exit)__", r"__\1__"),
-    (r"\ba(close|read|iter_bytes|blocks)\b", r"\1"),
+    (r"\ba(close|read|iter_bytes|blocks|pack)\b", r"\1"),
 )
 """Patterns and replacements, applied in this order to the whole file."""
 

@@ -397,6 +397,7 @@ class Client:
         }
         with open_upload(input, format, source) as upload:
             params = job_options(upload, mapping, options).params()
+            upload.pack()
             headers = upload.headers(idempotency_key)
             call = calls.Call("POST", "/v1/index-jobs", JobAccepted, params, headers=headers)
             accepted = self._send(call, upload)

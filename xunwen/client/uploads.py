@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -28,9 +28,9 @@ Input = str | Path | Iterable[str | Path] | Iterable[GivenDocument]
 """What a job may be given: the path of a file or a folder, several of them, or documents."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upload:
-    """An opened input, ready to be sent; it can be rewound and sent again."""
+    """An opened input, which is sent once it is packed; it can be rewound and sent again."""
 
     stream: BinaryIO
     size: int
@@ -38,6 +38,20 @@ class Upload:
     compression: Compression | None = None
     name: str | None = None
     """Name of the file."""
+    paths: Sequence[Path] = ()
+    """Files and folders of which the stream is to become a zip; empty for any other input."""
+
+    def pack(self) -> None:
+        """Packs several files into the stream, if the input is such. Raises XunwenError."""
+        if self.paths:
+            bundle(self.stream, self.paths)
+            with spooling():
+                self.stream.flush()
+            self.size = self.stream.tell()
+
+    async def apack(self) -> None:
+        """`pack` in a thread, since a large folder takes minutes."""
+        await asyncio.to_thread(self.pack)
 
     def headers(self, idempotency_key: str | None) -> dict[str, str]:
         """Headers of the submission; without a key a new one makes repetitions harmless."""
@@ -104,7 +118,7 @@ def format_of(path: Path) -> tuple[InputFormat, Compression | None]:
 def open_upload(
     given: Input | None, format: InputFormat | str | None, source: str | None
 ) -> Iterator[Upload]:
-    """Opens a file, or writes documents, or a zip of several files, to a temporary one.
+    """Opens a file, or a temporary one: documents are written to it here, several files by `pack`.
 
     With `source` the server reads the input, and nothing is sent. Raises XunwenError when the file
     cannot be read, does not tell its format, or when not exactly one input is given.
@@ -127,18 +141,17 @@ def open_upload(
             if isinstance(first, (str, Path)):
                 if named not in (None, InputFormat.ZIP):
                     raise XunwenError(f"Several files are sent as a zip, and not as {named}.")
-                bundle(gathered, [path_of(first), *(path_of(str(item)) for item in items)])
-                kind = InputFormat.ZIP
-            else:
-                documents = chain([] if first is None else [first], items)
-                for number, item in enumerate(documents, start=1):
-                    line = _line(number, item)
-                    with spooling():
-                        gathered.write(line)
-                kind = InputFormat.JSONL
+                paths = [path_of(first), *(path_of(str(item)) for item in items)]
+                yield Upload(gathered, 0, InputFormat.ZIP, paths=paths)
+                return
+            documents = chain([] if first is None else [first], items)
+            for number, item in enumerate(documents, start=1):
+                line = _line(number, item)
+                with spooling():
+                    gathered.write(line)
             with spooling():
                 gathered.flush()
-            yield Upload(gathered, gathered.tell(), kind)
+            yield Upload(gathered, gathered.tell(), InputFormat.JSONL)
 
 
 def _each(given: Iterable[Any]) -> Iterator[Any]:
