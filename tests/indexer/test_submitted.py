@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from pydantic import ValidationError
 
 from services.common.errors import InvalidRequest, SearchError, UnsupportedFormat
 from services.common.wire.input_formats import Charset, InputFormat
@@ -63,6 +64,12 @@ def test_a_column_that_counts_the_rows_of_one_file_is_no_id_unasked() -> None:
     error = refusal("序号,题名\n1,冻土\n".encode(), CSV)
     assert proposed(error) == FieldMapping(id="序号", title="题名")
     check_beginning("序号,题名\n1,冻土\n".encode(), CSV, proposed(error))
+
+
+@pytest.mark.parametrize("fields", [5, 1.5, True, "year", [1], {"year": 1}])
+def test_a_mapping_whose_fields_name_none_is_refused(fields: object) -> None:
+    with pytest.raises(ValidationError):
+        FieldMapping.model_validate({"fields": fields})
 
 
 def test_what_the_mapping_names_is_not_guessed() -> None:

@@ -1,6 +1,6 @@
 """Makes documents of the columns of records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -52,8 +52,9 @@ class FieldMapping(BaseModel):
         """The given mapping, without bodies if it names the column `body` as something else."""
         if not isinstance(given, Mapping) or "body" in given:
             return given
-        fields = given.get("fields") or ()
-        columns = [*given.values(), *(fields.values() if isinstance(fields, Mapping) else fields)]
+        fields = given.get("fields")
+        taken = fields.values() if isinstance(fields, Mapping) else fields
+        columns = [*given.values(), *(taken if isinstance(taken, Iterable) else ())]
         return {**given, "body": ""} if "body" in columns else given
 
     @model_serializer(mode="wrap")
