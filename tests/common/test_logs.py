@@ -1,5 +1,6 @@
 """Log lines: which are written at which level."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.common.telemetry.logs import configure_logs
+from services.indexer.intake.citations.bibtex import entries
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +41,15 @@ def test_libraries_write_no_lines_for_developers(
         logging.getLogger("botocore.auth").log(number, "library %s", name)
     lines = capsys.readouterr().err.splitlines()
     assert [json.loads(line)["message"] for line in lines] == written
+
+
+@pytest.mark.parametrize("title", ["甲", r"\frac", r"\begin{x}"])
+def test_a_damaged_entry_of_bibtex_is_no_line_of_the_log(
+    title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is among the errors of its job, of which there may be a million."""
+    configure_logs("worker", "INFO")
+    text = f"@misc{{a, title={{{title}}}}}\n@misc{{b, title={{乙\n"
+    found = list(entries(io.BytesIO(text.encode())))
+    assert [record.problem == "" for record in found] == [True, False]
+    assert capsys.readouterr().err == ""

@@ -16,6 +16,19 @@ class _RequestId(logging.Filter):
         return True
 
 
+_LEAST = {
+    # They log every call.
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    # They log every damaged entry, which is among the errors of its job.
+    "bibtexparser": logging.ERROR,
+    "pylatexenc": logging.ERROR,
+    # It logs a stack trace for each error, which we translate anyway.
+    "pymilvus": logging.CRITICAL,
+}
+"""The lowest level that is written of some libraries."""
+
+
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Sends all loggers of the process, also those of libraries, through one JSON handler.
 
@@ -43,6 +56,5 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         vendor.handlers.clear()
         # The middleware writes the line for each request.
         vendor.propagate = name != "uvicorn.access"
-    # httpx logs every call; pymilvus logs a stack trace for each error, which we translate anyway.
-    for name in ("httpx", "httpcore", "pymilvus"):
-        logging.getLogger(name).setLevel(logging.CRITICAL if name == "pymilvus" else "WARNING")
+    for name, least in _LEAST.items():
+        logging.getLogger(name).setLevel(least)
