@@ -1,6 +1,7 @@
 """Every stage: the loss goes down, a run that was cut short ends as one that was not."""
 
 import csv
+import errno
 import json
 import os
 import warnings
@@ -222,6 +223,26 @@ def test_a_log_of_figures_with_a_damaged_end_does_not_stop_a_run(end: str, tmp_p
     resumed.add(3, loss=0.125)
     resumed.draw()
     assert _column(tmp_path, "loss") == [0.5, 0.125]
+
+
+def test_a_full_disk_at_the_resuming_of_a_run_costs_no_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = MetricsLog(tmp_path, 0)
+    first.add(1, loss=1.0)
+    before = (tmp_path / "metrics.csv").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(csv.DictWriter, "writerows", full)
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            MetricsLog(tmp_path, 1)
+    assert (tmp_path / "metrics.csv").read_bytes() == before
+    MetricsLog(tmp_path, 1)
+    assert (tmp_path / "metrics.csv").read_bytes() == before
 
 
 def test_a_checkpoint_is_on_the_disk_before_the_one_before_it_goes(

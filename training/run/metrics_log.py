@@ -1,9 +1,12 @@
 """Writes `metrics.csv` and `loss.png` of a run."""
 
 import csv
+import io
 from pathlib import Path
 
 import matplotlib as mpl
+
+from training import durable
 
 COLUMNS = ("step", "loss", "validation_loss", "learning_rate", "tokens_per_second")
 
@@ -13,11 +16,12 @@ class MetricsLog:
 
     def __init__(self, directory: Path, step: int) -> None:
         self._csv, self._png = directory / "metrics.csv", directory / "loss.png"
-        kept = [row for row in self._rows() if int(row["step"]) <= step]
-        with self._csv.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
+        kept = io.StringIO(newline="")
+        writer = csv.DictWriter(kept, COLUMNS)
+        writer.writeheader()
+        writer.writerows(row for row in self._rows() if int(row["step"]) <= step)
+        content = kept.getvalue().encode()
+        durable.replace(self._csv, lambda stream: stream.write(content))
 
     def add(
         self,
