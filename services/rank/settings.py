@@ -30,9 +30,10 @@ class RankSettings(ServiceSettings):
     """Tokens that may wait for the ranker; beyond them calls are refused with 503."""
     timeout_seconds: float = Field(default=10.0, gt=0)
     """Budget of a call whose caller names no deadline."""
-    keep: int = Field(default=4, ge=1, le=1000)
-    """Number of candidates that the fine phase reads at most. Four more change a judged task by
-    at most 0.09 points of MRR@10 (docs/measurements/2026-11-30-corpus.md)."""
+    keep: int = Field(default=2, ge=1, le=1000)
+    """Number of candidates that the fine phase reads at most. Two more change no task by more than
+    its standard error, and double the time of the slowest searches
+    (docs/measurements/2026-11-30-apart.md)."""
     blend: Path = BLEND
     """File with the fitted weights of fusion and ranking, as `xunwen eval blend` writes it;
     recall and rank must read the same."""
