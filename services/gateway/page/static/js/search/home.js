@@ -9,9 +9,9 @@ const STEPS = [["recall", "dense"], ["coarse", "coarse"], ["fine", "fine"], ["re
 
 /** Questions that the sample literature answers. */
 const EXAMPLES = [
+  "怎么把照片自动画成不同风格的人像",
+  "垃圾场封了以后怎样恢复绿化",
   "中西方语言与文化的差异",
-  "国有企业引入非国有资本对创新绩效的影响",
-  "卫星姿态的非线性控制方法",
   "怎样减少果蔬采后腐烂",
   "中药复方治疗糖尿病的机制",
   "deep learning 遥感图像分类",
