@@ -33,6 +33,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "natural-ranker": RankRecipe,
     "natural-ranker-more": RankRecipe,
     "natural-ranker-forms": RankRecipe,
+    "natural-ranker-apart": RankRecipe,
     "natural-ranker-general": RankRecipe,
     "natural-ranker-small": RankRecipe,
     "natural-encoder-small": DistilRecipe,
