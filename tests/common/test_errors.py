@@ -20,11 +20,12 @@ from services.common.milvus.failures import (
 )
 from services.common.server.problem import problem_response
 from services.gateway.search.cascade.cascade import IndexReplaced
+from services.gateway.stores.redis_client import WrongType
 from services.indexer.index.writer import OtherEncoders
 
 INTERNAL = (
     *(Missing, NotEntered, NotLoaded, NoWords, NoAnswerInTime),
-    *(IndexReplaced, OtherEncoders),
+    *(IndexReplaced, OtherEncoders, WrongType),
 )
 """Kinds of a failure that services alone tell apart; to clients they are their parents."""
 
