@@ -119,9 +119,10 @@ def test_a_ranker_reorders_the_head_only(encoder: Encoder, ranker: Ranker) -> No
 
 
 def test_the_row_of_the_rank_service_is_what_its_phases_answer(
-    encoder: Encoder, ranker: Ranker
+    encoder: Encoder, ranker: Ranker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With weights of these models. A ranker that weighs much decides what is read."""
+    monkeypatch.setenv("XUNWEN_RANK_KEEP", "4")
     (legs_of_query, *_) = found_by_legs(_TASK, ANALYZER, encoder, None)
     found = candidates(legs_of_query, Fusion(dense_weight=0.5))
     fitted = read_weights().model_copy(
