@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
-from services.common.text.expressions import EXPRESSION, expression_words
+from services.common.text.expressions import EXPRESSION, expression_words, joined_names
 from services.common.text.normalise import HAN, normalise
 
 ANALYZER_VERSION = 2
@@ -84,9 +84,11 @@ class WordAnalyzer:
         """The words that are looked up in the index for a query.
 
         A query of at most three Chinese characters that are no words together (儿) finds the
-        documents with these characters; any other query finds those with its words.
+        documents with these characters; any other query finds those with its words, and those
+        that write a name of it and its number together.
         """
-        words = self.words(query)
+        folded = self.fold(query)
+        words = [*self._words(folded), *joined_names(folded)]
         if len(words) <= _MOST_CHARACTERS and all(map(_HAN_CHARACTER.fullmatch, words)):
             return [*words, *(each + _CHARACTER_MARK for each in words)]
         return words

@@ -41,6 +41,7 @@ _CODE_DIGITS = 3
 _NAME_AND_NUMBER = re.compile(
     rf"(?<!{_LETTER})({_LETTER}{{2,}}) ?(\d+(?:\.\d+)+(?![\d.])|\d{{{_CODE_DIGITS},}}(?![\d.]))"
 )
+_APART = re.compile(rf"(?<![^\s{HAN}])({_LETTER}+) (\d+)(?!{_ANY}|\.\d|[-~/%‰°])")
 _REMEMBERED_CHARS = 64
 """Longest expression whose words are kept in memory. Sequences of genes and pictures as text are
 expressions of any length, and each is seen once."""
@@ -49,6 +50,12 @@ expressions of any length, and each is seen once."""
 def words_of_expressions(text: str) -> list[str]:
     """The words of all expressions of a text, in the order in which they are read."""
     return [word for match in EXPRESSION.finditer(text) for word in expression_words(match[0])]
+
+
+def joined_names(text: str) -> list[str]:
+    """The names of a text that stand a space before their number, without that space: il6 for IL 6,
+    which is also what IL-6 gives."""
+    return [name + number for name, number in _APART.findall(text)]
 
 
 def expression_words(expression: str) -> tuple[str, ...]:
