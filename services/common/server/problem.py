@@ -20,6 +20,7 @@ from services.common.errors import (
     UnsupportedFormat,
 )
 from services.common.request_context import request_id_var
+from services.common.server.members import possible_members
 from services.common.validation import reason_of
 
 _MAX_ECHO = 200
@@ -90,7 +91,7 @@ def problem_response(error: SearchError, headers: Mapping[str, str] | None = Non
     )
 
 
-def _validation_error(exc: RequestValidationError) -> SearchError:
+def _validation_error(request: Request, exc: RequestValidationError) -> SearchError:
     errors: list[dict[str, Any]] = []
     for item in exc.errors():
         where = ".".join(str(part) for part in item["loc"] if part != "body")
@@ -106,7 +107,7 @@ def _validation_error(exc: RequestValidationError) -> SearchError:
         errors.append(
             {
                 "field": where or "body",
-                "message": reason_of(item),
+                "message": reason_of(item, possible_members(request, item["loc"])),
                 "given": _printable(given),
             }
         )
@@ -132,8 +133,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(exc)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, exc: RequestValidationError) -> Response:
-        return problem_response(_validation_error(exc))
+    async def _invalid(request: Request, exc: RequestValidationError) -> Response:
+        return problem_response(_validation_error(request, exc))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, exc: HTTPException) -> Response:
