@@ -9,9 +9,15 @@ from typing import Any, cast
 
 import pytest
 
-from services.common.errors import QueueUnavailable, StorageDamaged, Unavailable
+from services.common.errors import (
+    QueueUnavailable,
+    StorageDamaged,
+    Unauthenticated,
+    Unavailable,
+)
 from services.common.versions import version_key
 from services.common.wire.query_rules import rules_key
+from services.gateway.access.doorkeeper import Doorkeeper
 from services.gateway.access.keys import Scope, new_key
 from services.gateway.access.keystore import KEY_PREFIX, KeyStore
 from services.gateway.access.rate_limit import RateLimiter
@@ -105,20 +111,25 @@ async def test_an_entry_and_a_rate_of_another_type_are_replaced(redis: GuardedRe
 async def test_a_key_whose_record_has_another_type_is_told_and_revoked(
     redis: GuardedRedis,
 ) -> None:
-    store = KeyStore(redis)
-    _, record = new_key("reader", SEARCH)
+    store, door = KeyStore(redis), Doorkeeper(StateReader(redis), RateLimiter(redis))
+    key, record = new_key("reader", SEARCH)
     _, other = new_key("other", SEARCH)
     for one in (record, other):
         await store.add(one, by="test")
     await redis.redis.delete(KEY_PREFIX + record.id)
     await redis.redis.hset(KEY_PREFIX + record.id, "name", "reader")
-    with pytest.raises(StorageDamaged, match=rf"{record.id}.*xunwen keys revoke {record.id}"):
+    remedy = rf"{record.id}.*xunwen keys revoke {record.id}"
+    with pytest.raises(StorageDamaged, match=remedy):
+        await door.admit(f"Bearer {key}", "POST", "/v1/search")
+    with pytest.raises(StorageDamaged, match=remedy):
         await store.rotate(record.id, by="test")
     assert [(one.id, one.name) for one in await store.all()] == [
         (record.id, "(damaged)"),
         (other.id, "other"),
     ]
     await store.revoke(record.id, by="test")
+    with pytest.raises(Unauthenticated):
+        await door.admit(f"Bearer {key}", "POST", "/v1/search")
     assert await store.all() == [other]
 
 

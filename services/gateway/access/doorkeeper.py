@@ -4,7 +4,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from services.common.errors import Forbidden, Unauthenticated, Unavailable
-from services.gateway.access.keys import ApiKey, Scope, key_id, key_of_operator, matches
+from services.gateway.access.keys import (
+    ApiKey,
+    Scope,
+    key_id,
+    key_of_operator,
+    matches,
+    unreadable,
+)
 from services.gateway.access.keystore import KEY_PREFIX
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.access.rights import scope_of
@@ -71,6 +78,8 @@ class Doorkeeper:
             raise
         if packed is None:
             self._remembered.pop(key, None)
+            if await self.reader.state.has_another_type(KEY_PREFIX + key):
+                raise unreadable(key)
             return None
         record = ApiKey.unpack(key, packed)
         self._remembered[key] = record

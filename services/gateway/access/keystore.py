@@ -59,9 +59,9 @@ class KeyStore:
         read: Any = self.state.redis.mget([KEY_PREFIX + each for each in ids])
         records = dict(zip(ids, await self._call(read), strict=True))
         for key in [key for key, record in records.items() if record is None]:
-            # MGET answers nothing for a value of another type too; a revoked key is not there.
-            there: Any = self.state.redis.exists(KEY_PREFIX + key)
-            records[key] = b"" if await self._call(there) else None
+            # A key that was revoked meanwhile has no record at all.
+            damaged = await self.state.has_another_type(KEY_PREFIX + key)
+            records[key] = b"" if damaged else None
         found = [_listed(key, record) for key, record in records.items() if record is not None]
         return sorted(found, key=lambda key: (key.created_at, key.id))
 

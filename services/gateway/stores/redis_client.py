@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -48,6 +48,12 @@ class GuardedRedis:
             raise
         self.breaker.succeeded()
         return result
+
+    async def has_another_type(self, key: str) -> bool:
+        """Whether a key holds something else than text, for which MGET gives nothing. Raises
+        Unavailable."""
+        asked: Any = self.redis.type(key)
+        return await self.call(asked) not in (b"string", b"none")
 
     async def check(self) -> None:
         """Pings Redis, also while the breaker refuses calls. Raises Unavailable, which says what is
