@@ -8,13 +8,14 @@ import pytest
 
 from services.common.errors import Conflict, NotFound, StorageDamaged, Unavailable
 from services.common.versions import new_version, version_key
-from services.common.wire.query_rules import rules_version_key
+from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.access.doorkeeper import Doorkeeper
 from services.gateway.access.keys import Scope, new_key
 from services.gateway.access.keystore import KEY_PREFIX, KeyStore
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.cache.versions import VersionReader
 from services.gateway.search.answers import CacheState
+from services.gateway.search.cascade.rules import RuleBooks
 from services.gateway.search.hot.warming import Warmer
 from services.gateway.search.links.key import Keys
 from services.gateway.search.model_watch import ModelWatch
@@ -140,6 +141,16 @@ async def test_a_damaged_version_of_rules_is_one_like_any_other(
     await redis.redis.set(rules_version_key("notes"), b"\xff")
     named = await keys.now(search("甲"), "-")
     assert (named.version, named.key == key) == (version, False)
+
+
+async def test_rules_are_read_once_under_a_damaged_version(redis: GuardedRedis) -> None:
+    """They were read and prepared again for each search, one after the other."""
+    books = RuleBooks(StateReader(redis))
+    stored = {"stop_words": ["CNN"], "version": "1"}
+    await redis.redis.set(rules_key("notes"), orjson.dumps(stored))
+    assert await books.of(search("CNN"), "hello")
+    await redis.redis.delete(rules_key("notes"))
+    assert await books.of(search("CNN"), "hello"), "from memory"
 
 
 @pytest.mark.usefixtures("version")

@@ -16,13 +16,14 @@ from services.common.errors import (
     Unavailable,
 )
 from services.common.versions import version_key
-from services.common.wire.query_rules import rules_key
+from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.access.doorkeeper import Doorkeeper
 from services.gateway.access.keys import Scope, new_key
 from services.gateway.access.keystore import KEY_PREFIX, KeyStore
 from services.gateway.access.rate_limit import RateLimiter
 from services.gateway.cache.policy import Entry
 from services.gateway.cache.redis import RedisCache
+from services.gateway.cache.versions import VersionReader
 from services.gateway.search.cascade.rules import RuleBooks
 from services.gateway.search.hot.queries import HotQueries
 from services.gateway.stores.redis_client import GuardedRedis
@@ -159,3 +160,17 @@ async def test_rules_of_another_type_are_unavailable(redis: GuardedRedis) -> Non
     await redis.redis.hset(rules_key("notes"), "some", "thing")
     with pytest.raises(Unavailable, match="query rules"):
         await RuleBooks(StateReader(redis)).of(search("CNN"), "1")
+
+
+async def test_a_version_of_rules_of_another_type_is_told_as_damaged_rules(
+    redis: GuardedRedis,
+) -> None:
+    """It counted as the version of a collection that never had rules."""
+    books = RuleBooks(StateReader(redis))
+    await redis.redis.set(rules_key("notes"), b'{"stop_words": ["CNN"], "version": "1"}')
+    await redis.redis.hset(rules_version_key("notes"), "some", "thing")
+    _, version = await VersionReader(books.reader).with_rules("notes")
+    with pytest.raises(Unavailable, match="query rules"):
+        await books.of(search("CNN"), version)
+    await redis.redis.delete(rules_version_key("notes"))
+    assert await books.of(search("CNN"), "") is None

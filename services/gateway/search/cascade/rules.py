@@ -11,7 +11,7 @@ import orjson
 
 from services.common.errors import Unavailable
 from services.common.text.analyzer import compared
-from services.common.wire.query_rules import rules_key
+from services.common.wire.query_rules import rules_key, rules_version_key
 from services.common.wire.recall import MAX_REPLACED
 from services.gateway.search.query.search import Search
 from services.gateway.stores.state_reader import StateReader
@@ -110,11 +110,9 @@ class RuleBooks:
         # Another task read the rules while this one waited.
         if book is not None and book.version == version:
             return book
-        # A collection with a version has rules, so none there means that they cannot be read.
-        packed = await self.reader.get(rules_key(collection)) or b"" if version else b"{}"
+        packed = await self._stored(collection, version)
         try:
-            rules = orjson.loads(packed)
-            book = await asyncio.to_thread(Rulebook, rules, rules.get("version", version))
+            book = await asyncio.to_thread(Rulebook, orjson.loads(packed), version)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning(
                 "query rules are damaged; set them again",
@@ -126,6 +124,13 @@ class RuleBooks:
         while sum(one.size for one in self._books.values()) > _MOST_WORDS and len(self._books) > 1:
             self._books.popitem(last=False)
         return book
+
+    async def _stored(self, collection: str, version: str) -> bytes:
+        """The rules as JSON; no JSON where there have to be some that cannot be read."""
+        if version:
+            return await self.reader.get(rules_key(collection)) or b""
+        lost = await self.reader.state.has_another_type(rules_version_key(collection))
+        return b"" if lost else b"{}"
 
 
 def _whole(query: str) -> str:
