@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.common.wire.recall import Replaced, RulesOfQuery
+from services.common.wire.arrange import ArrangeRequest
+from services.common.wire.recall import MAX_CANDIDATES, MAX_PINNED, Replaced, RulesOfQuery
 from services.recall.domain import Found
-from services.recall.legs.fusion import Fused
+from services.recall.legs.fusion import Fused, Fusion, fuse
 from services.recall.query.rules import (
     MOST_WAYS,
     fitting,
@@ -130,6 +131,15 @@ def test_pins_stand_first_in_their_order() -> None:
     ordered = pins_first(fused, [Found("x", 0.0), Found("c", 0.0)])
     assert [one.document.id for one in ordered] == ["x", "c", "a", "b"]
     assert [one.score for one in ordered] == [0.0, 0.5, 0.5, 0.5]
+
+
+def test_all_that_a_search_finds_beside_its_pins_can_be_put_in_order() -> None:
+    """A search of both legs at their most with a pin was refused once it was sorted."""
+    legs = [[Found(f"{leg}{n}", 1.0) for n in range(MAX_CANDIDATES)] for leg in ("d", "l")]
+    fused = fuse(*legs, 2 * MAX_CANDIDATES, Fusion())
+    every = pins_first(fused, [Found(f"p{n}", 0.0) for n in range(MAX_PINNED)])
+    rows = [(one.document.id, one.document.version) for one in every]
+    assert len(ArrangeRequest(index="p", rows=rows).rows) == 2 * MAX_CANDIDATES + MAX_PINNED
 
 
 def test_hidden_ids_are_part_of_the_filter() -> None:

@@ -11,7 +11,7 @@ from services.common.fields.values import Scalar
 from services.common.versions import VERSION_PATTERN
 from services.common.wire.facets import MAX_FACETS, Facet, FacetCounts, FacetWanted
 from services.common.wire.parameters import PartitionName
-from services.common.wire.recall import MAX_CANDIDATES
+from services.common.wire.recall import MAX_CANDIDATES, MAX_PINNED
 
 MAX_LISTED = 10_000
 """Most documents that one listing puts in order and that a walk through its pages reaches."""
@@ -55,8 +55,9 @@ class ArrangeRequest(Timed):
 
     index: str = Field(description="The physical collection, as a RecallResponse names it")
     rows: list[tuple[str, int]] = Field(
-        max_length=2 * MAX_CANDIDATES,
-        description="Id and version of each document, best first: of both legs at most",
+        max_length=2 * MAX_CANDIDATES + MAX_PINNED,
+        description="Id and version of each document, best first: the pinned ones and those of both"
+        " legs at most",
     )
 
 
