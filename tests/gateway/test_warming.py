@@ -12,6 +12,10 @@ from tests.gateway.cascades import CountingRecall
 from tests.gateway.chains import Replica, replica, written
 
 
+def warmer_of(one: Replica, redis: GuardedRedis, queries: int = 10) -> Warmer:
+    return Warmer(one.cached, one.keys.versions, one.hot, redis, queries, 10)
+
+
 async def asked_often(one: Replica) -> None:
     """Asks three queries, the first of them most often."""
     for query, times in (("甲", 3), ("乙", 2), ("丙", 1)):
@@ -20,18 +24,23 @@ async def asked_often(one: Replica) -> None:
     await one.hot.flush()
 
 
+async def rebuilt(recall: CountingRecall, redis: GuardedRedis) -> None:
+    """Another index answers to the name, as after a rebuild."""
+    recall.index = "notes__2"
+    await written(redis)
+
+
 @pytest.mark.usefixtures("version")
 async def test_hot_queries_are_computed_after_a_rebuild_and_only_then(redis: GuardedRedis) -> None:
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        warmer = warmer_of(one, redis)
         await asked_often(one)
         top = await one.hot.top("notes", 2)
         assert [(each.search.query, each.count) for each in top] == [("甲", 3), ("乙", 2)]
         await warmer.look("notes")
         await written(redis)
         assert await warmer.look("notes") == 1  # a document was written: the index is the same
-        one.recall.index = "notes__2"
-        await written(redis)
+        await rebuilt(one.recall, redis)
         assert await warmer.look("notes") == 3
         assert await warmer.look("notes") == 0
         calls = one.recall.calls
@@ -45,13 +54,12 @@ async def test_a_rebuild_is_noticed_though_the_first_query_is_cached_already(
     redis: GuardedRedis,
 ) -> None:
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        warmer = warmer_of(one, redis)
         for query in ("甲", "甲", "乙"):
             await one.ask(query)
         await one.hot.flush()
         await warmer.look("notes")
-        one.recall.index = "notes__2"
-        await written(redis)
+        await rebuilt(one.recall, redis)
         await one.ask("甲")  # somebody asks before the warmer looks
         assert await warmer.look("notes") == 2
 
@@ -62,12 +70,11 @@ async def test_a_frequent_query_that_is_no_longer_valid_leaves_the_others_to_be_
 ) -> None:
     """A field by which it sorts may be gone with the index before."""
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        warmer = warmer_of(one, redis)
         await asked_often(one)
         await warmer.look("notes")
-        one.recall.index = "notes__2"
         one.recall.refused = {"甲"}
-        await written(redis)
+        await rebuilt(one.recall, redis)
         await warmer.look("notes")
         assert [(await one.ask(query)).state for query in "乙丙"] == [CacheState.HIT] * 2
 
@@ -79,11 +86,10 @@ async def test_what_could_not_be_computed_is_computed_at_the_next_look(
 ) -> None:
     """Recall may be away for a moment just after the switch."""
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        warmer = warmer_of(one, redis)
         await asked_often(one)
         await warmer.look("notes")
-        one.recall.index = "notes__2"
-        await written(redis)
+        await rebuilt(one.recall, redis)
         one.recall.answers = answered
         with pytest.raises(Unavailable):
             await warmer.look("notes")
@@ -97,26 +103,21 @@ async def test_what_could_not_be_computed_is_computed_at_the_next_look(
 async def test_one_of_several_replicas_computes(redis: GuardedRedis) -> None:
     recall = CountingRecall()
     async with replica(redis, redis, recall) as one, replica(redis, redis, recall) as other:
-        warmers = [
-            Warmer(each.cached, each.keys.versions, each.hot, redis, 10, 10)
-            for each in (one, other)
-        ]
+        warmers = [warmer_of(each, redis) for each in (one, other)]
         await asked_often(one)
         for warmer in warmers:
             await warmer.look("notes")
-        recall.index = "notes__2"
-        await written(redis)
+        await rebuilt(recall, redis)
         assert [await warmer.look("notes") for warmer in warmers] == [3, 0]
 
 
 @pytest.mark.usefixtures("version")
 async def test_no_more_queries_are_computed_than_wanted(redis: GuardedRedis) -> None:
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 2, 10)
+        warmer = warmer_of(one, redis, 2)
         await asked_often(one)
         await warmer.look("notes")
-        one.recall.index = "notes__2"
-        await written(redis)
+        await rebuilt(one.recall, redis)
         assert await warmer.look("notes") == 2
         assert [(await one.ask(query)).state for query in "甲乙丙"] == [
             CacheState.HIT,
@@ -131,17 +132,17 @@ async def test_what_a_gateway_that_stops_leaves_is_computed_by_the_next_one(
 ) -> None:
     """A release often follows a rebuild: its gateways must not wait for the end of a lock."""
     async with replica(redis, redis, CountingRecall()) as one:
-        warmer = Warmer(one.cached, one.keys.versions, one.hot, redis, 10, 10)
+        warmer = warmer_of(one, redis)
         await asked_often(one)
         await warmer.look("notes")
-        one.recall.index, one.recall.seconds = "notes__2", 60.0
+        one.recall.seconds = 60.0
         one.recall.called.clear()
-        await written(redis)
+        await rebuilt(one.recall, redis)
         looking = asyncio.create_task(warmer.look("notes"))
         await asyncio.wait_for(one.recall.called.wait(), 10)
         looking.cancel()
         await asyncio.wait([looking])
         assert looking.cancelled()
     async with replica(redis, redis, CountingRecall(index="notes__2")) as other:
-        warmer = Warmer(other.cached, other.keys.versions, other.hot, redis, 10, 10)
+        warmer = warmer_of(other, redis)
         assert await warmer.look("notes") == 3
