@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from services.common.documents import Content
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
-from services.common.wire.rank import MAX_TEXT_CHARS
+from services.common.wire.passages import Passage, ShownPassages
 from services.recall.domain import Found, Index, Wanted
 from services.recall.legs.fusion import Fused
 from services.recall.query.phrases import BLOCK, Phrases, holding
@@ -72,8 +73,25 @@ def test_a_title_holds_a_phrase(phrase: str, title: str, held: bool) -> None:
     assert Phrases(Wanted(1, 1, exclude=[phrase])).accept(title, "") is not held
 
 
-def test_a_phrase_does_not_reach_from_the_title_into_the_text() -> None:
-    assert not Phrases(Wanted(1, 1, phrases=["神经网络"])).accept("神经", "网络")
+@pytest.mark.parametrize("phrase", ["神经网络", "neural network"])
+@pytest.mark.parametrize("form", ["{}|{}||", "|{}|{}|", "|{}||{}", "|||{}\n{}"])
+async def test_a_phrase_does_not_reach_from_one_part_of_a_document_into_another(
+    phrase: str, form: str
+) -> None:
+    """The passages that a leg found were read as one text with the text and with each other, and
+    the text as one with the body."""
+    first, second = phrase[: len(phrase) // 2].strip(), phrase[len(phrase) // 2 :].strip()
+    title, text, body, passages = form.format(first, second).split("|")
+    source = Bodies(members={"d": (title, text, body)}, shown=passages.splitlines())
+    assert await source.kept(Wanted(1, 1, phrases=[phrase])) == []
+    assert await source.kept(Wanted(1, 1, exclude=[phrase])) == ["d"]
+
+
+async def test_a_passage_that_holds_a_phrase_decides_before_the_body_is_read() -> None:
+    source = Bodies(members={"d": ("题", "文", "体")}, shown=["水稻与小麦"])
+    assert await source.kept(Wanted(1, 1, phrases=["小麦"])) == ["d"]
+    assert await source.kept(Wanted(1, 1, exclude=["小麦"])) == []
+    assert source.bodies_of == []
 
 
 @pytest.mark.parametrize("nothing", ["\u200b", "<p>", "<sub></sub>", "&shy;", "\u3000\ufeff"])
@@ -85,57 +103,16 @@ def test_a_phrase_of_no_character_selects_nothing_and_drops_nothing(nothing: str
 
 
 @dataclass
-class Texts(FakeIndex):
-    """Documents whose texts are given; rank reads only their beginnings."""
-
-    whole: dict[str, str] = field(default_factory=dict)
-
-    async def with_texts(
-        self, index: Index, found: Sequence[Found], deadline: Deadline
-    ) -> list[Found]:
-        return [one._replace(title="题", text=self.whole[one.id][:MAX_TEXT_CHARS]) for one in found]
-
-    async def documents(
-        self,
-        physical: str,
-        keys: Sequence[tuple[str, int | None]],
-        server_time: int | None,
-        deadline: Deadline,
-    ) -> list[Content]:
-        return [Content(id=one, title="题", text=self.whole[one]) for one, _ in keys]
-
-
-async def test_a_long_text_is_read_to_its_end() -> None:
-    whole = {
-        "end": "水" * MAX_TEXT_CHARS + "深度学习",
-        "none": "水" * MAX_TEXT_CHARS + "学习",
-        "short": "深度学习",
-    }
-    fused = [Fused(Found(one, 1.0), 1.0, None, 1.0) for one in whole]
-    index = Index("p", "e", "1", lexical=True)
-    wanted = Wanted(10, 10, phrases=["深度学习"])
-    kept = await holding(Texts(whole=whole), index, fused, wanted, Deadline.after(10))
-    assert [one.document.id for one in kept] == ["end", "short"]
-
-
-@dataclass
 class Bodies(FakeIndex):
     """Documents of title, text and body, with a record of what each read asked for."""
 
     members: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    shown: Sequence[str] = ()
+    """Passages of each document that the legs found."""
     read: list[int] = field(default_factory=list)
     """Number of documents of each read."""
     bodies_of: list[str] = field(default_factory=list)
     """Ids of the documents whose bodies were asked for."""
-
-    async def with_texts(
-        self, index: Index, found: Sequence[Found], deadline: Deadline
-    ) -> list[Found]:
-        self.read.append(len(found))
-        return [
-            one._replace(title=self.members[one.id][0], text=self.members[one.id][1][:2_000])
-            for one in found
-        ]
 
     async def documents(
         self,
@@ -148,6 +125,18 @@ class Bodies(FakeIndex):
         members = self.members
         return [Content(id=one, title=members[one][0], text=members[one][1]) for one, _ in keys]
 
+    async def passages(
+        self, index: Index, numbers: Mapping[str, Sequence[int]], deadline: Deadline
+    ) -> Mapping[str, ShownPassages]:
+        self.read.append(len(numbers))
+        return {
+            one: ShownPassages(
+                count=9,
+                passages=[Passage(number=at, start=0, end=9, text=self.shown[at]) for at in some],
+            )
+            for one, some in numbers.items()
+        }
+
     async def bodies(
         self, index: Index, ids: Sequence[str], deadline: Deadline
     ) -> AsyncIterator[Mapping[str, str]]:
@@ -159,7 +148,9 @@ class Bodies(FakeIndex):
                 yield {one: body}
 
     async def kept(self, wanted: Wanted, seconds: float = 10) -> list[str]:
-        fused = [Fused(Found(one, 1.0), 1.0, None, 1.0) for one in self.members]
+        places = tuple((place, 1.0) for place in range(len(self.shown)))
+        found = [Found(one, 1.0, passages=places) for one in self.members]
+        fused = [Fused(one, 1.0, None, 1.0) for one in found]
         index = Index("p", "e", "1", lexical=True)
         kept = await holding(self, index, fused, wanted, Deadline.after(seconds))
         return [one.document.id for one in kept]
@@ -177,10 +168,7 @@ async def test_what_is_kept_is_what_the_whole_documents_hold(
     source = Bodies(members={f"d{place}": one for place, one in enumerate(documents)})
     wanted = Wanted(10, 10, phrases=phrases, exclude=exclude)
     plain = [
-        identity
-        for identity, (title, text, body) in source.members.items()
-        if (title or text or body)
-        and Phrases(wanted).accept(title, f"{text}\n{body}" if body else text)
+        identity for identity, texts in source.members.items() if Phrases(wanted).accept(*texts)
     ]
     assert await source.kept(wanted) == plain
 
@@ -222,11 +210,9 @@ async def test_bodies_are_read_of_undecided_documents_only(
 
 async def test_a_deadline_that_passes_between_blocks_is_told() -> None:
     class Slow(Bodies):
-        async def with_texts(
-            self, index: Index, found: Sequence[Found], deadline: Deadline
-        ) -> list[Found]:
+        async def documents(self, *asked: Any) -> list[Content]:
             await asyncio.sleep(0.05)
-            return await super().with_texts(index, found, deadline)
+            return await super().documents(*asked)
 
     source = Slow(members={f"d{place}": ("水稻", "", "") for place in range(3 * BLOCK)})
     with pytest.raises(DeadlineExceeded):

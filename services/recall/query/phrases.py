@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from services.common.errors import DeadlineExceeded
 from services.common.request_context import Deadline
 from services.common.text.analyzer import compared, phrase_pattern
-from services.common.wire.rank import MAX_TEXT_CHARS
-from services.recall.domain import DocumentIndex, Index, Key, Wanted
-from services.recall.legs.fusion import Fused
+from services.recall.domain import DocumentIndex, Index, Wanted
+from services.recall.legs.fusion import Fused, numbers_of
 
 BLOCK = 100
 """Number of documents whose titles and texts are read and compared at once."""
@@ -25,20 +24,20 @@ class Phrases:
         self._held = _patterns(wanted.phrases)
         self._left_out = _patterns(wanted.exclude)
 
-    def of_beginning(self, title: str, text: str) -> bool | None:
-        """Whether a document is accepted, whatever follows this title and text; None if that
-        depends on what follows."""
-        folded = _folded(title, text)
+    def of_parts(self, *texts: str) -> bool | None:
+        """Whether a document is accepted that has these texts, whatever others it has; None if that
+        depends on the others."""
+        folded = _folded(texts)
         if any(pattern.search(folded) for pattern in self._left_out):
             return False
         if not self._left_out and all(pattern.search(folded) for pattern in self._held):
             return True
         return None
 
-    def accept(self, title: str, text: str) -> bool:
-        """Whether the whole document holds all the phrases that it must and none that it must
-        not."""
-        folded = _folded(title, text)
+    def accept(self, *texts: str) -> bool:
+        """Whether a document of these texts holds all the phrases that it must and none that it
+        must not."""
+        folded = _folded(texts)
         held = all(pattern.search(folded) for pattern in self._held)
         return held and not any(pattern.search(folded) for pattern in self._left_out)
 
@@ -69,50 +68,49 @@ async def _of_block(
     deadline: Deadline,
 ) -> list[Fused]:
     """Those of a block of documents that are accepted, in their order."""
-    found = await source.with_texts(index, [one.document for one in fused], deadline)
-    long = [(one.id, one.version) for one in found if len(one.text) >= MAX_TEXT_CHARS]
-    texts = {one.id: (one.title, one.text) for one in found}
-    texts |= await _whole(source, index, long, deadline)
-    read = {identity: members for identity, members in texts.items() if any(members)}
-    accepted = dict.fromkeys(texts) | await _decided(phrases.of_beginning, read)
-    undecided = [identity for identity, decided in accepted.items() if decided is None]
-    async for bodies in source.bodies(index, undecided, deadline):
-        whole = {one: (texts[one][0], f"{texts[one][1]}\n{body}") for one, body in bodies.items()}
+    keys = [(one.document.id, one.document.version) for one in fused]
+    stored = await source.documents(index.physical, keys, index.server_time, deadline)
+    texts = {document.id: (document.title, document.text) for document in stored}
+    accepted = await _decided(phrases.of_parts, texts)
+    # The passages that were found decide about most of the long documents that hold a phrase.
+    numbers = {one: found for one, found in numbers_of(fused).items() if found}
+    asked = {one: numbers[one] for one in _undecided(accepted) if one in numbers}
+    shown = await source.passages(index, asked, deadline) if asked else {}
+    parts = {
+        one: (*texts[one], *(passage.text for passage in found.passages))
+        for one, found in shown.items()
+    }
+    accepted |= await _decided(phrases.of_parts, parts)
+    async for bodies in source.bodies(index, _undecided(accepted), deadline):
+        whole = {one: (*texts[one], body) for one, body in bodies.items()}
         accepted |= await _decided(phrases.accept, whole)
-    rest = {one: read[one] for one in undecided if accepted[one] is None and one in read}
+    rest = {one: texts[one] for one in _undecided(accepted)}
     accepted |= await _decided(phrases.accept, rest)
-    return [
-        one._replace(document=document)
-        for one, document in zip(fused, found, strict=True)
-        if accepted[document.id]
-    ]
+    return [one for one in fused if accepted.get(one.document.id)]
+
+
+def _undecided(accepted: Mapping[str, bool | None]) -> list[str]:
+    return [identity for identity, decided in accepted.items() if decided is None]
 
 
 async def _decided(
-    decide: Callable[[str, str], bool | None], texts: Mapping[str, tuple[str, str]]
+    decide: Callable[..., bool | None], texts: Mapping[str, Sequence[str]]
 ) -> dict[str, bool | None]:
-    """Whether documents are accepted, by id, given their titles and texts.
+    """Whether documents are accepted, by id, given their texts.
 
     It is found out in a thread, since a hundred long texts take half a second, a body of 5 MB
     nearly as much.
     """
+    if not texts:
+        return {}
     return await asyncio.to_thread(
         lambda: {identity: decide(*members) for identity, members in texts.items()}
     )
 
 
-async def _whole(
-    source: DocumentIndex, index: Index, keys: Sequence[Key], deadline: Deadline
-) -> Mapping[str, tuple[str, str]]:
-    """Title and whole text of documents, by id."""
-    if not keys:
-        return {}
-    stored = await source.documents(index.physical, keys, index.server_time, deadline)
-    return {document.id: (document.title, document.text) for document in stored}
-
-
-def _folded(title: str, text: str) -> str:
-    return compared(title) + "\n" + compared(text)
+def _folded(texts: Iterable[str]) -> str:
+    """Texts as phrases are looked for in them; none reaches from one into the next."""
+    return "\n".join(map(compared, texts))
 
 
 def _patterns(phrases: Iterable[str]) -> list[re.Pattern[str]]:
