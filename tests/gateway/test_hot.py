@@ -12,6 +12,7 @@ from services.common.errors import CollectionNotFound, InvalidRequest, SearchErr
 from services.gateway.search.hot.frequent import FrequentQueries
 from services.gateway.search.hot.queries import HotQueries
 from services.gateway.search.hot.warming import Warmer
+from services.gateway.search.query.search import Arrangement
 from services.gateway.stores.redis_client import GuardedRedis
 from tests.gateway.cascades import CountingRecall, search
 from tests.gateway.chains import replica
@@ -107,6 +108,17 @@ async def test_a_search_of_megabytes_is_not_counted(redis: GuardedRedis) -> None
         hot.count(search("短", filter={"keywords": {"any": ["深度"] * 100}}), "-")
     await hot.flush()
     assert [each.search.query for each in await hot.top("notes", 9)] == ["短"]
+
+
+async def test_the_pages_of_a_search_are_one_search(redis: GuardedRedis) -> None:
+    """A query that was asked once was suggested as frequent once somebody had read on, and each
+    page had a row of its own in the list for operators."""
+    hot = HotQueries(redis)
+    for cursor in ("*", *(f"{'a' * 16}.{at}" for at in range(10, 50, 10))):
+        hot.count(search("翻页", arrangement=Arrangement(cursor=cursor)), "-")
+    await hot.flush()
+    assert [(one.search.query, one.count) for one in await hot.top("notes", 9)] == [("翻页", 1)]
+    assert await FrequentQueries(hot).of("notes", "-") == []
 
 
 @pytest.mark.usefixtures("version")

@@ -50,8 +50,10 @@ class HotQueries:
     _distinct: int = 0
 
     def count(self, search: Search, tenant: str) -> None:
-        """Counts one search, unless it is very long; Redis learns of it with the next flush."""
-        if len(search.canonical) > _MOST_BYTES:
+        """Counts one search, unless it is very long or asks for a later page of one that was
+        counted; Redis learns of it with the next flush."""
+        later = search.arrangement is not None and search.arrangement.following is not None
+        if later or len(search.canonical) > _MOST_BYTES:
             return
         counts = self._counts[search.collection]
         counted = (tenant, search.canonical)

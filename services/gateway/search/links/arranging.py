@@ -14,8 +14,8 @@ from services.common.wire.rank import MAX_TOP_K, RankedHit
 from services.gateway.search.answers import Answered, Ask
 from services.gateway.search.cascade.cascade import Cascade, CascadeResult, IndexReplaced, took
 from services.gateway.search.cascade.hits import RecallAnswer, all_in_order_of_recall
-from services.gateway.search.links.walks import FIRST, Walk, Walks, token
-from services.gateway.search.query.search import Arrangement, Search
+from services.gateway.search.links.walks import Walk, Walks, token
+from services.gateway.search.query.search import FIRST, Arrangement, Search
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class Arranging:
         arrangement = ask.search.arrangement
         if arrangement is None:
             return await self.cascade.answer(ask)
-        if arrangement.cursor not in (None, FIRST):
-            return await self._page(ask, arrangement.cursor)
+        if (cursor := arrangement.following) is not None:
+            return await self._page(ask, cursor)
         course = await (self._found if ask.search.query else self._listed)(ask, arrangement)
         shown = course.hits[: ask.search.top_k]
         counts, groups = course.counts, None

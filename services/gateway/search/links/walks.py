@@ -19,8 +19,6 @@ from services.common.wire.rank import RankedHit
 from services.gateway.cache.levels import AnswerCache
 from services.gateway.cache.policy import Entry
 
-FIRST = "*"
-"""The cursor of a first page."""
 _PREFIX = "walk:"
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{16})\.([0-9]{1,5})")
 _NAME_BYTES = 12

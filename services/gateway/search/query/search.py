@@ -8,6 +8,9 @@ import orjson
 
 from services.common.wire.recall import Mode
 
+FIRST = "*"
+"""The cursor of a first page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
@@ -22,6 +25,11 @@ class Arrangement:
     cursor: str | None = None
     """`*` for the first page, else the cursor that the page before named; None for hits without
     pages."""
+
+    @property
+    def following(self) -> str | None:
+        """The cursor of a page after the first; None for every other search."""
+        return None if self.cursor == FIRST else self.cursor
 
     @property
     def asks_recall(self) -> bool:
