@@ -1,5 +1,7 @@
 """What the query rules of a collection say about a query, and that a change is seen at once."""
 
+import tracemalloc
+
 import orjson
 import pytest
 
@@ -7,6 +9,7 @@ from services.common.errors import Unavailable
 from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import CacheState
+from services.gateway.search.cascade import rules
 from services.gateway.search.cascade.rules import Rulebook, RuleBooks
 from services.gateway.search.query.search import Wording
 from services.gateway.stores.redis_client import GuardedRedis
@@ -14,6 +17,7 @@ from services.gateway.stores.state_reader import StateReader
 from tests.gateway.cascades import CountingRecall, search
 from tests.gateway.chains import replica, title, written
 
+BYTES_OF_WORD = 150
 RULES = {
     "synonyms": [
         {"words": ["卷积神经网络", "CNN", "convolutional neural network"]},
@@ -73,6 +77,21 @@ async def test_rules_that_were_just_read_are_not_dropped(
         assert await books.of(search("CNN", collection=collection), "") is None
     await redis.redis.set(rules_key("oldest"), orjson.dumps(RULES | {"version": "1"}))
     assert await books.of(search("CNN", collection="oldest"), "1") is not None
+
+
+async def test_collections_without_rules_take_no_more_memory_than_words_may(
+    redis: GuardedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each name that a search gave, also one of no collection, was kept at 1.2 kB, up to 600 MB."""
+    monkeypatch.setattr("services.gateway.search.cascade.rules._MOST_WORDS", 100)
+    books = RuleBooks(StateReader(redis))
+    await books.of(search("CNN"), "")
+    tracemalloc.start()
+    for number in range(100):
+        await books.of(search("CNN", collection=f"none{number}"), "")
+    held = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, rules.__file__)])
+    tracemalloc.stop()
+    assert sum(one.size for one in held.statistics("filename")) < 100 * BYTES_OF_WORD
 
 
 async def test_books_follow_the_version(redis: GuardedRedis) -> None:

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _MOST_WORDS = 500_000
 """Most words of rules that are kept, of all collections together; they take about 60 MB."""
 
+_BOOK_WORDS = 10
+"""Words that take as much memory as a book without any."""
+
 RulesMembers = Mapping[str, Any]
 """A wire RulesOfQuery as a plain mapping."""
 
@@ -55,7 +58,7 @@ class Rulebook:
         self._pins = {_whole(one["query"]): one for one in rules.get("queries", ())}
         self._synonym_words = _Words(self._by)
         self._stop_words = _Words(self._stops)
-        self.size = len(self._by) + len(self._stops) + len(self._pins) + 1
+        self.size = len(self._by) + len(self._stops) + len(self._pins) + _BOOK_WORDS
 
     def of(self, query: str, phrases: Sequence[str] = ()) -> RulesMembers | None:
         """The rules for a query; None if there are none.
@@ -86,6 +89,8 @@ class RuleBooks:
     reader: StateReader
     _books: OrderedDict[str, Rulebook] = field(default_factory=OrderedDict, init=False)
     """Rules by collection, the least recently used first."""
+    _words: int = field(default=0, init=False)
+    """Sum of the sizes of these books."""
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def of(self, search: Search, version: str | None) -> RulesMembers | None:
@@ -119,11 +124,18 @@ class RuleBooks:
                 extra={"collection": collection, "reason": str(error)},
             )
             raise Unavailable("The query rules of the collection cannot be read.") from error
-        self._books[collection] = book
-        self._books.move_to_end(collection)  # The loop drops the books used least lately.
-        while sum(one.size for one in self._books.values()) > _MOST_WORDS and len(self._books) > 1:
-            self._books.popitem(last=False)
+        self._keep(collection, book)
         return book
+
+    def _keep(self, collection: str, book: Rulebook) -> None:
+        """Keeps a book in place of the one before; the books used least lately make room."""
+        if (before := self._books.pop(collection, None)) is not None:
+            self._words -= before.size
+        self._books[collection] = book
+        self._words += book.size
+        while self._words > _MOST_WORDS and len(self._books) > 1:
+            _, dropped = self._books.popitem(last=False)
+            self._words -= dropped.size
 
     async def _stored(self, collection: str, version: str) -> bytes:
         """The rules as JSON; no JSON where there have to be some that cannot be read."""
