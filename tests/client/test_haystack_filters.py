@@ -53,8 +53,12 @@ def test_each_operator_has_its_counterpart(given: dict[str, Any], meant: dict[st
         {"field": "meta.year", "operator": "=="},
         {"field": "meta.year", "value": 1},
         leaf("like", "a"),
+        {"operator": "NOT", "conditions": ["meta.year == 2019"]},
+        {"operator": "AND", "conditions": [leaf("==", 1), None]},
+        "meta.year == 2019",
+        [leaf("==", 1)],
     ],
 )
-def test_what_is_no_filter_is_refused(given: dict[str, Any]) -> None:
+def test_what_is_no_filter_is_refused(given: Any) -> None:
     with pytest.raises(XunwenError):
         filter_of(given)

@@ -8,12 +8,17 @@ from xunwen.client import XunwenError
 _COMPARISONS = {"!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "in": "any"}
 
 
-def filter_of(given: Mapping[str, Any]) -> dict[str, Any]:
+def filter_of(given: object) -> dict[str, Any]:
     """The filter of a search that selects the same documents.
 
     Raises XunwenError for operators and forms that Haystack does not have; the gateway refuses
     values that no field has.
     """
+    if not isinstance(given, Mapping):
+        raise XunwenError(
+            f"{str(given)[:80]!r} is no filter; write it as"
+            ' {"field": "meta.year", "operator": ">=", "value": 2015}.'
+        )
     operator = given.get("operator")
     if "field" in given:
         if "value" not in given:
