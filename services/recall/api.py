@@ -102,7 +102,11 @@ async def documents(
 
     If the index is no longer there, it is answered with 404: trying again does not help.
     """
-    index = Index.of_rows(body.index, body.version)
+    if body.index is None:
+        described = await source.resolve(body.collection, deadline, body.version)
+        index = described.at(body.version)
+    else:
+        index = Index.of_rows(body.index, body.version)
     numbers = {identity: body.passages.get(identity, []) for identity in body.ids}
     keys = [(identity, body.versions.get(identity)) for identity in body.ids]
     try:

@@ -124,7 +124,8 @@ class CountingRecall:
 
     async def documents(
         self,
-        index: str,
+        collection: str,
+        index: str | None,
         ids: Sequence[str],
         deadline: Deadline,
         *,

@@ -96,7 +96,7 @@ CALLS: dict[str, Callable[[ServiceClient, Deadline], Awaitable[object]]] = {
         search_for("查"), by, texts=True, version=None, rules=None
     ),
     "documents": lambda client, by: RecallService(client).documents(
-        "c", ["a"], by, version=None, versions={}, passages={}
+        "c", "i", ["a"], by, version=None, versions={}, passages={}
     ),
     "similar": lambda client, by: RecallService(client).similar(
         SimilarRequest(collection="c", id="a", top_n=1), by

@@ -102,8 +102,8 @@ def test_pages_have_no_duplicate_and_no_hole_under_writes(
     shelf.restore()
 
 
-def test_pages_end_with_the_index_that_they_are_of(stack: Stack) -> None:
-    """A collection is deleted and made again: its old pages are told as no longer kept."""
+def test_pages_end_with_their_collection(stack: Stack) -> None:
+    """Once it is deleted, also after one of its name was made, its pages are no longer kept."""
     with httpx.Client(base_url=stack.url, timeout=60) as http:
         for again in (False, True):
             for number in range(2):
@@ -116,3 +116,22 @@ def test_pages_end_with_the_index_that_they_are_of(stack: Stack) -> None:
             assert http.delete("/v1/collections/short_walk").status_code == 204
             answer = http.post("/v1/search", json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "cursor_expired")
+
+
+def test_pages_after_a_rebuild_show_what_was_written_since(stack: Stack) -> None:
+    """The index of the first page is kept for a rollback, without later writes: a deleted document
+    was shown again, and a replaced one as it had been."""
+    name = "rebuilt_walk"
+    with httpx.Client(base_url=stack.url, timeout=60) as http, Client(stack.url) as client:
+        for number in range(4):
+            client.put({"id": str(number), **paper(number)}, collection=name)
+        body = {"collection": name, "sort": ["year"], "top_k": 1, "cursor": "*"}
+        body["cursor"] = http.post("/v1/search", json=body).json()["next_cursor"]
+        for _ in range(2):
+            assert client.wait(client.rebuild(name).job_id).state == "succeeded"
+            client.delete("1", collection=name)
+            client.put({"id": "2", "title": "替换"}, collection=name)
+            page = http.post("/v1/search", json=body | {"top_k": 3}).json()
+            hits = [(hit["id"], hit["title"]) for hit in page["hits"]]
+            assert hits == [("2", "替换"), ("3", paper(3)["title"])]
+        client.delete_collection(name)

@@ -58,18 +58,21 @@ async def test_a_title_finds_its_document(
 async def test_documents_are_given_by_id(
     client: httpx.AsyncClient, literature: PhysicalName
 ) -> None:
-    body = {"index": str(literature), "ids": ["d3", "nowhere", "d1"]}
-    answer = DocumentsResponse.model_validate_json(
-        (await client.post("/documents", json=body)).content
-    )
-    assert [document.id for document in answer.documents] == ["d3", "d1"]
-    assert answer.documents[1].fields["year"] == 2015
+    for index in (str(literature), None):
+        body = {"collection": "literature", "index": index, "ids": ["d3", "nowhere", "d1"]}
+        answer = DocumentsResponse.model_validate_json(
+            (await client.post("/documents", json=body)).content
+        )
+        assert [document.id for document in answer.documents] == ["d3", "d1"]
+        assert answer.documents[1].fields["year"] == 2015
 
 
+@pytest.mark.parametrize("by_name", [False, True])
 async def test_documents_of_an_index_that_is_gone(
-    client: httpx.AsyncClient, literature: PhysicalName
+    client: httpx.AsyncClient, literature: PhysicalName, by_name: bool
 ) -> None:
-    body = {"index": str(replace(literature, generation=1)), "ids": ["d1"]}
+    index = None if by_name else str(replace(literature, generation=1))
+    body = {"collection": "gone", "index": index, "ids": ["d1"]}
     answer = await client.post("/documents", json=body)
     assert (answer.status_code, answer.json()["code"]) == (404, "collection_not_found")
 

@@ -197,7 +197,13 @@ class DocumentsRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    index: str = Field(description="The physical collection, as a RecallResponse names it")
+    collection: str = Field(pattern=NAME_PATTERN)
+    index: str | None = Field(
+        default=None,
+        max_length=200,
+        description="The physical collection, as a RecallResponse names it; without it, the one"
+        " that answers to the collection's name",
+    )
     ids: list[str] = Field(min_length=1, max_length=1000)
     versions: dict[str, int] = Field(
         default_factory=dict,

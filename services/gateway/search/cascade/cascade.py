@@ -50,7 +50,8 @@ class CandidateSource(Protocol):
 
     async def documents(
         self,
-        index: str,
+        collection: str,
+        index: str | None,
         ids: Sequence[str],
         deadline: Deadline,
         *,
@@ -58,11 +59,11 @@ class CandidateSource(Protocol):
         versions: Mapping[str, int],
         passages: Mapping[str, Sequence[int]],
     ) -> Fetched:
-        """The documents of a physical collection with these ids that are there, and the passages
-        of these numbers. `version` as in `recall`; `versions` are those of the rows that it found.
+        """The documents with these ids that are there, and the passages of these numbers: of a
+        physical collection, or if `index` is None of the one that answers to the name.
 
-        Raises CollectionNotFound if the physical collection is no longer there, Unavailable or
-        DeadlineExceeded.
+        `version` as in `recall`; `versions` are those of the rows that it found. Raises
+        CollectionNotFound if the collection is no longer there, Unavailable or DeadlineExceeded.
         """
 
 
@@ -192,7 +193,8 @@ class Cascade:
             ids = [hit.id for hit in chosen]
             try:
                 fetched = await self.source.documents(
-                    recalled.index,
+                    ask.search.collection,
+                    None if recalled.replaceable else recalled.index,
                     ids,
                     Deadline.after(max(ask.deadline.remaining(), _LEAST_HITS_SECONDS)),
                     version=ask.version,

@@ -61,6 +61,9 @@ class RecallAnswer:
     than the best may become hits."""
     boosted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Log-odds that boosts add to documents, and their scores without them, by id."""
+    replaceable: bool = False
+    """Whether another index than `index` may answer by now, whose documents are to be read then: an
+    index that was replaced stays for a rollback, without the writes that came later."""
     counted: Mapping[str, Any] | None = None
     """A wire FacetCounts over all found documents; None if it was not asked for or could not be
     made, or if another order follows."""

@@ -72,7 +72,8 @@ class RecallService:
 
     async def documents(
         self,
-        index: str,
+        collection: str,
+        index: str | None,
         ids: Sequence[str],
         deadline: Deadline,
         *,
@@ -85,6 +86,7 @@ class RecallService:
         Raises CollectionNotFound, Unavailable or DeadlineExceeded.
         """
         body: dict[str, Any] = {
+            "collection": collection,
             "index": index,
             "ids": ids,
             "version": version,

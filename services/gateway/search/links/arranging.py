@@ -171,7 +171,11 @@ class Arranging:
         walk, name, start = await self.walks.at(cursor, _asked(ask.search), ask.asker.tenant)
         hits, groups = walk.page(start, ask.search.top_k)
         recalled = RecallAnswer(
-            index=walk.index, terms=walk.terms, pinned=walk.pinned, passages=walk.passages
+            index=walk.index,
+            terms=walk.terms,
+            pinned=walk.pinned,
+            passages=walk.passages,
+            replaceable=True,
         )
         following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
