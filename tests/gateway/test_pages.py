@@ -117,6 +117,43 @@ async def test_every_page_names_what_its_order_was_made_without(
     assert sorted(seen) == [f"d{number}" for number in range(6)]
 
 
+@dataclass
+class Rules:
+    """Rules that hide documents of every query, or that cannot be read."""
+
+    hidden: Sequence[str] = ()
+    away: bool = False
+
+    async def of(self, search: Search, version: str | None) -> RulesMembers | None:
+        if self.away:
+            raise Unavailable("away")
+        return {"hidden": self.hidden} if self.hidden else None
+
+
+async def test_a_page_shows_nothing_that_was_hidden_since_the_first(redis: GuardedRedis) -> None:
+    """A change of the rules takes effect at once, also for the pages of a search that is read."""
+    rules = Rules()
+    cascade = Cascade(SixFound(), PlainRank(), 0.85, rules)
+    arranging = Arranging(cascade, NoFields(), Walks(levels(redis), 900))
+
+    async def answer(cursor: str) -> dict[str, Any]:
+        asked = page(cursor, ())
+        return dict(json.loads(render.answer(asked, await arranging.answer(asked))))
+
+    def ids(answer: dict[str, Any]) -> list[str]:
+        return [hit["id"] for hit in answer["hits"]]
+
+    first = await answer("*")
+    second = await answer(first["next_cursor"])
+    gone, left = ids(second)
+    rules.hidden = [gone]
+    again = await answer(first["next_cursor"])
+    assert (ids(again), again["next_cursor"]) == ([left], second["next_cursor"])
+    rules.away = True
+    again = await answer(first["next_cursor"])
+    assert (ids(again), again["degraded"]) == ([gone, left], ["rules"])
+
+
 def packed(members: Any) -> bytes:
     return zlib.compress(json.dumps(members).encode())
 

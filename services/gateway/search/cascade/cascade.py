@@ -142,7 +142,7 @@ class Cascade:
         """The candidates of recall, and the best `top_k` of them. Raises the errors of recall."""
         search, started = ask.search, time.perf_counter()
         ranking = search.rank and ask.deadline.remaining() >= _LEAST_RANKED_SECONDS
-        rules, missing = await self._rules(ask)
+        rules, missing = await self.rules_of(ask)
         recalled = await self.source.recall(
             search, self._recall_by(ask), texts=ranking, version=ask.version, rules=rules
         )
@@ -217,7 +217,7 @@ class Cascade:
             ranker=found.ranker,
         )
 
-    async def _rules(self, ask: Ask) -> tuple[RulesMembers | None, list[str]]:
+    async def rules_of(self, ask: Ask) -> tuple[RulesMembers | None, list[str]]:
         """The query rules for the query, and `rules` if these cannot be read."""
         try:
             return await self.rules.of(ask.search, ask.rules) if self.rules else None, []

@@ -170,6 +170,10 @@ class Arranging:
     async def _page(self, ask: Ask, cursor: str) -> Answered:
         walk, name, start = await self.walks.at(cursor, _asked(ask.search), ask.asker.tenant)
         hits, groups = walk.page(start, ask.search.top_k)
+        following = token(name, start + len(hits), len(walk.rows))
+        rules, missing = await self.cascade.rules_of(ask)
+        hidden = rules["hidden"] if rules else ()
+        shown = [hit for hit in hits if hit.id not in hidden]
         recalled = RecallAnswer(
             index=walk.index,
             terms=walk.terms,
@@ -177,11 +181,11 @@ class Arranging:
             passages=walk.passages,
             replaceable=True,
         )
-        following = token(name, start + len(hits), len(walk.rows))
         counts = {**walk.counts, "next_cursor": following}
-        found = CascadeResult(recalled, hits, degraded=list(walk.degraded))
+        degraded = list(dict.fromkeys((*walk.degraded, *missing)))
+        found = CascadeResult(recalled, shown, degraded=degraded)
         try:
-            return await self.cascade.finished(ask, found, hits, counts, groups)
+            return await self.cascade.finished(ask, found, shown, counts, groups)
         except IndexReplaced:
             raise CursorExpired() from None
 
