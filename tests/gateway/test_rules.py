@@ -1,6 +1,8 @@
 """What the query rules of a collection say about a query, and that a change is seen at once."""
 
+import asyncio
 import tracemalloc
+from typing import cast
 
 import orjson
 import pytest
@@ -10,11 +12,12 @@ from services.common.wire.query_rules import rules_key, rules_version_key
 from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import CacheState
 from services.gateway.search.cascade import rules
+from services.gateway.search.cascade.cascade import Cascade
 from services.gateway.search.cascade.rules import Rulebook, RuleBooks
 from services.gateway.search.query.search import Wording
 from services.gateway.stores.redis_client import GuardedRedis
 from services.gateway.stores.state_reader import StateReader
-from tests.gateway.cascades import CountingRecall, search
+from tests.gateway.cascades import CountingRecall, PlainRank, ask, search
 from tests.gateway.chains import replica, title, written
 
 BYTES_OF_WORD = 150
@@ -126,6 +129,35 @@ async def test_rules_that_were_never_read_are_unavailable(dead_redis: GuardedRed
     books = RuleBooks(StateReader(dead_redis))
     with pytest.raises(Unavailable):
         await books.of(search("CNN"), None)
+
+
+class SlowReader:
+    """Gives rules once it is let go, and counts its reads."""
+
+    def __init__(self) -> None:
+        self.let_go = asyncio.Event()
+        self.reads = 0
+
+    async def get(self, _key: str) -> bytes:
+        self.reads += 1
+        await self.let_go.wait()
+        return orjson.dumps(RULES)
+
+
+async def test_rules_that_come_late_cost_a_search_them_and_not_its_budget() -> None:
+    """It was answered with 504, while rules of this or another collection were being prepared."""
+    reader = SlowReader()
+    books = RuleBooks(cast("StateReader", reader))
+    cascade = Cascade(CountingRecall(), PlainRank(), 0.85, books)
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            asked = ask(seconds=0.4, rules="1")
+            assert (await cascade.answer(asked)).degraded == ["rules"]
+            assert not asked.deadline.expired
+        reader.let_go.set()
+        assert (await cascade.answer(ask(seconds=10, rules="1"))).degraded == []
+    assert reader.reads == 1, "they were read on for the next search"
+    await books.aclose()
 
 
 async def test_a_change_of_the_rules_is_seen_by_every_replica_at_once(redis: GuardedRedis) -> None:

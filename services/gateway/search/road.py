@@ -81,9 +81,9 @@ async def open_road(
         keys, hot = Keys(versions, models), HotQueries(cache)
         levels = _cache(settings, cache, cache_metrics)
         recall = RecallService(services.recall)
-        cascade = Cascade(
-            recall, RankService(services.rank), settings.recall_share, RuleBooks(reader)
-        )
+        books = RuleBooks(reader)
+        stack.push_async_callback(books.aclose)
+        cascade = Cascade(recall, RankService(services.rank), settings.recall_share, books)
         walks = Walks(levels, settings.cache_stale_seconds + _WALK_SECONDS)
         admission = _admission(settings, registry)
         admitted = Admitted(Arranging(cascade, recall, walks), admission, metrics)

@@ -1,5 +1,6 @@
 """The last link: runs a search through recall and rank, and makes its hits."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,8 @@ class CandidateRanker(Protocol):
 
 logger = logging.getLogger(__name__)
 
+_RULES_SHARE = 0.25
+"""Fraction of the remaining budget for which a search waits until changed query rules are read."""
 _LEAST_RANK_SECONDS = 0.02
 """Least seconds of a budget with which rank is asked: sending its candidates takes a quarter of
 that."""
@@ -218,14 +221,15 @@ class Cascade:
         )
 
     async def rules_of(self, ask: Ask) -> tuple[RulesMembers | None, list[str]]:
-        """The query rules for the query, and `rules` if these cannot be read."""
+        """The query rules for the query, and `rules` if these cannot be read, or not in time."""
+        if self.rules is None:
+            return None, []
         try:
-            return await self.rules.of(ask.search, ask.rules) if self.rules else None, []
-        except Unavailable as error:
-            logger.warning(
-                "a search was made without query rules",
-                extra={"code": error.code, "why": error.detail},
-            )
+            async with asyncio.timeout(ask.deadline.remaining() * _RULES_SHARE):
+                return await self.rules.of(ask.search, ask.rules), []
+        except (Unavailable, TimeoutError) as error:
+            why = error.detail if isinstance(error, Unavailable) else "They came too late."
+            logger.warning("a search was made without query rules", extra={"why": why})
             return None, ["rules"]
 
     def _recall_by(self, ask: Ask) -> Deadline:

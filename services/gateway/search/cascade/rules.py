@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from services.common.ending import ended
 from services.common.errors import Unavailable
 from services.common.text.analyzer import compared
 from services.common.wire.query_rules import rules_key, rules_version_key
@@ -91,41 +92,62 @@ class RuleBooks:
     """Rules by collection, the least recently used first."""
     _words: int = field(default=0, init=False)
     """Sum of the sizes of these books."""
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _reading: dict[tuple[str, str], "asyncio.Task[Rulebook]"] = field(
+        default_factory=dict, init=False
+    )
+    """What is being read, by collection and version."""
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    """Rules are prepared one after the other: the largest take half a second of a processor."""
 
     async def of(self, search: Search, version: str | None) -> RulesMembers | None:
         """The rules of this version or a later one for a search; None if there are none.
 
-        If the version is not known, the rules that were read last apply. Raises Unavailable if they
-        must be read and cannot be, or were never read.
+        If the version is not known, the rules that were read last apply. A search that does not
+        wait until they are read leaves them to the next one. Raises Unavailable if they must be
+        read and cannot be, or were never read.
         """
         if not search.query:
             return None
         book = self._books.get(search.collection)
-        if book is None or version not in (None, book.version):
-            if version is None:
-                raise Unavailable("The query rules of the collection cannot be read.")
-            async with self._reading:
-                book = await self._read(search.collection, version)
-        self._books.move_to_end(search.collection)
+        if book is not None and version in (None, book.version):
+            self._books.move_to_end(search.collection)
+        elif version is None:
+            raise Unavailable("The query rules of the collection cannot be read.")
+        else:
+            book = await asyncio.shield(self._read(search.collection, version))
         return book.of(search.query, search.wording.phrases if search.wording else ())
 
-    async def _read(self, collection: str, version: str) -> Rulebook:
-        book = self._books.get(collection)
-        # Another task read the rules while this one waited.
-        if book is not None and book.version == version:
+    async def aclose(self) -> None:
+        """Ends what is being read."""
+        await ended(self._reading.values())
+
+    def _read(self, collection: str, version: str) -> "asyncio.Task[Rulebook]":
+        """Reads the rules in a task that the searches of this version share."""
+        key = collection, version
+        if (reading := self._reading.get(key)) is None:
+            reading = self._reading[key] = asyncio.create_task(self._made(collection, version))
+
+            def done(task: "asyncio.Task[Rulebook]") -> None:
+                del self._reading[key]
+                if not task.cancelled():
+                    task.exception()  # Everybody who waited may have left.
+
+            reading.add_done_callback(done)
+        return reading
+
+    async def _made(self, collection: str, version: str) -> Rulebook:
+        async with self._turn:
+            packed = await self._stored(collection, version)
+            try:
+                book = await asyncio.to_thread(Rulebook, orjson.loads(packed), version)
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                logger.warning(
+                    "query rules are damaged; set them again",
+                    extra={"collection": collection, "reason": str(error)},
+                )
+                raise Unavailable("The query rules of the collection cannot be read.") from error
+            self._keep(collection, book)
             return book
-        packed = await self._stored(collection, version)
-        try:
-            book = await asyncio.to_thread(Rulebook, orjson.loads(packed), version)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            logger.warning(
-                "query rules are damaged; set them again",
-                extra={"collection": collection, "reason": str(error)},
-            )
-            raise Unavailable("The query rules of the collection cannot be read.") from error
-        self._keep(collection, book)
-        return book
 
     def _keep(self, collection: str, book: Rulebook) -> None:
         """Keeps a book in place of the one before; the books used least lately make room."""
