@@ -94,6 +94,7 @@ async def test_a_list_and_its_counts_equal_those_of_python(
             )
             ids = [identity for identity in sorted(content) if holds(wanted, content[identity])]
             assert (listed.ids, listed.total) == (ids, len(ids)), wanted
+            assert listed.facets is not None
             facet = listed.facets[name]
             assert facet.other == 0
             values = {_told(one.value): one.count for one in facet.values}
@@ -128,6 +129,7 @@ async def test_counts_over_ten_thousand_documents_equal_those_of_python(lite: Se
             listed = await lists.listed(asked, soon())
             ids = [one for one, fields in content.items() if holds(wanted, fields)]
             assert (listed.total, listed.ids) == (len(ids), ids), wanted
+            assert listed.facets is not None
             facet, expected = listed.facets[name], counted(content, ids, name)
             values = {_told(one.value): one.count for one in facet.values}
             assert values.items() <= expected.items(), wanted
@@ -190,6 +192,7 @@ async def test_counts_follow_writes_and_deletions(engine: Server, filled: Filled
                 ),
                 soon(),
             )
+            assert listed.facets is not None
             values = {one.value: one.count for one in listed.facets["year"].values}
             return listed.total, values, listed
 

@@ -117,6 +117,27 @@ async def test_every_page_names_what_its_order_was_made_without(
     assert sorted(seen) == [f"d{number}" for number in range(6)]
 
 
+class Uncounted(NoFields):
+    """Recall that lists documents and cannot count them in time."""
+
+    async def listed(
+        self, search: Search, most: int, deadline: Deadline, *, version: str | None
+    ) -> Mapping[str, Any]:
+        ids = [f"d{number}" for number in range(min(most, 6))]
+        uncounted = {"facets": None, "groups": None, "distinct_groups": None}
+        return {"index": "notes__1", "total": 6, "ids": ids, **uncounted}
+
+
+async def test_a_list_without_its_counts_is_answered_and_says_so(redis: GuardedRedis) -> None:
+    cascade = Cascade(SixFound(), PlainRank(), 0.85)
+    arranging = Arranging(cascade, Uncounted(), Walks(levels(redis), 900))
+    asked = page("*", FACETS)
+    asked = replace(asked, search=replace(asked.search, query=""))
+    shown = json.loads(render.answer(asked, await arranging.answer(asked)))
+    assert ([hit["id"] for hit in shown["hits"]], shown["total"]) == (["d0", "d1"], 6)
+    assert (shown["degraded"], shown.get("facets")) == (["facets"], None)
+
+
 @dataclass
 class Rules:
     """Rules that hide documents of every query, or that cannot be read."""

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from services.common.errors import DeadlineExceeded, IndexUnavailable, SearchError
 from services.common.request_context import Deadline
 from services.common.wire.arrange import ArrangeRequest, ListRequest, SortKey
 from services.common.wire.facets import FacetWanted
@@ -94,6 +97,32 @@ async def test_other_searches_get_their_turns_while_fields_are_taken_up() -> Non
     other.cancel()
     assert sum(taken) == 900
     assert max(taken) <= 100
+
+
+@dataclass
+class LateFields(Fields):
+    """Its metadata cannot be read in time."""
+
+    error: SearchError = field(default_factory=DeadlineExceeded)
+
+    async def fields(
+        self, index: Index, ids: Sequence[str], deadline: Deadline
+    ) -> list[tuple[str, int, Mapping[str, Any]]]:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [DeadlineExceeded(), IndexUnavailable()])
+async def test_a_list_that_cannot_be_counted_in_time_is_answered_without_counts(
+    error: SearchError,
+) -> None:
+    """It was refused, and a list of the first hits takes no counts."""
+    lists = Lists(LateFields({"a": {}, "b": {}, "c": {}}, error))
+    wanted = ListRequest(collection="c", facets=[FacetWanted(field="year")], most=2)
+    listed = await lists.listed(wanted, Deadline.after(5))
+    assert (listed.ids, listed.total, listed.facets) == (["a", "b"], 3, None)
+    for ordered in ({"sort": [SortKey(field="year")]}, {"group_by": "year"}):
+        with pytest.raises(type(error)):
+            await lists.listed(wanted.model_copy(update=ordered), Deadline.after(5))
 
 
 async def test_a_list_ends_after_as_many_as_were_asked_for() -> None:

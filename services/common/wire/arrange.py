@@ -117,4 +117,7 @@ class Listed(BaseModel):
     ids: list[str] = Field(description="The documents in order, at most as many as were asked for")
     groups: list[Group] | None = None
     distinct_groups: int | None = None
-    facets: dict[str, Facet]
+    facets: dict[str, Facet] | None = Field(
+        description="None if the fields of the documents could not be read, in a list whose order"
+        " does not need them"
+    )

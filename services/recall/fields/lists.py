@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from services.common.errors import DeadlineExceeded, InvalidRequest
+from services.common.errors import DeadlineExceeded, InvalidRequest, Unavailable
 from services.common.request_context import Deadline
 from services.common.wire.arrange import (
     Arranged,
@@ -91,6 +91,7 @@ class Lists:
 
     async def listed(self, wanted: ListRequest, deadline: Deadline) -> Listed:
         """The documents that a filter selects, in the order of ids unless another one is asked for.
+        If only counts need the fields and these cannot be read, there are no counts.
 
         Raises InvalidFilter, InvalidRequest for a field that no document has or for too many
         documents, CollectionNotFound, Conflict, IndexUnavailable and DeadlineExceeded.
@@ -104,18 +105,23 @@ class Lists:
                 f"More than {self.most_rows:,} documents match, too many to be listed; give a"
                 " query or a narrower filter."
             )
+        order = list(range(min(wanted.most, len(keys))))
+        answer, counted = Arranged(total=len(keys), order=order, facets={}), True
         if wanted.facets or _named(wanted):
-            answer = await self._arranged(index, keys, wanted, deadline, wanted.most)
-        else:
-            order = list(range(min(wanted.most, len(keys))))
-            answer = Arranged(total=len(keys), order=order, facets={})
+            try:
+                answer = await self._arranged(index, keys, wanted, deadline, wanted.most)
+            except (Unavailable, DeadlineExceeded) as error:
+                if wanted.sort or wanted.group_by:
+                    raise
+                logger.warning("the facets of a list were not counted", extra={"code": error.code})
+                counted = False
         return Listed.model_construct(
             index=index.physical,
             total=answer.total,
             ids=[keys[place][0] for place in answer.order],
             groups=answer.groups,
             distinct_groups=answer.distinct_groups,
-            facets=answer.facets,
+            facets=answer.facets if counted else None,
         )
 
     async def names(self, collection: str, deadline: Deadline) -> list[str]:

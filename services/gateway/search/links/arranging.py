@@ -202,7 +202,10 @@ def _all(found: CascadeResult) -> list[RankedHit]:
 def _note(course: Course, answered: Mapping[str, Any], arrangement: Arrangement) -> None:
     """Takes over the counts and groups that recall answered."""
     if arrangement.facets:
-        course.counts["facets"] = answered["facets"]
+        if answered["facets"] is None:
+            course.found.degraded.append("facets")
+        else:
+            course.counts["facets"] = answered["facets"]
     if arrangement.group_by:
         course.groups = answered["groups"]
         course.counts["groups"] = answered["distinct_groups"]
