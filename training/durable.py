@@ -1,23 +1,56 @@
 """Files and folders that a power cut does not take back."""
 
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
 
-def replace(target: Path, fill: Callable[[IO[bytes]], object], writer: str = "") -> None:
+def replace(target: Path, fill: Callable[[IO[bytes]], object], *, alone: bool = False) -> None:
     """Writes a file as a whole: until this returns, the one before it is there, if there was any.
 
-    Several writers of one file at once each have a name.
+    Processes and machines that write one file at once do not disturb each other; the last one
+    counts. A caller that is `alone` in writing the file has its next call remove what a kill left
+    behind. What is no plain file, such as `/dev/stdout`, is written to as it is.
     """
+    if target.exists() and not target.is_file():
+        with target.open("wb") as stream:
+            fill(stream)
+        return
+    target = target.resolve()  # A link stays a link.
+    writer = "" if alone else f".{secrets.token_hex(4)}"
     partial = target.with_name(f".{target.name}{writer}.partial")
-    with partial.open("wb") as stream:
-        fill(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(target)
+    try:
+        with partial.open("wb") as stream:
+            fill(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     _sync(target.parent)
+
+
+def write(target: Path, text: str) -> None:
+    """Writes a text as `replace` does, and makes the folder of the file if there is none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replace(target, lambda stream: stream.write(text.encode()))
+
+
+def write_lines(target: Path, lines: Iterable[str]) -> int:
+    """Writes lines as `replace` does, one at a time in memory, and returns their number."""
+    count = 0
+
+    def fill(stream: IO[bytes]) -> None:
+        nonlocal count
+        for line in lines:
+            stream.write(f"{line}\n".encode())
+            count += 1
+
+    replace(target, fill)
+    return count
 
 
 def put(folder: Path, target: Path) -> None:

@@ -68,8 +68,3 @@ def read_weights(path: Path = BLEND) -> FittedWeights:
         raise ModelInvalid(
             f"{path.name} holds no weights of fusion and ranking; `xunwen eval blend` writes them"
         ) from error
-
-
-def write_weights(path: Path, weights: FittedWeights) -> None:
-    """Writes the fitted weights as JSON."""
-    path.write_text(weights.model_dump_json(indent=1) + "\n", "utf-8")

@@ -4,7 +4,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from services.common.blend import FittedWeights, write_weights
+from services.common.blend import FittedWeights
 from services.rank.features import NAMES
 
 QUERY = "国有企业引入非国有资本对创新绩效的影响"
@@ -43,5 +43,5 @@ def write_blend(path: Path) -> Path:
         fine_coarse=1.0,
         fine_bias=-10.0,
     )
-    write_weights(path, weights)
+    path.write_text(weights.model_dump_json(), "utf-8")
     return path

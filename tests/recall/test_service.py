@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from services.common.blend import read_weights, write_weights
+from services.common.blend import read_weights
 from services.common.collection import PhysicalName
 from services.common.engine import Encoder
 from services.common.model_dir.encoders import EncoderDirectories
@@ -245,7 +245,8 @@ def test_weights_that_do_not_fit_what_runs_are_named_in_the_log(
     warning: str | None,
 ) -> None:
     path = tmp_path / "blend.json"
-    write_weights(path, read_weights().model_copy(update=fitted_for))
+    weights = read_weights().model_copy(update=fitted_for)
+    path.write_text(weights.model_dump_json(), "utf-8")
     create_app(RecallSettings(blend=path, **settings), directories, encoder, ANALYZERS)
     named = [record.message for record in caplog.records if "weights" in record.message]
     assert len(named) == (warning is not None)

@@ -14,7 +14,6 @@ from services.common.engine import Encoder, Ranker
 from services.common.text import WordAnalyzer
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ToleranceOption, write_figures
-from training.cli.targets import check_target
 from training.data.splits import Split
 from training.evaluation import legs, report
 from training.evaluation.auc import Discrimination, ranker_auc
@@ -24,6 +23,7 @@ from training.evaluation.selection import load_tasks
 from training.evaluation.tables import tables
 from training.evaluation.tasks import TASKS, DataMissing, Task
 from training.failures import DataInvalid, plain_errors
+from training.targets import check_target
 
 
 def main(

@@ -10,7 +10,6 @@ import typer
 
 from services.common.calls.client import ServiceClient
 from training.cli.outcomes import write_figures
-from training.cli.targets import check_target
 from training.data.splits import Split
 from training.evaluation import report
 from training.evaluation.selection import load_tasks
@@ -18,6 +17,7 @@ from training.evaluation.served import IndexingFailed, run_task, temporary_colle
 from training.evaluation.tables import tables
 from training.evaluation.tasks import PAPER_TASKS, Task
 from training.failures import plain_errors
+from training.targets import check_target
 from xunwen.client import AsyncClient, XunwenError
 from xunwen.embedded.settings import EmbeddedSettings, last_settings
 

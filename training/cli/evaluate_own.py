@@ -16,7 +16,6 @@ from services.common.text import WordAnalyzer
 from services.common.wire.recall import MAX_QUERY_CHARS
 from training.cli.options import PrecisionOption
 from training.cli.outcomes import Outcomes, ReportOption, ToleranceOption
-from training.cli.targets import check_target
 from training.evaluation import legs
 from training.evaluation.comparison import load_run
 from training.evaluation.judgements import JudgedQueries, read_judged
@@ -24,6 +23,7 @@ from training.evaluation.legs import Rankings
 from training.evaluation.models import encoder_at, ranker_at
 from training.evaluation.served import run_task
 from training.failures import DataInvalid, plain_errors
+from training.targets import check_target
 from xunwen.client import AsyncClient, XunwenError
 from xunwen.embedded.settings import EmbeddedSettings, last_settings
 

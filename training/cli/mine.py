@@ -10,13 +10,13 @@ import typer
 
 from services.common.engine import Encoder
 from services.common.engine.predictor import FloatArray
-from training.cli.targets import check_target
 from training.data.mining import MiningOptions, mine_ids, mine_texts, write_lists
 from training.data.pairs import Pair, normal, read_pairs, shows_paper, texts_of, title_pairs
 from training.data.readers import columns, is_jsonl, read_lines
 from training.data.texts import own_texts, read_documents, read_rows
 from training.failures import DataInvalid, plain_errors
 from training.run import runtime
+from training.targets import check_target
 
 T = TypeVar("T")
 

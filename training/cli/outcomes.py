@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from training import durable
 from training.evaluation import comparison, report
 from training.evaluation.comparison import SavedRun
 from training.evaluation.legs import Rankings
@@ -76,5 +77,4 @@ class Outcomes:
 
 def write_figures(path: Path, figures: Mapping[str, object]) -> None:
     """Writes the figures of a command as JSON, and the folder of the file if there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    durable.write(path, json.dumps(figures, indent=1) + "\n")

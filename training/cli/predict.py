@@ -11,11 +11,11 @@ import typer
 
 from services.common.engine import PredictorOptions, open_encoder, open_ranker
 from training.cli.options import ENCODER, EncoderOption, PrecisionOption
-from training.cli.targets import check_target
 from training.data.readers import text_of_line
 from training.extract.matrix import write_matrix
 from training.extract.prediction import relevances, similarities, text_vectors
 from training.failures import plain_errors
+from training.targets import check_target
 
 T = TypeVar("T")
 

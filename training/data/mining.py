@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from services.common.engine.predictor import FloatArray
+from training import durable
 from training.data.blocks import blocks
 from training.data.pairs import Pair, normal
 
@@ -129,10 +130,6 @@ def _right(answered: Iterable[tuple[str, Sequence[int]]]) -> dict[str, frozenset
 
 def write_lists(path: Path, lists: Iterable[Sequence[str]]) -> int:
     """Write `query<TAB>answer<TAB>negative...` lines; returns how many."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count = 0
-    with path.open("w", encoding="utf-8") as stream:
-        for cells in lists:
-            stream.write("\t".join(" ".join(cell.split()) for cell in cells) + "\n")
-            count += 1
-    return count
+    return durable.write_lines(
+        path, ("\t".join(" ".join(cell.split()) for cell in cells) for cells in lists)
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training import durable
 from training.data.questions import passage_lines, question_lines
 from training.data.readers import read_lines, record
 from training.failures import DataInvalid
@@ -53,14 +54,7 @@ class PublicFile:
                     f" {clones / self.folder}"
                 )
         target.mkdir(parents=True, exist_ok=True)
-        draft = target / f".{self.name}.partial"
-        count = 0
-        with draft.open("w", encoding="utf-8") as stream:
-            for line in self.made(paths):
-                stream.write(line + "\n")
-                count += 1
-        draft.replace(target / self.name)
-        return count
+        return durable.write_lines(target / self.name, self.made(paths))
 
 
 def _abstracts(paths: list[Path]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from services.common.blend import BLEND, FittedWeights, read_weights, write_weights
+from services.common.blend import BLEND, FittedWeights, read_weights
 from services.common.engine import Encoder
 from services.common.precision import WantedPrecision
 from services.common.text import WordAnalyzer
@@ -19,6 +19,7 @@ from services.common.wire.rank import considered
 from services.rank.features import NAMES, AnalysedQuery, coarse_features
 from services.recall.legs.query_fusion import NAMES as EVIDENCE
 from services.recall.legs.query_fusion import QueryFusion
+from training import durable
 from training.data.splits import Split
 from training.evaluation.fusion import (
     FusionSample,
@@ -34,6 +35,7 @@ from training.evaluation.selection import load_tasks
 from training.evaluation.stopping import TOP_K, fit_stopping
 from training.evaluation.tasks import PAPER_TASKS, Task
 from training.failures import plain_errors
+from training.targets import check_target
 
 _DENSE_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))
 
@@ -68,10 +70,7 @@ def main(
     output: Annotated[Path, typer.Option(help="File to which the weights are written")] = BLEND,
 ) -> None:
     """Fit fusion, coarse phase, blend and early stop to an encoder and a ranker."""
-    if not output.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
-    if output.is_dir():
-        raise typer.BadParameter(f"{output} is a folder; name a file", param_hint="--output")
+    check_target(output)
     if keep_fusion and dense_weight is not None:
         raise typer.BadParameter("--keep-fusion has a weight already", param_hint="--dense-weight")
     analyzer = WordAnalyzer()
@@ -112,7 +111,7 @@ def main(
     )
     for group in dict.fromkeys(pool.group for pool in pools):
         typer.echo(f"{group}: {report([each for each in pools if each.group == group], blend)}")
-    write_weights(output, weights)
+    durable.write(output, weights.model_dump_json(indent=1) + "\n")
     typer.echo(f"written to {output}")
 
 

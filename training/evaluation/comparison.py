@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training import durable
 from training.data.blocks import blocks
 from training.evaluation.metrics import NAMES
 from training.failures import DataInvalid
@@ -92,10 +93,7 @@ def save_run(path: Path, run: SavedRun) -> None:
             for row, values in run.values.items()
         },
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
-    draft.replace(path)
+    durable.write(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def load_run(path: Path) -> SavedRun:

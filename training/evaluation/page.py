@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from training import durable
 from training.evaluation.comparison import MAIN, SavedRun, Verdict
 from training.evaluation.metrics import NAMES, Estimate, estimate
 from training.evaluation.report import sizes
@@ -46,12 +47,11 @@ class Section:
 def write_page(path: Path, sections: Sequence[Section]) -> None:
     """Write a page that needs no other file and no network, and its folder if there is none."""
     body = "".join(_section(section) for section in sections)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
+    durable.write(
+        path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Search quality</title><style>{_STYLE}</style></head>"
         f"<body><h1>Search quality</h1>{body}</body></html>\n",
-        "utf-8",
     )
 
 

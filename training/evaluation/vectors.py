@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engine import Encoder
+from training import durable
 from training.evaluation.tasks import Corpus
 
 
@@ -21,9 +22,8 @@ def document_vectors(corpus: Corpus, encoder: Encoder, cache: Path | None) -> ND
     path = cache / f"{_program(encoder)}-{corpus.digest}.npy"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, encoder.encode(rendered))
-        partial.replace(path)
+        made = encoder.encode(rendered)
+        durable.replace(path, lambda stream: np.save(stream, made))
     vectors: NDArray[np.float32] = np.load(path)
     return vectors
 

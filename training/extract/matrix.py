@@ -7,23 +7,24 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from training import durable
+
 
 def write_matrix(target: Path, blocks: Iterable[NDArray[np.float32]], dimension: int) -> int:
     """Writes blocks of rows, each float32 [rows, dimension], as one .npy file, and returns the
     number of rows. One block is in memory at a time; an earlier file stays until all is written."""
-    draft = target.with_name(f".{target.name}.partial")
     rows = 0
-    try:
-        with draft.open("wb") as stream:
-            _write_header(stream, 0, dimension)
-            for block in blocks:
-                stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
-                rows += len(block)
-            stream.seek(0)
-            _write_header(stream, rows, dimension)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+
+    def fill(stream: IO[bytes]) -> None:
+        nonlocal rows
+        _write_header(stream, 0, dimension)
+        for block in blocks:
+            stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
+            rows += len(block)
+        stream.seek(0)
+        _write_header(stream, rows, dimension)
+
+    durable.replace(target, fill)
     return rows
 
 

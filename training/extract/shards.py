@@ -4,7 +4,6 @@ Row i of the matrix belongs to line i of the documents. `part-000000.json` is wr
 a shard count; files without it are overwritten by the next run.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Literal
@@ -81,7 +80,7 @@ class ShardFolder:
         if not target.exists():
             if others:
                 raise ExtractionError(f"{self.path} holds other files; name an empty folder")
-            durable.replace(target, lambda stream: stream.write(_json(plan)), f".{os.getpid()}")
+            durable.replace(target, lambda stream: stream.write(_json(plan)))
             return
         found = self.plan()
         differing = [
@@ -129,9 +128,12 @@ class ShardFolder:
             for document in documents:
                 stream.write(_json(document) + b"\n")
 
-        durable.replace(self.file(shard.number, "jsonl"), lines)
-        durable.replace(self.file(shard.number, "npy"), lambda stream: np.save(stream, vectors))
-        durable.replace(self.file(shard.number, "json"), lambda stream: stream.write(_json(shard)))
+        for suffix, fill in (
+            ("jsonl", lines),
+            ("npy", lambda stream: np.save(stream, vectors)),
+            ("json", lambda stream: stream.write(_json(shard))),
+        ):
+            durable.replace(self.file(shard.number, suffix), fill, alone=True)
 
     def file(self, number: int, suffix: str) -> Path:
         return self.path / f"part-{number:06d}.{suffix}"

@@ -160,6 +160,7 @@ def _vectors(teacher: VectorTeacher, texts: Sequence[str], run: Path) -> FloatAr
         for start in range(0, len(texts), _AT_ONCE):
             log.info("making the vectors of %d documents: %d made", len(texts), start)
             blocks.append(teacher.documents(texts[start : start + _AT_ONCE]).numpy())
-        durable.replace(path, lambda stream: np.save(stream, np.concatenate(blocks)))
+        made = np.concatenate(blocks)
+        durable.replace(path, lambda stream: np.save(stream, made), alone=True)
     vectors: FloatArray = np.load(path)
     return vectors

@@ -41,8 +41,7 @@ def save(directory: Path, progress: Progress, network: nn.Layer, optimizer: Opti
     stable = {parameter.name: name for name, parameter in network.named_parameters()}
     paddle.save(_renamed(optimizer.state_dict(), stable), str(target / OPTIMIZER))
     durable.sync(target)
-    content = json.dumps({"checkpoint": name, **asdict(progress)}).encode()
-    durable.replace(directory / POINTER, lambda stream: stream.write(content))
+    durable.write(directory / POINTER, json.dumps({"checkpoint": name, **asdict(progress)}))
     for other in directory.glob("step-*"):
         if other.name != name:
             shutil.rmtree(other)

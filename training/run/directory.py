@@ -47,8 +47,10 @@ def claimed(recipe: Recipe) -> Iterator[Path]:
     with _held(run):
         _compare(recipe)
         settings = yaml.safe_dump(_settings(recipe), allow_unicode=True, sort_keys=False)
-        _write(run / RECIPE, settings)
-        _write(run / DATA, json.dumps(_checksums(recipe), ensure_ascii=False, indent=1) + "\n")
+        durable.write(run / RECIPE, settings)
+        durable.write(
+            run / DATA, json.dumps(_checksums(recipe), ensure_ascii=False, indent=1) + "\n"
+        )
         yield run
 
 
@@ -85,10 +87,6 @@ def _compare(recipe: Recipe) -> None:
             f"{run} holds a run of other data ({changed} changed since it began); put them back,"
             " choose another output, or remove it"
         )
-
-
-def _write(path: Path, text: str) -> None:
-    durable.replace(path, lambda stream: stream.write(text.encode()))
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

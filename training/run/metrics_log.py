@@ -20,8 +20,7 @@ class MetricsLog:
         writer = csv.DictWriter(kept, COLUMNS)
         writer.writeheader()
         writer.writerows(row for row in self._rows() if int(row["step"]) <= step)
-        content = kept.getvalue().encode()
-        durable.replace(self._csv, lambda stream: stream.write(content))
+        durable.write(self._csv, kept.getvalue())
 
     def add(
         self,
