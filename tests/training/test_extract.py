@@ -17,7 +17,7 @@ from pyarrow import parquet
 from services.common.documents import Document
 from services.common.engine import Encoder, PredictorOptions, open_encoder
 from services.common.errors import InvalidRequest
-from services.common.wire.input_formats import Charset
+from services.common.wire.input_formats import Charset, InputFormat
 from services.indexer.intake.mapping import FieldMapping
 from tests.models import DIMENSION, tiny_encoder
 from tests.waiting import eventually
@@ -301,6 +301,27 @@ def test_what_index_reads_extract_reads(encoder: Encoder, tmp_path: Path) -> Non
     (tmp_path / "other.csv").write_text("甲,乙\n1,海洋\n", "utf-8")
     with pytest.raises(InvalidRequest, match="which columns are the id"):
         DocumentFile(tmp_path / "other.csv")
+
+
+_MIDDLE = "".join(f'{at},"第一行\n第二行\n第三行",甲\n' for at in range(30))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "read_as"),
+    [
+        ("long.csv", f"甲,{'文' * 140_000}\n海洋\n", InputFormat.LINES),
+        ("long.tsv", f"甲\t{'文' * 140_000}\n海洋\n", InputFormat.LINES),
+        ("table.csv", f"编号,标题,正文\n1,甲,{'文' * 140_000}\n", InputFormat.CSV),
+        ("breaks.csv", f"编号,正文,标题\n{_MIDDLE}", InputFormat.CSV),
+        ("separator.csv", "编号,标题,正文\n1,甲,前\u2028后\n2,乙,丙\x0b丁\n", InputFormat.CSV),
+        ("quote.csv", '"未闭合的引号\n海洋\n', InputFormat.LINES),
+    ],
+)
+def test_tables_and_texts_with_odd_cells_are_told_apart(
+    tmp_path: Path, name: str, content: str, read_as: InputFormat
+) -> None:
+    (tmp_path / name).write_text(content, "utf-8", newline="")
+    assert DocumentFile(tmp_path / name).format is read_as
 
 
 def test_processes_share_the_shards(encoder: Encoder, model: Path, tmp_path: Path) -> None:

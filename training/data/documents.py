@@ -1,9 +1,7 @@
 """The documents of a file, read as `xunwen index` reads it, with the same formats, compressions and
 columns."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -12,9 +10,11 @@ from services.common.documents import Document
 from services.common.errors import SearchError
 from services.common.wire.input_formats import SUFFIXES, Charset, InputFormat, format_of_name
 from services.indexer.intake.about import About
+from services.indexer.intake.cells import Cells
 from services.indexer.intake.charsets import beginning_as_utf8
 from services.indexer.intake.compression import beginning
 from services.indexer.intake.files.sandbox import Sandbox
+from services.indexer.intake.header import is_header
 from services.indexer.intake.mapping import DocumentMapper, FieldMapping, Rejected
 from services.indexer.intake.record import BadInput, Record, bounded_lines
 from services.indexer.intake.sniff import check_beginning
@@ -159,8 +159,8 @@ class DocumentFile:
 def _is_texts(head: bytes, named: InputFormat, charset: Charset | None) -> bool:
     """Whether a file that is named as a table holds a text on each line, as PaddleNLP's corpora do.
 
-    Such a file has one column, or lines of different numbers of cells, and no column with the name
-    of a document's member.
+    Such a file has one column, or rows of different numbers of cells, and no column with the name
+    of a document's member. A cell in quotes may hold line breaks.
     """
     try:
         text = beginning_as_utf8(beginning(head), charset or Charset.UTF8).decode(
@@ -168,8 +168,20 @@ def _is_texts(head: bytes, named: InputFormat, charset: Charset | None) -> bool:
         )
     except (BadInput, SearchError):
         return False  # The reader of the file reports what is wrong.
-    lines = text.splitlines()[:_LOOKED_AT]
-    rows = [*csv.reader(io.StringIO("\n".join(lines)), delimiter=named.delimiter)]
-    if not rows or {"id", "title", "text"} & {cell.strip() for cell in rows[0]}:
+    lines = [line.rstrip("\r") for line in text.split("\n")[:_LOOKED_AT] if line.strip()]
+    rows = _rows(lines, named.delimiter)
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if not lines or is_header(header) or not {"id", "title", "text"}.isdisjoint(header):
         return False
-    return {len(row) for row in rows if row} != {len(rows[0])} or len(rows[0]) == 1
+    return len(set(map(len, rows))) > 1 or all(len(row) == 1 for row in rows)
+
+
+def _rows(lines: Iterable[str], delimiter: str) -> list[list[str]]:
+    """The cells of each row, without a last one that goes on behind the lines."""
+    rows = []
+    cells = Cells(delimiter)
+    for line in lines:
+        if cells.feed(line):
+            rows.append(cells.done)
+            cells = Cells(delimiter)
+    return rows
