@@ -16,12 +16,13 @@ from tests.models import tiny_encoder
 from tests.training.ernie import paddle, tiny_ernie
 from training.cli import quantise
 from training.cli.export import app
+from training.evaluation.models import encoder_at, ranker_at
 from training.export import directory
 from training.export.directory import ExportOptions, export, round_to_bfloat16
 from training.export.parity import PROBE
 from training.export.quantisation import int8
 from training.export.quantisation.int8 import INT8
-from training.failures import PositionsExceeded
+from training.failures import ModelUnknown, PositionsExceeded
 from training.networks.directory import load_encoder, load_ranker, save_network
 from training.networks.encoder import Encoder, mean_of
 from training.networks.tokenization import TextCodec, load_tokenizer, save_tokenizer
@@ -287,6 +288,17 @@ def test_a_recipe_of_longer_texts_than_the_network_reads_is_refused(
     prepared(network, recipe.model_validate(given | {name: 128}))
     with pytest.raises(PositionsExceeded, match=f"^{name} is 129, .* at most 128"):
         prepared(network, recipe.model_validate(given | {name: 129}))
+
+
+def test_a_checkpoint_of_another_kind_is_not_measured(ernie: Path, tmp_path: Path) -> None:
+    """A ranker without a head would score at random, and the body of a ranker makes no vectors."""
+    encoder = _saved(ernie, "encoder", tmp_path / "encoder")
+    ranker = _saved(ernie, "ranker", tmp_path / "ranker")
+    for start in (encoder, ernie):
+        with pytest.raises(ModelUnknown, match="holds no ranker, and a ranker"), ranker_at(start):
+            pass
+    with pytest.raises(ModelUnknown, match="holds a ranker, and an encoder"), encoder_at(ranker):
+        pass
 
 
 class Masked(Encoder):

@@ -18,6 +18,7 @@ from services.common.engine import (
 )
 from services.common.model_dir import MANIFEST, ModelKind
 from services.common.precision import WantedPrecision
+from training.failures import ModelUnknown
 
 CHECKPOINT_MAX_TOKENS = 256
 CHECKPOINT_QUERY_MAX_TOKENS = 64
@@ -53,8 +54,17 @@ def _export(checkpoint: Path, kind: ModelKind, directory: Path) -> None:
     from training.export.directory import ExportOptions, export
     from training.export.parity import PROBE
     from training.networks.directory import load_codec, load_encoder, load_ranker
+    from training.networks.source import read_source
 
-    network = load_encoder(checkpoint) if kind is ModelKind.ENCODER else load_ranker(checkpoint)
+    read = read_source(checkpoint)
+    ranks, wanted = read.head.get("kind") == "ranker", kind is ModelKind.RANKER
+    if ranks != wanted:
+        # Without its own head a ranker would score at random.
+        held, needed = ("a ranker", "an encoder") if ranks else ("no ranker", "a ranker")
+        raise ModelUnknown(
+            f"{checkpoint} holds {held}, and {needed} is needed here; name another directory"
+        )
+    network = load_ranker(read) if wanted else load_encoder(read)
     codec = load_codec(checkpoint, network)
     options = ExportOptions(
         name=checkpoint.name,
