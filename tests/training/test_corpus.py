@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from services.common.engine import PredictorOptions, open_encoder
 from services.common.engine.predictor import FloatArray
@@ -15,7 +16,7 @@ from tests.training.literature import write_literature
 from training.data.pairs import PARTS, Pair
 from training.export.directory import ExportOptions, export
 from training.export.parity import PROBE
-from training.failures import RecipeInvalid
+from training.failures import DataInvalid, RecipeInvalid
 from training.networks.directory import load_codec, load_encoder
 from training.networks.forward import forward
 from training.objectives.corpus import CorpusObjective, CorpusRecipe
@@ -169,6 +170,36 @@ def test_a_run_that_goes_on_finds_the_vectors_that_it_made(
     assert vectors.shape == (30, 32)
     np.save(kept, -vectors)
     assert CorpusObjective.build(recipe).vectors == pytest.approx(-vectors)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"abstracts": (), "titles": (), "natural": ()}, "give general_pairs, abstracts or titles"),
+        (
+            {"abstracts": (), "titles": (), "general_pairs": ("pairs.tsv",)},
+            "natural needs abstracts or titles",
+        ),
+        ({"per_epoch": {"natural": -5}}, r"per_epoch\.natural"),
+    ],
+)
+def test_a_recipe_without_documents_is_refused(
+    ernie: Path, teacher: Path, tmp_path: Path, settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        recipe_of(tmp_path, ernie, teacher, **settings)
+
+
+def test_a_corpus_of_which_nothing_is_left_is_told(
+    ernie: Path, teacher: Path, tmp_path: Path
+) -> None:
+    """Every document is one of evaluation."""
+    papers = (tmp_path / "literature_papers.jsonl",)
+    kept = recipe_of(
+        tmp_path, ernie, teacher, abstracts=papers, titles=(), natural=(), exclude=papers
+    )
+    with pytest.raises(DataInvalid, match="nothing is left to train on"):
+        CorpusObjective.build(kept)
 
 
 def test_a_teacher_of_other_dimension_is_refused(ernie: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import paddle
 import paddle.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from paddle import Tensor
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.common.engine.predictor import FloatArray
 from training import durable
@@ -34,7 +34,7 @@ from training.objectives.base import (
 )
 from training.objectives.contrastive import FAR
 from training.objectives.teacher import VectorTeacher, cosine_loss
-from training.run.recipe import Recipe
+from training.run.recipe import PerEpoch, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class CorpusRecipe(Recipe):
     """jsonl with `id` and `title`: documents, of which queries are also made each epoch."""
     exclude: tuple[Path, ...] = ()
     """jsonl of evaluation papers, which are left out with the queries for them."""
-    per_epoch: dict[str, int] = Field(default_factory=dict)
+    per_epoch: PerEpoch = Field(default_factory=dict)
     """Most examples of a group in an epoch, by the group's name; the log lists the groups."""
     scale: float = Field(default=30.0, gt=0)
     """Factor of the cosines before the softmax (the inverse of its temperature)."""
@@ -68,6 +68,14 @@ class CorpusRecipe(Recipe):
     keep: float = Field(default=20.0, ge=0)
     """Weight of keeping them beside the loss of the queries."""
     query_max_tokens: int = Field(default=48, ge=8)
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if not (self.general_pairs or self.abstracts or self.titles):
+            raise ValueError("give general_pairs, abstracts or titles")
+        if self.natural and not (self.abstracts or self.titles):
+            raise ValueError("natural needs abstracts or titles, whose ids its lines name")
+        return self
 
 
 class CorpusObjective(NetworkObjective[Pair, CorpusRecipe]):
@@ -108,6 +116,7 @@ class CorpusObjective(NetworkObjective[Pair, CorpusRecipe]):
         source = read_pair_source(files, recipe.per_epoch, recipe.validation)
         encoder = teacher.student(recipe)
         documents = source.documents()
+        require_examples([*documents])
         vectors = _vectors(teacher, [*documents.values()], recipe.output)
         return cls(recipe, encoder, prepared(encoder, recipe), source, documents, vectors)
 

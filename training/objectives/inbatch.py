@@ -32,7 +32,7 @@ from training.objectives.base import (
 from training.objectives.contrastive import contrastive_loss
 from training.objectives.starting_vectors import likeness_by_network, project_to_principal_axes
 from training.run.objective import StepResult
-from training.run.recipe import Recipe
+from training.run.recipe import PerEpoch, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class InbatchRecipe(Recipe):
     """jsonl with `id` and `title`: pairs of key terms and title are made each epoch."""
     exclude: tuple[Path, ...] = ()
     """jsonl of evaluation papers; pairs with one of their titles or abstracts are left out."""
-    per_epoch: dict[str, int] = Field(default_factory=dict)
+    per_epoch: PerEpoch = Field(default_factory=dict)
     """Most pairs of a group in an epoch, by the group's name; the log lists the groups."""
     dimension: int | None = Field(default=256, ge=8)
     """Size of the vectors, by a projection that starts as the principal axes. With null
@@ -83,8 +83,6 @@ class InbatchRecipe(Recipe):
             raise ValueError("natural needs abstracts or titles, whose ids its lines name")
         if self.stream and (self.abstracts or self.titles or self.alike):
             raise ValueError("stream is for pairs and general_pairs; leave the others out")
-        if any(count < 0 for count in self.per_epoch.values()):
-            raise ValueError("per_epoch: a number of pairs cannot be negative")
         return self
 
 

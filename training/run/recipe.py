@@ -16,6 +16,8 @@ from training.failures import RecipeInvalid
 
 R = TypeVar("R", bound="Recipe")
 LayerNumber = Annotated[int, Field(ge=1)]
+PerEpoch = dict[str, Annotated[int, Field(ge=0)]]
+"""Most pairs of a group in an epoch, by the name of the group."""
 
 
 class Settings(BaseModel):
