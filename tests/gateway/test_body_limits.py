@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 from starlette.datastructures import Headers
@@ -56,10 +57,16 @@ async def read(receive: Receive) -> bytes:
     return body
 
 
+async def taken(limits: BodyLimits, headers: Headers, receive: Receive) -> bytes:
+    """The body of a request that ends at once."""
+    async with limits.whole(headers, receive) as body:
+        return body
+
+
 @pytest.mark.parametrize("blocks", [[b"x" * LARGEST], [b"x" * 60, b"", b"x" * 40], [b""]])
 async def test_a_body_up_to_the_limit_is_held_whole(blocks: Sequence[bytes]) -> None:
     headers = Headers({"content-length": str(sum(map(len, blocks)))})
-    assert await limits().whole(headers, arriving(*blocks)) == b"".join(blocks)
+    assert await taken(limits(), headers, arriving(*blocks)) == b"".join(blocks)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +86,13 @@ async def test_what_is_refused(
     headers: dict[str, str], receive: Receive, error: type[SearchError]
 ) -> None:
     with pytest.raises(error):
-        await limits().whole(Headers(headers), receive)
+        await taken(limits(), Headers(headers), receive)
 
 
 @pytest.mark.parametrize("coding", ["identity", " Identity ", ""])
 async def test_a_body_that_says_it_is_not_compressed_is_taken(coding: str) -> None:
     headers = Headers({"content-encoding": coding})
-    assert await limits().whole(headers, arriving(b"{}")) == b"{}"
+    assert await taken(limits(), headers, arriving(b"{}")) == b"{}"
 
 
 @pytest.mark.parametrize(("pause", "late"), [(0.9, False), (1.1, True)])
@@ -93,7 +100,7 @@ def test_a_body_in_memory_has_its_time_for_all_blocks_together(
     monkeypatch: pytest.MonkeyPatch, pause: float, late: bool
 ) -> None:
     async def whole() -> bytes:
-        return await limits().whole(Headers({}), arriving(*[b"x"] * 5, pause=pause))
+        return await taken(limits(), Headers({}), arriving(*[b"x"] * 5, pause=pause))
 
     with virtual_time(monkeypatch) as run:
         if late:
@@ -116,22 +123,40 @@ async def test_bodies_together_are_bounded_and_give_their_room_back() -> None:
     waiting = []
     for _ in range(16):
         begun = asyncio.Event()
-        waiting.append(asyncio.create_task(shared.whole(Headers({}), halting)))
+        waiting.append(asyncio.create_task(taken(shared, Headers({}), halting)))
         await begun.wait()
     with pytest.raises(Overloaded):
-        await shared.whole(Headers({}), arriving(b"x"))
+        await taken(shared, Headers({}), arriving(b"x"))
     more.set()
     assert [len(body) for body in await asyncio.gather(*waiting)] == [LARGEST] * 16
     for _ in range(20):
-        assert await shared.whole(Headers({}), arriving(b"x" * LARGEST))
+        assert await taken(shared, Headers({}), arriving(b"x" * LARGEST))
+
+
+async def test_a_body_takes_its_room_until_its_request_ends() -> None:
+    """It was free once the body had arrived, while the route held it: a thousand slow calls of
+    16 MiB each could take 16 GiB. Small bodies, such as those of searches, are let in."""
+    shared = BodyLimits(1_000, 1_000, SECONDS)
+    large = b"x" * 1_000
+    async with AsyncExitStack() as requests:
+        for _ in range(16):
+            await requests.enter_async_context(shared.whole(Headers({}), arriving(large)))
+        with pytest.raises(Overloaded):
+            await taken(shared, Headers({}), arriving(b"x" * 4))
+        assert await taken(shared, Headers({}), arriving(b"{}x")) == b"{}x"
+    with pytest.raises(ZeroDivisionError):
+        async with shared.whole(Headers({}), arriving(large)):
+            raise ZeroDivisionError
+    for _ in range(20):
+        assert await taken(shared, Headers({}), arriving(large)) == large
 
 
 async def test_a_refused_body_gives_its_room_back() -> None:
     shared = limits()
     for _ in range(40):
         with pytest.raises(PayloadTooLarge):
-            await shared.whole(Headers({}), arriving(b"x" * (LARGEST + 1)))
-    assert await shared.whole(Headers({}), arriving(b"x")) == b"x"
+            await taken(shared, Headers({}), arriving(b"x" * (LARGEST + 1)))
+    assert await taken(shared, Headers({}), arriving(b"x")) == b"x"
 
 
 async def test_an_upload_is_bounded_by_its_own_limit() -> None:

@@ -2,6 +2,8 @@
 size of all together."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -18,7 +20,9 @@ from services.common.wire.input_formats import InputFormat
 
 _TOGETHER = 16
 """Cap on all buffered bodies together, as a multiple of `max_body_bytes`."""
-
+_SMALL = 256
+"""A body of at most this part of `max_body_bytes` (1 / 256) is not refused for that of others, so
+that slow calls with large ones keep nobody from searching."""
 
 _IN_MEMORY = "split it, or send documents as a file to /v1/index-jobs"
 _UPLOADED = "split it into several files, each a job of its own"
@@ -44,11 +48,12 @@ class BodyLimits:
     """Seconds in which a body in memory has to arrive; for an upload, the longest pause between two
     blocks."""
     _held: int = field(default=0, init=False)
-    """Bytes of all bodies in memory."""
+    """Bytes of the bodies of all requests that have not ended."""
 
-    async def whole(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body of a request. Raises PayloadTooLarge, UnsupportedFormat, RequestTimeout,
-        Overloaded.
+    @asynccontextmanager
+    async def whole(self, headers: Headers, receive: Receive) -> AsyncIterator[bytes]:
+        """The whole body of a request, which the block answers. Raises PayloadTooLarge,
+        UnsupportedFormat, RequestTimeout, Overloaded.
 
         Compressed bodies are refused and not expanded: a search is small, and large files go to
         /v1/index-jobs, where the indexer expands them within bounds, block by block.
@@ -60,29 +65,36 @@ class BodyLimits:
             )
         _check_length(headers, self.max_body_bytes, _IN_MEMORY)
         blocks: list[bytes] = []
-        size = 0
+        size, more = 0, True
         try:
-            async with asyncio.timeout(self.seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise MalformedRequest("The connection ended before the body did.")
-                    block: bytes = message.get("body", b"")
-                    size += len(block)
-                    self._held += len(block)
-                    blocks.append(block)
-                    if size > self.max_body_bytes:
-                        raise _too_large(self.max_body_bytes, _IN_MEMORY)
-                    if self._held > _TOGETHER * self.max_body_bytes:
-                        raise Overloaded("Too many large requests at once.", retry_after=1)
-                    if not message.get("more_body", False):
-                        return b"".join(blocks)
-        except TimeoutError:
-            raise RequestTimeout(
-                f"The body did not arrive within {self.seconds:g} s; send it faster."
-            ) from None
+            try:
+                async with asyncio.timeout(self.seconds):
+                    while more:
+                        message = await receive()
+                        if message["type"] != "http.request":
+                            raise MalformedRequest("The connection ended before the body did.")
+                        blocks.append(message.get("body", b""))
+                        size += len(blocks[-1])
+                        self._held += len(blocks[-1])
+                        self._check_size(size)
+                        more = message.get("more_body", False)
+            except TimeoutError:
+                raise RequestTimeout(
+                    f"The body did not arrive within {self.seconds:g} s; send it faster."
+                ) from None
+            body = b"".join(blocks)
+            blocks.clear()
+            yield body
         finally:
             self._held -= size
+
+    def _check_size(self, size: int) -> None:
+        """Raises PayloadTooLarge or Overloaded for a body of which so many bytes have arrived."""
+        if size > self.max_body_bytes:
+            raise _too_large(self.max_body_bytes, _IN_MEMORY)
+        large = size > self.max_body_bytes // _SMALL
+        if large and self._held > _TOGETHER * self.max_body_bytes:
+            raise Overloaded("Too many large requests at once.", retry_after=1)
 
     def streamed(self, headers: Headers, receive: Receive) -> Receive:
         """A receiver of the body, block by block and within the limits.

@@ -4,6 +4,7 @@ A refusal is an answer as problem+json.
 """
 
 import logging
+from contextlib import AsyncExitStack
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
@@ -54,10 +55,18 @@ class Gate:
         if scope["type"] != "http" or not needs_key(scope["path"]):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         self._requests += 1
         try:
-            passed = await self._passed(scope, headers, receive)
+            async with AsyncExitStack() as request:
+                await self._answer(scope, receive, send, request)
+        finally:
+            self._requests -= 1
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, request: AsyncExitStack
+    ) -> None:
+        try:
+            passed = await self._passed(scope, receive, request)
         except SearchError as error:
             if error.status >= 500:
                 # The metrics count it as a failure of the route, by which alerts look for failures.
@@ -65,11 +74,11 @@ class Gate:
             await problem_response(error)(scope, receive, send)
         else:
             await self.app(scope, passed, send)
-        finally:
-            self._requests -= 1
 
-    async def _passed(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
-        """A receiver of the body for the route. Raises the error that refuses the request."""
+    async def _passed(self, scope: Scope, receive: Receive, request: AsyncExitStack) -> Receive:
+        """A receiver of the body for the route; a body in memory counts until `request` is closed.
+        Raises the error that refuses the request."""
+        headers = Headers(scope=scope)
         _check_address(scope)
         if self._requests > self._max_requests:
             raise Overloaded("Too many requests at once; try again shortly.", retry_after=1)
@@ -89,7 +98,7 @@ class Gate:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if path == _UPLOAD and not is_inline(kind, parameters.get("format")):
             return self._limits.streamed(headers, receive)
-        body = await self._limits.whole(headers, receive)
+        body = await request.enter_async_context(self._limits.whole(headers, receive))
         if body and kind.endswith("json"):
             body = _json(body)
         return replay(body, receive)
