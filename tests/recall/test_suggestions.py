@@ -306,6 +306,29 @@ async def test_pages_and_bounds() -> None:
         await one.aclose()
 
 
+async def test_what_was_just_read_again_is_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was, if another collection was asked for meanwhile, and the next request read all anew."""
+
+    class Shelves(Shelf):
+        async def resolve(self, collection: str, deadline: Deadline) -> Index:
+            return Index(collection, "e", ANALYZER.identity, lexical=True)
+
+    async def asked(collection: str, version: str) -> int:
+        wanted = SuggestRequest(collection=collection, typed="神经", limit=9, version=version * 16)
+        return len((await suggester.suggest(wanted, Deadline.after(5))).suggestions)
+
+    monkeypatch.setattr(module, "_REST", 0.0)
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.0)
+    shelf = Shelves(["神经网络", "神经科学"], seconds=0.01)
+    suggester = Suggester(shelf, IndexAnalyzers(ANALYZERS, shelf), most_texts=4)
+    assert (await asked("a", "1"), await asked("b", "1")) == (2, 2)
+    shelf.written.append("神经机器翻译")
+    assert (await asked("a", "2"), await asked("b", "1")) == (2, 2)
+    await asyncio.gather(*suggester._making.values())
+    assert (shelf.reads, await asked("a", "2"), shelf.reads) == (3, 3, 3)
+    await suggester.aclose()
+
+
 async def test_searches_get_their_turns_while_a_page_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

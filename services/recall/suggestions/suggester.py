@@ -166,6 +166,7 @@ class Suggester:
         self._kept[name] = _Kept(
             made, index.physical, version, not collected.full, time.monotonic(), took
         )
+        self._kept.move_to_end(name)  # The loop drops those used least lately.
         while len(self._kept) > 1 and self._size() > self.most_texts:
             self._kept.popitem(last=False)
         logger.info(
