@@ -99,6 +99,37 @@ async def test_other_searches_get_their_turns_while_fields_are_taken_up() -> Non
     assert max(taken) <= 100
 
 
+async def test_what_was_just_read_is_not_dropped() -> None:
+    """It was, if another collection was asked for meanwhile, and the next request read it anew."""
+    let_go = asyncio.Event()
+    reads: list[str] = []
+
+    class Slow(Fields):
+        async def fields(
+            self, index: Index, ids: Sequence[str], deadline: Deadline
+        ) -> list[tuple[str, int, Mapping[str, Any]]]:
+            reads.append(index.physical)
+            if index.physical == "slow":
+                await let_go.wait()
+            return await super().fields(index, ids, deadline)
+
+    async def asked(physical: str, *ids: str) -> None:
+        rows = [(one, 1) for one in ids]
+        wanted = ArrangeRequest(index=physical, rows=rows, facets=[FacetWanted(field=EVERY)])
+        await lists.arrange(wanted, Deadline.after(5))
+
+    lists = Lists(Slow({one: {"year": 2015} for one in "abcde"}), most_rows=4)
+    slow = asyncio.create_task(asked("slow", "a", "b", "c"))
+    await asyncio.sleep(0)
+    await asked("quick", "d", "e")
+    let_go.set()
+    await slow
+    await asked("slow", "a", "b", "c")
+    assert reads == ["slow", "quick"]
+    await asked("quick", "d", "e")
+    assert reads == ["slow", "quick", "quick"], "it made room"
+
+
 @dataclass
 class LateFields(Fields):
     """Its metadata cannot be read in time."""

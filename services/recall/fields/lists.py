@@ -208,6 +208,9 @@ class Lists:
                 if place % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(0)
                 columns.put(*one)
+        if unknown:  # Others may have been used, or have pushed these out, while they were read.
+            self._columns[index.physical] = columns
+            self._columns.move_to_end(index.physical)
         while len(self._columns) > 1 and sum(map(len, self._columns.values())) > self.most_rows:
             self._columns.popitem(last=False)
         return columns, columns.rows([identity for identity, _ in keys]) if unknown else rows
