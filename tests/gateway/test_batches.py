@@ -1,12 +1,14 @@
 """Batches of queries: each is answered as the same search would be by itself."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
 import pytest
 
-from services.common.errors import DeadlineExceeded, SearchError
+from services.common.errors import CollectionNotFound, DeadlineExceeded, SearchError
+from services.common.request_context import Deadline
 from services.gateway.access.doorkeeper import EVERYBODY
 from services.gateway.search.answers import Answered, Ask, Asker
 from services.gateway.search.api import search_batch
@@ -63,6 +65,28 @@ def test_a_query_of_a_batch_is_given_up_when_a_search_by_itself_is(
         assert run(alone()) == expected
     with virtual_time(monkeypatch) as run:
         assert run(together()) == [expected] * 2
+
+
+class NoCollection:
+    """Neither the search nor the names of fields find the collection."""
+
+    async def answer(self, _ask: Ask) -> Answered:
+        raise CollectionNotFound
+
+    async def fields(self, _collection: str, _deadline: Deadline) -> Sequence[str]:
+        raise CollectionNotFound
+
+    def terms(self) -> Terms:
+        names = FieldNames(self, OneVersion())
+        return Terms(self, GatewaySettings(), Asker("-", "-"), EVERYBODY, names, None)
+
+
+@pytest.mark.parametrize("first", ["水稻", "year:2015 水稻"])
+async def test_each_query_of_a_collection_that_is_not_there_has_its_error(first: str) -> None:
+    """A colon in one of them, which may name a field, failed the whole batch."""
+    body = BatchRequest(queries=[first, "水稻"], syntax="fields")
+    answer = await search_batch(body, NoCollection().terms())
+    assert errors(bytes(answer.body)) == ["collection_not_found"] * 2
 
 
 def test_a_query_that_gets_its_turn_after_the_budget_is_patient_too(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -76,9 +77,8 @@ async def search_batch(body: BatchRequest, terms: TermsDep) -> Response:
     deadline = budget.deadline()
     patience = deadline.remaining()
     turns = asyncio.Semaphore(_BATCH_AT_ONCE)
-    fields = await terms.fields(body, deadline, *body.queries)
 
-    async def one(query: str) -> bytes | SearchError:
+    async def one(query: str, fields: Sequence[str] | None) -> bytes | SearchError:
         try:
             async with budget.kept(deadline), turns:
                 ask = terms.ask(search_of(query, body, fields), deadline, patience)
@@ -86,7 +86,13 @@ async def search_batch(body: BatchRequest, terms: TermsDep) -> Response:
         except SearchError as error:
             return error
 
-    items = await asyncio.gather(*(one(query) for query in body.queries))
+    items: list[bytes | SearchError]
+    try:
+        fields = await terms.fields(body, deadline, *body.queries)
+    except SearchError as error:
+        items = [error for _ in body.queries]
+    else:
+        items = await asyncio.gather(*(one(query, fields) for query in body.queries))
     return Response(render.batch(items, started), media_type="application/json")
 
 
