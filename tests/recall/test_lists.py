@@ -130,6 +130,26 @@ async def test_what_was_just_read_is_not_dropped() -> None:
     assert reads == ["slow", "quick", "quick"], "it made room"
 
 
+async def test_the_search_for_an_unknown_field_leaves_time_for_the_rest() -> None:
+    """Boosts by a field that few documents have took all of the time of a search of a large
+    collection, so that it was not ranked."""
+
+    class Large(Fields):
+        async def fields(
+            self, index: Index, ids: Sequence[str], deadline: Deadline
+        ) -> list[tuple[str, int, Mapping[str, Any]]]:
+            if len(ids) > 1:
+                await asyncio.sleep(deadline.remaining())
+                raise DeadlineExceeded
+            return await super().fields(index, ids, deadline)
+
+    source = Large({one: {"year": 2015} for one in "abc"})
+    deadline = Deadline.after(0.5)
+    index = await source.resolve("c", deadline)
+    await Lists(source).columns(index, [("a", 1)], ["stars"], deadline)
+    assert deadline.remaining() > 0.1
+
+
 @dataclass
 class LateFields(Fields):
     """Its metadata cannot be read in time."""

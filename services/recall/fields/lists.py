@@ -37,6 +37,10 @@ _AT_ONCE = 50
 """Number of documents whose fields are taken up between two turns of other tasks: 1 ms of work, or
 more where papers have hundreds of authors."""
 
+_ALL_SHARE = 0.5
+"""Fraction of the remaining time for which a field is looked for in all documents that none of
+those that were found has."""
+
 EVERY = "*"
 """Name of a facet that stands for a facet of every field."""
 
@@ -147,11 +151,12 @@ class Lists:
         columns, rows = await self._filled(index, keys, deadline)
         if not _unknown(columns, names):
             return columns, rows
+        part = Deadline.after(deadline.remaining() * _ALL_SHARE)
         try:
-            every = await self.source.keys(index, "", self.most_rows + 1, deadline)
+            every = await self.source.keys(index, "", self.most_rows + 1, part)
             if len(every) > self.most_rows:
                 return columns, rows
-            columns, _ = await self._filled(index, every, deadline)
+            columns, _ = await self._filled(index, every, part)
         except DeadlineExceeded:
             logger.info(
                 "the fields of the index could not be read in time",
