@@ -3,11 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 from mcp import Client as Agent
 from mcp.types import CallToolResult, TextContent
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from services.common.agents import ApiRefused, agent_server
+from services.common.server.foreign_pages import ForeignPages
+from services.gateway.access.body_limits import BodyLimits
+from services.gateway.access.doorkeeper import Doorkeeper
+from services.gateway.access.gate import Gate
+from services.gateway.access.keys import Scope as Right
+from services.gateway.access.keys import new_key
+from services.gateway.access.keystore import KeyStore
+from services.gateway.access.rate_limit import RateLimiter
+from services.gateway.agents.server import _call_var, _OwnRoutes
+from services.gateway.stores.redis_client import GuardedRedis
+from services.gateway.stores.state_reader import StateReader
 
 HIT = {
     "id": "a/1", "title": "题", "text": "全文" * 500, "score": 0.5, "fields": {"year": 2019},
@@ -160,3 +174,31 @@ async def test_only_index_writes() -> None:
         tools = (await agent.list_tools()).tools
     assert all(tool.input_schema["additionalProperties"] is False for tool in tools)
     assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == ["index"]  # type: ignore[union-attr]
+
+
+async def test_a_call_of_a_tool_is_one_request_of_its_key(redis: GuardedRedis) -> None:
+    """It was two, so that no tool worked for a key with less than one request a second."""
+    key, record = new_key("agent", frozenset({Right.SEARCH}), rate=0.5)
+    await KeyStore(redis).add(record, by="test")
+    state = {"doorkeeper": Doorkeeper(StateReader(redis), RateLimiter(redis))}
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/mcp":
+            token = _call_var.set({**scope, "app_state": state})
+            assert await _OwnRoutes(gate).call("POST", "/v1/search", json={}) == "found"
+            _call_var.reset(token)
+        await JSONResponse("found")(scope, receive, send)
+
+    limits, pages = BodyLimits(100, 100, 1.0), ForeignPages(loopback=True)
+    gate = Gate(route, limits=limits, max_requests=9, pages=pages)
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        await gate({**scope, "state": dict(state)}, receive, send)
+
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(served), base_url="http://gateway", headers=headers
+    ) as http:
+        statuses = [(await http.post("/mcp", json={})).status_code for _ in range(2)]
+        statuses.append((await http.post("/v1/search", json={})).status_code)
+    assert statuses == [200, 429, 429]

@@ -26,7 +26,7 @@ PAGES = ForeignPages(loopback=True, origins=frozenset({ORIGIN}))
 class Admits:
     """A check of keys that lets everybody in."""
 
-    async def admit(self, _authorization: str | None, _method: str, _path: str) -> ApiKey:
+    async def admit(self, *_: object, **__: object) -> ApiKey:
         return ApiKey("1", "one", frozenset(), "")
 
 

@@ -38,9 +38,11 @@ class Doorkeeper:
     operator_key: str | None = None
     _remembered: OrderedDict[str, ApiKey] = field(default_factory=OrderedDict)
 
-    async def admit(self, authorization: str | None, method: str, path: str) -> ApiKey:
-        """The caller's key. Raises Unauthenticated, Forbidden, RateLimited, Unavailable,
-        StorageDamaged."""
+    async def admit(
+        self, authorization: str | None, method: str, path: str, *, counted: bool = False
+    ) -> ApiKey:
+        """The caller's key. `counted` says that the call belongs to a request that the rate has
+        counted. Raises Unauthenticated, Forbidden, RateLimited, Unavailable, StorageDamaged."""
         key = await self._authenticated(authorization)
         scope = scope_of(method, path)
         if scope is None:
@@ -50,7 +52,7 @@ class Doorkeeper:
                 f"This needs a key with the scope {scope.value!r}; yours has"
                 f" {', '.join(sorted(key.scopes))}."
             )
-        if key.rate is not None:
+        if key.rate is not None and not counted:
             await self.limiter.admit(key.id, key.rate)
         return key
 

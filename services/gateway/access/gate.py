@@ -86,7 +86,13 @@ class Gate:
         doorkeeper: Doorkeeper | None = scope["state"].get("doorkeeper")
         caller = EVERYBODY
         if doorkeeper is not None:
-            caller = await doorkeeper.admit(headers.get("authorization"), method, path)
+            caller = await doorkeeper.admit(
+                headers.get("authorization"),
+                method,
+                path,
+                # A tool of agents calls a route within a request of its own.
+                counted=scope["state"].get("counted", False),
+            )
         else:
             self._check_page(method, headers)
         scope["state"]["caller"] = caller

@@ -1,8 +1,8 @@
 """The server of the Model Context Protocol over the routes of the gateway.
 
 A tool calls the routes of the application as its caller would, through all layers, so that a key
-may do through a tool exactly what it may do through the API. A call of a tool therefore counts as
-two requests of its key.
+may do through a tool exactly what it may do through the API. Both together are one request of the
+key's rate.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,8 @@ class _OwnRoutes:
 
         async def served(scope: Scope, receive: Receive, send: Send) -> None:
             # A server gives the state of the lifespan to each request; httpx's transport does not.
-            await self._app({**scope, "state": dict(state)}, receive, send)
+            own = {**state, "counted": True}
+            await self._app({**scope, "state": own}, receive, send)
 
         headers = {REQUEST_ID_HEADER: request_id_var.get()}
         for name, value in outer["headers"]:
