@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from services.common.errors import Unavailable
+from services.common.versions import version_key
 from services.gateway.search.answers import CacheState
 from services.gateway.search.hot.warming import Warmer
 from services.gateway.stores.redis_client import GuardedRedis
@@ -109,6 +110,22 @@ async def test_one_of_several_replicas_computes(redis: GuardedRedis) -> None:
             await warmer.look("notes")
         await rebuilt(recall, redis)
         assert [await warmer.look("notes") for warmer in warmers] == [3, 0]
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_collection_that_was_deleted_is_watched_no_longer(redis: GuardedRedis) -> None:
+    """Each one that was ever searched was looked up in Redis every two seconds, for ever."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        warmer = warmer_of(one, redis)
+        await asked_often(one)
+        await warmer.look("notes")
+        await redis.redis.delete(version_key("notes"))
+        assert await warmer.look("notes") == 0
+        assert one.hot.collections == set()
+        await written(redis)
+        await one.ask("甲")
+        await one.hot.flush()
+        assert one.hot.collections == {"notes"}
 
 
 @pytest.mark.usefixtures("version")

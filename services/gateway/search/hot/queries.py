@@ -43,7 +43,7 @@ class HotQueries:
 
     cache: GuardedRedis
     collections: set[str] = field(default_factory=set)
-    """Collections that were searched through this process."""
+    """Collections that were searched through this process, and were not deleted since."""
     _counts: dict[str, Counter[tuple[str, bytes]]] = field(
         default_factory=lambda: defaultdict(Counter)
     )

@@ -59,7 +59,11 @@ class Warmer:
         that it tried. What fails is tried again at the next look, and what is cut off by the end of
         the process at that of another one. Raises Unavailable."""
         version = await self.versions.current(collection)
-        if version is None or self._seen.get(collection) == version:
+        if version is None:  # It was deleted; another search of its name has it watched again.
+            self.hot.collections.discard(collection)
+            self._seen.pop(collection, None)
+            return 0
+        if self._seen.get(collection) == version:
             return 0
         lock = f"{_LOCK}{collection}:{version}"
         taken: Any = self.cache.redis.set(lock, 1, nx=True, ex=_LOCK_SECONDS)
