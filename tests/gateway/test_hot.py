@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from services.common.errors import CollectionNotFound, InvalidRequest, SearchError
+from services.gateway.cache.policy import CacheUse
 from services.gateway.search.hot.frequent import FrequentQueries
 from services.gateway.search.hot.queries import HotQueries
 from services.gateway.search.hot.warming import Warmer
@@ -140,6 +141,21 @@ async def test_a_search_that_has_no_answer_is_not_counted(
         await one.ask()
         await one.hot.flush()
         assert one.hot.collections == {"notes"}
+
+
+@pytest.mark.usefixtures("version")
+async def test_a_query_that_is_not_to_be_stored_is_not_suggested(redis: GuardedRedis) -> None:
+    """The answer was not kept, and the query was, for two days and for others of its tenant."""
+    async with replica(redis, redis, CountingRecall()) as one:
+        for use, query in (
+            (CacheUse.NONE, "隐私"),
+            (CacheUse.REFRESH, "新"),
+            (CacheUse.NORMAL, "旧"),
+        ):
+            for _ in range(2):
+                await one.ask(query, use)
+        await one.hot.flush()
+        assert {each.search.query for each in await one.hot.top("notes", 9)} == {"新", "旧"}
 
 
 async def test_what_a_release_without_a_later_option_counted_is_read(redis: GuardedRedis) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.cache.policy import CacheUse
 from services.gateway.search.answers import Answered, Answers, Ask
 from services.gateway.search.hot.queries import HotQueries
 from services.gateway.search.metrics import CacheMetrics, SearchMetrics
@@ -24,7 +25,8 @@ class Observed:
 
     def note(self, ask: Ask, answered: Answered) -> None:
         """Counts a search, which may have been answered without passing this link."""
-        self.hot.count(ask.search, ask.asker.tenant)
+        if ask.use is not CacheUse.NONE:  # Counting would store the query.
+            self.hot.count(ask.search, ask.asker.tenant)
         self.metrics.answered(answered.degraded)
         if answered.cached:
             self.cache_metrics.served(answered.state, answered.age)
