@@ -3,6 +3,7 @@
 Redis refuses commands on them with an error, but is not away.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -132,6 +133,30 @@ async def test_a_key_whose_record_has_another_type_is_told_and_revoked(
     with pytest.raises(Unauthenticated):
         await door.admit(f"Bearer {key}", "POST", "/v1/search")
     assert await store.all() == [other]
+
+
+async def test_many_unknown_keys_take_one_connection(
+    redis: GuardedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with valid keys must find one."""
+    running, most = 0, 0
+    typed = redis.redis.type
+
+    async def counting(key: str) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        found = await typed(key)
+        running -= 1
+        return found
+
+    monkeypatch.setattr(redis.redis, "type", counting)
+    door = Doorkeeper(StateReader(redis), RateLimiter(redis))
+    offered = [new_key("stranger", SEARCH)[0] for _ in range(50)]
+    calls = (door.admit(f"Bearer {key}", "POST", "/v1/search") for key in offered)
+    refused = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(one, Unauthenticated) for one in refused)
+    assert most == 1
 
 
 async def test_an_index_version_of_another_type_is_replaced(redis: GuardedRedis) -> None:

@@ -28,6 +28,7 @@ class GuardedRedis:
     breaker: CircuitBreaker = field(
         default_factory=lambda: CircuitBreaker(failures=3, rest_seconds=1.0)
     )
+    _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def call(self, command: Awaitable[Result]) -> Result:
         """The result of a command. Raises Unavailable where Redis does not answer, WrongType if it
@@ -51,9 +52,13 @@ class GuardedRedis:
 
     async def has_another_type(self, key: str) -> bool:
         """Whether a key holds something else than text, for which MGET gives nothing. Raises
-        Unavailable."""
-        asked: Any = self.redis.type(key)
-        return await self.call(asked) not in (b"string", b"none")
+        Unavailable.
+
+        One key is looked up at a time: many calls with unknown API keys take one connection only.
+        """
+        async with self._looking_up:
+            asked: Any = self.redis.type(key)
+            return await self.call(asked) not in (b"string", b"none")
 
     async def check(self) -> None:
         """Pings Redis, also while the breaker refuses calls. Raises Unavailable, which says what is
