@@ -10,7 +10,7 @@ import numpy as np
 from paddle import Tensor
 from pydantic import Field
 
-from training.data.pairs import texts_of
+from training.data.pairs import normal, texts_of
 from training.data.readers import Malformed, columns, read_lines
 from training.data.texts import held_back, read_documents
 from training.networks.encoder import Encoder
@@ -100,13 +100,16 @@ class DistilObjective(NetworkObjective[TaughtText, DistilRecipe]):
 
 def _read(recipe: DistilRecipe) -> list[TaughtText]:
     """The documents and the queries for them. Raises DataInvalid."""
-    documents = read_documents(recipe.corpus, texts_of(recipe.exclude))
+    held_out = texts_of(recipe.exclude)
+    documents = read_documents(recipe.corpus, held_out)
     cells = columns(3, 3)
 
     def query(line: str) -> TaughtText:
         _, text, key = cells(line)
         if key not in documents:
             raise Malformed(f"{key!r} is no id of the corpus, or is held out")
+        if normal(text) in held_out:
+            raise Malformed("the query is a text of a paper that is held out")
         return TaughtText(text, key, query=True)
 
     texts = [TaughtText(text, key, query=False) for key, text in documents.items()]
