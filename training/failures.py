@@ -72,9 +72,8 @@ def plain_errors() -> Iterator[None]:
     except UnicodeDecodeError:
         typer.echo("The input is not UTF-8.", err=True)
     except OSError as error:
-        typer.echo(
-            f"{error.filename}: {error.strerror}" if error.filename else str(error), err=True
-        )
+        reason = error.strerror or str(error)
+        typer.echo(f"{error.filename}: {reason}" if error.filename else reason, err=True)
     else:
         return
     raise typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from training.data.judged import read_graded
 from training.data.pairs import texts_of
 from training.data.texts import own_texts, read_abstracts, read_documents, read_rows, split_texts
 from training.evaluation.judgements import read_corpus
@@ -70,3 +71,14 @@ def test_a_paper_to_leave_out_without_a_text_is_named(
     path.write_text(f"{_row()}\n{_row(id='b', **members)}\n", "utf-8")
     assert texts_of([path]) == {"国企", "国有企业的改革"}
     assert f"1 malformed (line 2: {next(iter(members))!r} is no text)" in _said(caplog)
+
+
+@pytest.mark.parametrize("grade", ["3", "-1", "1.0", "²", "9" * 5_000])
+def test_a_grade_that_is_none_is_named(
+    grade: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "graded.tsv"
+    path.write_text(f"国企\t国有企业\t2\n海洋\t海洋生态\t{grade}\n", "utf-8")
+    (graded,) = read_graded(path, 2)
+    assert graded.grade == 1
+    assert f"1 malformed (line 2: '{grade[:40]}' is no grade from 0 to 2)" in _said(caplog)

@@ -117,6 +117,14 @@ def test_a_recipe_without_data_is_refused(tmp_path: Path) -> None:
         load_recipe(path, RankRecipe)
 
 
+@pytest.mark.parametrize("charset", ["gb18030", "utf-16"])
+def test_a_recipe_of_another_charset_is_named(charset: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("output: 运行\nmodel: {source: 起点}\nsteps: 1\n", charset)
+    result = CliRunner().invoke(app, ["rank", str(path)])
+    assert (result.exit_code, result.stderr) == (1, f"{path} is not UTF-8; save it in UTF-8\n")
+
+
 def test_missing_data_is_one_line_that_says_what_to_fetch(tmp_path: Path) -> None:
     given = [f"abstracts=[{tmp_path}/literature_abstracts.jsonl]", f"output={tmp_path}/run"]
     given += ["titles=[]", "natural=[]", "exclude=[]", "per_epoch={}"]

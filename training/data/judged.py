@@ -66,11 +66,13 @@ def graded_parser(top_grade: int) -> Callable[[str], JudgedExample]:
     """A parser of `query<TAB>title<TAB>grade` lines with grades from 0 to `top_grade`; it raises
     Malformed."""
     cells = columns(3, 3)
+    digits = len(str(top_grade))
 
     def parse(line: str) -> JudgedExample:
         query, title, grade = cells(line)
-        if not (grade.isascii() and grade.isdigit()) or int(grade) > top_grade:
-            raise Malformed(f"{grade!r} is no grade from 0 to {top_grade}")
+        known = grade.isascii() and grade.isdigit() and len(grade) <= digits
+        if not known or int(grade) > top_grade:
+            raise Malformed(f"{grade[:40]!r} is no grade from 0 to {top_grade}")
         return JudgedExample(query, (title,), Form.GRADED, int(grade) / top_grade)
 
     return parse

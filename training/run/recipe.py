@@ -105,6 +105,8 @@ def load_recipe(path: Path, kind: type[R], overrides: list[str] | None = None) -
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeInvalid(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeInvalid(f"{path} is not UTF-8; save it in UTF-8") from error
     except yaml.YAMLError as error:
         raise RecipeInvalid(f"{path} cannot be read: {error}") from error
     if not isinstance(settings, dict):
