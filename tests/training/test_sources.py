@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -260,6 +260,20 @@ def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
         states = theirs(*_tensors())[0].numpy()[:, 0]
     expected = states / np.linalg.norm(states, axis=1, keepdims=True)
     assert np.allclose(_run(ours), expected, atol=2e-2 if bfloat16 else 1e-4)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_a_checkpoint_of_paddlenlp_in_half_precision(
+    kind: Literal["float16", "bfloat16"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ErnieConfig, "pretrained_init_configuration", _KNOWN)
+    paddle.seed(4)
+    theirs = _SemanticIndex(_ernie(), 8)
+    source = vocabulary(tmp_path / "source")
+    halved = {name: value.cast(kind) for name, value in theirs.state_dict().items()}
+    paddle.save(halved, str(source / "model_state.pdparams"))
+    _convert("paddlenlp", source, tmp_path / "ours", "--like", "ernie-tiny-test")
+    assert np.allclose(_run(load_network(tmp_path / "ours")), _run(theirs), atol=2e-2)
 
 
 def test_a_cross_encoder_of_the_roberta_family(tmp_path: Path) -> None:

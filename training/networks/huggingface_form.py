@@ -17,7 +17,7 @@ from services.common.engine.predictor import FloatArray
 from training.failures import ModelUnknown
 from training.networks.json_file import read_json, read_object
 from training.networks.paddlenlp_form import binary_score
-from training.networks.weights import State, listed, reading
+from training.networks.weights import State, float32, listed, reading
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
 _OFFSET_POSITIONS = {"bert": False, "roberta": True, "xlm-roberta": True}
@@ -36,7 +36,7 @@ _NAMES = (
     (r"^encoder\.layer\.(\d+)\.output\.dense\.", r"encoder.layers.\1.linear2."),
     (r"^encoder\.layer\.(\d+)\.output\.LayerNorm\.", r"encoder.layers.\1.norm2."),
 )
-_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,9 @@ def _read_weights(directory: Path) -> State:
 
 def _array(content: dict[str, Any]) -> FloatArray:
     kind, shape = content["dtype"], content["shape"]
-    if kind == "BF16":
-        bits = np.frombuffer(content["data"], np.uint16).astype(np.uint32) << 16
-        return bits.view(np.float32).reshape(shape)
     if kind not in _TYPES:  # Other arrays are buffers of integers, such as position ids.
         return np.empty(0, np.float32)
-    return np.frombuffer(content["data"], _TYPES[kind]).astype(np.float32).reshape(shape)
+    return float32(np.frombuffer(content["data"], _TYPES[kind])).reshape(shape)
 
 
 def _split(state: State) -> tuple[State, State]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import nn
 
 from services.common.engine.predictor import FloatArray
@@ -48,10 +49,16 @@ def read_pdparams(path: Path) -> State:
     with reading(path):
         loaded: Mapping[str, Any] = paddle.load(str(path), return_numpy=True)
         return {
-            name: np.asarray(value, dtype=np.float32)
-            for name, value in loaded.items()
-            if isinstance(value, np.ndarray)
+            name: float32(value) for name, value in loaded.items() if isinstance(value, np.ndarray)
         }
+
+
+def float32(value: NDArray[Any]) -> FloatArray:
+    """An array of weights as float32. NumPy has no bfloat16, so readers of files give its bits as
+    uint16."""
+    if value.dtype == np.uint16:
+        return (value.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(value, dtype=np.float32)
 
 
 @contextmanager
