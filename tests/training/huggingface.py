@@ -1,9 +1,11 @@
 """Small models in Hugging Face's form, made of paddlenlp's own networks."""
 
 import json
+import pickle
 import struct
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -54,17 +56,43 @@ def as_huggingface(model: Any, prefix: str) -> dict[str, Any]:
     return state
 
 
+def write_pytorch(path: Path, state: dict[str, Any], *, bfloat16: bool = False) -> None:
+    """Writes weights as PyTorch does: a zip with a pickle, and the bytes of each array. Arrays of
+    two axes are written as transposed ones."""
+    content = b"\x80\x02}"
+    with ZipFile(path, "w") as target:
+        for key, (name, value) in enumerate(state.items()):
+            values = np.ascontiguousarray(value.T)
+            raw = bits_of(values) if bfloat16 else values
+            target.writestr(f"archive/data/{key}", raw.tobytes())
+            storage = _pickled("storage") + b"ctorch\n"
+            storage += b"BFloat16Storage\n" if bfloat16 else b"FloatStorage\n"
+            storage += _pickled(str(key)) + _pickled("cpu") + _pickled(value.size)
+            strides = tuple(step // values.itemsize for step in values.T.strides)
+            tensor = b"(" + storage + b"tQ" + _pickled(0)
+            tensor += _pickled(value.shape) + _pickled(strides) + b"\x89}"
+            content += _pickled(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + tensor + b"tRs"
+        target.writestr("archive/data.pkl", content + b".")
+
+
+def _pickled(value: object) -> bytes:
+    """The operations that push a value, without the beginning and the end of a pickle."""
+    return pickle.dumps(value, 2)[2:-1]
+
+
+def bits_of(value: Any) -> Any:
+    """The bits of bfloat16 numbers, uint16, of the shape of `value`."""
+    whole = np.ascontiguousarray(value, dtype=np.float32).view(np.uint32)
+    return (whole >> 16).astype(np.uint16)
+
+
 def write_safetensors(path: Path, state: dict[str, Any], *, bfloat16: bool = False) -> None:
     """Writes weights by the format's description: length, JSON header, raw values."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     blocks, at = [], 0
     for name, value in state.items():
         values = np.ascontiguousarray(value, dtype=np.float32)
-        raw = (
-            (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
-            if bfloat16
-            else values.tobytes()
-        )
+        raw = bits_of(values).tobytes() if bfloat16 else values.tobytes()
         header[name] = {
             "dtype": "BF16" if bfloat16 else "F32",
             "shape": list(values.shape),

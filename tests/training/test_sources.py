@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -21,12 +22,19 @@ from paddlenlp.transformers import (
 from typer.testing import CliRunner
 
 from tests.training.ernie import paddle, tiny_ernie
-from tests.training.huggingface import SHAPE, as_huggingface, vocabulary, write_safetensors
+from tests.training.huggingface import (
+    SHAPE,
+    as_huggingface,
+    vocabulary,
+    write_pytorch,
+    write_safetensors,
+)
 from training.cli import convert, export
 from training.failures import ModelUnknown
 from training.networks.cross_encoder import CrossEncoder
 from training.networks.directory import load_encoder, load_masked, load_network, load_ranker
 from training.networks.encoder import Encoder
+from training.networks.pytorch_file import read_pytorch
 from training.networks.source import read_source
 from training.networks.tokenization import load_tokenizer
 from training.objectives.pretrain import PretrainObjective, PretrainRecipe
@@ -242,12 +250,18 @@ def _pretrain(folder: Path, ernie: Path) -> PretrainRecipe:
     return load_recipe(path, PretrainRecipe)
 
 
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["float32", "bfloat16", "pickled", "pickled bfloat16"])
+def test_a_bert_encoder_of_hugging_face(form: str, tmp_path: Path) -> None:
     paddle.seed(4)
     theirs = BertModel(BertConfig(**SHAPE, hidden_act="gelu", pad_token_id=0))
     source = vocabulary(tmp_path / "source")
-    write_safetensors(source / "model.safetensors", as_huggingface(theirs, ""), bfloat16=bfloat16)
+    state = as_huggingface(theirs, "")
+    write, file = (
+        (write_pytorch, "pytorch_model.bin")
+        if form.startswith("pickled")
+        else (write_safetensors, "model.safetensors")
+    )
+    write(source / file, state, bfloat16=form.endswith("bfloat16"))
     config = SHAPE | {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-5}
     (source / "config.json").write_text(json.dumps(config), "utf-8")
     (source / "1_Pooling").mkdir()
@@ -259,7 +273,36 @@ def test_a_bert_encoder_of_hugging_face(bfloat16: bool, tmp_path: Path) -> None:
     with paddle.no_grad():
         states = theirs(*_tensors())[0].numpy()[:, 0]
     expected = states / np.linalg.norm(states, axis=1, keepdims=True)
-    assert np.allclose(_run(ours), expected, atol=2e-2 if bfloat16 else 1e-4)
+    assert np.allclose(_run(ours), expected, atol=2e-2 if form.endswith("bfloat16") else 1e-4)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        b"cos\nsystem\n(S'touch owned'\ntR.",
+        b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n"
+        b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQ"
+        b"K\x00K\x09\x85K\x01\x85\x89}tRs.",
+    ],
+    ids=["a call", "an array beyond its storage"],
+)
+def test_a_pickle_does_nothing_but_describe_arrays(
+    described: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ZipFile(tmp_path / "pytorch_model.bin", "w") as target:
+        target.writestr("archive/data.pkl", described)
+        target.writestr("archive/data/0", b"\0\0\0\0")
+    with pytest.raises(ModelUnknown, match="cannot be read as weights"):
+        read_pytorch(tmp_path / "pytorch_model.bin")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_weights_of_an_old_pytorch_are_named(tmp_path: Path) -> None:
+    old = tmp_path / "pytorch_model.bin"
+    old.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.")
+    with pytest.raises(ModelUnknown, match=r"PyTorch before 1\.6"):
+        read_pytorch(old)
 
 
 @pytest.mark.parametrize("kind", ["float16", "bfloat16"])

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paddlenlp.utils.serialization import load_torch
 from safetensors import deserialize
 
 from services.common.engine.predictor import FloatArray
 from training.failures import ModelUnknown
 from training.networks.json_file import read_json, read_object
 from training.networks.paddlenlp_form import binary_score
+from training.networks.pytorch_file import read_pytorch
 from training.networks.weights import State, float32, listed, reading
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -94,9 +94,7 @@ def _read_weights(directory: Path) -> State:
                 for name, content in deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
             }
     if (directory / PICKLED).is_file():
-        with reading(directory / PICKLED) as path:
-            loaded: dict[str, Any] = load_torch(str(path))
-            return {name: np.asarray(value, dtype=np.float32) for name, value in loaded.items()}
+        return read_pytorch(directory / PICKLED)
     raise ModelUnknown(f"{directory} has neither {SAFE} nor {PICKLED}")
 
 
