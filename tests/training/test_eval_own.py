@@ -27,7 +27,7 @@ from training.evaluation.comparison import (
     save_run,
 )
 from training.evaluation.judgements import read_corpus, read_judged
-from training.evaluation.metrics import per_query
+from training.evaluation.metrics import NAMES, per_query
 from training.failures import DataInvalid
 
 _DOCUMENTS = {
@@ -454,6 +454,19 @@ def test_what_only_one_run_has_is_said(folder: Path, models: Path) -> None:
     for sentence in said:
         assert sentence in printed
         assert f"<p>{sentence}</p>" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("lost", [1, 3, 7, 10])
+def test_a_row_may_lose_just_the_tolerance(lost: int) -> None:
+    """Of 100 queries, each of which is a point."""
+    queries = {f"q{at}": "" for at in range(100)}
+
+    def run(found: int) -> SavedRun:
+        values = np.repeat([1.0, 0.0], [found, 100 - found])
+        return SavedRun(queries, {"row": dict.fromkeys(NAMES, values)})
+
+    assert judge(run(50), run(50 - lost), tolerance=lost).worse == []
+    assert judge(run(50), run(50 - lost), tolerance=lost - 0.01).worse == ["row"]
 
 
 def test_randomisation_is_exact_for_few_differences() -> None:

@@ -122,7 +122,9 @@ def judge(before: SavedRun, now: SavedRun, tolerance: float) -> Verdict:
     changes = compare(before, now)
     main = {change.row: change for change in changes if change.measure == MAIN}
     row = min(main, key=lambda name: main[name].difference)
-    worse = [name for name, change in main.items() if -100 * change.difference > tolerance]
+    # Without rounding a row that lost just the tolerance would have lost 1e-15 points more.
+    lost = {name: round(-100 * change.difference, _DIGITS) for name, change in main.items()}
+    worse = [name for name, points in lost.items() if points > tolerance]
     return Verdict(changes, row, [*losses(before, now, row)], worse, [*_left_out(before, now)])
 
 
