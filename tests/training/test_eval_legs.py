@@ -41,6 +41,13 @@ def ranker(models: Path) -> Ranker:
     return open_ranker(models / "ranker", PredictorOptions(threads=1, precision="fp32"))
 
 
+@pytest.mark.parametrize("texts", [["a b", ""], ["", ""]])
+def test_bm25_of_nothing_finds_nothing(texts: list[str]) -> None:
+    """A query of signs alone has no words, nor has a corpus of such texts."""
+    index = Bm25(texts, str.split, str.split)
+    assert (index.scores(["", "a"]) > 0).tolist() == [[False, False], [bool(texts[0]), False]]
+
+
 def test_bm25_formula() -> None:
     """Lucene's: idf = ln(1 + (N - n + 0.5) / (n + 0.5)), tf / (tf + k1 (1 - b + b l / avgl))."""
     index = Bm25(["a a b", "b", "c c c c"], str.split, str.split)
