@@ -94,3 +94,15 @@ def test_what_is_not_there_is_one_line_each(clones: Path, tmp_path: Path) -> Non
     nothing = CliRunner().invoke(app, [str(tmp_path / "data"), "--output", str(tmp_path / "out")])
     assert nothing.exit_code == 1
     assert nothing.stderr.count("\n") == len(FILES)
+
+
+@pytest.mark.parametrize("content", ['{"data": [', "[]", '{"data": [{}]}'])
+def test_a_damaged_file_is_one_line(content: str, clones: Path, tmp_path: Path) -> None:
+    damaged = clones / "cmrc2018" / "squad-style-data" / "cmrc2018_dev.json"
+    damaged.write_text(content, "utf-8")
+    target = tmp_path / "made"
+    result = CliRunner().invoke(app, [str(clones), "--output", str(target)])
+    assert result.exit_code == 0, result.exception
+    said = f"left out: {damaged} is not in the form of SQuAD 1.1; fetch it anew\n"
+    assert result.stderr == 2 * said
+    assert not [*target.glob("*people*"), *target.glob(".*")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.common.text.passages import passages
+from training.failures import DataInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Passage:
 
 def read_passages(paths: list[Path]) -> Iterator[Passage]:
     """Each passage of files in the form of SQuAD 1.1, as CMRC 2018 has it. A question whose answer
-    two passages share is left out."""
+    two passages share is left out. Raises DataInvalid."""
     for number, paragraph in enumerate(_paragraphs(paths)):
         text = paragraph["context"]
         asked = [
@@ -55,8 +56,12 @@ def question_lines(paths: list[Path]) -> Iterator[str]:
 
 def _paragraphs(paths: list[Path]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        for article in json.loads(path.read_text("utf-8"))["data"]:
-            yield from article["paragraphs"]
+        try:
+            articles = json.loads(path.read_text("utf-8"))["data"]
+            paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataInvalid(f"{path} is not in the form of SQuAD 1.1; fetch it anew") from error
+        yield from paragraphs
 
 
 def _place(answer: dict[str, Any]) -> tuple[int, int]:
