@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from services.common.engine.predictor import FloatArray
+from training.data.likeness import likeness_by_words
 from training.data.neighbours import GROUP, neighbourhoods
 from training.data.stream import Batching
+from training.failures import DataInvalid
 
 TOPICS, EACH = 8, 60
 
@@ -35,6 +37,14 @@ def test_equal_vectors_are_divided_too() -> None:
     near = neighbourhoods(np.ones((GROUP * 4, 3), np.float32), np.random.default_rng(1))
     assert sorted(np.concatenate(near)) == list(range(GROUP * 4))
     assert max(len(rows) for rows in near) <= GROUP
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("甲", 5), ("甲乙", 5), ("国有企业改革", 1_200)], ids=["one", "two", "many"]
+)
+def test_documents_without_a_difference_are_told(text: str, count: int) -> None:
+    with pytest.raises(DataInvalid, match="nothing that tells the documents apart"):
+        likeness_by_words({str(at): text for at in range(count)}, seed=1)
 
 
 def test_batches_of_neighbours_keep_every_limit(
