@@ -301,6 +301,13 @@ def test_a_checkpoint_of_another_kind_is_not_measured(ernie: Path, tmp_path: Pat
         pass
 
 
+def test_a_checkpoint_is_measured_with_the_positions_that_it_has(
+    ernie: Path, tmp_path: Path
+) -> None:
+    with encoder_at(_saved(ernie, "encoder", tmp_path / "encoder"), "fp32") as encoder:
+        assert encoder.manifest.max_tokens == 128
+
+
 class Masked(Encoder):
     """An encoder whose program has a mask in place of token types."""
 

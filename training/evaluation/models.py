@@ -66,10 +66,11 @@ def _export(checkpoint: Path, kind: ModelKind, directory: Path) -> None:
         )
     network = load_ranker(read) if wanted else load_encoder(read)
     codec = load_codec(checkpoint, network)
+    most: int = network.body.config.max_position_embeddings
     options = ExportOptions(
         name=checkpoint.name,
         version="checkpoint",
-        max_tokens=CHECKPOINT_MAX_TOKENS,
-        query_max_tokens=CHECKPOINT_QUERY_MAX_TOKENS,
+        max_tokens=min(CHECKPOINT_MAX_TOKENS, most),
+        query_max_tokens=min(CHECKPOINT_QUERY_MAX_TOKENS, most),
     )
     export(network, codec, checkpoint, directory, options, PROBE)
