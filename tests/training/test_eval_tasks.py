@@ -176,6 +176,37 @@ def test_the_shipped_queries_for_titles_are_for_titles_that_no_training_query_is
     assert not trained & {task.corpus.ids[row] for row in answers}
 
 
+def test_short_queries_have_all_good_hits(data_dir: Path) -> None:
+    (data_dir / "short_queries.tsv").write_text("q1\t水稻\nq2\t桥梁\nq3\t法律\nq4\t鱼\n", "utf-8")
+    grades = [("q1", 0, 2), ("q1", 1, 1), ("q1", 2, 2), ("q2", 1, 2), ("q3", 0, 1), ("q4", 2, 2)]
+    lines = [f"{query}\t{_ANSWERS[row]}\t{grade}\n" for query, row, grade in grades]
+    (data_dir / "short_qrels.tsv").write_text("".join(lines), "utf-8")
+    tuned, judged, every = (load_task("short", data_dir, split) for split in Split)
+    rows = {query.id: {every.corpus.ids[row] for row in query.relevant} for query in every.queries}
+    assert rows == {
+        "q1": {_ANSWERS[0], _ANSWERS[2]},
+        "q2": {_ANSWERS[1]},
+        "q4": {_ANSWERS[2]},
+    }
+    assert [query.text for query in judged.queries] == ["水稻"]  # Nothing good is known for q3.
+    assert [query.text for query in tuned.queries] == ["桥梁", "鱼"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("q9\tp1\t2\n", "q9"),
+        ("q1\tp1\t3\n", "'3'"),
+        ("q1\tnowhere\t2\n", "nowhere, which is no document"),
+    ],
+)
+def test_grades_of_nothing_known_are_refused(data_dir: Path, line: str, words: str) -> None:
+    (data_dir / "short_queries.tsv").write_text("q1\t水稻\n", "utf-8")
+    (data_dir / "short_qrels.tsv").write_text(line, "utf-8")
+    with pytest.raises(DataInvalid, match=words):
+        load_task("short", data_dir)
+
+
 def test_queries_for_an_unknown_document_are_refused(data_dir: Path) -> None:
     (data_dir / "title_only.tsv").write_text("ask\t问\tt9\n", "utf-8")
     with pytest.raises(DataInvalid, match=r"t9, which is no document of literature_papers\.jsonl"):

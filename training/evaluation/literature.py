@@ -22,6 +22,8 @@ ABSTRACTS = "literature_abstracts.jsonl"
 NATURAL_QUERIES = "natural_dev.tsv"
 OTHER_QUERIES = "natural_others.tsv"
 TITLE_QUERIES = "title_only.tsv"
+SHORT_QUERIES = "short_queries.tsv"
+SHORT_GRADES = "short_qrels.tsv"
 GENERAL_PAIRS = "pairs_general.tsv"
 WEB_RELEVANCE = "relevance_web.tsv"
 QUESTIONS = "DRCD_dev.json"
@@ -62,6 +64,31 @@ def read_natural(path: Path) -> list[NaturalQuery]:
     """Every line of a file of natural queries: kind, query, id of the paper. Raises
     DataInvalid."""
     return [NaturalQuery(*cells) for cells in _every_line(path, columns(3, 3))]
+
+
+@dataclass(frozen=True, slots=True)
+class ShortQuery:
+    """A query of a few characters, and the grades of the documents that were judged for it."""
+
+    id: str
+    query: str
+    grades: dict[str, int]
+    """By document: 2 is a good hit, 1 touches what was asked, 0 does not."""
+
+
+def read_short(queries: Path, grades: Path) -> list[ShortQuery]:
+    """Every query of a file (`id<TAB>query`) with its lines of the other file (`query
+    id<TAB>document id<TAB>grade`). Raises DataInvalid."""
+    read = [ShortQuery(key, text, {}) for key, text in _every_line(queries, columns(2, 2))]
+    of = {each.id: each for each in read}
+    for key, document, grade in _every_line(grades, columns(3, 3)):
+        if key not in of or grade not in ("0", "1", "2"):
+            raise DataInvalid(
+                f"{grades.name}: {key} {document} {grade!r} is no grade 0, 1 or 2 of a query of"
+                f" {queries.name}"
+            )
+        of[key].grades[document] = int(grade)
+    return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 Three tasks are made of papers, with the other titles and abstracts of the literature as
 distractors. `natural`, `natural_others` and `title_only` hold queries that say a document's content
-in other words: by one writer and by others, and for documents that have a title and no text. Two
-show what training on literature costs elsewhere: `general` has ordinary question pairs, and
-`questions` has questions that people wrote for paragraphs of an encyclopaedia. `people` has such
-questions to tune by.
+in other words: by one writer and by others, and for documents that have a title and no text.
+`short` holds queries of a few characters, as people type them, with graded documents. Two show what
+training on literature costs elsewhere: `general` has ordinary question pairs, and `questions` has
+questions that people wrote for paragraphs of an encyclopaedia. `people` has such questions to tune
+by.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -238,27 +239,59 @@ def _thirds(task: str, data_dir: Path, file: str, split: Split, sample: int | No
     return Task(task, corpus, tuple(chosen[:sample]))
 
 
+def _short(data_dir: Path, split: Split, sample: int | None) -> Task:
+    """Queries of a few characters in the same corpus, each with all good hits among the documents
+    that some order of recall or ranking had among its best ten.
+
+    Even lines tune and odd lines judge. A query without a good hit is left out.
+    """
+    corpus = _literature_corpus(data_dir)
+    row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
+    read = literature.read_short(
+        data_file(data_dir, literature.SHORT_QUERIES), data_file(data_dir, literature.SHORT_GRADES)
+    )
+    _all_known(literature.SHORT_GRADES, (key for each in read for key in each.grades), row_of)
+    queries = [
+        Query(each.id, each.query, hits)
+        for number, each in enumerate(read, start=1)
+        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
+        if (hits := tuple(row_of[key] for key, grade in each.grades.items() if grade == 2))
+    ]
+    return Task("short", corpus, tuple(queries[:sample]))
+
+
 def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]:
     """All papers with abstracts and all titles, and the queries of a file in its order."""
+    corpus = _literature_corpus(data_dir)
+    row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
+    lines = literature.read_natural(data_file(data_dir, file))
+    _all_known(file, (line.paper for line in lines), row_of)
+    return corpus, [
+        Query(f"{task}-{number:04d}", line.query, (row_of[line.paper],), line.kind)
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+def _literature_corpus(data_dir: Path) -> Corpus:
+    """All papers with abstracts and all titles."""
     papers = literature.read_papers(data_file(data_dir, literature.PAPERS))
     titles = _texts(data_file(data_dir, literature.TITLES), "title")
-    corpus = _corpus(
+    return _corpus(
         [
             *((paper.id, paper.title, paper.abstract) for paper in papers),
             *((id_, title, "") for id_, title in titles),
         ]
     )
-    row_of = {id_: row for row, id_ in enumerate(corpus.ids)}
-    lines = literature.read_natural(data_file(data_dir, file))
-    if unknown := [line.paper for line in lines if line.paper not in row_of]:
+
+
+def _all_known(file: str, named: Iterable[str], documents: Container[str]) -> None:
+    """Raises DataInvalid if a file names a document that the corpus does not have."""
+    unknown = next((key for key in named if key not in documents), None)
+    if unknown is not None:
         raise DataInvalid(
-            f"{file} names {unknown[0]}, which is no document of {literature.PAPERS} or"
+            f"{file} names {unknown}, which is no document of {literature.PAPERS} or"
             f" {literature.TITLES}"
         )
-    return corpus, [
-        Query(f"{task}-{number:04d}", line.query, (row_of[line.paper],), line.kind)
-        for number, line in enumerate(lines, start=1)
-    ]
 
 
 TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
@@ -268,6 +301,7 @@ TASKS: dict[str, Callable[[Path, Split, int | None], Task]] = {
     "natural": _natural,
     "natural_others": _natural_others,
     "title_only": _title_only,
+    "short": _short,
     "general": _general,
     "questions": _questions,
     "people": _people,
