@@ -54,6 +54,10 @@ class FittedWeights(BaseModel):
         description="Weight of the coarse log-odds of a candidate that the ranker read"
     )
     fine_bias: float
+    reads_topics: bool = Field(
+        default=True,
+        description="Whether the ranker reads for queries of a few words, which give no detail",
+    )
     stop: StopWeights | None = Field(
         default=None,
         description="Rule by which the fine phase stops; without one it reads up to its depth",

@@ -31,6 +31,9 @@ class Blend:
     fine_coarse: float
     """Weight of the coarse log-odds for candidates that the ranker read."""
     fine_bias: float
+    reads_topics: bool = True
+    """Whether the ranker reads for a query that gives no detail. A ranker that learnt from
+    questions may do worse there than what recall knows."""
     ranker: str = ""
     """Fingerprint of the ranker for which the weights were fitted; empty if it is not known."""
 
@@ -49,6 +52,7 @@ class Blend:
             fine=weights.fine,
             fine_coarse=weights.fine_coarse,
             fine_bias=weights.fine_bias,
+            reads_topics=weights.reads_topics,
             ranker=weights.ranker,
         )
 
@@ -56,6 +60,10 @@ class Blend:
     def uses_ranker(self) -> bool:
         """Whether the ranker's score counts; if not, the fine phase is skipped."""
         return self.fine > 0
+
+    def reads(self, detail: float) -> bool:
+        """Whether the ranker reads anything for a query that gives so much detail."""
+        return self.uses_ranker and (detail > 0 or self.reads_topics)
 
     def coarse_odds(self, features: FloatArray) -> FloatArray:
         """Log-odds [n] from features [n, NAMES] alone."""

@@ -26,7 +26,7 @@ NAMES = (
     "title_match",
     "title_share",
     "order",
-    "has_text",
+    "detail_in_text",
 )
 """Names of the columns of the feature matrix, each 0 to 1.
 
@@ -37,8 +37,12 @@ text_coverage     the same for title and text
 title_match       1 when the title is the query, less when either has more than the other
 title_share       share of the title's character pairs that the query has too
 order             share of the query's character pairs that title or text have: words in a row
-has_text          1 when the document has a text, 0 when only its title is known
+detail_in_text    how much detail the query gives, when the document has a text; 0 without one.
+                  Details are met by texts, while a short query names a topic, as titles do, too
 """
+
+_TOPIC_WORDS, _DETAIL_WORDS = 4, 8
+"""Words up to which a query gives no detail, and from which on it gives as much as can be."""
 
 
 _OF_WORDS = NAMES[NAMES.index("title_coverage") : NAMES.index("order") + 1]
@@ -63,6 +67,12 @@ class AnalysedQuery:
         words = [term for term in analyzer.terms(text) if term in folded]
         letters = bare(folded)
         return cls(letters, tuple(words), frozenset(_pairs(letters)))
+
+    @property
+    def detail(self) -> float:
+        """How much detail the query gives, 0 to 1, by the number of its words."""
+        share = (len(self.words) - _TOPIC_WORDS) / (_DETAIL_WORDS - _TOPIC_WORDS)
+        return min(1.0, max(0.0, share))
 
 
 def coarse_features(
@@ -99,7 +109,7 @@ def coarse_features(
             _relative(lexical, usual),
             _relative(recall, usual),
             np.array(words, dtype=float).reshape(-1, len(_OF_WORDS)),
-            [1.0 if each.text.strip() else 0.0 for each in candidates],
+            [query.detail if each.text.strip() else 0.0 for each in candidates],
         ]
     )
 

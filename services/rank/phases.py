@@ -110,11 +110,11 @@ class RankingPhases:
         degraded: list[str] = []
         with watch.stage("coarse") as lap:
             lap.candidates = len(candidates)
-            features = await asyncio.to_thread(self._features, query, candidates, usual)
+            analysed, features = await asyncio.to_thread(self._features, query, candidates, usual)
             coarse = self.blend.coarse_odds(features)
             order = np.argsort(-coarse - boosts, kind="stable")
         fine = np.full(len(candidates), np.nan)
-        if self.blend.uses_ranker:
+        if self.blend.reads(analysed.detail):
             with watch.stage("fine") as lap:
                 best = order[: self.depth]
                 reading = await self._read(
@@ -199,9 +199,9 @@ class RankingPhases:
 
     def _features(
         self, query: str, candidates: Sequence[RankCandidate], usual: BoolArray
-    ) -> FloatArray:
+    ) -> tuple[AnalysedQuery, FloatArray]:
         analysed = AnalysedQuery.of(query, self.analyzer)
-        return coarse_features(analysed, candidates, self.analyzer, usual)
+        return analysed, coarse_features(analysed, candidates, self.analyzer, usual)
 
 
 def _usual(candidates: Sequence[RankCandidate]) -> BoolArray:

@@ -108,7 +108,8 @@ def test_a_candidate_that_holds_a_synonym_counts_as_if_that_had_been_typed() -> 
         "CNN识别水稻", held.model_copy(update={"wording": "卷积神经网络识别水稻"}), other
     )
     for name in NAMES:
-        assert meant[name][0] == typed[name][0], name
+        if name != "detail_in_text":  # It is the query's, the same for all candidates.
+            assert meant[name][0] == typed[name][0], name
     as_typed = features("CNN识别水稻", held, other)
     for name in NAMES:
         assert meant[name][1] == as_typed[name][1], name
@@ -129,9 +130,29 @@ def test_other_words_do_not_count(query: str, text: str) -> None:
     assert whole[1] < whole[0]
 
 
-def test_a_document_with_a_text_is_told_from_a_bare_title() -> None:
-    found = features("创新绩效", paper("国企", "本文讨论。"), paper("国企", " \n"), paper("国企"))
-    assert found["has_text"].tolist() == [1.0, 0.0, 0.0]
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("创新绩效", 0.0),
+        ("创新", 0.0),
+        ("怎样衡量国有企业的创新绩效和它的影响因素", 1.0),
+        ("how do state owned companies measure their innovation", 1.0),
+    ],
+)
+def test_a_text_counts_for_queries_that_give_details(query: str, detail: float) -> None:
+    found = features(query, paper("国企", "本文讨论。"), paper("国企", " \n"), paper("国企"))
+    assert found["detail_in_text"].tolist() == [detail, 0.0, 0.0]
+
+
+def test_a_longer_query_gives_no_less_detail() -> None:
+    words = ("国企", "创新", "绩效", "评价", "方法", "比较", "研究", "进展", "综述")
+    values = [
+        features(" ".join(words[:count]), paper("题", "本文。"))["detail_in_text"][0]
+        for count in range(1, len(words) + 1)
+    ]
+    assert values == sorted(values)
+    assert (values[0], values[-1]) == (0.0, 1.0)
+    assert 0 < values[5] < 1
 
 
 def test_the_shipped_blend_is_monotone() -> None:
@@ -310,6 +331,29 @@ async def test_a_ranker_without_weight_is_not_asked(tmp_path: Path) -> None:
     shown = read_blend(write_blend(tmp_path / "blend.json"))
     mute = Blend(shown.coarse, shown.coarse_bias, 0.0, 1.0, 0.0)
     assert (await ranked(Judge([], fails=True), mute))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "reads_topics", "read"),
+    [
+        ("水稻病害", False, 0),
+        ("水稻病害", True, 4),
+        ("怎样用卷积神经网络识别水稻的病害和虫害", False, 4),
+    ],
+)
+async def test_a_query_that_gives_no_detail_is_read_only_if_that_was_found_worth_it(
+    tmp_path: Path, query: str, reads_topics: bool, read: int
+) -> None:
+    blend = read_blend(write_blend(tmp_path / "blend.json"))
+    blend = replace(blend, reads_topics=reads_topics)
+    found = [RankCandidate.model_validate(each) for each in candidates(9)]
+    phases = RankingPhases(Judge([0.0] * 4), ANALYZER, blend, duplicate=2.0, depth=4)
+    answer = await phases.rank(
+        query, found, top_k=9, diversity=0, explain=False, deadline=Deadline.after(60)
+    )
+    assert sum("fine" in hit.scores for hit in answer.hits) == read
+    assert ("fine" in {stage.name for stage in answer.stages}) is (read > 0)
+    assert answer.degraded == []
 
 
 _EVEN = StopRule(intercept=-5.0, slope=1.0, spread=0.5, floor=0.0, chance=0.05)

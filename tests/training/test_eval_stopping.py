@@ -8,7 +8,7 @@ from services.rank.blend import Blend
 from services.rank.features import NAMES
 from services.rank.stopping import StopRule
 from training.evaluation.phases import Pool
-from training.evaluation.stopping import fit_stopping, simulate
+from training.evaluation.stopping import _largest, fit_stopping, simulate
 
 _DEPTH = 12
 _BLEND = Blend(
@@ -32,7 +32,7 @@ def pool(number: int, *, lead: float, corrected: bool) -> Pool:
     found = [
         RankCandidate(id=f"{number}-{at}", title="", text="", score=0.0) for at in range(_DEPTH)
     ]
-    one = Pool("task", f"query {number}", found, features, relevant)
+    one = Pool("task", f"query {number}", found, features, 1.0, relevant)
     one.fine[:] = np.where(relevant, 4.0, -4.0) + chance.normal(0.0, 0.3, _DEPTH)
     return one
 
@@ -66,3 +66,10 @@ def test_a_ranker_without_weight_has_no_rule() -> None:
     assert (
         fit_stopping([pool(0, lead=1.0, corrected=False)], silent, _DEPTH, lambda _: None) is None
     )
+
+
+def test_a_task_of_few_queries_does_not_choose_the_rule() -> None:
+    few, many = ["short"] * 10, ["natural:ask"] * 60 + ["natural_others:ask"] * 60
+    lost = np.array([0.5] * 10 + [0.001] * 120)
+    assert _largest([*few, *many], lost) == pytest.approx(0.001)
+    assert _largest(few, lost[:10]) == pytest.approx(0.5)

@@ -1,6 +1,7 @@
 """Whether the fine phase is worth its time, and what counts how much in the fits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,19 +34,28 @@ def test_the_fine_phase_must_win_on_a_task_and_lose_on_none(
     assert [line.split(",")[1].split(":")[0] for line in said] == [" words", " natural"]
 
 
-def _pool(texts: Sequence[bool], answer: int | None) -> Pool:
-    """A query with candidates that have a text or none, of which one answers."""
-    found = [RankCandidate(id=str(at), title="", text="", score=0.0) for at in range(len(texts))]
+def _pool(texts: Sequence[bool], *answers: int) -> Pool:
+    """A query with candidates that have a text or none, of which some answer."""
+    found = [
+        RankCandidate(id=str(at), title="题", text="文" if text else "", score=0.0)
+        for at, text in enumerate(texts)
+    ]
     features = np.zeros((len(texts), len(NAMES)))
-    features[:, NAMES.index("has_text")] = texts
-    return Pool("task", "query", found, features, np.arange(len(texts)) == answer)
+    features[:, NAMES.index("detail_in_text")] = texts
+    return Pool("task", "query", found, features, 1.0, np.isin(np.arange(len(texts)), answers))
 
 
 def test_answers_with_a_text_and_bare_titles_weigh_alike_in_all() -> None:
     with_text = [_pool([True, False], 0) for _ in range(6)]
     bare = [_pool([True, False], 1) for _ in range(4)]
-    # Where candidates are of one form, or nothing answers, there is nothing to balance.
-    others = [_pool([False, False], 0), _pool([True, True], 1), _pool([True, False], None)]
+    # Where candidates are of one form, or none or both answer, there is nothing to balance.
+    others = [
+        _pool([False, False], 0),
+        _pool([True, True], 1),
+        _pool([True, False]),
+        _pool([True, False], 0, 1),
+        replace(_pool([True, False], 0), detail=0.0),  # Titles meet it as well as texts do.
+    ]
     balance([*with_text, *bare, *others])
     assert {pool.weight for pool in bare} == {1.5}
     assert {pool.weight for pool in [*with_text, *others]} == {1.0}
@@ -54,7 +64,7 @@ def test_answers_with_a_text_and_bare_titles_weigh_alike_in_all() -> None:
 def test_a_form_that_answers_as_often_in_weight_gets_no_advantage() -> None:
     with_text = [_pool([True, False], 0) for _ in range(60)]
     bare = [_pool([True, False], 1) for _ in range(40)]
-    at = NAMES.index("has_text")
+    at = NAMES.index("detail_in_text")
 
     def weight() -> float:
         pools = [*with_text, *bare]

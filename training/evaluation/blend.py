@@ -106,7 +106,10 @@ def main(
             "fine": blend.fine,
             "fine_coarse": blend.fine_coarse,
             "fine_bias": blend.fine_bias,
-            "stop": fit_stopping(pools, blend, depth, typer.echo),
+            "reads_topics": blend.reads_topics,
+            "stop": fit_stopping(
+                [pool for pool in pools if blend.reads(pool.detail)], blend, depth, typer.echo
+            ),
         }
     )
     for group in dict.fromkeys(pool.group for pool in pools):
@@ -147,7 +150,7 @@ def _pools(
         query = AnalysedQuery.of(legs.query.text, analyzer)
         features = coarse_features(query, found, analyzer)
         relevant = np.array([each.id in wanted for each in found])
-        yield Pool(group, legs.query.text, found, features, relevant)
+        yield Pool(group, legs.query.text, found, features, query.detail, relevant)
 
 
 def _best_constant(samples: Sequence[FusionSample]) -> float:

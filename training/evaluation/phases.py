@@ -4,11 +4,13 @@ Weights are judged on the half of the queries that they were not fitted on. Feat
 the coarse order only if they raise MRR@10 by more than two standard errors, else it keeps the
 order of recall. The fine phase gets a weight above 0 only if it gains on some task more than chance
 would give and loses on none: a ranker that lowers what recall got right is worse than none, and
-tasks that words alone solve have nothing to gain, so a mean over all tasks would hide both.
+tasks that words alone solve have nothing to gain, so a mean over all tasks would hide both. Queries
+of a few words, which name a topic, are judged by themselves: a ranker that learnt from questions
+may lose there what it gains elsewhere.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,6 +44,8 @@ class Pool:
     found: Sequence[RankCandidate]
     features: Floats
     """The coarse features [candidates, NAMES]."""
+    detail: float
+    """How much detail the query gives, 0 to 1; one that gives none names a topic."""
     relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
     weight: float = 1.0
     """Share of the query in the fits, in proportion to the others."""
@@ -62,27 +66,39 @@ def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> B
     )
     weights = np.array([pool.weight for half in halves for pool in half[1]])
     better = (coarse - recall) * weights / weights.mean()
-    error = float(better.std(ddof=1) / np.sqrt(len(better)))
-    columns = _ALL if better.mean() > _SURE * error else _RECALL_ONLY
+    columns = _ALL if _better(better) else _RECALL_ONLY
     say(
         f"held-out MRR@10: recall {100 * recall.mean():.2f}, features"
-        f" {100 * better.mean():+.2f} (standard error {100 * error:.2f}):"
+        f" {100 * better.mean():+.2f} (standard error {100 * _error(better):.2f}):"
         f" {'all features' if columns is _ALL else 'the order of recall'}"
     )
     whole = _fit_coarse(pools, columns)
     for pool in pools:
         _ask(pool, whole, ranker, depth)
-    fine = np.concatenate(
-        [
-            gains(other, _blend(whole, _fit_fine(own, whole))) - gains(other, silent(whole))
-            for own, other in halves
-        ]
-    )
+    judged = [*pools[1::2], *pools[::2]]
+    topics = _gained(pools, whole)[np.array([not pool.detail for pool in judged], dtype=bool)]
+    reads_topics = _better(topics)
+    if topics.size:
+        say(f"{_said('queries of a few words', topics)}: {'' if reads_topics else 'not '}read")
+    read = [pool for pool in pools if pool.detail or reads_topics]
     worth_it = _worth_it(
-        [pool.group for half in (pools[1::2], pools[::2]) for pool in half], fine, say
+        [pool.group for pool in (*read[1::2], *read[::2])], _gained(read, whole), say
     )
     say(f"the fine phase is {'on' if worth_it else 'off'}")
-    return _blend(whole, _fit_fine(pools, whole)) if worth_it else silent(whole)
+    if not worth_it:
+        return silent(whole)
+    return replace(_blend(whole, _fit_fine(read, whole)), reads_topics=reads_topics)
+
+
+def _gained(pools: Sequence[Pool], coarse: Linear) -> Floats:
+    """What the fine phase gains of MRR@10 on each half of the queries, with weights of the other
+    half: those of the second, then those of the first."""
+    return np.concatenate(
+        [
+            gains(other, _blend(coarse, _fit_fine(own, coarse))) - gains(other, silent(coarse))
+            for own, other in ((pools[::2], pools[1::2]), (pools[1::2], pools[::2]))
+        ]
+    )
 
 
 def balance(pools: Sequence[Pool]) -> None:
@@ -90,13 +106,14 @@ def balance(pools: Sequence[Pool]) -> None:
     title answers, where candidates are of both kinds.
 
     Otherwise the fit learns from the numbers of both in the data which kind is right more often,
-    and puts the other kind below it for every query.
+    and puts the other kind below it for every query that gives details.
     """
     kinds: dict[bool, list[Pool]] = {True: [], False: []}
     for pool in pools:
-        texts = pool.features[:, NAMES.index("has_text")] > 0
-        if pool.relevant.any() and texts.any() and not texts.all():
-            kinds[bool(texts[pool.relevant].any())].append(pool)
+        texts = np.array([bool(each.text.strip()) for each in pool.found])
+        answers = set(texts[pool.relevant].tolist())
+        if pool.detail and len(answers) == 1 and len(set(texts.tolist())) == 2:
+            kinds[answers.pop()].append(pool)
     if all(kinds.values()):
         for pool in kinds[False]:
             pool.weight = len(kinds[True]) / len(kinds[False])
@@ -108,14 +125,28 @@ def _worth_it(groups: Sequence[str], gained: Floats, say: Say) -> bool:
     wins, loses = False, False
     for task in dict.fromkeys(tasks):
         of_task = gained[tasks == task]
-        mean, error = of_task.mean(), of_task.std(ddof=1) / np.sqrt(len(of_task))
-        say(
-            f"held-out MRR@10 of the fine phase, {task}: {100 * mean:+.2f}"
-            f" (standard error {100 * error:.2f})"
-        )
+        mean, error = of_task.mean(), _error(of_task)
+        say(_said(task, of_task))
         wins |= bool(mean > _SURE_OF_ONE * error)
         loses |= bool(mean < -_SURE_OF_ONE * error)
     return wins and not loses
+
+
+def _better(gained: Floats) -> bool:
+    """Whether a gain is more than a sample of this size flatters."""
+    return gained.size > 1 and bool(gained.mean() > _SURE * _error(gained))
+
+
+def _error(gained: Floats) -> float:
+    """The standard error of a mean gain."""
+    return float(gained.std(ddof=1) / np.sqrt(len(gained)))
+
+
+def _said(queries: str, gained: Floats) -> str:
+    return (
+        f"held-out MRR@10 of the fine phase, {queries}: {100 * gained.mean():+.2f}"
+        f" (standard error {100 * _error(gained):.2f})"
+    )
 
 
 def _ask(pool: Pool, coarse: Linear, ranker: Ranker, depth: int) -> None:
@@ -172,7 +203,7 @@ def gains(pools: Sequence[Pool], blend: Blend) -> Floats:
 
 def final_odds(pool: Pool, blend: Blend, fine: Floats) -> Floats:
     odds = blend.coarse_odds(pool.features)
-    return blend.final_odds(odds, fine) if blend.uses_ranker else odds
+    return blend.final_odds(odds, fine) if blend.reads(pool.detail) else odds
 
 
 def gain(pool: Pool, odds: Floats) -> float:

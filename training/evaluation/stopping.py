@@ -26,6 +26,8 @@ _MOST_LOST = 0.002
 
 A mean over all tasks would hide what is lost where the ranker matters: most queries of the tasks
 that words alone solve lose nothing however little is read."""
+_FEWEST = 100
+"""Queries that a task needs to refuse a rule; with fewer, a single one loses more than may be."""
 _FLOORS = tuple(float(np.log(p / (1 - p))) for p in (0.01, 0.02, 0.03, 0.05, 0.1))
 _CHANCES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.2, 1.6, 2.4)
 _DOUBTS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -123,11 +125,13 @@ def _largest(groups: Sequence[str], lost: Floats) -> float:
     """The largest mean over the queries of a task.
 
     Natural queries of all writers are one task here: a single one of 180 weighs more than may be
-    lost, so that chance would choose the rule.
+    lost, so that chance would choose the rule. For the same reason tasks of few queries are left
+    out where there are larger ones.
     """
     tasks = np.array([group.partition(":")[0].removesuffix(_OTHERS) for group in groups])
-    of_tasks = (lost[tasks == task] for task in dict.fromkeys(tasks))
-    return max(float(each.mean()) for each in of_tasks)
+    of_tasks = [lost[tasks == task] for task in dict.fromkeys(tasks)]
+    large = [each for each in of_tasks if len(each) >= _FEWEST]
+    return max(float(each.mean()) for each in large or of_tasks)
 
 
 def _read(pool: Pool, blend: Blend, rule: StopRule, depth: int) -> Floats:
