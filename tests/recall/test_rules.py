@@ -135,8 +135,10 @@ def test_pins_stand_first_in_their_order() -> None:
 
 def test_all_that_a_search_finds_beside_its_pins_can_be_put_in_order() -> None:
     """A search of both legs at their most with a pin was refused once it was sorted."""
-    legs = [[Found(f"{leg}{n}", 1.0) for n in range(MAX_CANDIDATES)] for leg in ("d", "l")]
-    fused = fuse(*legs, 2 * MAX_CANDIDATES, Fusion())
+    dense, lexical = (
+        [Found(f"{leg}{n}", 1.0) for n in range(MAX_CANDIDATES)] for leg in ("d", "l")
+    )
+    fused = fuse(dense, lexical, 2 * MAX_CANDIDATES, Fusion())
     every = pins_first(fused, [Found(f"p{n}", 0.0) for n in range(MAX_PINNED)])
     rows = [(one.document.id, one.document.version) for one in every]
     assert len(ArrangeRequest(index="p", rows=rows).rows) == 2 * MAX_CANDIDATES + MAX_PINNED
