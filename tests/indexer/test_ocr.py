@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.wire.input_formats import InputFormat
-from services.indexer.intake.files.columns import Piece, lines_of
 from services.indexer.intake.files.extracted import Extracted, Unreadable
 from services.indexer.intake.files.ocr import PADDLEOCR, PAGE_SECONDS, fault
+from services.indexer.intake.files.reading_order import Piece, lines_of
 from services.indexer.intake.files.sandbox import Sandbox
 from services.indexer.work.lease import WorkerStopping
 from tests.indexer import papers

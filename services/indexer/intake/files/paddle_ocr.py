@@ -11,8 +11,8 @@ import resource
 import sys
 from typing import Any
 
-from services.indexer.intake.files.columns import Piece, lines_of
 from services.indexer.intake.files.limits import limit
+from services.indexer.intake.files.reading_order import Piece, lines_of
 
 _MEMORY_BYTES = 4 << 30
 """Limit of the memory that the program may write to; a page takes about 1.2 GB."""
