@@ -17,7 +17,16 @@ from services.common.wire.jobs import JobState
 from services.indexer.api.jobs import _progress
 from services.indexer.jobs.files import JobFiles
 from services.indexer.jobs.ledger import JobLedger
-from services.indexer.jobs.manifest import JobEnd, PartResult, Plan, Rejection, now
+from services.indexer.jobs.manifest import (
+    Attempts,
+    JobEnd,
+    JobManifest,
+    PartKey,
+    PartResult,
+    Plan,
+    Rejection,
+    now,
+)
 from services.indexer.jobs.recovery import recovered
 from services.indexer.jobs.workers import Workers
 from services.indexer.metrics import JobMetrics
@@ -301,3 +310,47 @@ async def test_jobs_are_counted_once_they_are_read_back(
     await after.book.load()
     assert registry.get_sample_value(*failed) == 1
     assert registry.get_sample_value("xunwen_index_parts_open") == 0
+
+
+async def test_jobs_are_read_beside_each_other(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    """An object store answers each of the ten calls for a job after a wait."""
+    system = Serverless(tmp_path, encoders)
+    await system.turn()
+    ids = [(await system.submitted("a")).manifest.id for _ in range(3)]
+    together = threading.Barrier(len(ids), timeout=30)
+
+    class Waiting(JobFiles):
+        def manifest(self, job_id: str) -> JobManifest | None:
+            together.wait()
+            return super().manifest(job_id)
+
+    read = await asyncio.to_thread(recovered, Waiting(system.store), remove=False)
+    assert [each.manifest.id for each in read] == JobFiles(system.store).ids()
+    assert {each.manifest.id for each in read} == set(ids)
+
+
+async def test_what_only_an_open_job_needs_is_not_read_of_one_that_has_ended(
+    tmp_path: Path, encoders: EncoderDirectories
+) -> None:
+    system = Serverless(tmp_path, encoders)
+    await system.turn()
+    done = (await ended(system)).manifest.id
+    going = (await planned(system)).manifest.id
+    asked: list[str] = []
+
+    class Noting(JobFiles):
+        def splits(self, job_id: str) -> set[PartKey]:
+            asked.append(job_id)
+            return super().splits(job_id)
+
+        def attempts(self, job_id: str) -> dict[PartKey, Attempts]:
+            asked.append(job_id)
+            return super().attempts(job_id)
+
+    assert {each.manifest.id for each in recovered(Noting(system.store), remove=False)} == {
+        done,
+        going,
+    }
+    assert asked == [going, going]
