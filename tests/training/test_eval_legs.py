@@ -138,6 +138,7 @@ def test_the_row_of_the_rank_service_is_what_its_phases_answer(
             "ranker": ranker.manifest.fingerprint,
             "fine": 1000.0,
             "fine_coarse": 0.0,
+            "reads_topics": True,
             "stop": None,
         }
     )
