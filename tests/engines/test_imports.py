@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from services.common.milvus import MilvusConnection
+from services.common.model_dir import load_manifest
 from services.indexer.index.imports.bulk_import import BulkImport, ImportFailed
+from services.indexer.jobs.files import JobFiles
+from services.indexer.jobs.wire import Planned
+from services.indexer.originals import Originals
+from services.indexer.store import ObjectStore
+from services.indexer.work.client import IndexerClient
+from services.indexer.work.planner import Planner
 from tests.engines.cluster import ClusterSystem
 from tests.engines.imports import (
     DOCUMENTS,
@@ -21,7 +28,7 @@ from tests.engines.imports import (
     shards,
     submit,
 )
-from tests.indexer.installation import Installation, jsonl, literature
+from tests.indexer.installation import PART_DOCUMENTS, Installation, jsonl, literature
 from tests.milvus import on_connection
 from tests.milvus_standalone import available
 from tests.waiting import eventually
@@ -34,7 +41,7 @@ def running(cluster: ClusterSystem) -> Installation:
     return cluster.installation
 
 
-def files(running: Installation) -> list[Path]:
+def imported_files(running: Installation) -> list[Path]:
     """The files that Milvus is to read, or has read."""
     return [*(running.folder / "imports").rglob("*.parquet")]
 
@@ -42,7 +49,7 @@ def files(running: Installation) -> list[Path]:
 def await_import(running: Installation, job: str) -> None:
     """Waits until Milvus is importing, which the job says."""
     eventually(lambda: "0 of 2 files are done" in running.job(job)["message"], 120)
-    assert len(files(running)) == 2
+    assert len(imported_files(running)) == 2
 
 
 def await_reading(running: Installation, job: str, collection: str) -> None:
@@ -65,7 +72,7 @@ def await_reading(running: Installation, job: str, collection: str) -> None:
 
 def test_an_import_leaves_what_upserts_leave(running: Installation) -> None:
     imported = check_equal(running, None)
-    assert files(running) == []
+    assert imported_files(running) == []
     put = running.client.put(f"/collections/{imported}/documents/p3", json={"title": "新的题名"})
     assert put.status_code == 200, put.text
     assert running.client.delete(f"/collections/{imported}/documents/p4").json()["deleted"] == 1
@@ -114,7 +121,7 @@ def test_kills_double_no_row_and_lose_none(running: Installation) -> None:
     assert ended["counts"]["indexed"] == DOCUMENTS - 2
     assert len(running.ids("killed")) == DOCUMENTS - 2
     assert len(running.physicals("killed")) == 1
-    assert files(running) == []
+    assert imported_files(running) == []
 
 
 def test_a_cancelled_import_leaves_nothing(running: Installation) -> None:
@@ -124,9 +131,49 @@ def test_a_cancelled_import_leaves_nothing(running: Installation) -> None:
     ended = running.ended(job)
     assert (ended["state"], ended["counts"]["indexed"]) == ("cancelled", 0)
     assert running.physicals("stopped") == []
-    assert files(running) == []
+    assert imported_files(running) == []
     put = running.client.put("/collections/stopped/documents/a", json={"title": "题名"})
     assert put.status_code == 200, put.text
+
+
+def test_a_retry_writes_the_documents_that_failed(running: Installation) -> None:
+    """The collection answers by then, and no import could add to it. The test plans the job itself
+    and damages a part, of one document."""
+    wanted = literature(PART_DOCUMENTS + 1)
+    running.worker.kill()
+    try:
+        job = running.submit("tried_again", wanted, mode="import")
+        files = JobFiles(ObjectStore(str(running.folder / "storage")))
+        client = IndexerClient(str(running.client.base_url), "test", None)
+        granted = client.claim(job, "plan", [load_manifest(running.model).fingerprint])
+        plan = Planner(files, Originals(files.store), granted, check=lambda: None).plan()
+        key = files.part_key(job, granted.token, 1)
+        whole = files.store.read(key)
+        files.store.write(key, whole[: len(whole) // 2])
+        client.planned(job, Planned(token=granted.token, plan=plan))
+        client.close()
+    finally:
+        running.worker.start()
+    ended = running.ended(job, 240)
+    assert (ended["state"], ended["counts"]["indexed"]) == (
+        "succeeded_with_errors",
+        PART_DOCUMENTS,
+    ), ended
+    assert len(running.ids("tried_again")) == PART_DOCUMENTS
+
+    files.store.write(key, whole)
+    put = running.client.put("/collections/tried_again/documents/p3", json={"title": "新的题名"})
+    assert put.status_code == 200, put.text
+    deleted = running.client.delete("/collections/tried_again/documents/p4")
+    assert deleted.json()["deleted"] == 1
+    assert running.client.post(f"/index-jobs/{job}:retry").status_code == 202
+    ended = running.ended(job, 240)
+    assert (ended["state"], ended["counts"]["indexed"]) == ("succeeded", len(wanted)), ended
+    rows = {row.id: row.document.title for row in running.rows("tried_again")}
+    assert rows.keys() == {line["id"] for line in wanted} - {"p4"}
+    assert rows["p3"] == "新的题名"
+    assert len(running.physicals("tried_again")) == 1
+    assert imported_files(running) == []
 
 
 def test_a_file_that_is_missing_fails(running: Installation) -> None:
