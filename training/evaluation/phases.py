@@ -59,12 +59,9 @@ class Pool:
 def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> Blend:
     """Fits the weights of both phases, with the ranker's scores of the best `depth` in coarse
     order."""
-    halves = ((pools[::2], pools[1::2]), (pools[1::2], pools[::2]))
-    recall, coarse = (
-        np.concatenate([gains(other, silent(_fit_coarse(own, columns))) for own, other in halves])
-        for columns in (_RECALL_ONLY, _ALL)
-    )
-    weights = np.array([pool.weight for half in halves for pool in half[1]])
+    recall = _held_out(pools, lambda half: silent(_fit_coarse(half, _RECALL_ONLY)))
+    coarse = _held_out(pools, lambda half: silent(_fit_coarse(half, _ALL)))
+    weights = np.array([pool.weight for pool in pools])
     better = (coarse - recall) * weights / weights.mean()
     columns = _ALL if _better(better) else _RECALL_ONLY
     say(
@@ -75,15 +72,12 @@ def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> B
     whole = _fit_coarse(pools, columns)
     for pool in pools:
         _ask(pool, whole, ranker, depth)
-    judged = [*pools[1::2], *pools[::2]]
-    topics = _gained(pools, whole)[np.array([not pool.detail for pool in judged], dtype=bool)]
+    topics = _gained(pools, whole)[np.array([not pool.detail for pool in pools], dtype=bool)]
     reads_topics = _better(topics)
     if topics.size:
         say(f"{_said('queries of a few words', topics)}: {'' if reads_topics else 'not '}read")
     read = [pool for pool in pools if pool.detail or reads_topics]
-    worth_it = _worth_it(
-        [pool.group for pool in (*read[1::2], *read[::2])], _gained(read, whole), say
-    )
+    worth_it = _worth_it([pool.group for pool in read], _gained(read, whole), say)
     say(f"the fine phase is {'on' if worth_it else 'off'}")
     if not worth_it:
         return silent(whole)
@@ -91,14 +85,18 @@ def fit_phases(pools: Sequence[Pool], ranker: Ranker, depth: int, say: Say) -> B
 
 
 def _gained(pools: Sequence[Pool], coarse: Linear) -> Floats:
-    """What the fine phase gains of MRR@10 on each half of the queries, with weights of the other
-    half: those of the second, then those of the first."""
-    return np.concatenate(
-        [
-            gains(other, _blend(coarse, _fit_fine(own, coarse))) - gains(other, silent(coarse))
-            for own, other in ((pools[::2], pools[1::2]), (pools[1::2], pools[::2]))
-        ]
-    )
+    """What the fine phase gains of the reciprocal rank of each query, with weights of the half that
+    the query is not in."""
+    read = _held_out(pools, lambda half: _blend(coarse, _fit_fine(half, coarse)))
+    return read - gains(pools, silent(coarse))
+
+
+def _held_out(pools: Sequence[Pool], fitted: Callable[[Sequence[Pool]], Blend]) -> Floats:
+    """The reciprocal rank of each query with the blend of the half that the query is not in."""
+    values = np.zeros(len(pools))
+    values[1::2] = gains(pools[1::2], fitted(pools[::2]))
+    values[::2] = gains(pools[::2], fitted(pools[1::2]))
+    return values
 
 
 def balance(pools: Sequence[Pool]) -> None:
