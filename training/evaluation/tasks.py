@@ -200,11 +200,7 @@ def _natural(data_dir: Path, split: Split, sample: int | None) -> Task:
     most of the queries of training, too.
     """
     corpus, queries = _written("natural", data_dir, literature.NATURAL_QUERIES)
-    chosen = [
-        query
-        for number, query in enumerate(queries, start=1)
-        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
-    ]
+    chosen = [query for number, query in enumerate(queries, start=1) if _of_line(number, split)]
     return Task("natural", corpus, tuple(chosen[:sample]))
 
 
@@ -254,10 +250,15 @@ def _short(data_dir: Path, split: Split, sample: int | None) -> Task:
     queries = [
         Query(each.id, each.query, hits)
         for number, each in enumerate(read, start=1)
-        if split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
+        if _of_line(number, split)
         if (hits := tuple(row_of[key] for key, grade in each.grades.items() if grade == 2))
     ]
     return Task("short", corpus, tuple(queries[:sample]))
+
+
+def _of_line(number: int, split: Split) -> bool:
+    """Whether a split holds the query of a line, by its number from 1: even ones tune."""
+    return split is Split.ALL or (split is Split.DEV) is (number % 2 == 0)
 
 
 def _written(task: str, data_dir: Path, file: str) -> tuple[Corpus, list[Query]]:
