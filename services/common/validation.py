@@ -10,8 +10,8 @@ from services.common.patterns import what_to_write
 
 _NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")
 """Kinds of errors of values in the place of JSON objects."""
-_UNKNOWN, _UNKNOWN_SAID = "extra_forbidden", "Extra inputs are not permitted"
-"""Kind and message of the error of a member that an object may not have."""
+_UNKNOWN = "extra_forbidden"
+"""Kind of the error of a member that an object may not have."""
 _IN_A_FILE = {
     **dict.fromkeys(_NO_OBJECT, "a section with settings is needed"),
     **dict.fromkeys(("tuple_type", "list_type"), "a list is needed"),
@@ -27,7 +27,7 @@ def reason_of(item: Mapping[str, Any], possible: Sequence[str] = ()) -> str:
     with an unknown one may have, if they are known."""
     if item["type"] in _NO_OBJECT:
         return "a JSON object is needed"
-    if item["type"] == _UNKNOWN and item["msg"] == _UNKNOWN_SAID:
+    if item["type"] == _UNKNOWN:
         return _no_such_member(str(item["loc"][-1]), possible)
     written = what_to_write(str(item.get("ctx", {}).get("pattern")))
     return written or str(item["msg"]).removeprefix("Value error, ")

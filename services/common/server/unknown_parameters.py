@@ -21,7 +21,7 @@ async def refuse_unknown(request: Request) -> None:
     reason = f"there is no such parameter; {possible}"
     raise RequestValidationError(
         [
-            {"type": "extra_forbidden", "loc": ("query", name), "msg": reason, "input": value}
+            {"type": "unknown_parameter", "loc": ("query", name), "msg": reason, "input": value}
             for name, value in unknown
         ]
     )
