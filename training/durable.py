@@ -27,9 +27,8 @@ def replace(target: Path, fill: Callable[[IO[bytes]], object], *, alone: bool = 
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(target)
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     _sync(target.parent)
 
 
@@ -40,7 +39,8 @@ def write(target: Path, text: str) -> None:
 
 
 def write_lines(target: Path, lines: Iterable[str]) -> int:
-    """Writes lines as `replace` does, one at a time in memory, and returns their number."""
+    """Writes lines as `write` does a text, one at a time in memory, and returns their number."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     count = 0
 
     def fill(stream: IO[bytes]) -> None:

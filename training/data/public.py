@@ -53,7 +53,6 @@ class PublicFile:
                     f"{self.name} needs {path}: git clone https://github.com/{self.repository}"
                     f" {clones / self.folder}"
                 )
-        target.mkdir(parents=True, exist_ok=True)
         return durable.write_lines(target / self.name, self.made(paths))
 
 
