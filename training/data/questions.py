@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ class Passage:
     """`passage-00012-3`: the fourth passage of the thirteenth paragraph."""
     text: str
     questions: tuple[str, ...]
+
+
+@contextmanager
+def squad_articles(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The articles of a file in the form of SQuAD 1.1. Raises DataInvalid where the block, too,
+    finds that a member is not there or is of another kind."""
+    try:
+        yield json.loads(path.read_text("utf-8"))["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataInvalid(f"{path} is not in the form of SQuAD 1.1; fetch it anew") from error
 
 
 def read_passages(paths: list[Path]) -> Iterator[Passage]:
@@ -56,11 +67,8 @@ def question_lines(paths: list[Path]) -> Iterator[str]:
 
 def _paragraphs(paths: list[Path]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        try:
-            articles = json.loads(path.read_text("utf-8"))["data"]
+        with squad_articles(path) as articles:
             paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataInvalid(f"{path} is not in the form of SQuAD 1.1; fetch it anew") from error
         yield from paragraphs
 
 

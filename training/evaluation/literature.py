@@ -3,13 +3,13 @@
 A line that cannot be read is an error here, since a task with other queries has other figures.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from training.data.questions import squad_articles
 from training.data.readers import Malformed, columns, read_lines, record
 from training.data.texts import listed_keywords
 from training.failures import DataInvalid
@@ -102,14 +102,12 @@ class Paragraph:
 def read_paragraphs(path: Path) -> list[Paragraph]:
     """Every paragraph of a file in the form of DRCD, which is that of SQuAD 1.1. Raises
     DataInvalid."""
-    try:
+    with squad_articles(path) as articles:
         return [
             Paragraph(paragraph["context"], tuple(qa["question"] for qa in paragraph["qas"]))
-            for article in json.loads(path.read_text("utf-8"))["data"]
+            for article in articles
             for paragraph in article["paragraphs"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataInvalid(f"{path} is not in the form of SQuAD 1.1; fetch it anew") from error
 
 
 def read_papers(path: Path) -> list[Paper]:
