@@ -458,7 +458,7 @@ def test_what_only_one_run_has_is_said(folder: Path, models: Path) -> None:
 
 @pytest.mark.parametrize("lost", [1, 3, 7, 10])
 def test_a_row_may_lose_just_the_tolerance(lost: int) -> None:
-    """Of 100 queries, each of which is a point."""
+    """There are 100 queries, so that each is one point."""
     queries = {f"q{at}": "" for at in range(100)}
 
     def run(found: int) -> SavedRun:
